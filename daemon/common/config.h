@@ -1,0 +1,124 @@
+#pragma once
+/*
+ * The configuration: koowatch.conf and the drop-ins beside it, as a struct
+ *
+ * One table in config.c names every key with its section, parser, place and
+ * default; the manual page and conf/koowatch.conf are checked against it. Both
+ * programs read the same files: koowatchd all of it, koowatch-hook [Daemon]
+ * LogLevel and LogTarget, and [Hooks].
+ *
+ * Reading makes a fresh object. A bad value is an error, and the whole result is
+ * then refused: the caller keeps what it had. An unknown section or key is a
+ * warning.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/log.h"
+#include "common/timespan.h"
+#include "common/util.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/koowatch/koowatch.conf"
+#define ACCOUNT_DEFAULT "default"
+
+enum download_url { DOWNLOAD_URL_FULL, DOWNLOAD_URL_REDACTED };
+
+/* What is put before a token that has no scheme word of its own. */
+enum token_scheme { TOKEN_SCHEME_VERBATIM, TOKEN_SCHEME_BEARER, TOKEN_SCHEME_AT };
+
+/* count requests in any period; count >= 1. */
+struct rate_limit {
+        unsigned count;
+        usec_t period;
+};
+
+struct account_config {
+        char *name;
+        char *endpoint;   /* scheme, host, port, path prefix; no slash at the end */
+        char *user_id;    /* NULL: not sent */
+        char *agent_name; /* NULL: not sent */
+        char *token_file; /* NULL: the credential NAME.token */
+        char *ca_file;    /* NULL: the system's */
+        char *proxy;      /* NULL: the system's (environment) */
+        enum token_scheme token_scheme;
+        struct rate_limit rate_limit;
+        unsigned max_in_flight;
+        bool allow_plain_http;
+        const char *file; /* where the section was first seen, for messages; borrowed from config */
+        unsigned line;    /* 0: nowhere, it is the default account without a section */
+};
+
+struct config {
+        char **sources; /* every file read, NULL-terminated */
+        size_t n_sources;
+
+        char *task_directory_list; /* as written, with STATE */
+        char *task_directories;    /* colon-separated, STATE replaced; highest first */
+        char *state_directory;
+        enum log_level log_level;
+        enum log_target log_target;
+        enum download_url download_url;
+        char *metrics_file; /* NULL: none */
+        usec_t history;
+
+        usec_t interval_min, interval_max;
+        usec_t timeout, stall_timeout;
+
+        char *hook_directories; /* colon-separated; highest first */
+        char *runner;           /* "auto", "spawn" or the absolute path of a socket */
+        usec_t hook_timeout;
+        unsigned max_parallel;
+        unsigned attempts;
+
+        struct account_config *accounts; /* always one named "default" among them */
+        size_t n_accounts;
+};
+
+/*
+ * Told of each fault: file and line (0: the file as a whole) and a text that says
+ * what is wrong and what would be right, without the value of a secret.
+ */
+typedef void (*config_fault_fn)(void *userdata, bool is_error, const char *file, unsigned line,
+                                const char *text);
+
+/*
+ * Reads path, then path's directory's koowatch.conf.d (named after the file: X.conf
+ * has X.conf.d)/ *.conf in byte order. A missing main file is no fault unless
+ * required; then all is default. Returns 0, -EBADMSG when there was an error among
+ * the faults, or a negative errno (-ENOMEM) that no fault tells of.
+ */
+int config_read(const char *path, bool required, config_fault_fn on_fault, void *userdata,
+                struct config **ret);
+
+struct config *config_free(struct config *config);
+DEFINE_CLEANUP(struct config *, config_free)
+
+/*
+ * Takes another state directory than the one that was read, for a reload that must not
+ * change it. Returns 0 or -ENOMEM.
+ */
+int config_set_state_directory(struct config *config, const char *path);
+
+/* The account's settings, or NULL. */
+const struct account_config *config_account(const struct config *config, const char *name);
+
+/* A fault handler that logs "FILE:LINE: text" as error or warning; userdata is not used. */
+void config_log_fault(void *userdata, bool is_error, const char *file, unsigned line,
+                      const char *text);
+
+/*
+ * Whether url is https://, or http:// to a loopback host (localhost, 127.0.0.0/8,
+ * [::1]), or http:// and allow_plain; control characters and user:password@ never.
+ */
+bool url_is_allowed(const char *url, bool allow_plain);
+
+/* The parsers that task files share with the table; they return 0 or -EINVAL / -ERANGE. */
+int parse_bool(const char *text, bool *ret);
+
+/*
+ * Describes every key for --dump-keys style checks: calls fn(section, key,
+ * default text) once a row, in the order of the table.
+ */
+void config_each_key(void (*fn)(void *userdata, const char *section, const char *key,
+                                const char *default_text),
+                     void *userdata);

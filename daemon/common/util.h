@@ -1,0 +1,133 @@
+#pragma once
+/*
+ * The few macros and helpers that every file uses: ownership by cleanup
+ * attribute, container_of, and whole-file input and output.
+ *
+ * An owning local is declared with CLEANUP(xp) and initialised to empty;
+ * ownership leaves it through STEAL_PTR() or STEAL_FD(), so that the line that
+ * hands over says so.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define CLEANUP(f) __attribute__((cleanup(f)))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#define UNUSED __attribute__((unused))
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#define container_of(ptr, type, member) ((type *) (void *) ((char *) (ptr) -offsetof(type, member)))
+
+#define STEAL_PTR(p)                         \
+        ({                                   \
+                __typeof__(p) stolen_ = (p); \
+                (p) = NULL;                  \
+                stolen_;                     \
+        })
+
+#define STEAL_FD(fd)                \
+        ({                          \
+                int stolen_ = (fd); \
+                (fd) = -1;          \
+                stolen_;            \
+        })
+
+/* Defines <function>p() for CLEANUP(): calls the destructor on what the local still holds. */
+#define DEFINE_CLEANUP(type, function)            \
+        static inline void function##p(type *p) { \
+                if (*p)                           \
+                        function(*p);             \
+        }
+
+static inline void freep(void *p) {
+        free(*(void **) p);
+}
+
+static inline void closep(const int *fd) {
+        if (*fd >= 0)
+                (void) close(*fd);
+}
+
+static inline void fclosep(FILE **f) {
+        if (*f)
+                (void) fclose(*f);
+}
+
+static inline bool streq(const char *a, const char *b) {
+        return strcmp(a, b) == 0;
+}
+
+static inline bool str_empty(const char *s) {
+        return !s || !*s;
+}
+
+/* What follows prefix in s, or NULL when s does not start with it. */
+static inline const char *str_after(const char *s, const char *prefix) {
+        size_t n = strlen(prefix);
+
+        return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
+static inline bool str_ends_with(const char *s, const char *suffix) {
+        size_t n = strlen(s), k = strlen(suffix);
+
+        return n >= k && streq(s + n - k, suffix);
+}
+
+/*
+ * asprintf() that returns the string, or NULL when memory is short. The caller
+ * owns it.
+ */
+char *str_printf(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/*
+ * Overwrites *s with a copy of value (NULL for none). Returns 0 or -ENOMEM with
+ * *s left alone.
+ */
+int str_replace(char **s, const char *value);
+
+/* Blanks out a secret, then frees it; for CLEANUP(secret_freep). Accepts NULL. */
+void secret_free(char *s);
+DEFINE_CLEANUP(char *, secret_free)
+
+/*
+ * Whether s has min to max characters, all of A-Z, a-z, 0-9 or one of extra,
+ * and, with no_leading_dot, does not start with a dot.
+ */
+bool name_is_valid(const char *s, size_t min, size_t max, const char *extra, bool no_leading_dot);
+
+/* Whether the bytes are well-formed UTF-8 without a NUL byte. */
+bool utf8_is_valid(const char *s, size_t length);
+
+/* Cuts s to at most max bytes, never within a UTF-8 character. Returns whether it was longer. */
+bool utf8_cut(char *s, size_t max);
+
+/*
+ * Reads all of fd, max bytes at most, into a fresh string with a NUL behind it;
+ * *ret_length does not count that one. Returns 0, -EFBIG when there is more,
+ * or a negative errno from read().
+ */
+int read_all(int fd, size_t max, char **ret, size_t *ret_length);
+
+/* The same for a path, symbolic links followed; -EISDIR and the like as open() and read() say. */
+int read_path(const char *path, size_t max, char **ret, size_t *ret_length);
+
+/* Writes all of it, however many calls that takes. Returns 0 or a negative errno. */
+int write_all(int fd, const void *data, size_t length);
+
+/*
+ * Puts text under path by way of a temporary file beside it and a rename, so
+ * that a reader sees the old text or the new one. Not synced to disk.
+ * Returns 0 or a negative errno with path left as it was.
+ */
+int replace_file(const char *path, const char *text, size_t length, mode_t mode);
+
+/* mkdir -p: also makes the missing parents. Returns 0 or a negative errno. */
+int make_directories(const char *path, mode_t mode);

@@ -1,0 +1,754 @@
+/*
+ * The configuration, read from files in a directory of its own. Faults are traced as
+ * "error FILE:LINE: text" with FILE relative to it; expectations name their beginning.
+ */
+/* cmocka.h needs what the others declare. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "common/config.h"
+
+struct fixture {
+        char directory[64];
+        char main[96];
+        char *faults; /* of the last reading */
+        struct config *config;
+};
+
+struct trace {
+        const struct fixture *fixture;
+        FILE *out;
+};
+
+static int set_up(void **state) {
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        assert_non_null(f);
+        (void) unsetenv("STATE_DIRECTORY");
+        (void) snprintf(f->directory, sizeof(f->directory), "/tmp/koowatch-test-XXXXXX");
+        assert_non_null(mkdtemp(f->directory));
+        (void) snprintf(f->main, sizeof(f->main), "%s/k.conf", f->directory);
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        static const char *const names[] = {
+                "k.conf.d/10-a.conf", "k.conf.d/20-b.conf", "k.conf.d/9-c.conf", "k.conf.d/.d.conf",
+                "k.conf.d/e.conf~",   "k.conf.d/f.conf",    "k.conf.d",          "k.conf",
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                CLEANUP(freep) char *path = str_printf("%s/%s", f->directory, names[i]);
+
+                (void) remove(path);
+        }
+        assert_int_equal(rmdir(f->directory), 0);
+        (void) unsetenv("STATE_DIRECTORY");
+        f->config = config_free(f->config);
+        free(f->faults);
+        free(f);
+        return 0;
+}
+
+static void put(const struct fixture *f, const char *name, const char *text) {
+        CLEANUP(freep) char *path = str_printf("%s/%s", f->directory, name);
+        CLEANUP(freep) char *directory = strdup(path);
+
+        *strrchr(directory, '/') = '\0';
+        assert_int_equal(make_directories(directory, 0700), 0);
+        assert_int_equal(replace_file(path, text, strlen(text), 0600), 0);
+}
+
+static void on_fault(void *userdata, bool is_error, const char *file, unsigned line,
+                     const char *text) {
+        struct trace *trace = userdata;
+        const char *relative = str_after(file, trace->fixture->directory);
+
+        (void) fprintf(trace->out, "%s %s:%u: %s\n", is_error ? "error" : "warning",
+                       relative ? relative + 1 : file, line, text);
+}
+
+static int read_required(struct fixture *f, bool required) {
+        struct trace trace = {.fixture = f};
+        size_t size;
+        int r;
+
+        free(f->faults);
+        f->faults = NULL;
+        f->config = config_free(f->config);
+        trace.out = open_memstream(&f->faults, &size);
+        assert_non_null(trace.out);
+        r = config_read(f->main, required, on_fault, &trace, &f->config);
+        assert_int_equal(fclose(trace.out), 0);
+        return r;
+}
+
+/* Reads the files as they are; there must be no fault. */
+static const struct config *read_clean(struct fixture *f) {
+        int r = read_required(f, true);
+
+        assert_string_equal(f->faults, "");
+        assert_int_equal(r, 0);
+        return f->config;
+}
+
+/* The faults must be one line that starts like this. */
+static void expect_one_fault(const struct fixture *f, const char *start) {
+        if (!str_after(f->faults, start) || strchr(f->faults, '\n') != strrchr(f->faults, '\n'))
+                fail_msg("expected one fault \"%s...\", got:\n%s", start, f->faults);
+}
+
+static void expect_error(struct fixture *f, const char *text, const char *start) {
+        put(f, "k.conf", text);
+        assert_int_equal(read_required(f, true), -EBADMSG);
+        assert_null(f->config);
+        expect_one_fault(f, start);
+}
+
+static void expect_warning(struct fixture *f, const char *text, const char *start) {
+        put(f, "k.conf", text);
+        assert_int_equal(read_required(f, true), 0);
+        expect_one_fault(f, start);
+}
+
+static void check_defaults(const struct config *c) {
+        const struct account_config *a = config_account(c, "default");
+
+        assert_string_equal(c->task_directories, "/etc/koowatch/tasks.d:/run/koowatch/tasks.d:"
+                                                 "/var/lib/koowatch/tasks.d");
+        assert_string_equal(c->state_directory, "/var/lib/koowatch");
+        assert_int_equal(c->log_level, LEVEL_INFO);
+        assert_int_equal(c->log_target, LOG_TARGET_AUTO);
+        assert_int_equal(c->download_url, DOWNLOAD_URL_FULL);
+        assert_null(c->metrics_file);
+        assert_true(c->history == 90 * USEC_DAY);
+        assert_true(c->interval_min == 2 * USEC_SEC);
+        assert_true(c->interval_max == 2 * USEC_MINUTE);
+        assert_true(c->timeout == 7 * USEC_DAY);
+        assert_true(c->stall_timeout == 30 * USEC_MINUTE);
+        assert_string_equal(c->hook_directories,
+                            "/etc/koowatch/hooks:/run/koowatch/hooks:/usr/lib/koowatch/hooks");
+        assert_string_equal(c->runner, "auto");
+        assert_true(c->hook_timeout == 10 * USEC_MINUTE);
+        assert_int_equal(c->max_parallel, 4);
+        assert_int_equal(c->attempts, 40);
+
+        assert_int_equal(c->n_accounts, 1);
+        assert_non_null(a);
+        assert_string_equal(a->name, "default");
+        assert_string_equal(a->endpoint, "https://intl.myhuaweicloud-koodrive.com");
+        assert_null(a->user_id);
+        assert_null(a->agent_name);
+        assert_null(a->token_file);
+        assert_null(a->ca_file);
+        assert_null(a->proxy);
+        assert_int_equal(a->token_scheme, TOKEN_SCHEME_VERBATIM);
+        assert_int_equal(a->rate_limit.count, 10);
+        assert_true(a->rate_limit.period == USEC_SEC);
+        assert_int_equal(a->max_in_flight, 8);
+        assert_false(a->allow_plain_http);
+        assert_non_null(a->file);
+}
+
+static void test_defaults(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf", "# nothing\n[Account]\n");
+        check_defaults(read_clean(f));
+        assert_int_equal(f->config->n_sources, 1);
+        assert_string_equal(f->config->sources[0], f->main);
+        assert_null(f->config->sources[1]);
+}
+
+static void test_missing_file(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(read_required(f, false), 0);
+        assert_string_equal(f->faults, "");
+        check_defaults(f->config);
+        assert_int_equal(f->config->n_sources, 0);
+        assert_null(f->config->sources[0]);
+        assert_int_equal(config_account(f->config, "default")->line, 0);
+
+        assert_int_equal(read_required(f, true), -EBADMSG);
+        expect_one_fault(f, "error k.conf:0: cannot read the file: No such file");
+}
+
+static const char everything[] = "[Daemon]\n"
+                                 "TaskDirectories=STATE:/srv/t//:STATE/x/:/\n"
+                                 "StateDirectory=/srv/state/\n"
+                                 "LogLevel=debug\n"
+                                 "LogTarget=console\n"
+                                 "DownloadUrl=redacted\n"
+                                 "MetricsFile=/run/k.prom\n"
+                                 "History=infinity\n"
+                                 "[Poll]\n"
+                                 "IntervalMin=500ms\n"
+                                 "IntervalMax=15min\n"
+                                 "Timeout=infinity\n"
+                                 "StallTimeout=1h 30min\n"
+                                 "[Hooks]\n"
+                                 "Directories=/a/:/b\n"
+                                 "Runner=/run/r.socket\n"
+                                 "Timeout=infinity\n"
+                                 "MaxParallel=64\n"
+                                 "Attempts=10000\n"
+                                 "[Account photo.team-1]\n"
+                                 "Endpoint=http://koodrive.test:8080/prefix/\n"
+                                 "AllowPlainHttp=yes\n"
+                                 "UserId=u 1\n"
+                                 "AgentName=agent\n"
+                                 "TokenFile=/etc/t\n"
+                                 "TokenScheme=Bearer\n"
+                                 "RateLimit=100/min\n"
+                                 "MaxInFlight=256\n"
+                                 "CAFile=/etc/ca.pem\n"
+                                 "Proxy=socks5h://user:pass@proxy:1080\n";
+
+static void check_everything(const struct config *c) {
+        assert_string_equal(c->task_directories, "/srv/state:/srv/t:/srv/state/x:/");
+        assert_string_equal(c->state_directory, "/srv/state");
+        assert_int_equal(c->log_level, LEVEL_DEBUG);
+        assert_int_equal(c->log_target, LOG_TARGET_CONSOLE);
+        assert_int_equal(c->download_url, DOWNLOAD_URL_REDACTED);
+        assert_string_equal(c->metrics_file, "/run/k.prom");
+        assert_true(c->history == USEC_INFINITY);
+        assert_true(c->interval_min == 500 * USEC_MSEC);
+        assert_true(c->interval_max == 15 * USEC_MINUTE);
+        assert_true(c->timeout == USEC_INFINITY);
+        assert_true(c->stall_timeout == 90 * USEC_MINUTE);
+        assert_string_equal(c->hook_directories, "/a:/b");
+        assert_string_equal(c->runner, "/run/r.socket");
+        assert_true(c->hook_timeout == USEC_INFINITY);
+        assert_int_equal(c->max_parallel, 64);
+        assert_int_equal(c->attempts, 10000);
+}
+
+static void test_every_key(void **state) {
+        struct fixture *f = *state;
+        const struct account_config *a;
+
+        put(f, "k.conf", everything);
+        check_everything(read_clean(f));
+
+        a = config_account(f->config, "photo.team-1");
+        assert_non_null(a);
+        assert_string_equal(a->endpoint, "http://koodrive.test:8080/prefix");
+        assert_true(a->allow_plain_http);
+        assert_string_equal(a->user_id, "u 1");
+        assert_string_equal(a->agent_name, "agent");
+        assert_string_equal(a->token_file, "/etc/t");
+        assert_int_equal(a->token_scheme, TOKEN_SCHEME_BEARER);
+        assert_int_equal(a->rate_limit.count, 100);
+        assert_true(a->rate_limit.period == USEC_MINUTE);
+        assert_int_equal(a->max_in_flight, 256);
+        assert_string_equal(a->ca_file, "/etc/ca.pem");
+        assert_string_equal(a->proxy, "socks5h://user:pass@proxy:1080");
+        assert_string_equal(a->file, f->main);
+        assert_int_equal(a->line, 20);
+        assert_int_equal(f->config->n_accounts, 2);
+        assert_null(config_account(f->config, "other"));
+}
+
+/* "Key=" for each key of the table. */
+static void reset_key(void *userdata, const char *section, const char *key,
+                      const char *default_text) {
+        FILE *out = userdata;
+
+        (void) default_text;
+        (void) fprintf(out, "[%s%s]\n%s=\n", section, streq(section, "Account") ? " default" : "",
+                       key);
+}
+
+static void test_reset_by_empty_value(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *reset = NULL, *first = NULL;
+        size_t size;
+        FILE *out;
+
+        /* The same settings, but for the default account. */
+        first = strdup(everything);
+        memcpy(strstr(first, "photo.team-1"), "default]\n;  ", 12);
+        put(f, "k.conf", first);
+        check_everything(read_clean(f));
+        assert_int_equal(f->config->n_accounts, 1);
+        assert_string_equal(config_account(f->config, "default")->token_file, "/etc/t");
+
+        out = open_memstream(&reset, &size);
+        assert_non_null(out);
+        config_each_key(reset_key, out);
+        assert_int_equal(fclose(out), 0);
+        put(f, "k.conf.d/10-a.conf", reset);
+        check_defaults(read_clean(f));
+}
+
+/* The table's defaults, written out, are valid and give the defaults. */
+static void write_default(void *userdata, const char *section, const char *key,
+                          const char *default_text) {
+        (void) fprintf(userdata, "[%s]\n%s=%s\n", section, key, default_text);
+}
+
+static void test_defaults_written_out(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *text = NULL;
+        size_t size;
+        FILE *out;
+
+        out = open_memstream(&text, &size);
+        assert_non_null(out);
+        config_each_key(write_default, out);
+        assert_int_equal(fclose(out), 0);
+        put(f, "k.conf", text);
+        check_defaults(read_clean(f));
+}
+
+static void test_drop_ins(void **state) {
+        struct fixture *f = *state;
+        const struct config *c;
+
+        put(f, "k.conf", "[Poll]\nIntervalMin=1\nIntervalMax=1min\nTimeout=1d\nTimeout=2d\n");
+        put(f, "k.conf.d/9-c.conf", "[Poll]\nIntervalMin=9\n");
+        put(f, "k.conf.d/10-a.conf", "[Poll]\nIntervalMin=10\nStallTimeout=10\n");
+        put(f, "k.conf.d/20-b.conf", "[Poll]\nIntervalMin=20\nStallTimeout=20\n");
+        put(f, "k.conf.d/.d.conf", "[Poll]\nIntervalMin=30\n");
+        put(f, "k.conf.d/e.conf~", "[Poll]\nIntervalMin=40\n");
+
+        c = read_clean(f);
+        assert_true(c->interval_min == 9 * USEC_SEC); /* byte order: 9 comes after 20 */
+        assert_true(c->stall_timeout == 20 * USEC_SEC);
+        assert_true(c->interval_max == USEC_MINUTE);
+        assert_true(c->timeout == 2 * USEC_DAY);
+        assert_int_equal(c->n_sources, 4);
+        assert_true(str_ends_with(c->sources[0], "/k.conf"));
+        assert_true(str_ends_with(c->sources[1], "/10-a.conf"));
+        assert_true(str_ends_with(c->sources[2], "/20-b.conf"));
+        assert_true(str_ends_with(c->sources[3], "/9-c.conf"));
+        assert_null(c->sources[4]);
+}
+
+static void test_drop_ins_without_main(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf.d/10-a.conf", "[Hooks]\nAttempts=3\n");
+        assert_int_equal(read_required(f, false), 0);
+        assert_int_equal(f->config->attempts, 3);
+}
+
+static void test_accounts_merge(void **state) {
+        struct fixture *f = *state;
+        const struct account_config *a, *d;
+
+        put(f, "k.conf",
+            "[Account a]\nUserId=one\nAgentName=agent\n"
+            "[Account]\nUserId=d\n"
+            "[Account   a]\nMaxInFlight=3\n");
+        put(f, "k.conf.d/10-a.conf",
+            "[Account b]\n[Account default]\nMaxInFlight=4\n[Account a]\nUserId=two\n");
+
+        assert_int_equal(read_clean(f)->n_accounts, 3);
+        a = config_account(f->config, "a");
+        assert_string_equal(a->user_id, "two");
+        assert_string_equal(a->agent_name, "agent");
+        assert_int_equal(a->max_in_flight, 3);
+        assert_true(str_ends_with(a->file, "/k.conf"));
+        assert_int_equal(a->line, 1);
+
+        d = config_account(f->config, "default");
+        assert_string_equal(d->user_id, "d");
+        assert_int_equal(d->max_in_flight, 4);
+        assert_int_equal(d->line, 4);
+
+        assert_string_equal(config_account(f->config, "b")->endpoint,
+                            "https://intl.myhuaweicloud-koodrive.com");
+        assert_true(str_ends_with(config_account(f->config, "b")->file, "/10-a.conf"));
+}
+
+static void test_unknown(void **state) {
+        static const char *const later[] = {"Auth",  "Refresh",       "RefreshTokenFile",
+                                            "AppId", "AppSecretFile", "SignedHeaders"};
+        struct fixture *f = *state;
+
+        expect_warning(f, "[Poll]\n\nInterval=1\n",
+                       "warning k.conf:3: unknown key Interval in [Poll]");
+        expect_warning(f, "[Poll]\nintervalmin=1\n", "warning k.conf:2: unknown key intervalmin");
+        expect_warning(f, "[Daemon]\nTimeout=1\n",
+                       "warning k.conf:2: unknown key Timeout in [Daemon]");
+        expect_warning(f, "[Nope]\na=1\nb=2\n", "warning k.conf:1: unknown section [Nope]");
+        expect_warning(f, "[Accounts]\na=1\n", "warning k.conf:1: unknown section [Accounts]");
+        expect_warning(f, "[poll]\n", "warning k.conf:1: unknown section [poll]");
+        expect_warning(f, "LogLevel=debug\n",
+                       "warning k.conf:1: key LogLevel before the first section");
+        assert_int_equal(f->config->log_level, LEVEL_INFO);
+        expect_warning(f, "[Poll]\ns3cr\xC3\xA9t+/==\n",
+                       "warning k.conf:2: unknown key (not a name)");
+
+        for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+                CLEANUP(freep) char *text = str_printf("[Account x]\n%s=token\n", later[i]);
+                CLEANUP(freep)
+                char *start =
+                        str_printf("warning k.conf:2: unknown key %s in [Account x]", later[i]);
+
+                expect_warning(f, text, start);
+        }
+}
+
+/* A section of one file does not reach into the next. */
+static void test_section_ends_with_file(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf", "[Daemon]\n");
+        put(f, "k.conf.d/10-a.conf", "LogLevel=debug\n");
+        assert_int_equal(read_required(f, true), 0);
+        expect_one_fault(f, "warning k.conf.d/10-a.conf:1: key LogLevel before");
+        assert_int_equal(f->config->log_level, LEVEL_INFO);
+}
+
+static void test_bad_values(void **state) {
+        static const char *const cases[] = {
+                "[Daemon]\nTaskDirectories=tasks.d",
+                "[Daemon]\nTaskDirectories=/a:",
+                "[Daemon]\nTaskDirectories=/a::/b",
+                "[Daemon]\nTaskDirectories=STATES/x",
+                "[Daemon]\nTaskDirectories=STATE/\x01",
+                "[Daemon]\nStateDirectory=state",
+                "[Daemon]\nStateDirectory=/a:/b",
+                "[Daemon]\nStateDirectory=/a\x7F",
+                "[Daemon]\nLogLevel=loud",
+                "[Daemon]\nLogLevel=INFO",
+                "[Daemon]\nLogTarget=syslog",
+                "[Daemon]\nDownloadUrl=none",
+                "[Daemon]\nMetricsFile=metrics",
+                "[Daemon]\nHistory=-1",
+                "[Daemon]\nHistory=soon",
+                "[Poll]\nIntervalMin=0",
+                "[Poll]\nIntervalMin=infinity",
+                "[Poll]\nIntervalMax=infinity",
+                "[Poll]\nTimeout=0",
+                "[Poll]\nTimeout=99999999999999999999",
+                "[Poll]\nStallTimeout=0s",
+                "[Hooks]\nDirectories=STATE/hooks",
+                "[Hooks]\nRunner=maybe",
+                "[Hooks]\nTimeout=0",
+                "[Hooks]\nMaxParallel=0",
+                "[Hooks]\nMaxParallel=65",
+                "[Hooks]\nMaxParallel=4 ;",
+                "[Hooks]\nAttempts=0",
+                "[Hooks]\nAttempts=10001",
+                "[Hooks]\nAttempts=4294967297",
+                "[Account]\nEndpoint=intl.example.com",
+                "[Account]\nEndpoint=ftp://example.com",
+                "[Account]\nEndpoint=file:///etc/passwd",
+                "[Account]\nEndpoint=https://",
+                "[Account]\nEndpoint=https://user@example.com",
+                "[Account]\nEndpoint=https://u:s3cret@example.com",
+                "[Account]\nEndpoint=https://example.com/?a=b",
+                "[Account]\nEndpoint=https://example.com?",
+                "[Account]\nEndpoint=https://example.com/#x",
+                "[Account]\nEndpoint=https://example.com/a b",
+                "[Account]\nEndpoint=https://example.com:99999",
+                "[Account]\nEndpoint=https://ex\xC3\xA4mple.com",
+                "[Account]\nAllowPlainHttp=maybe",
+                "[Account]\nUserId=\xC3\xA4",
+                "[Account]\nUserId=a\tb",
+                "[Account]\nTokenFile=token",
+                "[Account]\nTokenScheme=bearer",
+                "[Account]\nRateLimit=0/s",
+                "[Account]\nRateLimit=10001",
+                "[Account]\nRateLimit=10/",
+                "[Account]\nRateLimit=/s",
+                "[Account]\nRateLimit=10/day",
+                "[Account]\nRateLimit=10/s/s",
+                "[Account]\nRateLimit=1.5/s",
+                "[Account]\nMaxInFlight=257",
+                "[Account]\nCAFile=ca.pem",
+                "[Account]\nProxy=proxy:3128",
+                "[Account]\nProxy=gopher://u:s3cret@proxy",
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep) char *text = str_printf("%s\n", cases[i]);
+                CLEANUP(freep) char *section = strdup(cases[i]);
+                CLEANUP(freep) char *start = NULL;
+                char *key = strchr(section, '\n');
+
+                *key++ = '\0';
+                *strchr(key, '=') = '\0';
+                start = str_printf("error k.conf:2: bad value of %s in %s: expected ", key,
+                                   section);
+                expect_error(f, text, start);
+                assert_null(strstr(f->faults, "s3cret"));
+        }
+}
+
+static void test_every_fault_is_told(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf",
+            "[Daemon]\nLogLevel=loud\nLogTarget=x\nnonsense\n[Hooks]\nAttempts=x\nNo=1\n");
+        assert_int_equal(read_required(f, true), -EBADMSG);
+        assert_string_equal(
+                f->faults,
+                "error k.conf:2: bad value of LogLevel in [Daemon]: expected debug, info, notice, "
+                "warning or error\n"
+                "error k.conf:3: bad value of LogTarget in [Daemon]: expected auto, journal or "
+                "console\n"
+                "error k.conf:4: expected Key=Value, [Section] or a comment\n"
+                "error k.conf:6: bad value of Attempts in [Hooks]: expected a whole number from 1 "
+                "to 10000\n"
+                "warning k.conf:7: unknown key No in [Hooks], ignored\n");
+}
+
+static void test_account_names(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *longest = NULL, *too_long = NULL;
+        char name[66] = {0};
+
+        memset(name, 'n', 65);
+        longest = str_printf("[Account %s]\n", name + 1);
+        too_long = str_printf("[Account %s]\nUserId=x\n", name);
+
+        put(f, "k.conf", longest);
+        assert_non_null(config_account(read_clean(f), name + 1));
+        expect_error(f, too_long, "error k.conf:1: [Account NAME]: expected");
+        expect_error(f, "\n[Account .x]\nNope=1\n", "error k.conf:2: [Account NAME]: expected");
+        expect_error(f, "[Account a b]\n", "error k.conf:1: [Account NAME]: expected");
+        expect_error(f, "[Account a/b]\n", "error k.conf:1: [Account NAME]: expected");
+}
+
+static void test_intervals(void **state) {
+        struct fixture *f = *state;
+
+        expect_error(f, "[Poll]\nIntervalMin=3min\n",
+                     "error k.conf:2: IntervalMin (3min) is above IntervalMax (2min)");
+        expect_error(f, "[Poll]\nIntervalMax=1\n",
+                     "error k.conf:2: IntervalMin (2s) is above IntervalMax (1s)");
+        expect_warning(f, "[Poll]\nIntervalMin=1\nIntervalMax=15min 1s\n",
+                       "warning k.conf:3: IntervalMax (15min 1s) in [Poll] is above 15min");
+
+        put(f, "k.conf", "[Poll]\nIntervalMin=3min\n");
+        put(f, "k.conf.d/10-a.conf", "[Poll]\nIntervalMax=3min\n");
+        (void) read_clean(f);
+}
+
+static void test_plain_http(void **state) {
+        struct fixture *f = *state;
+
+        expect_error(f, "\n[Account x]\nEndpoint=http://example.com\n",
+                     "error k.conf:2: Endpoint of account x: expected https://");
+        assert_non_null(strstr(f->faults, "AllowPlainHttp=yes"));
+
+        put(f, "k.conf.d/10-a.conf", "[Account x]\nAllowPlainHttp=true\n");
+        (void) read_clean(f);
+
+        put(f, "k.conf", "[Account]\nEndpoint=http://127.0.0.1:8080\n");
+        (void) read_clean(f);
+}
+
+static void test_rate_limit_units(void **state) {
+        static const struct {
+                const char *text;
+                usec_t period;
+        } cases[] = {
+                {"7", USEC_SEC},        {"7/s", USEC_SEC},      {"7/sec", USEC_SEC},
+                {"7/second", USEC_SEC}, {"7/min", USEC_MINUTE}, {"7/minute", USEC_MINUTE},
+                {"7/h", USEC_HOUR},     {"7/hour", USEC_HOUR},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep) char *text = str_printf("[Account]\nRateLimit=%s\n", cases[i].text);
+
+                put(f, "k.conf", text);
+                assert_int_equal(config_account(read_clean(f), "default")->rate_limit.count, 7);
+                assert_true(config_account(f->config, "default")->rate_limit.period ==
+                            cases[i].period);
+        }
+}
+
+static void test_longest_values(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *fits = NULL, *too_long = NULL, *socket = NULL, *long_socket = NULL;
+        char value[258];
+
+        memset(value, 'x', sizeof(value) - 1);
+        value[257] = '\0';
+        fits = str_printf("[Account]\nUserId=%s\n", value + 1);
+        too_long = str_printf("[Account]\nUserId=%s\n", value);
+        socket = str_printf("[Hooks]\nRunner=/%.106s\n", value);
+        long_socket = str_printf("[Hooks]\nRunner=/%.107s\n", value);
+
+        put(f, "k.conf", fits);
+        assert_int_equal(strlen(config_account(read_clean(f), "default")->user_id), 256);
+        expect_error(f, too_long, "error k.conf:2: bad value of UserId");
+        put(f, "k.conf", socket);
+        assert_int_equal(strlen(read_clean(f)->runner), 107);
+        expect_error(f, long_socket, "error k.conf:2: bad value of Runner");
+}
+
+static void test_state_directory_from_environment(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf", "[Daemon]\nTaskDirectories=STATE/t\n");
+        assert_int_equal(setenv("STATE_DIRECTORY", "/srv/one/:/srv/two", 1), 0);
+        assert_string_equal(read_clean(f)->state_directory, "/srv/one");
+        assert_string_equal(f->config->task_directories, "/srv/one/t");
+
+        put(f, "k.conf", "[Daemon]\nStateDirectory=/srv/three\n");
+        assert_string_equal(read_clean(f)->state_directory, "/srv/three");
+        put(f, "k.conf", "[Daemon]\nStateDirectory=/srv/three\nStateDirectory=\n");
+        assert_string_equal(read_clean(f)->state_directory, "/srv/one");
+
+        assert_int_equal(setenv("STATE_DIRECTORY", "", 1), 0);
+        assert_string_equal(read_clean(f)->state_directory, "/var/lib/koowatch");
+
+        assert_int_equal(setenv("STATE_DIRECTORY", "relative", 1), 0);
+        expect_error(f, "", "error k.conf:0: STATE_DIRECTORY in the environment");
+        assert_int_equal(setenv("STATE_DIRECTORY", ":/srv/two", 1), 0);
+        expect_error(f, "", "error k.conf:0: STATE_DIRECTORY in the environment");
+}
+
+static void test_unreadable(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/k.conf.d/f.conf", f->directory);
+        CLEANUP(freep) char *big = malloc(1024 * 1024 + 2);
+
+        put(f, "k.conf", "");
+        assert_int_equal(make_directories(path, 0700), 0);
+        assert_int_equal(read_required(f, true), -EBADMSG);
+        expect_one_fault(f, "error k.conf.d/f.conf:0: cannot read the file: Is a directory");
+        assert_int_equal(rmdir(path), 0);
+
+        assert_non_null(big);
+        memset(big, '\n', 1024 * 1024 + 1);
+        big[1024 * 1024 + 1] = '\0';
+        expect_error(f, big, "error k.conf:0: the file is larger than 1 MiB");
+        big[1024 * 1024] = '\0';
+        put(f, "k.conf", big);
+        (void) read_clean(f);
+}
+
+static void test_drop_in_directory_is_a_file(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf", "");
+        put(f, "k.conf.d", "");
+        assert_int_equal(read_required(f, true), -EBADMSG);
+        expect_one_fault(f, "error k.conf.d:0: cannot read the directory: Not a directory");
+}
+
+static void test_bad_bytes(void **state) {
+        struct fixture *f = *state;
+
+        expect_error(f, "[Poll]\nTimeout=\xFF\n", "error k.conf:2: the line is not UTF-8 text");
+        put(f, "k.conf", "\xEF\xBB\xBF[Poll]\r\nTimeout=1\\\r\n# comment\r\n2\r\n");
+        assert_true(read_clean(f)->timeout == 3 * USEC_SEC);
+}
+
+static void test_url_is_allowed(void **state) {
+        static const struct {
+                const char *url;
+                bool allowed, allowed_plain;
+        } cases[] = {
+                {"https://example.com", true, true},
+                {"HTTPS://example.com/x?y=z#f", true, true},
+                {"https://[2001:db8::1]:443/", true, true},
+                {"http://localhost:8080/x", true, true},
+                {"http://LOCALHOST", true, true},
+                {"http://127.0.0.1", true, true},
+                {"http://127.200.3.4:1", true, true},
+                {"http://[::1]:8080/", true, true},
+                {"http://[0:0:0:0:0:0:0:1]/", true, true},
+                {"http://example.com", false, true},
+                {"http://localhost.example.com", false, true},
+                {"http://127.0.0.1.example.com", false, true},
+                {"http://128.0.0.1", false, true},
+                {"http://10.0.0.1", false, true},
+                {"http://[::2]/", false, true},
+                {"https://user@example.com", false, false},
+                {"https://user:password@example.com", false, false},
+                {"https://@example.com", false, false},
+                {"https://:@example.com", false, false},
+                {"http://127.0.0.1@example.com", false, false},
+                {"https://exa\nmple.com", false, false},
+                {"https://example.com/\x7F", false, false},
+                {"https://example.com/\xC2\x85", false, false},
+                {" https://example.com", false, false},
+                {"example.com", false, false},
+                {"//example.com", false, false},
+                {"https:/", false, false},
+                {"ftp://localhost", false, false},
+                {"file:///etc/passwd", false, false},
+                {"", false, false},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+                if (url_is_allowed(cases[i].url, false) != cases[i].allowed ||
+                    url_is_allowed(cases[i].url, true) != cases[i].allowed_plain)
+                        fail_msg("\"%s\"", cases[i].url);
+}
+
+static void test_parse_bool(void **state) {
+        static const char *const yes[] = {"yes", "true", "1", "Yes", "TRUE"};
+        static const char *const no[] = {"no", "false", "0", "No"};
+        static const char *const neither[] = {"", "on", "y", "2", "yes ", "truee"};
+        bool value;
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+                value = false;
+                assert_int_equal(parse_bool(yes[i], &value), 0);
+                assert_true(value);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+                value = true;
+                assert_int_equal(parse_bool(no[i], &value), 0);
+                assert_false(value);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(neither); i++)
+                assert_int_equal(parse_bool(neither[i], &value), -EINVAL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_defaults),
+                TEST(test_missing_file),
+                TEST(test_every_key),
+                TEST(test_reset_by_empty_value),
+                TEST(test_defaults_written_out),
+                TEST(test_drop_ins),
+                TEST(test_drop_ins_without_main),
+                TEST(test_accounts_merge),
+                TEST(test_unknown),
+                TEST(test_section_ends_with_file),
+                TEST(test_bad_values),
+                TEST(test_every_fault_is_told),
+                TEST(test_account_names),
+                TEST(test_intervals),
+                TEST(test_plain_http),
+                TEST(test_rate_limit_units),
+                TEST(test_longest_values),
+                TEST(test_state_directory_from_environment),
+                TEST(test_unreadable),
+                TEST(test_drop_in_directory_is_a_file),
+                TEST(test_bad_bytes),
+                cmocka_unit_test(test_url_is_allowed),
+                cmocka_unit_test(test_parse_bool),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

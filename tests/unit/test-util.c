@@ -1,0 +1,284 @@
+/* Strings, names, UTF-8, and files that are read and replaced as a whole. */
+/* cmocka.h needs what the others declare. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "common/util.h"
+
+struct fixture {
+        char directory[64];
+};
+
+static int set_up(void **state) {
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        assert_non_null(f);
+        (void) snprintf(f->directory, sizeof(f->directory), "/tmp/koowatch-test-XXXXXX");
+        assert_non_null(mkdtemp(f->directory));
+        *state = f;
+        return 0;
+}
+
+static size_t count_entries(const char *directory) {
+        DIR *d = opendir(directory);
+        size_t n = 0;
+
+        assert_non_null(d);
+        while (readdir(d))
+                n++;
+        (void) closedir(d);
+        return n - 2; /* . and .. */
+}
+
+/* Removes what the tests make: files, and empty directories named so that the order is right. */
+static int tear_down(void **state) {
+        static const char *const names[] = {"a/b/c", "a/b", "a", "file", "target"};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                CLEANUP(freep) char *path = str_printf("%s/%s", f->directory, names[i]);
+
+                (void) remove(path);
+        }
+        assert_int_equal(rmdir(f->directory), 0);
+        free(f);
+        return 0;
+}
+
+static void test_str_replace(void **state) {
+        char *s = NULL;
+
+        (void) state;
+        assert_int_equal(str_replace(&s, "one"), 0);
+        assert_string_equal(s, "one");
+        assert_int_equal(str_replace(&s, s + 1), 0); /* a part of itself */
+        assert_string_equal(s, "ne");
+        assert_int_equal(str_replace(&s, NULL), 0);
+        assert_null(s);
+}
+
+static void test_str_printf(void **state) {
+        CLEANUP(freep) char *s = str_printf("%s-%d", "a", 7);
+
+        (void) state;
+        assert_string_equal(s, "a-7");
+}
+
+static void test_secret_free(void **state) {
+        CLEANUP(secret_freep) char *secret = strdup("secret");
+
+        (void) state;
+        assert_non_null(secret);
+        secret_free(NULL);
+}
+
+static void test_macros(void **state) {
+        char *s = strdup("x");
+        CLEANUP(freep) char *stolen = STEAL_PTR(s);
+        int fd = 7;
+
+        (void) state;
+        assert_null(s);
+        assert_string_equal(stolen, "x");
+        assert_int_equal(STEAL_FD(fd), 7);
+        assert_int_equal(fd, -1);
+        assert_string_equal(str_after("prefix-rest", "prefix-"), "rest");
+        assert_null(str_after("pre", "prefix"));
+        assert_true(str_ends_with("a.task", ".task"));
+        assert_false(str_ends_with("task", ".task"));
+}
+
+static void test_name_is_valid(void **state) {
+        (void) state;
+        assert_true(name_is_valid("a.B-9_", 1, 64, "._-", true));
+        assert_true(name_is_valid("1234", 1, 4, "", false));
+        assert_false(name_is_valid("12345", 1, 4, "", false));
+        assert_false(name_is_valid("", 1, 4, "", false));
+        assert_true(name_is_valid("", 0, 4, "", false));
+        assert_false(name_is_valid(".a", 1, 4, ".", true));
+        assert_true(name_is_valid(".a", 1, 4, ".", false));
+        assert_true(name_is_valid("a.", 1, 4, ".", true));
+        assert_false(name_is_valid("a/b", 1, 4, ".", false));
+        assert_false(name_is_valid("\xC3\xA4", 1, 4, ".", false));
+        assert_false(name_is_valid("a\n", 1, 4, ".", false));
+}
+
+static void test_utf8(void **state) {
+        static const struct {
+                const char *text;
+                bool valid;
+        } cases[] = {
+                {"", true},
+                {"plain", true},
+                {"\x7F", true},
+                {"\xC2\x80", true},
+                {"\xDF\xBF", true},
+                {"\xE0\xA0\x80", true},
+                {"\xED\x9F\xBF", true},
+                {"\xEE\x80\x80", true},
+                {"\xEF\xBF\xBF", true},
+                {"\xF0\x90\x80\x80", true},
+                {"\xF4\x8F\xBF\xBF", true}, /* U+10FFFF */
+                {"\x80", false},            /* a continuation alone */
+                {"\xC0\x80", false},        /* overlong NUL */
+                {"\xC1\xBF", false},        /* overlong */
+                {"\xE0\x9F\xBF", false},    /* overlong */
+                {"\xF0\x8F\xBF\xBF", false},
+                {"\xED\xA0\x80", false}, /* surrogate */
+                {"\xED\xBF\xBF", false},
+                {"\xF4\x90\x80\x80", false}, /* above U+10FFFF */
+                {"\xF5\x80\x80\x80", false},
+                {"\xFF", false},
+                {"\xC2", false}, /* cut short */
+                {"\xE2\x82", false},
+                {"\xF0\x9F\x98", false},
+                {"\xE2\x82z", false},
+                {"\xF0\x9F\x98z", false},
+                {"a\xC2z", false},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+                if (utf8_is_valid(cases[i].text, strlen(cases[i].text)) != cases[i].valid)
+                        fail_msg("case %zu", i);
+
+        assert_false(utf8_is_valid("a\0b", 3));
+}
+
+static void test_read_path(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+        CLEANUP(freep) char *big = malloc(20000), *text = NULL;
+        size_t length = 99;
+
+        assert_non_null(big);
+        memset(big, 'x', 20000);
+
+        assert_int_equal(read_path(path, 100, &text, &length), -ENOENT);
+        assert_int_equal(read_path(f->directory, 100, &text, &length), -EISDIR);
+
+        assert_int_equal(replace_file(path, "", 0, 0600), 0);
+        assert_int_equal(read_path(path, 0, &text, &length), 0);
+        assert_int_equal(length, 0);
+        assert_string_equal(text, "");
+        freep(&text);
+
+        assert_int_equal(replace_file(path, big, 20000, 0600), 0);
+        text = NULL;
+        assert_int_equal(read_path(path, 19999, &text, &length), -EFBIG);
+        assert_null(text);
+        assert_int_equal(read_path(path, 20000, &text, &length), 0);
+        assert_int_equal(length, 20000);
+        assert_int_equal(text[20000], '\0');
+        assert_memory_equal(text, big, 20000);
+}
+
+/* A FIFO that nobody writes to must not stop the reader. */
+static void test_read_fifo(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+        CLEANUP(freep) char *text = NULL;
+        size_t length;
+
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_int_equal(read_path(path, 100, &text, &length), 0);
+        assert_int_equal(length, 0);
+}
+
+static void test_read_all_in_pieces(void **state) {
+        CLEANUP(freep) char *text = NULL;
+        size_t length;
+        int fds[2];
+
+        (void) state;
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(write_all(fds[1], "ab\0c", 4), 0);
+        (void) close(fds[1]);
+        assert_int_equal(read_all(fds[0], 4, &text, &length), 0);
+        (void) close(fds[0]);
+        assert_int_equal(length, 4);
+        assert_memory_equal(text, "ab\0c", 5);
+
+        assert_int_equal(read_all(-1, 4, &text, &length), -EBADF);
+        assert_int_equal(write_all(-1, "x", 1), -EBADF);
+}
+
+static void test_replace_file(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+        CLEANUP(freep) char *text = NULL;
+        size_t length;
+        struct stat st;
+
+        assert_int_equal(replace_file(path, "old", 3, 0600), 0);
+        assert_int_equal(replace_file(path, "newer", 5, 0644), 0);
+        assert_int_equal(read_path(path, 100, &text, &length), 0);
+        assert_string_equal(text, "newer");
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0644);
+        assert_int_equal(count_entries(f->directory), 1);
+}
+
+static void test_replace_file_failure_leaves_nothing(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/target", f->directory);
+        CLEANUP(freep) char *below = str_printf("%s/target/x", f->directory);
+
+        assert_int_equal(replace_file(below, "x", 1, 0600), -ENOENT);
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_int_equal(replace_file(path, "x", 1, 0600), -EISDIR);
+        assert_int_equal(count_entries(f->directory), 1);
+        assert_int_equal(count_entries(path), 0);
+}
+
+static void test_make_directories(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/a//b/c", f->directory);
+        CLEANUP(freep) char *slash = str_printf("%s/a/b/c/", f->directory);
+        CLEANUP(freep) char *file = str_printf("%s/file", f->directory);
+        CLEANUP(freep) char *below = str_printf("%s/file/x", f->directory);
+        struct stat st;
+
+        assert_int_equal(make_directories(path, 0700), 0);
+        assert_int_equal(make_directories(path, 0700), 0);
+        assert_int_equal(make_directories(slash, 0700), 0);
+        assert_int_equal(make_directories("/", 0700), 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_true(S_ISDIR(st.st_mode));
+        assert_int_equal(st.st_mode & 0777, 0700);
+
+        assert_int_equal(replace_file(file, "", 0, 0600), 0);
+        assert_int_equal(make_directories(file, 0700), -ENOTDIR);
+        assert_int_equal(make_directories(below, 0700), -ENOTDIR);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_str_replace),
+                cmocka_unit_test(test_str_printf),
+                cmocka_unit_test(test_secret_free),
+                cmocka_unit_test(test_macros),
+                cmocka_unit_test(test_name_is_valid),
+                cmocka_unit_test(test_utf8),
+                cmocka_unit_test_setup_teardown(test_read_path, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_read_fifo, set_up, tear_down),
+                cmocka_unit_test(test_read_all_in_pieces),
+                cmocka_unit_test_setup_teardown(test_replace_file, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_replace_file_failure_leaves_nothing, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_make_directories, set_up, tear_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
