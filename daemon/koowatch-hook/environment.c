@@ -1,0 +1,164 @@
+#include "koowatch-hook/environment.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
+
+#include "common/util.h"
+
+#define PATH_VALUE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The kernel takes no string over 128 KiB; a hook finds what is longer in the JSON. */
+#define VALUE_MAX ((size_t) 64 * 1024)
+
+static const struct {
+        const char *variable;
+        const char *key;
+        bool when_completed; /* means nothing with another outcome */
+} facts[] = {
+        {"KOOWATCH_EVENT", "event", false},
+        {"KOOWATCH_EVENT_ID", "eventId", false},
+        {"KOOWATCH_ATTEMPT", "attempt", false},
+        {"KOOWATCH_NAME", "name", false},
+        {"KOOWATCH_ACCOUNT", "account", false},
+        {"KOOWATCH_TASK_ID", "taskId", false},
+        {"KOOWATCH_SHARE_ID", "shareId", false},
+        {"KOOWATCH_OUTCOME", "outcome", false},
+        {"KOOWATCH_RESULT", "result", true},
+        {"KOOWATCH_RESULT_CODE", "taskResultCode", true},
+        {"KOOWATCH_TASK_STATUS", "taskStatus", false},
+        {"KOOWATCH_PROGRESS", "progress", false},
+        {"KOOWATCH_DOWNLOAD_URL", "downloadUrl", false},
+        {"KOOWATCH_FILE", "file", false},
+        {"KOOWATCH_ACCOUNT_STATE", "accountState", false},
+};
+
+/* There is room for every variable: the array was allocated for the most there can be. */
+struct environment {
+        char **strings;
+        size_t count;
+};
+
+static int add(struct environment *environment, const char *variable, const char *value) {
+        char *string = str_printf("%s=%s", variable, value);
+
+        if (!string)
+                return -ENOMEM;
+
+        environment->strings[environment->count++] = string;
+        return 0;
+}
+
+/* The text of a string, number or boolean that fits a variable, else NULL. */
+static const char *get_text(json_object *value) {
+        const char *text;
+
+        if (!value || json_object_is_type(value, json_type_object) ||
+            json_object_is_type(value, json_type_array))
+                return NULL;
+
+        text = json_object_get_string(value);
+        if (!text || strlen(text) > VALUE_MAX)
+                return NULL;
+        if (json_object_is_type(value, json_type_string) &&
+            strlen(text) != (size_t) json_object_get_string_len(value))
+                return NULL; /* a NUL byte would cut it */
+
+        return text;
+}
+
+static int add_facts(struct environment *environment, const struct event *event) {
+        json_object *value;
+        bool completed;
+
+        completed = json_object_object_get_ex(event->json, "outcome", &value) &&
+                    streq(json_object_get_string(value) ?: "", "completed");
+
+        for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+                const char *text;
+
+                if (facts[i].when_completed && !completed)
+                        continue;
+
+                text = get_text(json_object_object_get(event->json, facts[i].key));
+                if (!str_empty(text) && add(environment, facts[i].variable, text) < 0)
+                        return -ENOMEM;
+        }
+
+        return 0;
+}
+
+static int add_variable(struct environment *environment, const char *name, const char *value) {
+        CLEANUP(freep) char *variable = str_printf("KOOWATCH_VAR_%s", name);
+
+        if (!variable)
+                return -ENOMEM;
+        for (char *c = variable; *c; c++)
+                *c = (char) toupper((unsigned char) *c);
+
+        return add(environment, variable, value);
+}
+
+static int add_variables(struct environment *environment, json_object *variables) {
+        struct json_object_iterator i, end;
+
+        if (!json_object_is_type(variables, json_type_object))
+                return 0;
+
+        end = json_object_iter_end(variables);
+        for (i = json_object_iter_begin(variables); !json_object_iter_equal(&i, &end);
+             json_object_iter_next(&i)) {
+                const char *name = json_object_iter_peek_name(&i);
+                const char *text = get_text(json_object_iter_peek_value(&i));
+
+                if (!text || !isalpha((unsigned char) name[0]) ||
+                    !name_is_valid(name, 1, VALUE_MAX, "_", false))
+                        continue;
+                if (add_variable(environment, name, text) < 0)
+                        return -ENOMEM;
+        }
+
+        return 0;
+}
+
+static int add_basics(struct environment *environment) {
+        const struct passwd *user = getpwuid(geteuid());
+        const char *lang = getenv("LANG");
+
+        if (add(environment, "PATH", PATH_VALUE) < 0 ||
+            add(environment, "LANG", str_empty(lang) ? "C.UTF-8" : lang) < 0 ||
+            add(environment, "HOME", user && !str_empty(user->pw_dir) ? user->pw_dir : "/") < 0)
+                return -ENOMEM;
+
+        return 0;
+}
+
+int environment_new(const struct event *event, char ***ret) {
+        CLEANUP(environment_freep) char **strings = NULL;
+        json_object *variables = json_object_object_get(event->json, "variables");
+        struct environment environment = {0};
+        size_t most = 3 + ARRAY_LEN(facts) + 1;
+
+        if (json_object_is_type(variables, json_type_object))
+                most += (size_t) json_object_object_length(variables);
+
+        strings = calloc(most, sizeof(*strings));
+        if (!strings)
+                return -ENOMEM;
+
+        environment.strings = strings;
+        if (add_basics(&environment) < 0 || add_facts(&environment, event) < 0 ||
+            add_variables(&environment, variables) < 0)
+                return -ENOMEM;
+
+        *ret = STEAL_PTR(strings);
+        return 0;
+}
+
+char **environment_free(char **environment) {
+        for (char **s = environment; s && *s; s++)
+                free(*s);
+        free(environment);
+
+        return NULL;
+}

@@ -1,0 +1,160 @@
+#include "koowatch-hook/event.h"
+
+#include <errno.h>
+
+#include "common/util.h"
+
+#define DEPTH_MAX 64
+
+static void tokener_freep(json_tokener **tokener) {
+        if (*tokener)
+                json_tokener_free(*tokener);
+}
+
+static int parse_object(const char *line, size_t length, json_object **ret, const char **ret_why) {
+        CLEANUP(tokener_freep) json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+        json_object *json;
+
+        if (!tokener)
+                return -ENOMEM;
+
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        json = json_tokener_parse_ex(tokener, line, (int) length);
+
+        if (json_tokener_get_error(tokener) != json_tokener_success ||
+            json_tokener_get_parse_end(tokener) != length ||
+            !json_object_is_type(json, json_type_object)) {
+                json_object_put(json);
+                *ret_why = "not one JSON object";
+                return -EBADMSG;
+        }
+
+        *ret = json;
+        return 0;
+}
+
+/* JSON strings may have NUL bytes inside; what is behind one would be lost. */
+static bool is_c_string(json_object *value) {
+        return json_object_is_type(value, json_type_string) &&
+               strlen(json_object_get_string(value)) == (size_t) json_object_get_string_len(value);
+}
+
+/* The string under key, or NULL. */
+static const char *get_string(json_object *json, const char *key) {
+        json_object *value = json_object_object_get(json, key);
+
+        return is_c_string(value) ? json_object_get_string(value) : NULL;
+}
+
+/* "named" is the one directory beside the events' own that is none. */
+static bool event_is_valid(const char *event) {
+        size_t n = strspn(event, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+        return n >= 1 && n <= 32 && event[n] == '\0' && !streq(event, "named");
+}
+
+static int check_names(struct event *event, const char **ret_why) {
+        event->event = get_string(event->json, "event");
+        event->id = get_string(event->json, "eventId");
+        event->name = get_string(event->json, "name");
+
+        if (!event->event || !event_is_valid(event->event))
+                *ret_why = "event is missing or names none";
+        else if (!event->id || !name_is_valid(event->id, 1, 64, "-", false))
+                *ret_why = "eventId is missing or not 1 to 64 of A-Z, a-z, 0-9 and -";
+        else if (!event->name || !name_is_valid(event->name, 1, 128, "._@-", true))
+                *ret_why = "name is missing or not that of a task or an account";
+        else
+                return 0;
+
+        return -EBADMSG;
+}
+
+static bool is_string_array(json_object *array) {
+        if (!json_object_is_type(array, json_type_array))
+                return false;
+
+        for (size_t i = 0; i < json_object_array_length(array); i++)
+                if (!is_c_string(json_object_array_get_idx(array, i)))
+                        return false;
+
+        return true;
+}
+
+/* Moves an array of strings out of the object; *ret stays NULL when there is none. */
+static int take_array(json_object *json, const char *key, json_object **ret) {
+        json_object *array;
+
+        if (!json_object_object_get_ex(json, key, &array))
+                return 0;
+        if (!is_string_array(array))
+                return -EBADMSG;
+
+        *ret = json_object_get(array);
+        json_object_object_del(json, key);
+        return 0;
+}
+
+static int make_text(struct event *event) {
+        const char *json;
+        size_t n;
+
+        json = json_object_to_json_string_length(
+                event->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+        if (!json)
+                return -ENOMEM;
+
+        event->text = malloc(n + 1);
+        if (!event->text)
+                return -ENOMEM;
+
+        memcpy(event->text, json, n);
+        event->text[n] = '\n';
+        event->text_length = n + 1;
+        return 0;
+}
+
+int event_parse(const char *line, size_t length, struct event *ret, const char **ret_why) {
+        CLEANUP(event_clear) struct event event = {0};
+        int r;
+
+        r = parse_object(line, length, &event.json, ret_why);
+        if (r < 0)
+                return r;
+
+        r = check_names(&event, ret_why);
+        if (r < 0)
+                return r;
+
+        if (take_array(event.json, "hooks", &event.hooks) < 0 ||
+            take_array(event.json, "settled", &event.settled) < 0) {
+                *ret_why = "hooks and settled must be arrays of strings";
+                return -EBADMSG;
+        }
+
+        r = make_text(&event);
+        if (r < 0)
+                return r;
+
+        *ret = event;
+        event = (struct event){0};
+        return 0;
+}
+
+void event_clear(struct event *event) {
+        json_object_put(event->json);
+        json_object_put(event->hooks);
+        json_object_put(event->settled);
+        free(event->text);
+        *event = (struct event){0};
+}
+
+void event_log_fields(const struct event *event, const char *hook,
+                      struct log_field fields[EVENT_FIELDS]) {
+        fields[0] = (struct log_field){"KOOWATCH_NAME", event->name};
+        fields[1] = (struct log_field){"KOOWATCH_ACCOUNT", get_string(event->json, "account")};
+        fields[2] = (struct log_field){"KOOWATCH_EVENT_ID", event->id};
+        fields[3] = (struct log_field){"KOOWATCH_HOOK", hook};
+        fields[4] = (struct log_field){"KOODRIVE_TASK_ID", get_string(event->json, "taskId")};
+        fields[5] = (struct log_field){"KOODRIVE_SHARE_ID", get_string(event->json, "shareId")};
+}

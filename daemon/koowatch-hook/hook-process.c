@@ -1,0 +1,309 @@
+#include "koowatch-hook/hook-process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "common/util.h"
+
+#define GRACE_TIMED_OUT (5 * USEC_SEC)
+#define GRACE_INTERRUPTED (2 * USEC_SEC)
+
+/* A hook's time is the time in which it could run: without that of a suspend. */
+static usec_t clock_running(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * USEC_SEC + now.tv_nsec / 1000;
+}
+
+/* The event as a file: a hook may read it, in part or not at all, and nobody ever blocks. */
+static int make_input(const struct event *event, int *ret) {
+        CLEANUP(closep) int fd = memfd_create("koowatch-event", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int r;
+
+        if (fd < 0)
+                return -errno;
+
+        r = write_all(fd, event->text, event->text_length);
+        if (r < 0)
+                return r;
+
+        if (lseek(fd, 0, SEEK_SET) < 0 ||
+            fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+                return -errno;
+
+        *ret = STEAL_FD(fd);
+        return 0;
+}
+
+/* Only the runner's end does not block: what a hook writes must not fail with EAGAIN. */
+static int make_pipe(int *ret_read, int *ret_write) {
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+
+        *ret_read = fds[0];
+        *ret_write = fds[1];
+        return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+DEFINE_CLEANUP(posix_spawnattr_t *, posix_spawnattr_destroy)
+DEFINE_CLEANUP(posix_spawn_file_actions_t *, posix_spawn_file_actions_destroy)
+
+/* The three descriptors become 0, 1 and 2; returns 0 or a positive errno. */
+static int prepare_files(posix_spawn_file_actions_t *actions, const int fds[3]) {
+        int r = 0;
+
+        for (int i = 0; i < 3 && r == 0; i++)
+                r = posix_spawn_file_actions_adddup2(actions, fds[i], i);
+        if (r == 0) /* also what the runner itself inherited without close-on-exec */
+                r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+        if (r == 0)
+                r = posix_spawn_file_actions_addchdir_np(actions, "/");
+
+        return r;
+}
+
+/* No signal blocked or ignored, and a group of its own; returns 0 or a positive errno. */
+static int prepare_attributes(posix_spawnattr_t *attributes) {
+        sigset_t none, all;
+        int r;
+
+        (void) sigemptyset(&none);
+        (void) sigfillset(&all);
+
+        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                         POSIX_SPAWN_SETSIGDEF);
+        if (r == 0)
+                r = posix_spawnattr_setpgroup(attributes, 0);
+        if (r == 0)
+                r = posix_spawnattr_setsigmask(attributes, &none);
+        if (r == 0)
+                r = posix_spawnattr_setsigdefault(attributes, &all);
+
+        return r;
+}
+
+static int spawn(const char *path, const struct event *event, char **environment, const int fds[3],
+                 pid_t *ret) {
+        char *const arguments[] = {(char *) path, (char *) event->event, (char *) event->name,
+                                   NULL};
+        posix_spawnattr_t attributes;
+        CLEANUP(posix_spawnattr_destroyp) posix_spawnattr_t *attr = NULL;
+        posix_spawn_file_actions_t file_actions;
+        CLEANUP(posix_spawn_file_actions_destroyp) posix_spawn_file_actions_t *actions = NULL;
+        int r;
+
+        r = posix_spawnattr_init(&attributes);
+        if (r != 0)
+                return -r;
+        attr = &attributes;
+
+        r = posix_spawn_file_actions_init(&file_actions);
+        if (r != 0)
+                return -r;
+        actions = &file_actions;
+
+        r = prepare_attributes(attr);
+        if (r == 0)
+                r = prepare_files(actions, fds);
+        if (r == 0)
+                r = posix_spawn(ret, path, actions, attr, arguments, environment);
+
+        return -r;
+}
+
+/* Kills what is left of the group, then reaps: until then nobody else can have its number. */
+static int put_an_end(struct hook_process *process, siginfo_t *ret) {
+        int r;
+
+        (void) kill(-process->pid, SIGKILL); /* fails when nobody is left */
+        do
+                r = waitid(P_PID, (id_t) process->pid, ret, WEXITED);
+        while (r < 0 && errno == EINTR);
+        r = r < 0 ? -errno : 0;
+
+        closep(&process->pid_fd);
+        closep(&process->out_fd);
+        closep(&process->err_fd);
+        *process = HOOK_PROCESS_NULL;
+
+        return r;
+}
+
+int hook_process_start(const char *path, const struct event *event, char **environment,
+                       struct hook_process *ret) {
+        CLEANUP(closep) int input = -1, out = -1, out_end = -1, err = -1, err_end = -1;
+        struct hook_process process = HOOK_PROCESS_NULL;
+        siginfo_t info;
+        int r;
+
+        r = make_input(event, &input);
+        if (r == 0)
+                r = make_pipe(&out, &out_end);
+        if (r == 0)
+                r = make_pipe(&err, &err_end);
+        if (r == 0)
+                r = spawn(path, event, environment, (const int[]){input, out_end, err_end},
+                          &process.pid);
+        if (r < 0)
+                return r;
+
+        process.started = clock_running();
+        process.pid_fd = pidfd_open(process.pid, 0);
+        if (process.pid_fd < 0) {
+                r = -errno;
+                (void) put_an_end(&process, &info);
+                return r;
+        }
+
+        process.out_fd = STEAL_FD(out);
+        process.err_fd = STEAL_FD(err);
+        *ret = process;
+        return 0;
+}
+
+/*
+ * Reads once. Returns how many bytes that were, 0 when there is nothing now; at the
+ * end of the stream the descriptor is closed and forgotten.
+ */
+static size_t read_some(int *fd, size_t max, struct output_stream *stream) {
+        char buffer[16 * 1024];
+        ssize_t n;
+
+        n = read(*fd, buffer, MIN(max, sizeof(buffer)));
+        if (n > 0) {
+                output_feed(stream, buffer, (size_t) n);
+                return (size_t) n;
+        }
+
+        if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+                (void) close(*fd);
+                *fd = -1;
+        }
+
+        return 0;
+}
+
+/* Reads what is in the pipe now, and no more: a child left behind may write for ever. */
+static void drain(int *fd, struct output_stream *stream) {
+        int available = 0;
+        size_t pending, n;
+
+        if (*fd >= 0 && ioctl(*fd, FIONREAD, &available) == 0 && available > 0)
+                for (pending = (size_t) available; pending > 0; pending -= n) {
+                        n = read_some(fd, pending, stream);
+                        if (n == 0)
+                                break;
+                }
+
+        output_flush(stream);
+}
+
+/* What is to be done to the process when deadline comes. */
+struct plan {
+        usec_t deadline; /* USEC_INFINITY: nothing */
+        int signal;
+};
+
+static void terminate(const struct hook_process *process, struct plan *plan, usec_t grace) {
+        usec_t deadline = usec_add(clock_running(), grace);
+
+        if (plan->signal == SIGKILL) { /* asked before: the earlier end holds */
+                plan->deadline = MIN(plan->deadline, deadline);
+                return;
+        }
+
+        (void) kill(-process->pid, SIGTERM);
+        *plan = (struct plan){deadline, SIGKILL};
+}
+
+static void on_deadline(const struct hook_process *process, struct plan *plan,
+                        struct hook_end *end) {
+        if (plan->signal == SIGTERM) {
+                end->timed_out = true;
+                terminate(process, plan, GRACE_TIMED_OUT);
+                return;
+        }
+
+        (void) kill(-process->pid, SIGKILL);
+        plan->deadline = USEC_INFINITY;
+}
+
+static int poll_until(struct pollfd *fds, nfds_t count, usec_t deadline) {
+        usec_t left = MAX(deadline - clock_running(), (usec_t) 0);
+        struct timespec wait = {.tv_sec = left / USEC_SEC, .tv_nsec = left % USEC_SEC * 1000};
+        int n;
+
+        n = ppoll(fds, count, deadline == USEC_INFINITY ? NULL : &wait, NULL);
+
+        return n < 0 && errno != EINTR ? -errno : MAX(n, 0);
+}
+
+static int wait_for_exit(struct hook_process *process, usec_t timeout, int signal_fd,
+                         struct output_stream *out, struct output_stream *err,
+                         struct hook_end *end) {
+        struct plan plan = {usec_add(process->started, timeout), SIGTERM};
+
+        for (;;) {
+                struct pollfd fds[] = {
+                        {.fd = process->pid_fd, .events = POLLIN},
+                        {.fd = process->out_fd, .events = POLLIN},
+                        {.fd = process->err_fd, .events = POLLIN},
+                        {.fd = end->interrupted ? -1 : signal_fd, .events = POLLIN},
+                };
+                int n;
+
+                n = poll_until(fds, ARRAY_LEN(fds), plan.deadline);
+                if (n < 0)
+                        return n;
+
+                if (fds[0].revents)
+                        return 0;
+                if (fds[1].revents)
+                        read_some(&process->out_fd, SIZE_MAX, out);
+                if (fds[2].revents)
+                        read_some(&process->err_fd, SIZE_MAX, err);
+                if (fds[3].revents) {
+                        end->interrupted = true;
+                        terminate(process, &plan, GRACE_INTERRUPTED);
+                }
+                if (clock_running() >= plan.deadline)
+                        on_deadline(process, &plan, end);
+        }
+}
+
+int hook_process_wait(struct hook_process *process, const char *hook, usec_t timeout, int signal_fd,
+                      struct output *output, struct hook_end *ret) {
+        struct output_stream out = {.output = output, .hook = hook};
+        struct output_stream err = {.output = output, .hook = hook};
+        struct hook_end end = {.status = -1};
+        siginfo_t info = {0};
+        int r, q;
+
+        r = wait_for_exit(process, timeout, signal_fd, &out, &err, &end);
+        end.duration = clock_running() - process->started;
+
+        drain(&process->out_fd, &out);
+        drain(&process->err_fd, &err);
+        q = put_an_end(process, &info);
+        if (r < 0 || q < 0)
+                return r < 0 ? r : q;
+
+        if (info.si_code == CLD_EXITED)
+                end.status = info.si_status;
+        else
+                end.signal = info.si_status;
+
+        *ret = end;
+        return 0;
+}

@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * The hooks of one event, in their order, one after the other
+ *
+ * First those of the event's own directories, then the named ones that the event
+ * asks for; each once, and none that has ended well before. A hook that is refused
+ * counts as not there, with a warning, but one that was asked for by name has
+ * then failed.
+ */
+#include "common/config.h"
+#include "koowatch-hook/event.h"
+
+/*
+ * Runs them and tells the daemon of each. signal_fd is a signalfd that ends the
+ * run. Returns 0 when all have had their turn, however they ended; -EINTR when
+ * the run was ended early; or another negative errno.
+ */
+int hooks_run(const struct config *config, const struct event *event, int signal_fd);

@@ -1,0 +1,147 @@
+#include "koowatch-hook/protocol.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "common/util.h"
+
+#define EXIT_LATER 75
+#define EXIT_SKIPPED 77
+
+/* A socket that was handed over may be a non-blocking one; that is waited for as well. */
+static ssize_t read_blocking(int fd, char *buffer, size_t size) {
+        for (;;) {
+                struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+                ssize_t n = read(fd, buffer, size);
+
+                if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+                        return n;
+                (void) poll(&pollfd, 1, -1);
+        }
+}
+
+int protocol_read_line(int fd, char **ret, size_t *ret_length) {
+        CLEANUP(freep) char *line = NULL;
+        size_t length = 0, allocated = 0;
+
+        while (length <= PROTOCOL_LINE_MAX) {
+                char *newline;
+                ssize_t n;
+
+                if (length == allocated) {
+                        char *grown;
+
+                        allocated = allocated == 0 ? 4096 : allocated * 2;
+                        grown = realloc(line, allocated);
+                        if (!grown)
+                                return -ENOMEM;
+                        line = grown;
+                }
+
+                n = read_blocking(fd, line + length, allocated - length);
+                if (n < 0)
+                        return -errno;
+
+                newline = memchr(line + length, '\n', (size_t) n);
+                if (!newline && n > 0) {
+                        length += (size_t) n;
+                        continue;
+                }
+
+                *ret_length = newline ? (size_t) (newline - line) : length;
+                if (*ret_length > PROTOCOL_LINE_MAX)
+                        break;
+                *ret = STEAL_PTR(line);
+                return 0;
+        }
+
+        return -EFBIG;
+}
+
+/*
+ * Takes over the object. One write a line, so that a line is there or not; a NULL
+ * object (no memory) is a line that is not.
+ */
+static void send_object(json_object *object) {
+        CLEANUP(freep) char *line = NULL;
+
+        if (object)
+                line = str_printf("%s\n", json_object_to_json_string_ext(
+                                                  object, JSON_C_TO_STRING_PLAIN |
+                                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
+        if (line)
+                (void) write_all(STDOUT_FILENO, line, strlen(line));
+        json_object_put(object);
+}
+
+static void add(json_object *object, const char *key, json_object *value) {
+        if (!object || json_object_object_add(object, key, value) < 0)
+                json_object_put(value);
+}
+
+static json_object *object_with(const char *key, json_object *value) {
+        json_object *object = json_object_new_object();
+
+        add(object, key, value);
+        return object;
+}
+
+void protocol_busy(void) {
+        send_object(object_with("busy", json_object_new_boolean(true)));
+}
+
+void protocol_ready(void) {
+        send_object(object_with("ready", json_object_new_boolean(true)));
+}
+
+void protocol_done(void) {
+        send_object(object_with("done", json_object_new_boolean(true)));
+}
+
+void protocol_start(const char *hook) {
+        send_object(object_with("start", json_object_new_string(hook)));
+}
+
+static const char *result_name(const struct hook_end *end) {
+        if (end->timed_out)
+                return "failed";
+
+        switch (end->status) {
+        case 0:
+                return "done";
+        case EXIT_LATER:
+                return "later";
+        case EXIT_SKIPPED:
+                return "skipped";
+        default:
+                return "failed";
+        }
+}
+
+void protocol_end(const char *hook, const struct hook_end *end) {
+        json_object *object = object_with("end", json_object_new_string(hook));
+        char seconds[32];
+
+        (void) snprintf(seconds, sizeof(seconds), "%.3f",
+                        (double) end->duration / (double) USEC_SEC);
+
+        add(object, "result", json_object_new_string(result_name(end)));
+        if (end->signal > 0)
+                add(object, "signal", json_object_new_int(end->signal));
+        else
+                add(object, "status", json_object_new_int(end->status));
+        if (end->timed_out)
+                add(object, "timeout", json_object_new_boolean(true));
+        add(object, "seconds", json_object_new_double_s(strtod(seconds, NULL), seconds));
+
+        send_object(object);
+}
+
+void protocol_not_run(const char *hook, const char *reason) {
+        json_object *object = object_with("end", json_object_new_string(hook));
+
+        add(object, "result", json_object_new_string("failed"));
+        add(object, "reason", json_object_new_string(reason));
+
+        send_object(object);
+}
