@@ -1,0 +1,82 @@
+#include "koowatchd/course.h"
+
+#define URL_WAITS 3
+#define URL_WAIT (10 * USEC_SEC)
+
+void course_init(struct course *c, usec_t registered, usec_t now) {
+        *c = (struct course){
+                .registered = registered,
+                .changed = now,
+                .status = KOODRIVE_STATUS_UNKNOWN,
+                .progress = -1,
+        };
+        pace_init(&c->pace, registered);
+}
+
+static bool waits_for_url(struct course *c, const struct koodrive_answer *a) {
+        return a->type == KOODRIVE_TYPE_PACKAGE && !a->download_url &&
+               (a->result == KOODRIVE_RESULT_SUCCEEDED || a->result == KOODRIVE_RESULT_PARTIAL) &&
+               c->url_waits < URL_WAITS;
+}
+
+struct course_verdict course_observe(struct course *c, const struct course_limits *limits,
+                                     usec_t now, const struct koodrive_answer *a, double random) {
+        struct course_verdict v = {};
+        usec_t deadline = usec_add(c->registered, limits->timeout);
+
+        c->polls++;
+        c->faults = 0;
+        v.status_changed = a->status != c->status;
+        if (v.status_changed || a->progress != c->progress) {
+                c->changed = now;
+                c->stalled = false;
+        }
+        c->status = (signed char) a->status;
+        c->progress = (signed char) a->progress;
+
+        if (a->status == KOODRIVE_STATUS_COMPLETED) {
+                /* The link may come a moment after the end. */
+                if (waits_for_url(c, a)) {
+                        c->url_waits++;
+                        v.delay = URL_WAIT;
+                        return v;
+                }
+                v.outcome = OUTCOME_COMPLETED;
+                return v;
+        }
+        if (a->status == KOODRIVE_STATUS_CANCELED) {
+                v.outcome = OUTCOME_CANCELED;
+                return v;
+        }
+        if (now >= deadline) {
+                v.outcome = OUTCOME_TIMEOUT;
+                return v;
+        }
+
+        if (a->status == KOODRIVE_STATUS_UNKNOWN && !c->strange)
+                c->strange = v.strange = true;
+        if (!c->stalled && now >= usec_add(c->changed, limits->stall_timeout))
+                c->stalled = v.stalled = true;
+
+        v.delay = pace_next(&c->pace, &limits->pace, now, a->status == KOODRIVE_STATUS_RUNNING,
+                            a->progress, random);
+        /* The deadline is passed by an answer after it: that one need not wait for its turn. */
+        v.delay = MIN(v.delay, MAX(deadline - now, limits->pace.interval_min));
+        return v;
+}
+
+usec_t course_fault(struct course *c, const struct course_limits *limits, double random) {
+        usec_t delay = limits->pace.interval_min;
+
+        for (unsigned i = 0; i < c->faults && delay < limits->pace.interval_max; i++)
+                delay *= 2;
+        c->faults++;
+        delay = (usec_t) ((double) delay * (0.9 + 0.2 * random));
+        return MAX(MIN(delay, limits->pace.interval_max), limits->pace.interval_min);
+}
+
+const char *outcome_name(enum outcome outcome) {
+        static const char *const names[] = {"none", "completed", "canceled", "timeout"};
+
+        return names[outcome];
+}

@@ -1,0 +1,59 @@
+#pragma once
+/*
+ * Course: what is known of one task, and what an answer makes of it
+ *
+ * Pure. Decides from one valid answer whether the task has ended, when to ask
+ * again, and what of it is worth telling. All times are on one clock.
+ */
+#include <stdbool.h>
+
+#include "common/timespan.h"
+#include "koowatchd/koodrive.h"
+#include "koowatchd/pace.h"
+
+enum outcome {
+        OUTCOME_NONE,
+        OUTCOME_COMPLETED,
+        OUTCOME_CANCELED,
+        OUTCOME_TIMEOUT,
+};
+
+/* A task's memory; the owner embeds it. */
+struct course {
+        struct pace pace;
+        usec_t registered;
+        usec_t changed;  /* when status or progress last moved */
+        unsigned polls;  /* answers about the task */
+        unsigned faults; /* answers that were none, since the last good one */
+        signed char status, progress;
+        unsigned char url_waits; /* polls spent waiting for a downloadUrl */
+        bool stalled;            /* told already */
+        bool strange;            /* an undocumented taskStatus was told already */
+};
+
+struct course_limits {
+        struct pace_limits pace;
+        usec_t timeout;       /* from the registration; may be USEC_INFINITY */
+        usec_t stall_timeout; /* may be USEC_INFINITY */
+};
+
+struct course_verdict {
+        enum outcome outcome;
+        usec_t delay;        /* until the next poll, when there is no outcome */
+        bool status_changed; /* another taskStatus than before */
+        bool stalled;        /* nothing has moved for stall_timeout: tell it, once */
+        bool strange;        /* a taskStatus that the API does not document: tell it, once */
+};
+
+void course_init(struct course *course, usec_t registered, usec_t now);
+
+/* A valid answer about the task at now. random: uniform in [0, 1). */
+struct course_verdict course_observe(struct course *course, const struct course_limits *limits,
+                                     usec_t now, const struct koodrive_answer *answer,
+                                     double random);
+
+/* An answer that was the task's own trouble. Returns the delay until the next poll. */
+usec_t course_fault(struct course *course, const struct course_limits *limits, double random);
+
+/* "completed", "canceled", "timeout". */
+const char *outcome_name(enum outcome outcome);

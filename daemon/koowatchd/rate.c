@@ -1,0 +1,71 @@
+#include "koowatchd/rate.h"
+
+#include <errno.h>
+
+#include "common/util.h"
+
+/* The other side's clock runs through a network: a window 2 % wider keeps its count below the
+ * limit. */
+static usec_t window(usec_t period) {
+        return period + period / 50;
+}
+
+int rate_set_limit(struct rate *rate, struct rate_limit limit) {
+        usec_t *sent;
+
+        if (rate->sent && rate->limit.count == limit.count) {
+                rate->limit = limit;
+                return 0;
+        }
+
+        sent = calloc(limit.count, sizeof(*sent));
+        if (!sent)
+                return -ENOMEM;
+        for (unsigned i = 0; i < limit.count; i++)
+                sent[i] = -1;
+
+        /* The newest sends end up at the ring's end, so that the next one overwrites the oldest. */
+        for (unsigned i = 1; rate->sent && i <= MIN(limit.count, rate->limit.count); i++)
+                sent[limit.count - i] =
+                        rate->sent[(rate->next + rate->limit.count - i) % rate->limit.count];
+
+        free(rate->sent);
+        rate->sent = sent;
+        rate->next = 0;
+        rate->limit = limit;
+        if (rate->divisor == 0)
+                rate->divisor = 1;
+        return 0;
+}
+
+void rate_clear(struct rate *rate) {
+        free(rate->sent);
+        *rate = (struct rate){};
+}
+
+usec_t rate_next(const struct rate *rate) {
+        unsigned count = MAX(rate->limit.count / rate->divisor, 1U);
+        usec_t period = rate->limit.period, sent;
+
+        /* A limit of 1 cannot be halved in number: it is halved in time. */
+        if (rate->divisor > rate->limit.count)
+                period *= rate->divisor / rate->limit.count;
+
+        sent = rate->sent[(rate->next + rate->limit.count - count) % rate->limit.count];
+        return sent < 0 ? 0 : usec_add(sent, window(period));
+}
+
+void rate_take(struct rate *rate, usec_t now) {
+        rate->sent[rate->next] = now;
+        rate->next = (rate->next + 1) % rate->limit.count;
+}
+
+void rate_halve(struct rate *rate) {
+        if (rate->divisor < 64)
+                rate->divisor *= 2;
+}
+
+void rate_recover(struct rate *rate) {
+        if (rate->divisor > 1)
+                rate->divisor /= 2;
+}

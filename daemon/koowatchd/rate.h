@@ -1,0 +1,33 @@
+#pragma once
+/*
+ * Rate: at most so many requests in any period
+ *
+ * Pure. A window over the last sends rather than a bucket of tokens: a bucket
+ * that allows a burst lets twice the limit through in the period after it has
+ * been idle, and a limit is what the other side counts.
+ */
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/timespan.h"
+
+struct rate {
+        struct rate_limit limit;
+        unsigned divisor; /* 1: the whole limit; 2, 4, ...: throttled */
+        unsigned next;    /* where the next send is noted in the ring */
+        usec_t *sent;     /* ring of limit.count times; -1: never */
+};
+
+/* Returns 0 or -ENOMEM; what was noted is kept as far as it fits. */
+int rate_set_limit(struct rate *rate, struct rate_limit limit);
+void rate_clear(struct rate *rate);
+
+/* When the next request may go: a time at or before now means at once. */
+usec_t rate_next(const struct rate *rate);
+
+/* Notes a request that goes at now. */
+void rate_take(struct rate *rate, usec_t now);
+
+/* Halves what is allowed (down to a 64th), or doubles it again up to the whole limit. */
+void rate_halve(struct rate *rate);
+void rate_recover(struct rate *rate);

@@ -1,0 +1,410 @@
+/* The course of one task: what an answer makes of it, with time as an argument. */
+#include "koowatchd/course.h"
+#include "support.h"
+
+#define START USEC_DAY
+#define MIDDLE 0.5 /* random that leaves no jitter in the middle of the range */
+
+static const struct course_limits limits = {
+        .pace = {2 * USEC_SEC, 2 * USEC_MINUTE},
+        .timeout = 2 * USEC_HOUR,
+        .stall_timeout = 30 * USEC_MINUTE,
+};
+
+static struct course course_begun(void) {
+        struct course c;
+
+        course_init(&c, START, START);
+        return c;
+}
+
+static struct course_verdict observe(struct course *c, usec_t now,
+                                     const struct koodrive_answer *answer) {
+        return course_observe(c, &limits, now, answer, MIDDLE);
+}
+
+static struct course_verdict observe_running(struct course *c, usec_t now, int progress) {
+        return observe(c, now,
+                       &(struct koodrive_answer){.status = KOODRIVE_STATUS_RUNNING,
+                                                 .raw_status = KOODRIVE_STATUS_RUNNING,
+                                                 .progress = progress});
+}
+
+/* A completed package download. */
+static struct course_verdict observe_package(struct course *c, usec_t now,
+                                             enum koodrive_result result, char *url) {
+        return observe(c, now,
+                       &(struct koodrive_answer){.status = KOODRIVE_STATUS_COMPLETED,
+                                                 .type = KOODRIVE_TYPE_PACKAGE,
+                                                 .result = result,
+                                                 .progress = 100,
+                                                 .download_url = url});
+}
+
+static void test_ends(void **state) {
+        static char url[] = "https://example.com/a.zip";
+        static const struct {
+                struct koodrive_answer answer;
+                enum outcome expected;
+        } cases[] = {
+                {{.status = KOODRIVE_STATUS_COMPLETED,
+                  .result = KOODRIVE_RESULT_SUCCEEDED,
+                  .type = 1,
+                  .download_url = url},
+                 OUTCOME_COMPLETED},
+                {{.status = KOODRIVE_STATUS_COMPLETED,
+                  .result = KOODRIVE_RESULT_PARTIAL,
+                  .type = 2},
+                 OUTCOME_COMPLETED},
+                {{.status = KOODRIVE_STATUS_COMPLETED, .result = KOODRIVE_RESULT_FAILED, .type = 1},
+                 OUTCOME_COMPLETED},
+                {{.status = KOODRIVE_STATUS_COMPLETED, .progress = -1}, OUTCOME_COMPLETED},
+                {{.status = KOODRIVE_STATUS_CANCELED, .progress = 40}, OUTCOME_CANCELED},
+                {{.status = KOODRIVE_STATUS_CANCELED, .result = KOODRIVE_RESULT_FAILED},
+                 OUTCOME_CANCELED},
+                {{.status = KOODRIVE_STATUS_PENDING}, OUTCOME_NONE},
+                {{.status = KOODRIVE_STATUS_RUNNING, .progress = 100}, OUTCOME_NONE},
+                {{.status = KOODRIVE_STATUS_RUNNING, .result = KOODRIVE_RESULT_SUCCEEDED},
+                 OUTCOME_NONE},
+                {{.status = KOODRIVE_STATUS_UNKNOWN, .raw_status = 4, .progress = 100},
+                 OUTCOME_NONE},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct course c = course_begun();
+                struct course_verdict v = observe(&c, START, &cases[i].answer);
+
+                assert_int_equal(v.outcome, cases[i].expected);
+                if (v.outcome == OUTCOME_NONE)
+                        assert_in_range(v.delay, limits.pace.interval_min,
+                                        limits.pace.interval_max);
+                assert_int_equal(c.polls, 1);
+        }
+}
+
+static void test_waits_for_the_link(void **state) {
+        static const enum koodrive_result results[] = {KOODRIVE_RESULT_SUCCEEDED,
+                                                       KOODRIVE_RESULT_PARTIAL};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+                struct course c = course_begun();
+                usec_t now = START;
+                struct course_verdict v;
+
+                for (unsigned k = 0; k < 3; k++, now += 10 * USEC_SEC) {
+                        v = observe_package(&c, now, results[i], NULL);
+                        assert_int_equal(v.outcome, OUTCOME_NONE);
+                        assert_int_equal(v.delay, 10 * USEC_SEC);
+                        assert_false(v.stalled);
+                }
+                v = observe_package(&c, now, results[i], NULL);
+                assert_int_equal(v.outcome, OUTCOME_COMPLETED);
+        }
+}
+
+static void test_the_link_comes_late(void **state) {
+        static char url[] = "https://example.com/a.zip";
+        struct course c = course_begun();
+
+        (void) state;
+        assert_int_equal(observe_package(&c, START, KOODRIVE_RESULT_SUCCEEDED, NULL).outcome,
+                         OUTCOME_NONE);
+        assert_int_equal(observe_package(&c, START + 1, KOODRIVE_RESULT_SUCCEEDED, url).outcome,
+                         OUTCOME_COMPLETED);
+}
+
+/* A task that is done is not late, however long its link takes. */
+static void test_waits_for_the_link_past_the_deadline(void **state) {
+        struct course c = course_begun();
+        usec_t now = START + limits.timeout - USEC_SEC;
+
+        (void) state;
+        for (unsigned k = 0; k < 3; k++, now += 10 * USEC_SEC)
+                assert_int_equal(observe_package(&c, now, KOODRIVE_RESULT_SUCCEEDED, NULL).outcome,
+                                 OUTCOME_NONE);
+        assert_int_equal(observe_package(&c, now, KOODRIVE_RESULT_SUCCEEDED, NULL).outcome,
+                         OUTCOME_COMPLETED);
+}
+
+static void test_timeout(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        assert_int_equal(observe_running(&c, START + limits.timeout - 1, 10).outcome, OUTCOME_NONE);
+        assert_int_equal(observe_running(&c, START + limits.timeout, 20).outcome, OUTCOME_TIMEOUT);
+}
+
+/* The deadline counts from the registration, also when the daemon came later. */
+static void test_timeout_after_restart(void **state) {
+        struct course c;
+
+        (void) state;
+        course_init(&c, START, START + limits.timeout - USEC_MINUTE);
+        assert_int_equal(observe_running(&c, START + limits.timeout - USEC_SEC, 10).outcome,
+                         OUTCOME_NONE);
+        assert_int_equal(observe_running(&c, START + limits.timeout, 10).outcome, OUTCOME_TIMEOUT);
+}
+
+/* Registered before the machine was started. */
+static void test_registered_before_zero(void **state) {
+        struct course c;
+
+        (void) state;
+        course_init(&c, -USEC_DAY, USEC_SEC);
+        assert_int_equal(observe_running(&c, USEC_SEC, 10).outcome, OUTCOME_TIMEOUT);
+
+        course_init(&c, -USEC_HOUR, USEC_SEC);
+        assert_int_equal(observe_running(&c, USEC_HOUR - 1, 10).outcome, OUTCOME_NONE);
+        assert_int_equal(observe_running(&c, USEC_HOUR, 10).outcome, OUTCOME_TIMEOUT);
+}
+
+/* An answer is needed: what came too late is the end, if it is one. */
+static void test_last_answer_wins(void **state) {
+        static char url[] = "https://example.com/a.zip";
+        usec_t late = START + 10 * limits.timeout;
+        struct course c = course_begun();
+
+        (void) state;
+        for (unsigned i = 0; i < 20; i++)
+                assert_in_range(course_fault(&c, &limits, MIDDLE), limits.pace.interval_min,
+                                limits.pace.interval_max);
+        assert_int_equal(observe_package(&c, late, KOODRIVE_RESULT_SUCCEEDED, url).outcome,
+                         OUTCOME_COMPLETED);
+
+        c = course_begun();
+        assert_int_equal(
+                observe(&c, late, &(struct koodrive_answer){.status = KOODRIVE_STATUS_CANCELED})
+                        .outcome,
+                OUTCOME_CANCELED);
+
+        c = course_begun();
+        assert_int_equal(
+                observe(&c, late, &(struct koodrive_answer){.status = KOODRIVE_STATUS_UNKNOWN})
+                        .outcome,
+                OUTCOME_TIMEOUT);
+}
+
+/* The answer that passes the deadline is asked for when it is due, not an interval later. */
+static void test_poll_at_the_deadline(void **state) {
+        struct course c = course_begun();
+        struct course_verdict v;
+
+        (void) state;
+        (void) observe_running(&c, START, 0);
+        v = observe_running(&c, START + limits.timeout - 20 * USEC_SEC, 1);
+        assert_in_range(v.delay, limits.pace.interval_min, 20 * USEC_SEC);
+        v = observe_running(&c, START + limits.timeout - 1, 1);
+        assert_int_equal(v.delay, limits.pace.interval_min);
+}
+
+static void test_no_timeout(void **state) {
+        static const struct course_limits never = {
+                .pace = {2 * USEC_SEC, 2 * USEC_MINUTE},
+                .timeout = USEC_INFINITY,
+                .stall_timeout = USEC_INFINITY,
+        };
+        struct course c = course_begun();
+
+        (void) state;
+        for (usec_t now = START; now < 10000 * USEC_DAY; now += 100 * USEC_DAY) {
+                struct course_verdict v = course_observe(
+                        &c, &never, now,
+                        &(struct koodrive_answer){.status = KOODRIVE_STATUS_RUNNING}, MIDDLE);
+
+                assert_int_equal(v.outcome, OUTCOME_NONE);
+                assert_false(v.stalled);
+                assert_in_range(v.delay, never.pace.interval_min, never.pace.interval_max);
+        }
+}
+
+/* As by a reload, or an edit of the task's file. */
+static void test_timeout_is_changed(void **state) {
+        struct course_limits shorter = limits;
+        struct course c = course_begun();
+
+        (void) state;
+        shorter.timeout = USEC_MINUTE;
+        assert_int_equal(observe_running(&c, START + USEC_HOUR, 10).outcome, OUTCOME_NONE);
+        assert_int_equal(
+                course_observe(&c, &shorter, START + USEC_HOUR,
+                               &(struct koodrive_answer){.status = KOODRIVE_STATUS_RUNNING}, MIDDLE)
+                        .outcome,
+                OUTCOME_TIMEOUT);
+}
+
+static void test_stalls_once(void **state) {
+        struct course c = course_begun();
+        unsigned stalled = 0;
+
+        (void) state;
+        for (usec_t after = 0; after < 90 * USEC_MINUTE; after += USEC_MINUTE) {
+                struct course_verdict v = observe_running(&c, START + after, 10);
+
+                assert_int_equal(v.outcome, OUTCOME_NONE);
+                if (v.stalled)
+                        assert_int_equal(after, limits.stall_timeout);
+                stalled += v.stalled;
+        }
+        assert_int_equal(stalled, 1);
+}
+
+static void test_movement_is_no_stall(void **state) {
+        struct course c = course_begun();
+        usec_t now = START;
+
+        (void) state;
+        for (int progress = 0; progress < 4; progress++, now += 29 * USEC_MINUTE)
+                assert_false(observe_running(&c, now, progress).stalled);
+
+        /* Status counts as well, and progress that goes back. */
+        c = course_begun();
+        now = START;
+        assert_false(observe(&c, now, &(struct koodrive_answer){.progress = 5}).stalled);
+        now += 29 * USEC_MINUTE;
+        assert_false(observe_running(&c, now, 5).stalled);
+        now += 29 * USEC_MINUTE;
+        assert_false(observe_running(&c, now, 4).stalled);
+}
+
+/* It stands still, moves, and stands still again: the second time is news, too. */
+static void test_stalls_again(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        (void) observe_running(&c, START, 10);
+        assert_true(observe_running(&c, START + 30 * USEC_MINUTE, 10).stalled);
+        assert_false(observe_running(&c, START + 31 * USEC_MINUTE, 11).stalled);
+        assert_false(observe_running(&c, START + 60 * USEC_MINUTE, 11).stalled);
+        assert_true(observe_running(&c, START + 61 * USEC_MINUTE, 11).stalled);
+}
+
+/* How long it has stood still before the daemon came is not known. */
+static void test_stall_counts_from_the_start_of_watching(void **state) {
+        struct course c;
+
+        (void) state;
+        course_init(&c, START, START + USEC_HOUR);
+        assert_false(observe_running(&c, START + USEC_HOUR, 10).stalled);
+        assert_false(observe_running(&c, START + 89 * USEC_MINUTE, 10).stalled);
+        assert_true(observe_running(&c, START + 90 * USEC_MINUTE, 10).stalled);
+}
+
+static void test_status_changes(void **state) {
+        static const struct {
+                enum koodrive_status status;
+                bool changed;
+        } cases[] = {
+                {KOODRIVE_STATUS_PENDING, true},  {KOODRIVE_STATUS_PENDING, false},
+                {KOODRIVE_STATUS_RUNNING, true},  {KOODRIVE_STATUS_RUNNING, false},
+                {KOODRIVE_STATUS_UNKNOWN, true},  {KOODRIVE_STATUS_RUNNING, true},
+                {KOODRIVE_STATUS_CANCELED, true},
+        };
+        struct course c = course_begun();
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+                assert_int_equal(observe(&c, START + (usec_t) i,
+                                         &(struct koodrive_answer){.status = cases[i].status})
+                                         .status_changed,
+                                 cases[i].changed);
+        assert_int_equal(c.polls, ARRAY_LEN(cases));
+}
+
+static void test_strange_status_is_told_once(void **state) {
+        static const struct koodrive_answer strange = {.status = KOODRIVE_STATUS_UNKNOWN,
+                                                       .raw_status = 4};
+        struct course c = course_begun();
+
+        (void) state;
+        assert_false(observe_running(&c, START, 0).strange);
+        assert_true(observe(&c, START, &strange).strange);
+        assert_false(observe(&c, START, &strange).strange);
+        assert_false(observe_running(&c, START, 0).strange);
+        assert_false(observe(&c, START, &strange).strange);
+}
+
+static void test_faults_back_off(void **state) {
+        struct course c = course_begun();
+        usec_t last = 0;
+
+        (void) state;
+        for (unsigned i = 0; i < 100; i++) {
+                usec_t delay = course_fault(&c, &limits, MIDDLE);
+
+                assert_in_range(delay, last, limits.pace.interval_max);
+                if (i == 0)
+                        assert_int_equal(delay, limits.pace.interval_min);
+                else if (last < limits.pace.interval_max)
+                        assert_true(delay > last);
+                last = delay;
+        }
+        assert_int_equal(last, limits.pace.interval_max);
+        assert_int_equal(c.polls, 0);
+
+        /* A good answer ends the row. */
+        (void) observe_running(&c, START, 10);
+        assert_int_equal(course_fault(&c, &limits, MIDDLE), limits.pace.interval_min);
+}
+
+static void test_faults_keep_the_limits(void **state) {
+        static const struct course_limits equal = {.pace = {5 * USEC_SEC, 5 * USEC_SEC}};
+        static const double randoms[] = {0, 0.25, 0.5, 0.75, 0.999999};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(randoms); i++) {
+                struct course c = course_begun();
+
+                for (unsigned k = 0; k < 100; k++)
+                        assert_in_range(course_fault(&c, &limits, randoms[i]),
+                                        limits.pace.interval_min, limits.pace.interval_max);
+                assert_int_equal(course_fault(&c, &equal, randoms[i]), 5 * USEC_SEC);
+        }
+}
+
+static void test_faults_are_spread(void **state) {
+        struct course a = course_begun(), b = course_begun();
+
+        (void) state;
+        for (unsigned i = 0; i < 3; i++) {
+                (void) course_fault(&a, &limits, 0);
+                (void) course_fault(&b, &limits, 0);
+        }
+        assert_true(course_fault(&a, &limits, 0.1) < course_fault(&b, &limits, 0.9));
+}
+
+static void test_outcome_names(void **state) {
+        (void) state;
+        assert_string_equal(outcome_name(OUTCOME_COMPLETED), "completed");
+        assert_string_equal(outcome_name(OUTCOME_CANCELED), "canceled");
+        assert_string_equal(outcome_name(OUTCOME_TIMEOUT), "timeout");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_ends),
+                cmocka_unit_test(test_waits_for_the_link),
+                cmocka_unit_test(test_the_link_comes_late),
+                cmocka_unit_test(test_waits_for_the_link_past_the_deadline),
+                cmocka_unit_test(test_timeout),
+                cmocka_unit_test(test_timeout_after_restart),
+                cmocka_unit_test(test_registered_before_zero),
+                cmocka_unit_test(test_last_answer_wins),
+                cmocka_unit_test(test_poll_at_the_deadline),
+                cmocka_unit_test(test_no_timeout),
+                cmocka_unit_test(test_timeout_is_changed),
+                cmocka_unit_test(test_stalls_once),
+                cmocka_unit_test(test_movement_is_no_stall),
+                cmocka_unit_test(test_stalls_again),
+                cmocka_unit_test(test_stall_counts_from_the_start_of_watching),
+                cmocka_unit_test(test_status_changes),
+                cmocka_unit_test(test_strange_status_is_told_once),
+                cmocka_unit_test(test_faults_back_off),
+                cmocka_unit_test(test_faults_keep_the_limits),
+                cmocka_unit_test(test_faults_are_spread),
+                cmocka_unit_test(test_outcome_names),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
