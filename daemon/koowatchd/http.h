@@ -1,0 +1,70 @@
+#pragma once
+/*
+ * HTTP: POST requests on one curl multi handle, driven by libev
+ *
+ * Knows nothing of KooDrive. Connections are kept open between requests; easy
+ * handles are pooled. TLS is 1.2 at least and always verified, HTTP/2 is taken
+ * where a server offers it over TLS, redirects are never followed. Whatever the
+ * other side does ends in one call of the request's callback, with an answer or
+ * with what kept it from coming.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/util.h"
+
+struct http;
+struct http_transfer;
+
+/* All is copied but for url, ca_file and proxy's strings, which libcurl copies. */
+struct http_request {
+        const char *url;
+        const char *const *headers; /* "Name: value", NULL-terminated */
+        const char *body;
+        size_t body_length;
+        const char *ca_file; /* NULL: the system's */
+        const char *proxy;   /* NULL: the environment's */
+};
+
+enum http_outcome {
+        HTTP_ANSWERED,
+        HTTP_UNREACHABLE, /* no connection, no TLS, no complete answer, or too late */
+        HTTP_MALFORMED,   /* no HTTP, or an answer over the limit */
+};
+
+/* All strings live until the callback returns; absent headers are NULL. */
+struct http_answer {
+        enum http_outcome outcome;
+        const char *error; /* in words, unless HTTP_ANSWERED */
+        long status;       /* 0 when there is none */
+        const char *body;  /* NUL-terminated, may hold NULs before that */
+        size_t body_length;
+        const char *date, *retry_after;
+        double seconds; /* from the call until now */
+};
+
+/* The last thing that a transfer does; new requests may be made from inside. */
+typedef void (*http_done_fn)(void *userdata, const struct http_answer *answer);
+
+/*
+ * max_answer: bytes of body at most. Timeouts are those of one request.
+ * Returns 0 or a negative errno.
+ */
+int http_new(struct ev_loop *loop, size_t max_answer, struct http **ret);
+/* Ends all transfers without calling back. Accepts NULL. */
+void http_free(struct http *http);
+DEFINE_CLEANUP(struct http *, http_free)
+
+/* How many connections may stay open between requests: as many as are ever in flight. */
+void http_set_max_connections(struct http *http, unsigned max);
+
+/*
+ * Starts a request. on_done is called from the loop, never from inside this call.
+ * Returns 0, -EINVAL for settings that libcurl refuses, or -ENOMEM.
+ */
+int http_post(struct http *http, const struct http_request *request, http_done_fn on_done,
+              void *userdata, struct http_transfer **ret);
+
+/* Ends a transfer without calling back. Accepts NULL. */
+void http_cancel(struct http_transfer *transfer);

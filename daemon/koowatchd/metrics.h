@@ -1,0 +1,40 @@
+#pragma once
+/*
+ * Metrics: counters, and the file that a monitoring agent reads
+ *
+ * OpenMetrics text, replaced as a whole. Counters live here; what can be asked at
+ * the moment of writing (gauges) comes in as an argument.
+ */
+#include <stddef.h>
+
+#include "common/util.h"
+#include "koowatchd/account.h"
+#include "koowatchd/course.h"
+#include "koowatchd/koodrive.h"
+#include "koowatchd/watches.h"
+
+struct metrics;
+
+int metrics_new(struct metrics **ret);
+void metrics_free(struct metrics *metrics);
+DEFINE_CLEANUP(struct metrics *, metrics_free)
+
+/* A poll of the account was answered; name is copied the first time. */
+void metrics_polled(struct metrics *metrics, const char *account, enum koodrive_class class,
+                    double seconds);
+/* A task has ended; result counts with OUTCOME_COMPLETED alone. */
+void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodrive_result result);
+/* result: "done", "later", "skipped", "failed"; others count as failed. */
+void metrics_hook(struct metrics *metrics, const char *result);
+
+struct metrics_gauges {
+        struct watch_counts watches;
+        struct account *const *accounts;
+        size_t n_accounts;
+        unsigned deliveries_pending, deliveries_parked;
+        double poll_lag, loop_lag; /* seconds */
+};
+
+/* Replaces the file at path. Returns 0 or a negative errno. */
+int metrics_write(const struct metrics *metrics, const struct metrics_gauges *gauges,
+                  const char *path);
