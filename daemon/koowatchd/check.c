@@ -1,0 +1,148 @@
+#include "koowatchd/check.h"
+
+#include <errno.h>
+#include <search.h>
+
+#include "common/config.h"
+#include "koowatchd/task-file.h"
+
+/* A task's key, and the file that has it. */
+struct seen {
+        char *key;
+        char *path;
+};
+
+struct checker {
+        const struct config *config;
+        const char *path; /* of the file that is being read */
+        void *seen;       /* tsearch() tree */
+        bool failed;
+};
+
+static void print_fault(struct checker *c, bool is_error, const char *file, unsigned line,
+                        const char *text) {
+        c->failed |= is_error;
+        if (line > 0)
+                (void) printf("%s:%u: %s%s\n", file, line, is_error ? "" : "warning: ", text);
+        else
+                (void) printf("%s: %s%s\n", file, is_error ? "" : "warning: ", text);
+}
+
+static void on_config_fault(void *userdata, bool is_error, const char *file, unsigned line,
+                            const char *text) {
+        print_fault(userdata, is_error, file, line, text);
+}
+
+static void on_task_fault(void *userdata, bool is_error, unsigned line, const char *text) {
+        struct checker *c = userdata;
+
+        print_fault(c, is_error, c->path, line, text);
+}
+
+static bool has_account(void *userdata, const char *name) {
+        const struct checker *c = userdata;
+
+        return config_account(c->config, name);
+}
+
+static int compare_seen(const void *a, const void *b) {
+        return strcmp(((const struct seen *) a)->key, ((const struct seen *) b)->key);
+}
+
+static void seen_free(void *node) {
+        struct seen *s = node;
+
+        free(s->key);
+        free(s->path);
+        free(s);
+}
+DEFINE_CLEANUP(struct seen *, seen_free)
+
+static int check_duplicate(struct checker *c, const struct task *task) {
+        CLEANUP(seen_freep) struct seen *s = calloc(1, sizeof(*s));
+        struct seen **found;
+
+        if (!s)
+                return -ENOMEM;
+        s->key = str_printf("%s/%s/%s", task->account ? task->account : ACCOUNT_DEFAULT,
+                            task->share_id, task->task_id);
+        s->path = strdup(c->path);
+        if (!s->key || !s->path)
+                return -ENOMEM;
+        found = tsearch(s, &c->seen, compare_seen);
+        if (!found)
+                return -ENOMEM;
+        if (*found == s) {
+                s = NULL;
+        } else {
+                CLEANUP(freep) char *text = str_printf("the same task as %s", (*found)->path);
+
+                print_fault(c, true, c->path, 0, text ? text : "a duplicate");
+        }
+        return 0;
+}
+
+static void on_file(void *userdata, const struct task_file *file) {
+        struct checker *c = userdata;
+        const struct task_file_check rules = {has_account, on_task_fault, c};
+        CLEANUP(task_freep) struct task *task = NULL;
+        int r;
+
+        c->path = file->path;
+        r = task_file_read(file, &rules, &task);
+        if (r == 0)
+                r = check_duplicate(c, task);
+        if (r < 0 && r != -EBADMSG)
+                print_fault(c, true, file->path, 0, strerror(-r));
+}
+
+static bool on_seen(void *userdata, const char *name, const struct task_file_id *id) {
+        (void) userdata;
+        (void) name;
+        (void) id;
+        return false;
+}
+
+static void on_scan(void *userdata) {
+        (void) userdata;
+}
+
+static void on_scanned(void *userdata, uint32_t unreadable) {
+        struct checker *c = userdata;
+
+        c->failed |= unreadable != 0; /* the log has told */
+}
+
+static void on_missed(void *userdata) {
+        struct checker *c = userdata;
+
+        c->failed = true;
+}
+
+int check(const char *config_path, bool config_required) {
+        CLEANUP(config_freep) struct config *config = NULL;
+        CLEANUP(taskdir_freep) struct taskdir *taskdir = NULL;
+        struct checker c = {};
+        const struct taskdir_handler handler = {
+                .on_seen = on_seen,
+                .on_file = on_file,
+                .on_scan = on_scan,
+                .on_scanned = on_scanned,
+                .on_missed = on_missed,
+                .userdata = &c,
+        };
+        int r;
+
+        r = config_read(config_path, config_required, on_config_fault, &c, &config);
+        if (r == -EBADMSG)
+                return 1; /* which directories and accounts there are is not known */
+        if (r < 0)
+                return r;
+        c.config = config;
+        r = taskdir_new(NULL, config->task_directories, NULL, &handler, &taskdir);
+        if (r < 0)
+                return r;
+        taskdir_scan(taskdir);
+        tdestroy(c.seen, seen_free);
+        return c.failed ? 1 : 0;
+}

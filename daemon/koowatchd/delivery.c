@@ -1,0 +1,454 @@
+#include "koowatchd/delivery.h"
+
+#include <errno.h>
+
+#include "common/hookdir.h"
+#include "common/log.h"
+#include "koowatchd/event.h"
+
+#define PAUSE_FIRST (10 * USEC_SEC)
+#define PAUSE_MAX USEC_HOUR
+#define LATER_FIRST USEC_SEC
+#define LATER_MAX USEC_MINUTE
+#define ONCE_LATERS 10 /* some five minutes */
+
+struct delivery {
+        struct deliveries *owner;
+        struct delivery *next, *previous; /* deliveries::first */
+        struct delivery *next_ready, *next_dirty;
+        struct timer timer; /* until the next attempt */
+        char id[EVENT_ID_LENGTH + 1];
+
+        json_object *event; /* held while it is new or being run */
+        json_object *settled;
+        struct runner_run *run;
+        unsigned attempts;
+        unsigned laters; /* times in a row that the runner said "later" */
+        usec_t next_wall;
+        enum delivery_state state;
+        bool once;   /* not durable */
+        bool fresh;  /* not in the store yet */
+        bool dirty;  /* differs from the store */
+        bool unwell; /* a hook of this attempt has not ended well */
+};
+
+struct deliveries {
+        struct timers *timers;
+        struct store *store;
+        struct runner *runner;
+        struct delivery_handler handler;
+        char *hook_directories;
+        unsigned max_parallel, attempts;
+
+        struct delivery *first;
+        struct delivery *ready_first, **ready_last; /* in order, waiting for a slot */
+        struct delivery *dirty_first, **dirty_last; /* in order, to be written */
+        unsigned running, pending;
+        bool stopping;
+};
+
+DEFINE_CLEANUP(json_object *, json_object_put)
+
+static void start_ready(struct deliveries *d);
+
+static void delivery_free(struct delivery *v) {
+        struct deliveries *d = v->owner;
+
+        timer_close(d->timers, &v->timer);
+        *(v->previous ? &v->previous->next : &d->first) = v->next;
+        if (v->next)
+                v->next->previous = v->previous;
+        if (!v->once)
+                d->pending--;
+        json_object_put(v->event);
+        json_object_put(v->settled);
+        free(v);
+}
+
+static void make_ready(struct delivery *v) {
+        struct deliveries *d = v->owner;
+
+        v->next_ready = NULL;
+        *d->ready_last = v;
+        d->ready_last = &v->next_ready;
+}
+
+static void on_timer(struct timer *timer, usec_t now) {
+        struct delivery *v = container_of(timer, struct delivery, timer);
+
+        (void) now;
+        make_ready(v);
+        start_ready(v->owner);
+}
+
+static struct delivery *delivery_new(struct deliveries *d, const char *id, bool once) {
+        struct delivery *v = calloc(1, sizeof(*v));
+
+        if (!v || timer_open(d->timers, &v->timer, on_timer) < 0) {
+                free(v);
+                return NULL;
+        }
+        v->owner = d;
+        v->once = once;
+        (void) snprintf(v->id, sizeof(v->id), "%s", id);
+        v->next = d->first;
+        if (d->first)
+                d->first->previous = v;
+        d->first = v;
+        if (!once)
+                d->pending++;
+        return v;
+}
+
+static void mark_dirty(struct delivery *v) {
+        struct deliveries *d = v->owner;
+
+        if (v->once || v->dirty)
+                return;
+        v->dirty = true;
+        v->next_dirty = NULL;
+        *d->dirty_last = v;
+        d->dirty_last = &v->next_dirty;
+        d->handler.on_dirty(d->handler.userdata);
+}
+
+static bool is_settled(struct delivery *v, const char *hook) {
+        for (size_t i = 0; v->settled && i < json_object_array_length(v->settled); i++)
+                if (streq(json_object_get_string(json_object_array_get_idx(v->settled, i)), hook))
+                        return true;
+        return false;
+}
+
+static void on_hook_start(void *userdata, const char *hook) {
+        struct delivery *v = userdata;
+
+        v->owner->handler.on_hook_start(v->owner->handler.userdata, v->event, hook);
+}
+
+static void on_hook_end(void *userdata, const struct runner_hook_end *end) {
+        struct delivery *v = userdata;
+        bool well = end->result && (streq(end->result, "done") || streq(end->result, "skipped"));
+
+        if (!well) {
+                v->unwell = true;
+        } else if (!is_settled(v, end->hook)) {
+                if (!v->settled)
+                        v->settled = json_object_new_array();
+                if (v->settled)
+                        (void) json_object_array_add(v->settled, json_object_new_string(end->hook));
+                mark_dirty(v);
+        }
+        v->owner->handler.on_hook_end(v->owner->handler.userdata, v->event, end);
+}
+
+/* The pause after the nth of a row: first, doubling, up to most. */
+static usec_t pause_after(unsigned n, usec_t first, usec_t most) {
+        usec_t pause = first;
+
+        while (--n > 0 && pause < most)
+                pause *= 2;
+        return MIN(pause, most);
+}
+
+static void wait_for(struct delivery *v, usec_t pause) {
+        if (!v->once)
+                json_object_put(STEAL_PTR(v->event)); /* the store has it */
+        v->next_wall = clock_wall() + pause;
+        timer_arm(v->owner->timers, &v->timer, clock_boot() + pause);
+}
+
+/* Nothing more is to be run. A durable one is over when that has been written down. */
+static void finish(struct delivery *v, enum delivery_state state) {
+        v->state = state;
+        if (v->once)
+                delivery_free(v);
+        else
+                mark_dirty(v);
+}
+
+/* The runner would not have it now. An event that is not durable does not wait for ever. */
+static void put_off(struct delivery *v) {
+        if (v->once && v->laters >= ONCE_LATERS) {
+                delivery_free(v);
+                return;
+        }
+        v->laters++;
+        wait_for(v, pause_after(v->laters, LATER_FIRST, LATER_MAX));
+}
+
+static void on_end(void *userdata, enum runner_outcome outcome) {
+        struct delivery *v = userdata;
+        struct deliveries *d = v->owner;
+
+        v->run = NULL;
+        d->running--;
+        if (outcome == RUNNER_LATER) {
+                put_off(v);
+        } else {
+                v->laters = 0;
+                v->attempts++;
+                if (v->once || (outcome == RUNNER_DONE && !v->unwell)) {
+                        finish(v, DELIVERY_DONE);
+                } else if (v->attempts >= d->attempts) {
+                        finish(v, DELIVERY_PARKED);
+                } else {
+                        wait_for(v, pause_after(v->attempts, PAUSE_FIRST, PAUSE_MAX));
+                        mark_dirty(v);
+                }
+        }
+        start_ready(d);
+}
+
+/* The event as the store has it. NULL, with the reason logged, when it cannot be had now. */
+static json_object *load_event(struct delivery *v) {
+        CLEANUP(freep) char *body = NULL;
+        json_object *event;
+        int r;
+
+        r = store_get_event(v->owner->store, v->id, &body);
+        if (r < 0) {
+                log_error("event %s: cannot be read from the store (%s), it is tried again later",
+                          v->id, r == -ENOENT ? "not found" : store_error(v->owner->store));
+                return NULL;
+        }
+        event = event_parse(body);
+        if (!json_object_is_type(event, json_type_object)) {
+                log_error("event %s: the store holds no event under this id", v->id);
+                json_object_put(event);
+                return NULL;
+        }
+        return event;
+}
+
+static bool has_hooks(const struct deliveries *d, json_object *event) {
+        const char *type = event_string(event, "event");
+        CLEANUP(freep) char *subdirectory = str_printf("%s.d", type ? type : "");
+        json_object *named;
+
+        if (json_object_object_get_ex(event, "hooks", &named) &&
+            json_object_array_length(named) > 0)
+                return true;
+        return !subdirectory || hookdir_has_any(d->hook_directories, subdirectory);
+}
+
+/* Returns the event as the line that the runner reads; borrowed from the event. */
+static const char *make_line(struct delivery *v) {
+        json_object_object_add(v->event, "attempt",
+                               json_object_new_int64((int64_t) v->attempts + 1));
+        if (v->settled)
+                json_object_object_add(v->event, "settled", json_object_get(v->settled));
+        return json_object_to_json_string_ext(v->event, JSON_C_TO_STRING_PLAIN |
+                                                                JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+static void start(struct delivery *v) {
+        static const struct runner_handler handler = {
+                .on_hook_start = on_hook_start,
+                .on_hook_end = on_hook_end,
+                .on_end = on_end,
+        };
+        struct deliveries *d = v->owner;
+        CLEANUP(freep) char *line = NULL;
+        const char *text;
+        int r = -ENOMEM;
+
+        if (!v->event)
+                v->event = load_event(v);
+        if (v->event && !has_hooks(d, v->event)) {
+                finish(v, DELIVERY_DONE);
+                return;
+        }
+
+        v->unwell = false;
+        text = v->event ? make_line(v) : NULL;
+        if (text)
+                line = str_printf("%s\n", text);
+        if (line)
+                r = runner_start(d->runner, line, strlen(line), &handler, v, &v->run);
+        if (r == 0) {
+                d->running++;
+                return;
+        }
+        if (line && v->laters == 0)
+                log_warning("event %s: the hook runner cannot be reached %s (%s), it is tried "
+                            "again until it can",
+                            v->id, runner_describe(d->runner), strerror(-r));
+        put_off(v);
+}
+
+static void start_ready(struct deliveries *d) {
+        while (!d->stopping && d->running < d->max_parallel && d->ready_first) {
+                struct delivery *v = d->ready_first;
+
+                d->ready_first = v->next_ready;
+                if (!d->ready_first)
+                        d->ready_last = &d->ready_first;
+                start(v);
+        }
+}
+
+int deliveries_configure(struct deliveries *d, const struct delivery_settings *s) {
+        int r = str_replace(&d->hook_directories, s->hook_directories);
+
+        if (r < 0)
+                return r;
+        d->max_parallel = s->max_parallel;
+        d->attempts = s->attempts;
+        start_ready(d);
+        return 0;
+}
+
+int deliveries_new(struct timers *timers, struct store *store, struct runner *runner,
+                   const struct delivery_settings *settings, const struct delivery_handler *handler,
+                   struct deliveries **ret) {
+        CLEANUP(deliveries_freep) struct deliveries *d = NULL;
+        int r;
+
+        d = calloc(1, sizeof(*d));
+        if (!d)
+                return -ENOMEM;
+        d->timers = timers;
+        d->store = store;
+        d->runner = runner;
+        d->handler = *handler;
+        d->ready_last = &d->ready_first;
+        d->dirty_last = &d->dirty_first;
+        r = deliveries_configure(d, settings);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(d);
+        return 0;
+}
+
+void deliveries_free(struct deliveries *d) {
+        if (!d)
+                return;
+        while (d->first)
+                delivery_free(d->first);
+        free(d->hook_directories);
+        free(d);
+}
+
+static void on_pending(void *userdata, const char *event_id, const struct store_delivery *stored) {
+        struct deliveries *d = userdata;
+        struct delivery *v = delivery_new(d, event_id, false);
+        usec_t wait = stored->next - clock_wall();
+
+        if (!v) {
+                log_error("event %s: no memory to deliver it, it waits for the next start",
+                          event_id);
+                return;
+        }
+        v->attempts = stored->attempts;
+        v->next_wall = stored->next;
+        if (stored->settled)
+                v->settled = json_tokener_parse(stored->settled);
+        /* A wall clock that was wrong must not hold an outcome back for longer than any pause is.
+         */
+        if (wait > 0)
+                timer_arm(d->timers, &v->timer, clock_boot() + MIN(wait, PAUSE_MAX));
+        else
+                make_ready(v);
+}
+
+int deliveries_load(struct deliveries *d) {
+        int r = store_each_pending(d->store, on_pending, d);
+
+        start_ready(d);
+        return r;
+}
+
+int deliveries_add(struct deliveries *d, json_object *event) {
+        struct delivery *v = delivery_new(d, event_string(event, "eventId"), false);
+
+        if (!v)
+                return -ENOMEM;
+        v->event = event;
+        v->fresh = true;
+        mark_dirty(v);
+        return 0;
+}
+
+void deliveries_add_once(struct deliveries *d, json_object *event) {
+        struct delivery *v;
+
+        if (!event)
+                return;
+        v = has_hooks(d, event) ? delivery_new(d, event_string(event, "eventId"), true) : NULL;
+        if (!v) {
+                json_object_put(event);
+                return;
+        }
+        v->event = event;
+        make_ready(v);
+        start_ready(d);
+}
+
+static int write_one(struct delivery *v) {
+        struct store *store = v->owner->store;
+        int r;
+
+        if (v->fresh) {
+                const char *body = json_object_to_json_string_ext(
+                        v->event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+                r = body ? store_put_event(store, v->id, body, clock_wall()) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        return store_put_delivery(
+                store, v->id,
+                &(struct store_delivery){
+                        .state = v->state,
+                        .attempts = v->attempts,
+                        .next = v->next_wall,
+                        .settled = v->settled ? json_object_to_json_string_ext(
+                                                        v->settled, JSON_C_TO_STRING_PLAIN)
+                                              : NULL,
+                });
+}
+
+int deliveries_write(struct deliveries *d) {
+        for (struct delivery *v = d->dirty_first; v; v = v->next_dirty) {
+                int r = write_one(v);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void on_written(struct delivery *v) {
+        struct deliveries *d = v->owner;
+        bool fresh = v->fresh;
+
+        v->dirty = v->fresh = false;
+        if (fresh) {
+                d->handler.on_committed(d->handler.userdata, v->event);
+                json_object_put(STEAL_PTR(v->event));
+                make_ready(v);
+        } else if (v->state != DELIVERY_PENDING) {
+                d->handler.on_over(d->handler.userdata, v->event,
+                                   v->state == DELIVERY_PARKED ? v->attempts : 0);
+                delivery_free(v);
+        }
+}
+
+void deliveries_written(struct deliveries *d) {
+        struct delivery *v = STEAL_PTR(d->dirty_first), *next;
+
+        d->dirty_last = &d->dirty_first;
+        for (; v; v = next) {
+                next = v->next_dirty;
+                on_written(v);
+        }
+        start_ready(d);
+}
+
+void deliveries_stop(struct deliveries *d) {
+        d->stopping = true;
+}
+
+unsigned deliveries_pending(const struct deliveries *d) {
+        return d->pending;
+}

@@ -1,0 +1,111 @@
+/*
+ * koowatchd: watches KooDrive's sharing tasks and tells how they end
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+
+#include "common/config.h"
+#include "koowatchd/check.h"
+#include "koowatchd/daemon.h"
+
+#define EXIT_USAGE 2
+
+static const char help[] =
+        "Usage: koowatchd [OPTION]...\n"
+        "Watches KooDrive sharing tasks until they end, and runs hooks then.\n"
+        "\n"
+        "  --config FILE      the configuration [" CONFIG_PATH_DEFAULT "]\n"
+        "  --check            read configuration and task files, print faults, exit 0 or 1\n"
+        "  --bus none         do without D-Bus, which this version does anyway\n"
+        "  --log-level LEVEL  debug, info, notice, warning or error\n"
+        "  --version\n"
+        "  --help\n"
+        "\n"
+        "SIGHUP reloads the configuration, SIGTERM stops. See koowatchd(8).\n";
+
+enum action { RUN, CHECK, SHOW_VERSION, SHOW_HELP, BAD_USAGE };
+
+static enum action parse_argv(int argc, char **argv, struct daemon_options *ret) {
+        static const struct option long_options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"check", no_argument, NULL, 'k'},
+                {"bus", required_argument, NULL, 'b'},
+                {"log-level", required_argument, NULL, 'l'},
+                {"version", no_argument, NULL, 'v'},
+                {"help", no_argument, NULL, 'h'},
+                {},
+        };
+        enum action action = RUN;
+        int option;
+
+        *ret = (struct daemon_options){.config_path = CONFIG_PATH_DEFAULT};
+        while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+                switch (option) {
+                case 'c':
+                        ret->config_path = optarg;
+                        ret->config_required = true;
+                        break;
+                case 'k':
+                        action = CHECK;
+                        break;
+                case 'b':
+                        if (!streq(optarg, "none")) {
+                                (void) fprintf(stderr,
+                                               "koowatchd: --bus %s: this version has no "
+                                               "D-Bus interface, use none\n",
+                                               optarg);
+                                return BAD_USAGE;
+                        }
+                        break;
+                case 'l':
+                        if (log_level_parse(optarg, &ret->log_level) < 0) {
+                                (void) fprintf(stderr,
+                                               "koowatchd: --log-level %s: expected debug, info, "
+                                               "notice, warning or error\n",
+                                               optarg);
+                                return BAD_USAGE;
+                        }
+                        ret->has_log_level = true;
+                        break;
+                case 'v':
+                        return SHOW_VERSION;
+                case 'h':
+                        return SHOW_HELP;
+                default:
+                        return BAD_USAGE;
+                }
+        }
+        if (optind < argc) {
+                (void) fprintf(stderr, "koowatchd: %s: no argument is expected, see --help\n",
+                               argv[optind]);
+                return BAD_USAGE;
+        }
+        return action;
+}
+
+int main(int argc, char **argv) {
+        struct daemon_options options;
+        int r;
+
+        log_open("koowatchd", LOG_TARGET_AUTO);
+        (void) signal(SIGPIPE, SIG_IGN);
+
+        switch (parse_argv(argc, argv, &options)) {
+        case SHOW_HELP:
+                (void) fputs(help, stdout);
+                return EXIT_SUCCESS;
+        case SHOW_VERSION:
+                (void) puts("koowatchd " KOOWATCH_VERSION);
+                return EXIT_SUCCESS;
+        case BAD_USAGE:
+                return EXIT_USAGE;
+        case CHECK:
+                r = check(options.config_path, options.config_required);
+                if (r < 0)
+                        log_error("cannot check: %s", strerror(-r));
+                return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        default:
+                return daemon_run(&options);
+        }
+}

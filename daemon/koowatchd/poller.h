@@ -1,0 +1,83 @@
+#pragma once
+/*
+ * Poller: who is asked about when
+ *
+ * A poll waits in a heap until it is due, then in its account's queue until the
+ * account lets it go, then it is in flight. A waiting poll costs no descriptor,
+ * no easy handle and no libev timer. What an answer means for a task is the
+ * owner's business: it gets each one that concerns the task and says when to ask
+ * again.
+ */
+#include <stdbool.h>
+
+#include "common/timespan.h"
+#include "koowatchd/account.h"
+#include "koowatchd/due-queue.h"
+#include "koowatchd/http.h"
+#include "koowatchd/koodrive.h"
+#include "koowatchd/timer.h"
+
+struct poller;
+struct poller_lane; /* an account's queue */
+struct flight;
+
+/* Embedded in its owner, zeroed; only the poller looks inside. */
+struct poll {
+        struct timer timer;
+        struct due_entry due;
+        struct poller_lane *lane;
+        struct flight *flight;
+        uint32_t interval_ms; /* the one that is running, for the order of the queue */
+};
+
+#define POLL_STOP ((usec_t) -1)
+
+struct poller_handler {
+        /* Fills task_id, share_id and kdstoken; they live until the next call. */
+        void (*on_ask)(void *userdata, struct poll *poll, struct koodrive_query *query);
+        /*
+         * An answer came at now that is not the account's trouble.
+         * Returns the delay until the next poll, or POLL_STOP; it must not remove the poll.
+         */
+        usec_t (*on_answer)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                            usec_t now);
+        /* Every answer, also those that concern the account, for the records. */
+        void (*on_polled)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                          const char *trace_id, double seconds);
+        void *userdata;
+};
+
+/* Borrows timers and http. Returns 0 or a negative errno. */
+int poller_new(struct timers *timers, struct http *http, const struct poller_handler *handler,
+               struct poller **ret);
+/* All polls must have been closed. Accepts NULL. */
+void poller_free(struct poller *poller);
+DEFINE_CLEANUP(struct poller *, poller_free)
+
+/* Makes a queue for the account (borrowed; it must outlive the poller). Returns 0 or -ENOMEM. */
+int poller_add_account(struct poller *poller, struct account *account);
+/* The account's state, token or limits may have changed: looks who can go now. */
+void poller_kick(struct poller *poller, struct account *account);
+
+/* Reserves what the poll needs; it is idle then. Returns 0 or -ENOMEM. */
+int poll_open(struct poller *poller, struct poll *poll);
+/* Ends it, an open request included. A poll that is all zero is left alone. */
+void poll_close(struct poller *poller, struct poll *poll);
+
+/* Asks for the account at due, again and again until stopped. interval: the expected one. */
+void poll_start(struct poller *poller, struct poll *poll, struct account *account, usec_t due,
+                usec_t interval);
+/* An idle poll is left alone. */
+void poll_stop(struct poller *poller, struct poll *poll);
+static inline bool poll_is_started(const struct poll *poll) {
+        return poll->lane;
+}
+/* Brings the next request forward to now, unless one is in flight. */
+void poll_now(struct poller *poller, struct poll *poll, usec_t now);
+
+/* No further request is started. */
+void poller_drain(struct poller *poller);
+unsigned poller_in_flight(const struct poller *poller);
+
+/* How long the longest-waiting poll has been due. */
+usec_t poller_lag(const struct poller *poller, usec_t now);

@@ -1,0 +1,371 @@
+#include "koowatchd/report.h"
+
+#include <errno.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "common/message-ids.h"
+#include "koowatchd/event.h"
+
+#define STATUS_MAX 2048
+#define STATUS_URL_MAX 512
+
+struct report {
+        enum download_url download_url;
+        char *last;   /* "photos completed, 1 all succeeded, https://..." */
+        char *status; /* as sent last */
+};
+
+/* ---- fields ---- */
+
+struct fields {
+        struct log_field list[16];
+        size_t count;
+        char numbers[6][24];
+        size_t n_numbers;
+};
+
+static void add(struct fields *f, const char *name, const char *value) {
+        if (value && f->count < ARRAY_LEN(f->list))
+                f->list[f->count++] = (struct log_field){name, value};
+}
+
+/* Negative numbers mean "not known" and are left out. */
+static void add_number(struct fields *f, const char *name, long value) {
+        char *text;
+
+        if (value < 0 || f->n_numbers == ARRAY_LEN(f->numbers))
+                return;
+        text = f->numbers[f->n_numbers++];
+        (void) snprintf(text, sizeof(f->numbers[0]), "%ld", value);
+        add(f, name, text);
+}
+
+static void add_watch(struct fields *f, const struct watch *w) {
+        const struct task *task = watch_task(w);
+
+        add(f, "KOOWATCH_NAME", watch_name(w));
+        add(f, "KOODRIVE_TASK_ID", task->task_id);
+        add(f, "KOODRIVE_SHARE_ID", task->share_id);
+        add(f, "KOOWATCH_ACCOUNT", account_name(watch_account(w)));
+}
+
+static void add_course(struct fields *f, const struct watch *w) {
+        add_number(f, "KOODRIVE_TASK_STATUS", watch_course(w)->status);
+        add_number(f, "KOODRIVE_PROGRESS", watch_course(w)->progress);
+}
+
+static void add_event(struct fields *f, json_object *event) {
+        add(f, "KOOWATCH_NAME", event_string(event, "name"));
+        add(f, "KOODRIVE_TASK_ID", event_string(event, "taskId"));
+        add(f, "KOODRIVE_SHARE_ID", event_string(event, "shareId"));
+        add_number(f, "KOODRIVE_TASK_STATUS", event_integer(event, "taskStatus"));
+        add_number(f, "KOODRIVE_TASK_RESULT_CODE", event_integer(event, "taskResultCode"));
+        add_number(f, "KOODRIVE_PROGRESS", event_integer(event, "progress"));
+        add(f, "KOOWATCH_OUTCOME", event_string(event, "outcome"));
+        add(f, "KOOWATCH_ACCOUNT", event_string(event, "account"));
+        add(f, "KOOWATCH_EVENT_ID", event_string(event, "eventId"));
+}
+
+#define TELL(level, id, f, ...) log_entry(level, id, (f)->list, (f)->count, __VA_ARGS__)
+
+/* ---- the journal ---- */
+
+void report_registered(const struct watch *w) {
+        const char *description = watch_task(w)->description;
+        struct fields f = {};
+
+        add_watch(&f, w);
+        TELL(LEVEL_INFO, MESSAGE_ID_TASK_REGISTERED, &f, "%s: registered%s%s", watch_name(w),
+             description ? ", " : "", description ? description : "");
+}
+
+void report_invalid(const char *name, const char *text, bool running) {
+        struct fields f = {};
+
+        add(&f, "KOOWATCH_NAME", name);
+        TELL(LEVEL_WARNING, MESSAGE_ID_TASK_INVALID, &f, "%s; %s", text,
+             running ? "the settings read before stay in force" : "the task is not watched so");
+}
+
+void report_status_changed(const struct watch *w) {
+        const struct course *c = watch_course(w);
+        struct fields f = {};
+        char progress[16] = "";
+
+        add_watch(&f, w);
+        add_course(&f, w);
+        if (c->progress >= 0)
+                (void) snprintf(progress, sizeof(progress), ", %d %%", c->progress);
+        TELL(LEVEL_INFO, MESSAGE_ID_TASK_STATUS_CHANGED, &f, "%s: %s%s", watch_name(w),
+             koodrive_status_name((enum koodrive_status) c->status), progress);
+}
+
+void report_strange_status(const struct watch *w, long raw_status) {
+        struct fields f = {};
+
+        add_watch(&f, w);
+        TELL(LEVEL_WARNING, NULL, &f,
+             "%s: the answer has taskStatus %ld, which the API does not document; it is asked "
+             "again until its deadline",
+             watch_name(w), raw_status);
+}
+
+void report_polled(const struct watch *w, const struct koodrive_answer *a, const char *trace_id,
+                   double seconds) {
+        struct fields f = {};
+        bool is_task = a->class == KOODRIVE_TASK;
+
+        if (!log_wants(LEVEL_DEBUG))
+                return;
+        add_watch(&f, w);
+        if (is_task) {
+                add_number(&f, "KOODRIVE_TASK_STATUS", a->status);
+                add_number(&f, "KOODRIVE_PROGRESS", a->progress);
+        }
+        add(&f, "KOODRIVE_TRACE_ID", trace_id);
+        TELL(LEVEL_DEBUG, NULL, &f, "%s: polled in %.3f s: %s", watch_name(w), seconds,
+             is_task ? koodrive_status_name(a->status) : a->why);
+}
+
+void report_fault(const struct watch *w, const struct koodrive_answer *a) {
+        struct fields f = {};
+
+        add_watch(&f, w);
+        TELL(LEVEL_WARNING, NULL, &f, "%s: %s; it is asked again with growing pauses",
+             watch_name(w), a->why);
+}
+
+void report_recovered(const struct watch *w, unsigned faults) {
+        struct fields f = {};
+
+        add_watch(&f, w);
+        TELL(LEVEL_NOTICE, NULL, &f, "%s: answered again after %u fault%s", watch_name(w), faults,
+             faults == 1 ? "" : "s");
+}
+
+void report_account(const struct account *a, unsigned held) {
+        static const char *const advice[ACCOUNT_STATES] = {
+                [ACCOUNT_THROTTLED] = "; its requests pause, then go on at a lower rate",
+                [ACCOUNT_UNREACHABLE] = "; one request at a time tries whether it is back",
+                [ACCOUNT_UNAUTHORIZED] =
+                        "; its tasks wait for another token and lose nothing meanwhile",
+        };
+        enum account_state state = account_state(a);
+        struct fields f = {};
+
+        add(&f, "KOOWATCH_ACCOUNT", account_name(a));
+        if (state == ACCOUNT_OK)
+                TELL(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f,
+                     "account %s: ok again after %u failed request%s", account_name(a), held,
+                     held == 1 ? "" : "s");
+        else
+                TELL(LEVEL_WARNING, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f, "account %s: %s: %s%s",
+                     account_name(a), account_state_name(state), account_reason(a), advice[state]);
+}
+
+void report_lag(double seconds) {
+        log_warning("polls are %.0f s late: RateLimit= allows fewer than the tasks would need, and "
+                    "outcomes are seen later; raise it, or IntervalMin=",
+                    seconds);
+}
+
+/* The link as it may be shown; the caller frees it. */
+static char *shown_url(const struct report *r, const char *url) {
+        const char *query = url ? strchr(url, '?') : NULL;
+
+        if (!url)
+                return NULL;
+        if (r->download_url == DOWNLOAD_URL_REDACTED && query)
+                return strndup(url, (size_t) (query - url));
+        return strdup(url);
+}
+
+static enum koodrive_result result_of(json_object *event) {
+        int code = event_integer(event, "taskResultCode");
+
+        return code >= KOODRIVE_RESULT_SUCCEEDED && code <= KOODRIVE_RESULT_FAILED
+                       ? (enum koodrive_result) code
+                       : KOODRIVE_RESULT_UNKNOWN;
+}
+
+/* "1 all succeeded" for the status line, where there is no field to hold the number. */
+static void remember_last(struct report *r, json_object *event, const char *url) {
+        CLEANUP(freep) char *shown = url ? strdup(url) : NULL;
+        bool cut = shown && utf8_cut(shown, STATUS_URL_MAX);
+        const char *outcome = event_string(event, "outcome");
+        enum koodrive_result result = result_of(event);
+        char text[64] = "";
+
+        if (streq(outcome, outcome_name(OUTCOME_COMPLETED))) {
+                if (result == KOODRIVE_RESULT_UNKNOWN)
+                        (void) snprintf(text, sizeof(text), ", %s", koodrive_result_text(result));
+                else
+                        (void) snprintf(text, sizeof(text), ", %d %s", (int) result,
+                                        koodrive_result_text(result));
+        }
+        free(r->last);
+        r->last = str_printf("%s %s%s%s%s%s", event_string(event, "name"), outcome, text,
+                             shown ? ", " : "", shown ? shown : "", cut ? "…" : "");
+}
+
+void report_finished(struct report *r, json_object *event) {
+        CLEANUP(freep) char *url = shown_url(r, event_string(event, "downloadUrl"));
+        const char *outcome = event_string(event, "outcome");
+        bool completed = streq(outcome, outcome_name(OUTCOME_COMPLETED));
+        struct fields f = {};
+
+        add_event(&f, event);
+        add(&f, "KOODRIVE_DOWNLOAD_URL", url);
+        TELL(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s", event_string(event, "name"),
+             outcome, completed ? ", " : "",
+             completed ? koodrive_result_text(result_of(event)) : "");
+        remember_last(r, event, url);
+}
+
+void report_stalled(json_object *event) {
+        struct fields f = {};
+
+        add_event(&f, event);
+        TELL(LEVEL_WARNING, MESSAGE_ID_TASK_STALLED, &f,
+             "%s: nothing has moved for the time of StallTimeout=; it is watched on",
+             event_string(event, "name"));
+}
+
+void report_hook_start(json_object *event, const char *hook) {
+        struct fields f = {};
+
+        add_event(&f, event);
+        add(&f, "KOOWATCH_HOOK", hook);
+        TELL(LEVEL_INFO, MESSAGE_ID_HOOK_STARTED, &f, "%s: hook %s started",
+             event_string(event, "name"), hook);
+}
+
+void report_hook_end(json_object *event, const struct runner_hook_end *end) {
+        const char *name = event_string(event, "name");
+        bool failed = !end->result || streq(end->result, "failed");
+        enum log_level level = failed ? LEVEL_WARNING : LEVEL_INFO;
+        struct fields f = {};
+        char how[96] = "";
+
+        add_event(&f, event);
+        add(&f, "KOOWATCH_HOOK", end->hook);
+        add_number(&f, "KOOWATCH_EXIT_STATUS", end->status);
+        if (end->timed_out)
+                (void) snprintf(how, sizeof(how), ", its time was up after %.1f s", end->seconds);
+        else if (end->signal > 0)
+                (void) snprintf(how, sizeof(how), ", signal %d", end->signal);
+        else if (end->reason)
+                (void) snprintf(how, sizeof(how), ", %s", end->reason);
+        else if (failed && end->status >= 0)
+                (void) snprintf(how, sizeof(how), ", exit status %d", end->status);
+        TELL(level, MESSAGE_ID_HOOK_ENDED, &f, "%s: hook %s ended: %s%s", name, end->hook,
+             end->result ? end->result : "failed", how);
+}
+
+void report_parked(json_object *event, unsigned attempts) {
+        struct fields f = {};
+
+        add_event(&f, event);
+        TELL(LEVEL_ERROR, MESSAGE_ID_DELIVERY_PARKED, &f,
+             "%s: parked after %u attempts, because a hook would not end well; the outcome is kept "
+             "in the store",
+             event_string(event, "name"), attempts);
+}
+
+/* ---- the service manager ---- */
+
+static char *make_status(const struct report *r, const struct report_status *s) {
+        CLEANUP(freep) char *text = NULL;
+        size_t length = 0;
+        FILE *f = open_memstream(&text, &length);
+
+        if (!f)
+                return NULL;
+        (void) fprintf(f, "watching %u (%u running), %u finished",
+                       s->watches.pending + s->watches.running, s->watches.running, s->finished);
+        if (s->watches.invalid > 0)
+                (void) fprintf(f, ", %u invalid", s->watches.invalid);
+        if (s->parked > 0)
+                (void) fprintf(f, ", %u parked", s->parked);
+        if (s->bad_config)
+                (void) fprintf(f, "; the configuration has errors, the old one is in force");
+        if (s->store_failing)
+                (void) fprintf(f, "; the store cannot be written, outcomes wait");
+        if (s->account)
+                (void) fprintf(f, "; account %s %s: %s", account_name(s->account),
+                               account_state_name(account_state(s->account)),
+                               account_reason(s->account));
+        if (s->lag > 0)
+                (void) fprintf(f, "; polls %.0f s late", s->lag);
+        if (r->last)
+                (void) fprintf(f, "; last: %s", r->last);
+        if (fclose(f) != 0)
+                return NULL;
+        return STEAL_PTR(text);
+}
+
+void report_status(struct report *r, const struct report_status *status, bool force) {
+        char *text = make_status(r, status);
+
+        if (!text)
+                return;
+        (void) utf8_cut(text, STATUS_MAX - strlen("STATUS="));
+        for (char *c = text; *c; c++)
+                if ((unsigned char) *c < ' ' || *c == 0x7f)
+                        *c = '?';
+        if (force || !r->status || !streq(text, r->status))
+                (void) sd_notifyf(false, "STATUS=%s", text);
+        free(r->status);
+        r->status = text;
+}
+
+int report_new(struct report **ret) {
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+void report_free(struct report *r) {
+        if (!r)
+                return;
+        free(r->last);
+        free(r->status);
+        free(r);
+}
+
+void report_configure(struct report *r, enum download_url download_url) {
+        r->download_url = download_url;
+}
+
+void report_ready(void) {
+        (void) sd_notify(false, "READY=1");
+}
+
+void report_reloading(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                          (long long) now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
+void report_reloaded(const char *path, bool ok) {
+        if (ok)
+                log_entry(LEVEL_INFO, MESSAGE_ID_CONFIG_RELOADED, NULL, 0,
+                          "configuration reloaded from %s", path);
+        else
+                log_entry(LEVEL_ERROR, MESSAGE_ID_CONFIG_RELOADED, NULL, 0,
+                          "%s: not reloaded because of the errors above; the old configuration "
+                          "stays in force",
+                          path);
+        report_ready();
+}
+
+void report_stopping(usec_t at_most) {
+        (void) sd_notifyf(false, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", (long long) at_most);
+}
+
+void report_watchdog(void) {
+        (void) sd_notify(false, "WATCHDOG=1");
+}
