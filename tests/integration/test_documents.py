@@ -1,0 +1,194 @@
+"""What the documents say against what the sources have.
+
+The tables in the sources are the truth. They are read as text, so that neither a build
+nor a running daemon is needed; each reader checks that it has missed no row.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PAGES = sorted((TOP / "man").glob("*.scd"))
+PROGRAMS = {
+    "daemon/koowatchd/main.c": "man/koowatchd.8.scd",
+    "daemon/koowatch-hook/main.c": "man/koowatch-hook.8.scd",
+}
+
+
+def read(path):
+    return (TOP / path).read_text(encoding="utf-8")
+
+
+def page(name):
+    """A manual page's source without the backslashes that only scdoc needs."""
+    return read(f"man/{name}.scd").replace("\\", "")
+
+
+def config_keys():
+    """{(section, key): default} of the table in config.c."""
+    source = read("daemon/common/config.c")
+    rows = re.findall(
+        r'\{ \.section = (?:"(\w+)"|SECTION_(\w+)), \.name = "(\w+)",\s*'
+        r'\.default_text =\s*"([^"]*)",\s*\.',
+        source,
+    )
+    assert len(rows) == len(re.findall(r"\{ \.section =", source)) > 0
+    return {(plain or macro.title(), key): default for plain, macro, key, default in rows}
+
+
+def task_keys():
+    source = read("daemon/koowatchd/task.c")
+    keys = re.findall(r'\{"(\w+)", parse_\w+, offsetof\(struct task, \w+\)', source)
+    assert len(keys) == len(re.findall(r"offsetof\(struct task, ", source)) > 0
+    return keys
+
+
+def message_ids():
+    source = read("daemon/common/message-ids.h")
+    ids = re.findall(r'#define MESSAGE_ID_\w+ "([0-9a-f]{32})"', source)
+    assert len(ids) == len(re.findall(r"#define", source)) > 0
+    return ids
+
+
+def catalog():
+    """{MESSAGE_ID: (header, text)}"""
+    parts = re.split(r"^-- ([0-9a-f]{32})$", read("systemd/koowatch.catalog"), flags=re.M)[1:]
+    ids, entries = parts[::2], parts[1::2]
+    assert len(set(ids)) == len(ids), "an id stands there twice"
+    return {id: tuple(entry.strip().split("\n\n", 1)) for id, entry in zip(ids, entries)}
+
+
+def man_keys(text):
+    """{(section, key): paragraph} of definitions below "## [Section]"."""
+    found = {}
+    parts = re.split(r"^## \[(\w+)(?: NAME)?\]$", text, flags=re.M)[1:]
+    for section, body in zip(parts[::2], parts[1::2]):
+        body = re.split(r"^# ", body, maxsplit=1, flags=re.M)[0]
+        for key, paragraph in re.findall(r"^\*(\w+)=\*.*\n((?:\t.*\n)+)", body, re.M):
+            assert (section, key) not in found, f"{key} stands twice in [{section}]"
+            found[section, key] = " ".join(paragraph.split())
+    return found
+
+
+def sample_keys():
+    """{(section, key): value} of the lines "#Key=value" of conf/koowatch.conf."""
+    found, section = {}, None
+    for line in read("conf/koowatch.conf").splitlines():
+        if head := re.fullmatch(r"#?\[(\w+)\]", line):
+            section = head[1]
+        elif row := re.fullmatch(r"#?(\w+)=(.*)", line):
+            assert line.startswith("#"), f"{line}: the sample changes a setting"
+            assert (section, row[1]) not in found, f"{row[1]} stands twice in [{section}]"
+            found[section, row[1]] = row[2]
+    return found
+
+
+def test_sample_has_each_key_with_its_default():
+    assert sample_keys() == config_keys()
+
+
+def test_man_page_has_each_key_with_its_default():
+    keys, documented = config_keys(), man_keys(page("koowatch.conf.5"))
+    assert documented.keys() == keys.keys()
+    for key, default in keys.items():
+        said = f"Default: *{default}*" if default else "Default: none"
+        assert documented[key].endswith(said), key
+
+
+def test_man_page_has_each_key_of_a_task():
+    documented = re.findall(r"^\*(\w+)=\*|, \*(\w+)=\*_", page("koowatch.task.5"), re.M)
+    assert sorted(a or b for a, b in documented) == sorted(task_keys())
+
+
+def test_example_task_has_each_key():
+    written = set(re.findall(r"^#?(\w+)=", read("conf/example.task"), re.M))
+    assert set(task_keys()) <= written
+
+
+def test_catalog_has_each_message_id():
+    assert sorted(catalog()) == sorted(message_ids())
+
+
+def test_catalog_entries_are_complete():
+    fields = set(re.findall(r'"(KOO\w+)"', read("daemon/koowatchd/report.c"))) | {"MESSAGE"}
+    for header, text in catalog().values():
+        names = [line.partition(": ")[0] for line in header.splitlines()]
+        assert names == ["Subject", "Defined-By", "Support", "Documentation"], header
+        assert "Defined-By: koowatch" in header.splitlines()
+        assert text.strip()
+        assert set(re.findall(r"@(\w+)@", header + text)) <= fields, header
+
+
+def test_catalog_and_unit_name_pages_that_exist():
+    unit = read("systemd/koowatchd.service.in")
+    named = set(re.findall(r"man:([\w.-]+)\((\d)\)", unit + read("systemd/koowatch.catalog")))
+    assert {f"{name}.{section}.scd" for name, section in named} <= {p.name for p in PAGES}
+
+
+def test_man_page_has_each_variable_of_a_hook():
+    source = read("daemon/koowatch-hook/environment.c")
+    names = {name.replace("%s", "NAME") for name in re.findall(r'"(KOOWATCH_[A-Z_%s]+)', source)}
+    assert "KOOWATCH_VAR_NAME" in names
+    text = page("koowatch-hooks.7")
+    documented = re.search(r"^# ENVIRONMENT\n(.*?)^# ", text, re.M | re.S)[1]
+    assert set(re.findall(r"\*(KOOWATCH_[A-Z_]+)\*", documented)) == names
+
+
+def test_man_page_has_each_field_of_the_journal():
+    names = set(re.findall(r'"(KOO[A-Z]+_[A-Z_]+)"', read("daemon/koowatchd/report.c")))
+    documented = re.search(r"^# JOURNAL\n(.*?)^# ", page("koowatchd.8"), re.M | re.S)[1]
+    assert set(re.findall(r"\*(KOO[A-Z]+_[A-Z_]+)\*", documented)) == names
+
+
+def test_man_page_has_each_metric():
+    ends = {"counter": "_total", "info": "_info"}
+    families = re.findall(r'family\(f, "(\w+)", "(\w+)"', read("daemon/koowatchd/metrics.c"))
+    names = {f"koowatch_{name}{ends.get(kind, '')}" for name, kind in families}
+    documented = re.search(r"^# METRICS\n(.*?)^# ", page("koowatchd.8"), re.M | re.S)[1]
+    assert set(re.findall(r"\*(koowatch_\w+)\*", documented)) == names != set()
+
+
+@pytest.mark.parametrize("source, manual", PROGRAMS.items())
+def test_options_stand_in_help_and_man_page(source, manual):
+    code, text = read(source), read(manual)
+    options = set(re.findall(r'\{"([a-z-]+)", (?:no|required|optional)_argument', code))
+    assert len(options) == len(re.findall(r"(?:no|required|optional)_argument", code)) > 0
+    in_help = set(re.findall(r'^ +"  --([a-z-]+)|\("  --([a-z-]+)', code, re.M))
+    assert {a or b for a, b in in_help} == options
+    documented = re.search(r"^# OPTIONS\n(.*?)^# ", text, re.M | re.S)[1]
+    heads = re.findall(r"^(?:\*-\w\*, )?\*--([a-z-]+)\*", documented, re.M)
+    assert sorted(heads) == sorted(options)
+
+
+def test_man_pages_are_those_that_others_refer_to():
+    ours = {tuple(p.name.removesuffix(".scd").rsplit(".", 1)) for p in PAGES}
+    named = {
+        (name, section)
+        for p in PAGES
+        for name, section in re.findall(r"\*(koowatch[\w.-]*)\*\((\d)\)", p.read_text())
+    }
+    assert named == ours
+
+
+@pytest.mark.skipif(shutil.which("scdoc") is None, reason="scdoc is missing")
+@pytest.mark.parametrize("source", PAGES, ids=lambda p: p.name)
+def test_scdoc_accepts_page(source, tmp_path):
+    made = subprocess.run(
+        ["scdoc"], input=source.read_bytes(), capture_output=True, check=False, timeout=60
+    )
+    assert (made.returncode, made.stderr) == (0, b"")
+    if shutil.which("man") is None or shutil.which("groff") is None:
+        return
+    target = tmp_path / source.stem
+    target.write_bytes(made.stdout)
+    shown = subprocess.run(
+        ["man", "--warnings=mac", "-E", "UTF-8", "-l", "-Tutf8", "-Z", target],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (shown.returncode, shown.stderr) == (0, b"")
