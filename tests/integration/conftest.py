@@ -1,0 +1,36 @@
+"""Fixtures for the whole daemon against the simulator."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "simulator"))
+
+from koodrive_simulator import Simulator  # noqa: E402
+from koowatch import Koowatch  # noqa: E402
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who owns the directories")
+
+
+@pytest.fixture(scope="session")
+def build():
+    path = os.environ.get("KOOWATCH_BUILD")
+    if not path:
+        pytest.skip("KOOWATCH_BUILD does not name a build folder")
+    return path
+
+
+@pytest.fixture
+def sim():
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def koowatch(build, sim):
+    """Not started yet; its endpoint is the simulator's."""
+    koowatch = Koowatch(build, sim.url)
+    yield koowatch
+    koowatch.close()
