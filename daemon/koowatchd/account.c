@@ -288,7 +288,6 @@ static char *read_token(const struct account *a, const char *path, char *ret_pro
 void account_read_token(struct account *a, const char *path, usec_t now) {
         char problem[sizeof(a->token_problem)];
         CLEANUP(secret_freep) char *token = NULL;
-        CLEANUP(freep) char *reason = NULL;
 
         token = read_token(a, path, problem, sizeof(problem));
         if (!token && a->token) {

@@ -576,8 +576,8 @@ static void reload(struct daemon *d) {
         if (r == 0)
                 r = adopt(d, new);
         d->bad_config = r < 0;
+        send_status(d, true); /* before READY=1: who waits for that finds the status true */
         report_reloaded(d->options->config_path, r == 0);
-        send_status(d, true);
 }
 
 /* ---- timers and signals ---- */

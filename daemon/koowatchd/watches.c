@@ -319,6 +319,7 @@ static void refuse_duplicate(struct watch *w, const struct watch *other) {
 static void disenroll(struct watch *w) {
         remove_key(w);
         task_free(STEAL_PTR(w->task));
+        set_state(w, WATCH_INVALID);
         w->refused = true;
         w->owner->handler.on_missed(w->owner->handler.userdata);
 }
@@ -412,6 +413,10 @@ static void update(struct watch *w, struct task *task, struct account *account) 
         w->account = account;
         if (w->state != WATCH_DUPLICATE)
                 w->keyed = tsearch(w, &ws->by_key, by_key);
+
+        /* What was corrected, a kdstoken or an interval, is tried at once. */
+        w->course.faults = 0;
+        poll_now(ws->poller, &w->poll, clock_boot());
 }
 
 static void on_file(void *userdata, const struct task_file *file) {

@@ -67,8 +67,12 @@ def test_metrics_of_a_few_tasks(koowatch, sim, metrics):
     koowatch.start()
     koowatch.wait_entry("^parked: parked")
     koowatch.wait_entry("10-record ended", count=4)
-    koowatch.reload()  # writes them anew, without the wait of 15 s
-    koowatch.wait(lambda: metrics("deliveries_parked") == 1, "metrics with what happened")
+
+    def all_over():
+        koowatch.reload()  # writes them anew, without the wait of 15 s
+        return metrics("deliveries_parked") == 1 and metrics("deliveries_pending") == 0
+
+    koowatch.wait(all_over, "metrics with what happened")
 
     assert metrics("finished_total", outcome="completed", result="partial") == 1
     assert metrics("finished_total", outcome="completed", result="succeeded") == 2
