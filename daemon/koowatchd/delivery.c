@@ -47,8 +47,6 @@ struct deliveries {
         bool stopping;
 };
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 static void start_ready(struct deliveries *d);
 
 static void delivery_free(struct delivery *v) {

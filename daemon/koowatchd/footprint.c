@@ -33,7 +33,6 @@ void footprint_shrink(void) {
         (void) malloc_trim(0);
         while (maps && getline(&line, &size, maps) >= 0)
                 if (parse_text_range(line, &start, &end))
-                        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells addresses as
-                         * text */
+                        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
                         (void) madvise((void *) start, end - start, MADV_DONTNEED);
 }
