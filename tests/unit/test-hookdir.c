@@ -319,11 +319,6 @@ static void test_refused_for_its_owner(void **state) {
         const struct fixture *f = *state;
         char path[PATH_MAX];
 
-        if (geteuid() != 0) {
-                print_message("only root can give a file to somebody else\n");
-                skip();
-        }
-
         make_hook(f, "high/finished.d/foreign");
         in_root(f, "high/finished.d/foreign", path);
         assert_int_equal(chown(path, OTHER_USER, OTHER_USER), 0);
@@ -374,10 +369,15 @@ int main(void) {
                 TEST(test_refused_for_its_mode),
                 TEST(test_refused_for_its_kind),
                 TEST(test_refused_for_its_directory),
-                TEST(test_refused_for_its_owner),
                 TEST(test_root_s_files_pass_for_anybody),
                 TEST(test_paths_that_name_no_file),
+                TEST(test_refused_for_its_owner), /* the last: for root alone */
         };
+        size_t count = ARRAY_LEN(tests);
 
-        return cmocka_run_group_tests_name("hook directories", tests, NULL, NULL);
+        /* To leave it out is all there is: meson takes a test that cmocka skips for a failed one.
+         */
+        if (geteuid() != 0)
+                count--;
+        return _cmocka_run_group_tests("hook directories", tests, count, NULL, NULL);
 }
