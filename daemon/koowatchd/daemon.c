@@ -18,6 +18,7 @@
 #include "koowatchd/footprint.h"
 #include "koowatchd/http.h"
 #include "koowatchd/metrics.h"
+#include "koowatchd/no-exec.h"
 #include "koowatchd/poller.h"
 #include "koowatchd/report.h"
 #include "koowatchd/runner.h"
@@ -772,7 +773,7 @@ static int open_modules(struct daemon *d) {
         if (r == 0)
                 r = make_directories(locks, 0700);
         if (r == 0)
-                r = runner_new(d->loop, d->config->runner,
+                r = runner_new(d->loop, d->timers, d->config->runner,
                                d->options->config_required ? d->options->config_path : NULL, locks,
                                &d->runner);
         if (r == 0)
@@ -793,6 +794,13 @@ static int start(struct daemon *d) {
         r = open_modules(d);
         if (r < 0)
                 return r;
+        if (runner_is_remote(d->runner)) {
+                r = no_exec();
+                if (r < 0)
+                        log_warning("the power to start programs cannot be given up (%s), going on "
+                                    "with it",
+                                    strerror(-r));
+        }
         apply_settings(d);
         r = apply_accounts(d);
         if (r == 0)

@@ -14,12 +14,14 @@
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
 #define LINE_MAX_LENGTH (64 * 1024)
+#define READY_WITHIN USEC_MINUTE
 
 struct runner_run {
         struct runner *runner;
         struct runner_run *next;
-        ev_io in, out;  /* one socket, two watchers */
-        ev_child child; /* when spawned */
+        ev_io in, out;     /* one socket, two watchers */
+        ev_child child;    /* when spawned */
+        struct timer late; /* until it has said that it is ready, or busy */
         bool ready, done, busy;
         bool closed; /* the socket has been read to its end */
         bool reaped; /* no child, or it has been waited for */
@@ -33,6 +35,7 @@ struct runner_run {
 
 struct runner {
         struct ev_loop *loop;
+        struct timers *timers;
         char *socket_path; /* NULL: spawn */
         char *program;
         char *config_path;
@@ -53,6 +56,7 @@ static void run_free(struct runner_run *run) {
         ev_io_stop(loop, &run->in);
         ev_io_stop(loop, &run->out);
         ev_child_stop(loop, &run->child);
+        timer_close(run->runner->timers, &run->late);
         if (run->in.fd >= 0)
                 (void) close(run->in.fd);
         free(run->event);
@@ -103,6 +107,8 @@ static void on_line(struct runner_run *run, const char *text) {
         run->ready |= get_bool(line, "ready");
         run->busy |= get_bool(line, "busy");
         run->done |= get_bool(line, "done");
+        if (run->ready || run->busy)
+                timer_disarm(run->runner->timers, &run->late);
         if (run->runner->stopping) {
                 json_object_put(line);
                 return;
@@ -153,11 +159,33 @@ static bool on_bytes(struct runner_run *run, const char *data, size_t length) {
         return true;
 }
 
+/* Nothing more is read of it. */
+static void close_run(struct runner_run *run) {
+        ev_io_stop(run->runner->loop, &run->in);
+        ev_io_stop(run->runner->loop, &run->out);
+        timer_disarm(run->runner->timers, &run->late);
+        run->closed = true;
+        check_end(run);
+}
+
+/* An instance that hangs before it is ready must not hold its place for ever. */
+static void on_late(struct timer *timer, usec_t now) {
+        struct runner_run *run = container_of(timer, struct runner_run, late);
+
+        (void) now;
+        log_warning(
+                "the hook runner has not become ready within a minute; it is tried again later");
+        if (!run->reaped)
+                (void) kill(run->child.pid, SIGKILL);
+        close_run(run);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         struct runner_run *run = container_of(io, struct runner_run, in);
         char buffer[4096];
         ssize_t n;
 
+        (void) loop;
         (void) revents;
 
         n = read(io->fd, buffer, sizeof(buffer));
@@ -166,10 +194,7 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         if (n > 0 && on_bytes(run, buffer, (size_t) n))
                 return;
 
-        ev_io_stop(loop, &run->in);
-        ev_io_stop(loop, &run->out);
-        run->closed = true;
-        check_end(run);
+        close_run(run);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *io, int revents) {
@@ -315,9 +340,13 @@ int runner_start(struct runner *r, const char *line, size_t length,
         memcpy(run->event, line, length);
         run->length = length;
 
+        error = timer_open(r->timers, &run->late, on_late);
+        if (error < 0)
+                return error;
         error = open_run(r, run);
         if (error < 0)
                 return error;
+        timer_arm(r->timers, &run->late, clock_boot() + READY_WITHIN);
         ev_io_set(&run->in, run->in.fd, EV_READ);
         ev_io_set(&run->out, run->in.fd, EV_WRITE);
         ev_io_start(r->loop, &run->in);
@@ -348,8 +377,8 @@ static char *find_program(void) {
         return strdup(KOOWATCH_LIBEXECDIR "/koowatch-hook");
 }
 
-int runner_new(struct ev_loop *loop, const char *setting, const char *config_path,
-               const char *lock_directory, struct runner **ret) {
+int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
+               const char *config_path, const char *lock_directory, struct runner **ret) {
         CLEANUP(runner_freep) struct runner *r = NULL;
         const char *path = NULL;
 
@@ -357,6 +386,7 @@ int runner_new(struct ev_loop *loop, const char *setting, const char *config_pat
         if (!r)
                 return -ENOMEM;
         r->loop = loop;
+        r->timers = timers;
         if (*setting == '/')
                 path = setting;
         else if (streq(setting, "auto") && access(SOCKET_DEFAULT, F_OK) == 0)
@@ -391,6 +421,10 @@ void runner_free(struct runner *r) {
         free(r->lock_directory);
         free(r->description);
         free(r);
+}
+
+bool runner_is_remote(const struct runner *r) {
+        return r->socket_path;
 }
 
 const char *runner_describe(const struct runner *r) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "common/util.h"
+#include "koowatchd/timer.h"
 
 struct runner;
 struct runner_run;
@@ -18,7 +19,7 @@ struct runner_run;
 enum runner_outcome {
         RUNNER_DONE,   /* all hooks have run; their ends say how well */
         RUNNER_FAILED, /* it died on the way: an attempt */
-        RUNNER_LATER,  /* nobody there, or another instance has the event: no attempt */
+        RUNNER_LATER,  /* nobody there in time, or another instance has the event: no attempt */
 };
 
 /* A hook's end. Strings are borrowed for the call; NULL or -1: not said. */
@@ -42,14 +43,16 @@ struct runner_handler {
  * setting: "auto" (the default socket if it exists now, else spawn), "spawn" or a
  * socket's path. config_path is handed to a spawned runner (NULL: none); lock_directory is where
  * it keeps its locks (its RUNTIME_DIRECTORY). loop must be the default loop, for the
- * children. Returns 0 or a negative errno.
+ * children. timers is borrowed. Returns 0 or a negative errno.
  */
-int runner_new(struct ev_loop *loop, const char *setting, const char *config_path,
-               const char *lock_directory, struct runner **ret);
+int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
+               const char *config_path, const char *lock_directory, struct runner **ret);
 /* Kills what still runs, without calling back. Accepts NULL. */
 void runner_free(struct runner *runner);
 DEFINE_CLEANUP(struct runner *, runner_free)
 
+/* Whether it never starts a program itself. */
+bool runner_is_remote(const struct runner *runner);
 /* How it reaches koowatch-hook, in words. */
 const char *runner_describe(const struct runner *runner);
 
