@@ -46,14 +46,13 @@ static void on_poll_timer(struct timer *timer, usec_t now) {
 
         (void) now;
         /* The node keeps its key: when it was due, however late the loop is. */
-        due_queue_add(&p->lane->queue, &p->due, timer->node.key,
-                      MAX((usec_t) p->interval_ms, 1) * USEC_MSEC);
+        due_queue_add(&p->lane->queue, &p->due, timer->node.key, p->due.interval);
         pump(p->lane);
 }
 
 /* The one place that arms a poll's timer. */
 static void arm(struct poller *poller, struct poll *p, usec_t due, usec_t interval) {
-        p->interval_ms = (uint32_t) MIN(interval / USEC_MSEC, UINT32_MAX);
+        p->due.interval = MAX(interval, USEC_MSEC);
         timer_arm(poller->timers, &p->timer, due);
 }
 
@@ -70,7 +69,7 @@ static void on_done(void *userdata, const struct http_answer *http) {
         struct poller_lane *lane = p->lane;
         struct koodrive_answer answer;
         usec_t now = clock_boot(), wall = clock_wall();
-        usec_t interval = (usec_t) p->interval_ms * USEC_MSEC, delay;
+        usec_t interval = p->due.interval, delay;
         bool concerns_task;
 
         koodrive_answer_read(http, f->task_id, poller->tokener, wall, &answer);
@@ -166,8 +165,7 @@ static void pump(struct poller_lane *lane) {
                         break;
                 due_queue_remove(&lane->queue, first);
                 if (take_off(p, now) < 0) /* memory is short, or libcurl refuses the settings */
-                        arm(poller, p, now + MAX((usec_t) p->interval_ms * USEC_MSEC, USEC_SEC),
-                            (usec_t) p->interval_ms * USEC_MSEC);
+                        arm(poller, p, now + MAX(p->due.interval, USEC_SEC), p->due.interval);
                 next = USEC_INFINITY;
         }
         timer_arm(poller->timers, &lane->timer, next);

@@ -24,10 +24,9 @@ struct flight;
 /* Embedded in its owner, zeroed; only the poller looks inside. */
 struct poll {
         struct timer timer;
-        struct due_entry due;
+        struct due_entry due; /* its interval is valid also while it waits */
         struct poller_lane *lane;
         struct flight *flight;
-        uint32_t interval_ms; /* the one that is running, for the order of the queue */
 };
 
 #define POLL_STOP ((usec_t) -1)

@@ -43,7 +43,7 @@ static struct task_file_id id_of(const struct stat *st, unsigned dir) {
                 .dir = dir,
                 .inode = st->st_ino,
                 .mtime_ns = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-                .size = st->st_size,
+                .size = (uint32_t) MIN(st->st_size, (off_t) UINT32_MAX),
         };
 }
 

@@ -17,10 +17,10 @@
 
 /* Where a file lies, and which one it is. */
 struct task_file_id {
-        unsigned dir; /* 0 is the highest */
         uint64_t inode;
         int64_t mtime_ns;
-        int64_t size;
+        uint32_t size; /* bytes; one that is too large for this is too large for a task anyway */
+        uint32_t dir;  /* 0 is the highest */
 };
 
 /* Strings are borrowed for the call. */

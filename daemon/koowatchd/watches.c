@@ -19,10 +19,16 @@ enum watch_state {
         WATCH_FINISHED,
 };
 
+/* The half second after a file has disappeared. */
+struct grace {
+        struct timer timer;
+        struct watch *watch;
+};
+
 struct watch {
         struct poll poll;
         struct course course;
-        struct timer grace; /* after its file has disappeared */
+        struct grace *grace; /* while its file is not there */
         struct watches *owner;
         struct watch *next_dirty;
         char *name;
@@ -32,7 +38,7 @@ struct watch {
         struct task_file_id file;
         usec_t registered;
         uint32_t scan; /* the last one that met it */
-        enum watch_state state;
+        enum watch_state state : 8;
         bool refused; /* the file as it is now is invalid; task is an earlier one */
         bool keyed;   /* in by_key: stands for its key */
         bool leaving; /* no file any more */
@@ -170,6 +176,38 @@ static void remove_key(struct watch *w) {
         w->keyed = false;
 }
 
+static void end_grace(struct watch *w) {
+        if (!w->grace)
+                return;
+        timer_close(w->owner->timers, &w->grace->timer);
+        free(STEAL_PTR(w->grace));
+}
+
+/* Its file will not come back: it goes with the next write. */
+static void give_up(struct watch *w) {
+        w->ended = true;
+        mark_dirty(w);
+}
+
+static void on_grace_over(struct timer *timer, usec_t now) {
+        struct watch *w = container_of(timer, struct grace, timer)->watch;
+
+        (void) now;
+        end_grace(w);
+        give_up(w);
+}
+
+static void start_grace(struct watch *w) {
+        w->grace = calloc(1, sizeof(*w->grace));
+        if (!w->grace || timer_open(w->owner->timers, &w->grace->timer, on_grace_over) < 0) {
+                free(STEAL_PTR(w->grace));
+                give_up(w);
+                return;
+        }
+        w->grace->watch = w;
+        timer_arm(w->owner->timers, &w->grace->timer, clock_boot() + GRACE);
+}
+
 static struct watch *watch_free(struct watch *w) {
         struct watches *ws = w->owner;
 
@@ -179,20 +217,12 @@ static struct watch *watch_free(struct watch *w) {
         set_running(w, false);
         --*counter_of(ws, w->state);
         poll_close(ws->poller, &w->poll);
-        timer_close(ws->timers, &w->grace);
+        end_grace(w);
         task_free(w->task);
         free(w->event_id);
         free(w->name);
         free(w);
         return NULL;
-}
-
-static void on_grace_over(struct timer *timer, usec_t now) {
-        struct watch *w = container_of(timer, struct watch, grace);
-
-        (void) now;
-        w->ended = true;
-        mark_dirty(w);
 }
 
 static struct watch *watch_new(struct watches *ws, const char *name) {
@@ -209,9 +239,7 @@ static struct watch *watch_new(struct watches *ws, const char *name) {
                 free(w);
                 return NULL;
         }
-        if (poll_open(ws->poller, &w->poll) < 0 ||
-            timer_open(ws->timers, &w->grace, on_grace_over) < 0 ||
-            !tsearch(w, &ws->by_name, by_name))
+        if (poll_open(ws->poller, &w->poll) < 0 || !tsearch(w, &ws->by_name, by_name))
                 return watch_free(w);
         return w;
 }
@@ -358,7 +386,7 @@ static void come_back(struct watch *w) {
         if (!w->leaving)
                 return;
         w->leaving = w->ended = false;
-        timer_disarm(w->owner->timers, &w->grace);
+        end_grace(w);
         if (polled)
                 start_polling(w, clock_boot());
 }
@@ -367,9 +395,9 @@ static void come_back(struct watch *w) {
 static void part_from_name(struct watch *w) {
         (void) tdelete(w, &w->owner->by_name, by_name);
         poll_stop(w->owner->poller, &w->poll);
-        timer_disarm(w->owner->timers, &w->grace);
-        w->leaving = w->ended = true;
-        mark_dirty(w);
+        end_grace(w);
+        w->leaving = true;
+        give_up(w);
 }
 
 /* ---- files ---- */
@@ -459,14 +487,14 @@ static void on_file(void *userdata, const struct task_file *file) {
                 w->task = task;
                 w->account = account;
                 w->leaving = w->ended = false;
-                timer_disarm(ws->timers, &w->grace);
+                end_grace(w);
                 enroll(w);
                 return;
         }
         update(w, task, account);
         if (w->state == WATCH_FINISHED && is_new_file(w, old.inode, old.mtime_ns)) {
                 w->leaving = w->ended = false;
-                timer_disarm(ws->timers, &w->grace);
+                end_grace(w);
                 activate(w, NULL);
                 return;
         }
@@ -481,7 +509,7 @@ static void on_gone(void *userdata, const char *name) {
                 return;
         w->leaving = true;
         poll_stop(ws->poller, &w->poll);
-        timer_arm(ws->timers, &w->grace, clock_boot() + GRACE);
+        start_grace(w);
 }
 
 static bool on_seen(void *userdata, const char *name, const struct task_file_id *id) {
