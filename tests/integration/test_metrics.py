@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from koowatch import wait_polls
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)\})? (-?[0-9.e+-]+)')
 SUFFIXES = {
@@ -61,8 +60,7 @@ def test_metrics_of_a_few_tasks(koowatch, sim, metrics):
     tasks = [sim.add_task(result=2), sim.add_task(cancel=True), sim.add_task()]
     for number, task in enumerate(tasks):
         koowatch.add_task(f"t{number}", task)
-    held = sim.add_task(hold=True)
-    koowatch.add_task("held", held)
+    koowatch.add_task("held", sim.add_task(hold=True))
     koowatch.add_task("bad", text="")
     koowatch.hook("named.d/fails", "exit 1")
     koowatch.add_task("parked", sim.add_task(), Hook="fails")

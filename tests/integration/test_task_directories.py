@@ -168,9 +168,9 @@ def test_a_change_while_a_request_is_in_flight(koowatch, sim, sentinel, change):
     else:
         path.unlink()
     if change == "removed and back":
+        sentinel(2)  # seen as one change, it would not end the request
         koowatch.add_task("photos", task)
-        # Seen as one change, it does not end the request: that has its own 30 seconds.
-        wait_polls(sim, task, timeout=60)
+        wait_polls(sim, task)
     sentinel()
     wait_for_the_end_of_grace()
     assert is_polled(sim, task, sentinel) == (change == "removed and back")
