@@ -47,6 +47,30 @@ static bool is_alphanumeric(char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+bool secret_trim(char *s, size_t length) {
+        while (length > 0 && (s[length - 1] == '\n' || s[length - 1] == '\r'))
+                s[--length] = '\0';
+        for (size_t i = 0; i < length; i++)
+                if (s[i] < ' ' || s[i] > '~')
+                        return false;
+        return length > 0;
+}
+
+void hex_encode(const void *bytes, size_t n, char *ret) {
+        static const char digits[] = "0123456789abcdef";
+        const unsigned char *b = bytes;
+
+        for (size_t i = 0; i < n; i++) {
+                ret[2 * i] = digits[b[i] >> 4];
+                ret[2 * i + 1] = digits[b[i] & 15];
+        }
+        ret[2 * n] = '\0';
+}
+
+double random_share(void) {
+        return (double) arc4random() / 4294967296.0;
+}
+
 bool name_is_valid(const char *s, size_t min, size_t max, const char *extra, bool no_leading_dot) {
         size_t n = 0;
 

@@ -265,17 +265,12 @@ static char *read_token(const struct account *a, const char *path, char *ret_pro
                 return NULL;
         }
 
-        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
-                text[--length] = '\0';
-        if (length == 0)
-                (void) snprintf(ret_problem, size, "%s is empty", path);
-        for (size_t i = 0; i < length; i++)
-                if (text[i] < ' ' || text[i] > '~')
-                        (void) snprintf(ret_problem, size,
-                                        "%s holds something else than one line of printable ASCII",
-                                        path);
-        if (*ret_problem)
+        if (!secret_trim(text, length)) {
+                (void) snprintf(ret_problem, size, "%s %s", path,
+                                *text ? "holds something else than one line of printable ASCII"
+                                      : "is empty");
                 return NULL;
+        }
 
         /* Told with the token, once each time it changes. */
         if ((st.st_mode & 077) && !(a->token && streq(a->token, text)) && a->settings.token_file)

@@ -272,10 +272,6 @@ static void stall(struct daemon *d, struct watch *w, const struct koodrive_answe
         deliveries_add_once(d->deliveries, event);
 }
 
-static double random_share(void) {
-        return (double) arc4random() / 4294967296.0;
-}
-
 static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer) {
         usec_t delay = watch_fault(w, random_share());
 

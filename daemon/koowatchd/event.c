@@ -118,15 +118,10 @@ json_object *event_of_account(const char *id, const char *account, const char *s
 }
 
 void event_id_make(char ret[EVENT_ID_LENGTH + 1]) {
-        static const char digits[] = "0123456789abcdef";
         unsigned char bytes[EVENT_ID_LENGTH / 2];
 
         arc4random_buf(bytes, sizeof(bytes));
-        for (size_t i = 0; i < sizeof(bytes); i++) {
-                ret[2 * i] = digits[bytes[i] >> 4];
-                ret[2 * i + 1] = digits[bytes[i] & 15];
-        }
-        ret[EVENT_ID_LENGTH] = '\0';
+        hex_encode(bytes, sizeof(bytes), ret);
 }
 
 json_object *event_parse(const char *text) {

@@ -10,16 +10,6 @@
 #define RETRY_AFTER_MAX USEC_HOUR
 #define URL_MAX (32 * 1024)
 
-static void hex(const unsigned char *bytes, size_t n, char *ret) {
-        static const char digits[] = "0123456789abcdef";
-
-        for (size_t i = 0; i < n; i++) {
-                ret[2 * i] = digits[bytes[i] >> 4];
-                ret[2 * i + 1] = digits[bytes[i] & 15];
-        }
-        ret[2 * n] = '\0';
-}
-
 static char *date_header(usec_t date) {
         time_t seconds = (time_t) (date / USEC_SEC);
         char text[32];
@@ -53,7 +43,7 @@ int koodrive_request_build(const struct koodrive_query *q, struct koodrive_reque
         char **h = r.headers;
         bool complete = true;
 
-        hex(q->trace_seed, sizeof(q->trace_seed), r.trace_id);
+        hex_encode(q->trace_seed, sizeof(q->trace_seed), r.trace_id);
         r.url = str_printf("%s" PATH, q->endpoint);
         r.body = build_body(q);
 
@@ -103,7 +93,7 @@ static const struct {
         {500, 599, WITHOUT_CODE, KOODRIVE_UNREACHABLE, "the service is not available"},
         {300, 399, EITHER, KOODRIVE_TRANSIENT, "a redirect, which is never followed"},
         {200, 299, EITHER, KOODRIVE_TRANSIENT, "no task in the answer"},
-        {0, LONG_MAX, EITHER, KOODRIVE_TRANSIENT, "the request was refused"},
+        {LONG_MIN, LONG_MAX, EITHER, KOODRIVE_TRANSIENT, "the request was refused"},
 };
 
 /* An integer, however it is written: 2, "2", 2.0. Numbers beyond what a long holds are none. */
@@ -230,52 +220,51 @@ static void read_job(json_object *job, const char *status_key, struct koodrive_a
         }
 }
 
-/*
- * A service code ("code", KooDrive) or a gateway code ("error_code"), with its
- * text, into a->why. Returns whether the body has a code of KooDrive's own.
- */
-static bool read_code(json_object *root, long status, const char *text, struct koodrive_answer *a) {
+/* What the body says of a fault, printable and cut to size; "" where it says nothing. */
+struct fault {
+        char code[40];
+        char message[80];
+        bool by_koodrive; /* the code is KooDrive's own ("code"), not the gateway's ("error_code")
+                           */
+};
+
+static struct fault read_fault(json_object *root) {
         const char *code = "", *message = "";
-        char safe_code[40], safe_message[80];
+        struct fault fault = {};
         json_object *value;
         int64_t number = 0;
-        bool service;
 
-        service = get_integer(root, "code", &number) && number != 0;
-        if (service && json_object_object_get_ex(root, "code", &value))
+        if (!json_object_is_type(root, json_type_object))
+                return fault;
+
+        fault.by_koodrive = get_integer(root, "code", &number) && number != 0;
+        if (fault.by_koodrive && json_object_object_get_ex(root, "code", &value))
                 code = json_object_get_string(value);
         else
                 (void) get_string(root, "error_code", &code);
         if (!get_string(root, "msg", &message))
                 (void) get_string(root, "error_msg", &message);
-
-        copy_printable(safe_code, sizeof(safe_code), code);
-        copy_printable(safe_message, sizeof(safe_message), message);
-        if (*safe_code)
-                (void) snprintf(a->why, sizeof(a->why), "%s (HTTP %ld, code %s: %s)", text, status,
-                                safe_code, safe_message);
-        return service;
+        copy_printable(fault.code, sizeof(fault.code), code);
+        copy_printable(fault.message, sizeof(fault.message), message);
+        return fault;
 }
 
 static void classify(long status, json_object *root, struct koodrive_answer *a) {
-        bool with_code = false;
+        struct fault fault = read_fault(root);
+        size_t i = 0;
 
-        if (json_object_is_type(root, json_type_object))
-                with_code = read_code(root, status, "", a);
+        while (status < http_classes[i].from || status > http_classes[i].to ||
+               (http_classes[i].with_code == WITH_CODE && !fault.by_koodrive) ||
+               (http_classes[i].with_code == WITHOUT_CODE && fault.by_koodrive))
+                i++; /* the last row fits always */
 
-        for (size_t i = 0; i < ARRAY_LEN(http_classes); i++) {
-                if (status < http_classes[i].from || status > http_classes[i].to ||
-                    (http_classes[i].with_code == WITH_CODE && !with_code) ||
-                    (http_classes[i].with_code == WITHOUT_CODE && with_code))
-                        continue;
-                a->class = http_classes[i].class;
-                if (a->why[0])
-                        (void) read_code(root, status, http_classes[i].text, a);
-                else
-                        (void) snprintf(a->why, sizeof(a->why), "%s (HTTP %ld)",
-                                        http_classes[i].text, status);
-                return;
-        }
+        a->class = http_classes[i].class;
+        if (*fault.code)
+                (void) snprintf(a->why, sizeof(a->why), "%s (HTTP %ld, code %s: %s)",
+                                http_classes[i].text, status, fault.code, fault.message);
+        else
+                (void) snprintf(a->why, sizeof(a->why), "%s (HTTP %ld)", http_classes[i].text,
+                                status);
 }
 
 static json_object *parse(const struct http_answer *http, json_tokener *tokener) {

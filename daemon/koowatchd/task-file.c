@@ -12,12 +12,7 @@ const char *task_file_load_kdstoken(struct task *task) {
 
         if (read_path(task->kdstoken_file, KDSTOKEN_FILE_MAX, &text, &length) < 0)
                 return "the file that KdsTokenFile= names cannot be read, or is over 4 KiB";
-        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
-                text[--length] = '\0';
-        for (size_t i = 0; i < length; i++)
-                if (text[i] < ' ' || text[i] > '~')
-                        length = 0;
-        if (length == 0)
+        if (!secret_trim(text, length))
                 return "the file that KdsTokenFile= names is not one line of printable ASCII";
         secret_free(task->kdstoken);
         task->kdstoken = STEAL_PTR(text);

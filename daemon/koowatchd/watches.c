@@ -263,10 +263,6 @@ static struct course_limits limits_of(const struct watch *w) {
         return limits;
 }
 
-static double random_share(void) {
-        return (double) arc4random() / 4294967296.0;
-}
-
 static void start_polling(struct watch *w, usec_t now) {
         struct watches *ws = w->owner;
         struct course_limits limits = limits_of(w);
