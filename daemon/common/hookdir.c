@@ -98,7 +98,7 @@ static void scan_open(struct scan *scan, const char *directory, DIR **ret) {
         if (!d && errno != ENOENT) {
                 scan->unreadable = true;
                 if (!scan->quiet)
-                        log_warning("%s: cannot be read, its hooks are not run: %m", directory);
+                        log_warning("%s: cannot be read, its hooks are not run now: %m", directory);
         }
         *ret = d;
 }
@@ -193,7 +193,9 @@ int hookdir_list(const char *directories, const char *subdirectory, struct hook_
         if (r < 0)
                 return r;
 
-        return scan_choose(&scan, ret);
+        r = scan_choose(&scan, ret);
+        ret->unreadable = scan.unreadable;
+        return r;
 }
 
 void hook_list_clear(struct hook_list *list) {

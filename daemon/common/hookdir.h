@@ -23,12 +23,13 @@ struct hook {
 struct hook_list {
         struct hook *hooks;
         size_t count;
+        bool unreadable; /* a directory could not be read: there may be more */
 };
 
 /*
  * Lists the hooks of "<event>.d" ("finished.d", "named.d"). directories is the
  * colon-separated setting. A directory that does not exist has none; one that
- * cannot be read is a warning in the log. Returns 0 or a negative errno.
+ * cannot be read is a warning in the log, and noted in the list. Returns 0 or a negative errno.
  */
 int hookdir_list(const char *directories, const char *subdirectory, struct hook_list *ret);
 

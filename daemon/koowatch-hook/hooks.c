@@ -77,7 +77,9 @@ static bool is_accepted(const struct run *run, const char *id, const char *path,
         if (fd != -EPERM)
                 reason = str_printf("%s: %s", why, strerror(-fd));
         warn(run, id, path, reason ? reason : why);
-        if (named)
+        /* A hook of the event that is refused by rule is none. One that cannot be looked at has
+         * failed. */
+        if (named || fd != -EPERM)
                 protocol_not_run(id, reason ? reason : why);
 
         return false;
@@ -141,6 +143,9 @@ static int run_own(struct run *run) {
                         return r;
         }
 
+        /* The event must not count as delivered to hooks that nobody has seen. */
+        if (list.unreadable)
+                protocol_not_run(directory, "a hook directory cannot be read");
         return 0;
 }
 

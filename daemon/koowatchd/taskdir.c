@@ -24,6 +24,7 @@ struct taskdir {
         struct taskdir_handler handler;
         struct directory dirs[TASKDIR_MAX];
         unsigned count;
+        bool missed; /* in the directory that is being read */
 };
 
 /* The task's name in a file's name, or false when the file is none of ours. */
@@ -73,6 +74,11 @@ static bool is_passing(int error) {
         return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
 }
 
+static void miss(struct taskdir *t) {
+        t->missed = true;
+        t->handler.on_missed(t->handler.userdata);
+}
+
 /* Returns false when the file is not there (any more). */
 static bool load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
         CLEANUP(closep) int fd = -1;
@@ -81,8 +87,10 @@ static bool load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
         struct task_file file = {.name = name, .path = path};
         struct stat st;
 
-        if (!path)
+        if (!path) {
+                miss(t);
                 return true;
+        }
         if (fstat(dirfd, &st) == 0)
                 file.root_only = st.st_uid == 0 && !(st.st_mode & 022);
         fd = openat(dirfd, path + strlen(t->dirs[dir].path) + 1,
@@ -91,7 +99,7 @@ static bool load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
         if (fd < 0 && errno == ENOENT)
                 return false;
         if (fd < 0 && is_passing(errno)) {
-                t->handler.on_missed(t->handler.userdata);
+                miss(t);
                 return true;
         }
 
@@ -135,7 +143,9 @@ static bool is_hidden(const struct taskdir *t, const char *name, unsigned dir) {
                 CLEANUP(freep) char *path = str_printf("%s/%s" SUFFIX, t->dirs[i].path, name);
                 struct stat st;
 
-                if (path && fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                /* What cannot be looked at may hide it: nothing changes. */
+                if (!path || fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+                    (errno != ENOENT && errno != ENOTDIR))
                         return true;
         }
         return false;
@@ -211,6 +221,7 @@ static bool scan_directory(struct taskdir *t, unsigned dir) {
                 return false;
         }
 
+        t->missed = false;
         while ((errno = 0, entry = readdir(stream))) {
                 char name[NAME_MAX + 1];
                 struct task_file_id id;
@@ -230,7 +241,7 @@ static bool scan_directory(struct taskdir *t, unsigned dir) {
         else
                 d->complained = false;
         (void) closedir(stream);
-        return !d->complained;
+        return !d->complained && !t->missed;
 }
 
 void taskdir_scan(struct taskdir *t) {

@@ -42,6 +42,7 @@ struct watch {
         bool refused; /* the file as it is now is invalid; task is an earlier one */
         bool keyed;   /* in by_key: stands for its key */
         bool leaving; /* no file any more */
+        bool anew;    /* a duplicate whose file came when the other one's had gone */
         bool ended;   /* leaving for good with the next write */
         bool dirty;
         bool running; /* counted as such */
@@ -335,6 +336,7 @@ static void refuse_duplicate(struct watch *w, const struct watch *other) {
                                 path ? path : w->name, theirs ? theirs : other->name);
 
         set_state(w, WATCH_DUPLICATE);
+        w->anew = other->leaving && is_new_file(other, w->file.inode, w->file.mtime_ns);
         if (text && !other->leaving) /* else it is being renamed, or will be out of the way soon */
                 w->owner->handler.on_invalid(w->owner->handler.userdata, w->name, text, false);
 }
@@ -671,8 +673,12 @@ static void end_watch(struct watch *w) {
                 return;
         if (event_id) {
                 heir->keyed = tsearch(heir, &heir->owner->by_key, by_key);
-                take_up_finished(heir, event_id);
-                mark_dirty(heir);
+                if (heir->anew) {
+                        activate(heir, NULL);
+                } else {
+                        take_up_finished(heir, event_id);
+                        mark_dirty(heir);
+                }
                 return;
         }
         enroll(heir);

@@ -657,6 +657,14 @@ def test_refused_kind(house):
     assert "not a regular file" in refusals(house, "high/finished.d/10-refused")
 
 
+def test_a_directory_that_cannot_be_read_is_a_failure(house):
+    house.hook("low/finished.d/10-seen", "true")
+    (house.path / "high/finished.d").write_text("in the place of a directory")
+    run = house.run()
+    assert run.results == [("finished.d/10-seen", "done"), ("finished.d", "failed")]
+    assert (run.returncode, run.lines[-1]) == (0, DONE)
+
+
 def test_link_to_a_good_file_is_followed(house):
     target = house.hook("low/elsewhere", "echo ran")
     (house.path / "high/finished.d").mkdir(mode=0o755)

@@ -236,7 +236,12 @@ static void test_unreadable_directory(void **state) {
 
         assert_int_equal(hookdir_list(f->directories, "stalled.d", &list), 0);
         assert_int_equal(list.count, 0);
+        assert_true(list.unreadable);
         assert_true(hookdir_has_any(f->directories, "stalled.d"));
+
+        assert_int_equal(hookdir_list(f->directories, "finished.d", &list), 0);
+        assert_int_equal(list.count, 1);
+        assert_false(list.unreadable);
 }
 
 static void assert_accepted(const struct fixture *f, const char *relative) {
