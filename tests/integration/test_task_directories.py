@@ -520,14 +520,15 @@ def test_a_finished_file_in_the_spool_is_removed_after_a_crash(koowatch, sim):
     koowatch.wait(lambda: not path.exists(), "the file's removal")
 
 
-def test_the_same_task_in_a_new_file_in_the_spool_is_new(koowatch, sim):
+@pytest.mark.parametrize("name", ["photos", "other"])
+def test_the_same_task_in_a_new_file_in_the_spool_is_new(koowatch, sim, name):
     task = sim.add_task()
     koowatch.record()
     koowatch.start()
     path = koowatch.add_task("photos", task, where=koowatch.spool)
     first = koowatch.wait_record()
     koowatch.wait(lambda: not path.exists(), "the file's removal")
-    koowatch.add_task("photos", task, where=koowatch.spool)
+    koowatch.add_task(name, task, where=koowatch.spool)
     second = koowatch.wait_record(count=2)
     assert first["event"]["eventId"] != second["event"]["eventId"]
 
