@@ -216,17 +216,19 @@ static void enter(struct account *a, enum account_state state, usec_t now, const
 }
 
 char *account_token_path(const struct account *a, const char *credentials_directory) {
-        char *path;
+        /* systemd puts an id before each file of a folder, and two folders need two. */
+        static const char *const prefixes[] = {"koowatch_", "koowatch-plain_", ""};
+        char *path = NULL;
 
         if (a->settings.token_file)
                 return strdup(a->settings.token_file);
-        if (!credentials_directory)
-                return NULL;
 
-        path = str_printf("%s/koowatch_%s.token", credentials_directory, a->settings.name);
-        if (path && access(path, F_OK) < 0) {
+        for (size_t i = 0; credentials_directory && i < ARRAY_LEN(prefixes); i++) {
                 free(path);
-                path = str_printf("%s/%s.token", credentials_directory, a->settings.name);
+                path = str_printf("%s/%s%s.token", credentials_directory, prefixes[i],
+                                  a->settings.name);
+                if (!path || access(path, F_OK) == 0)
+                        break;
         }
         return path;
 }

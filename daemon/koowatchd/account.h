@@ -66,7 +66,8 @@ const char *account_reason(const struct account *account);
 
 /*
  * The file that the token is read from: TokenFile, else the credential
- * koowatch_NAME.token or NAME.token in credentials_directory (NULL: none). The
+ * koowatch_NAME.token, koowatch-plain_NAME.token or NAME.token in credentials_directory
+ * (NULL: none). The
  * caller frees it; NULL when there is none or memory is short.
  */
 char *account_token_path(const struct account *account, const char *credentials_directory);
