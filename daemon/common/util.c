@@ -273,6 +273,10 @@ int replace_file(const char *path, const char *text, size_t length, mode_t mode)
         return r;
 }
 
+bool error_is_passing(int error) {
+        return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
+}
+
 int make_directories(const char *path, mode_t mode) {
         CLEANUP(freep) char *partial = NULL;
         struct stat st;

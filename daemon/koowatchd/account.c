@@ -233,37 +233,40 @@ char *account_token_path(const struct account *a, const char *credentials_direct
         return path;
 }
 
-/* Reads and checks a token. Returns NULL with the problem in words, or the token. */
-static char *read_token(const struct account *a, const char *path, char *ret_problem, size_t size) {
+/*
+ * Reads and checks a token. Returns NULL with the problem in words, or the token.
+ * *ret_error is what the system said, if it was that.
+ */
+static char *read_token(const struct account *a, const char *path, char *ret_problem, size_t size,
+                        int *ret_error) {
         CLEANUP(secret_freep) char *text = NULL;
         CLEANUP(closep) int fd = -1;
         struct stat st;
         size_t length;
-        int r;
+        int r = 0;
 
+        *ret_error = 0;
         *ret_problem = '\0';
-        if (!path) {
+        if (path) {
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+                r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+        }
+        if (!path || (r == -ENOENT && !a->settings.token_file)) {
                 (void) snprintf(ret_problem, size,
                                 "it has no token: set TokenFile in [Account %s], or put the token "
                                 "into the credential %s.token and restart",
                                 a->settings.name, a->settings.name);
                 return NULL;
         }
-
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0 && errno == ENOENT && !a->settings.token_file)
-                return read_token(a, NULL, ret_problem, size);
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                (void) snprintf(ret_problem, size, "%s cannot be read (%s)", path, strerror(errno));
-                return NULL;
-        }
-        if (!S_ISREG(st.st_mode)) {
+        if (r == 0 && !S_ISREG(st.st_mode)) {
                 (void) snprintf(ret_problem, size, "%s is not a regular file", path);
                 return NULL;
         }
-        r = read_all(fd, TOKEN_MAX, &text, &length);
+        if (r == 0)
+                r = read_all(fd, TOKEN_MAX, &text, &length);
         if (r < 0) {
                 (void) snprintf(ret_problem, size, "%s cannot be read (%s)", path, strerror(-r));
+                *ret_error = -r;
                 return NULL;
         }
 
@@ -282,11 +285,12 @@ static char *read_token(const struct account *a, const char *path, char *ret_pro
         return STEAL_PTR(text);
 }
 
-void account_read_token(struct account *a, const char *path, usec_t now) {
+int account_read_token(struct account *a, const char *path, usec_t now) {
         char problem[sizeof(a->token_problem)];
         CLEANUP(secret_freep) char *token = NULL;
+        int error;
 
-        token = read_token(a, path, problem, sizeof(problem));
+        token = read_token(a, path, problem, sizeof(problem), &error);
         if (!token && a->token) {
                 /* Somebody may be in the middle of replacing it: the old one is good until refused.
                  */
@@ -294,7 +298,7 @@ void account_read_token(struct account *a, const char *path, usec_t now) {
                         log_warning("account %s: %s; the token read before stays in use",
                                     a->settings.name, problem);
                 (void) snprintf(a->token_problem, sizeof(a->token_problem), "%s", problem);
-                return;
+                return -error;
         }
         (void) snprintf(a->token_problem, sizeof(a->token_problem), "%s", problem);
 
@@ -305,15 +309,15 @@ void account_read_token(struct account *a, const char *path, usec_t now) {
                         (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
                 }
                 enter(a, ACCOUNT_UNAUTHORIZED, now, problem);
-                return;
+                return -error;
         }
         if (a->token && streq(a->token, token))
-                return;
+                return 0;
 
         secret_free(a->token);
         a->token = STEAL_PTR(token);
         if (set_authorization(a) < 0)
-                return;
+                return -ENOMEM;
 
         /* What is in flight speaks of the old one. A first token needs no proof before it is used.
          */
@@ -321,17 +325,17 @@ void account_read_token(struct account *a, const char *path, usec_t now) {
         a->failures = 0;
         if (a->state == ACCOUNT_UNAUTHORIZED)
                 a->not_before = now;
+        return 0;
 }
 
 bool account_is_probing(const struct account *a) {
         return a->state == ACCOUNT_UNREACHABLE || a->state == ACCOUNT_UNAUTHORIZED;
 }
 
-usec_t account_next(const struct account *a, usec_t now) {
+usec_t account_next(const struct account *a) {
         usec_t next = MAX(a->not_before, rate_next(&a->rate));
         unsigned most = account_is_probing(a) ? 1 : a->settings.max_in_flight;
 
-        (void) now;
         if (!a->authorization || a->in_flight >= most)
                 return USEC_INFINITY;
         return next;

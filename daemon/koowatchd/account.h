@@ -75,15 +75,17 @@ char *account_token_path(const struct account *account, const char *credentials_
 /*
  * Reads the token again from path (NULL: there is none). A token that is another
  * one than before is tried at once, whatever the state. Problems are logged, each once.
+ * Returns 0, or a negative errno when the file is there and could not be read.
  */
-void account_read_token(struct account *account, const char *path, usec_t now);
+int account_read_token(struct account *account, const char *path, usec_t now);
 
 /* The header's value, or NULL while there is no token. */
 const char *account_authorization(const struct account *account);
 
-/* When the next request may go: at or before now means at once, USEC_INFINITY not until an event.
+/* When the next request may go: a time that has passed means at once, USEC_INFINITY not until an
+ * event.
  */
-usec_t account_next(const struct account *account, usec_t now);
+usec_t account_next(const struct account *account);
 
 /* Whether one request at a time tries whether the trouble is over: then tasks take turns. */
 bool account_is_probing(const struct account *account);

@@ -113,10 +113,10 @@ static void on_scanned(void *userdata, uint32_t unreadable) {
         c->failed |= unreadable != 0; /* the log has told */
 }
 
-static void on_missed(void *userdata) {
+static void on_missed(void *userdata, const char *what, const char *why) {
         struct checker *c = userdata;
 
-        c->failed = true;
+        print_fault(c, true, what, 0, why);
 }
 
 int check(const char *config_path, bool config_required) {

@@ -74,7 +74,7 @@ struct daemon {
         double loop_lag;
         struct store_counts counts;
         bool dirty, store_failing;
-        bool status_dirty, bad_config, lag_told;
+        bool bad_config, lag_told;
         bool stopping;
 };
 
@@ -91,7 +91,7 @@ static const struct account *troubled_account(const struct daemon *d) {
 static void send_status(struct daemon *d, bool force) {
         usec_t lag = poller_lag(d->poller, clock_boot());
 
-        d->status_dirty = false;
+        timer_disarm(d->timers, &d->status_timer);
         report_status(d->report,
                       &(struct report_status){
                               .watches = watches_count(d->watches),
@@ -109,9 +109,6 @@ static void send_status(struct daemon *d, bool force) {
 
 /* What changes often is told once a second; outcomes do not wait for that. */
 static void mark_status(struct daemon *d) {
-        if (d->status_dirty)
-                return;
-        d->status_dirty = true;
         if (!timer_is_armed(&d->status_timer))
                 timer_arm(d->timers, &d->status_timer, clock_boot() + STATUS_PAUSE);
 }
@@ -133,7 +130,7 @@ static void mark_dirty(void *userdata) {
 }
 
 static int write_all_modules(struct daemon *d) {
-        int r, commit;
+        int r;
 
         r = store_begin(d->store);
         if (r < 0)
@@ -145,8 +142,7 @@ static int write_all_modules(struct daemon *d) {
                 store_rollback(d->store);
                 return r;
         }
-        commit = store_commit(d->store);
-        return commit;
+        return store_commit(d->store);
 }
 
 static void flush(struct daemon *d) {
@@ -317,14 +313,13 @@ static void on_invalid(void *userdata, const char *name, const char *text, bool 
         report_invalid(name, text, running);
 }
 
-static void on_missed(void *userdata) {
+static void on_missed(void *userdata, const char *what, const char *why) {
         struct daemon *d = userdata;
 
         if (timer_is_armed(&d->rescan_timer))
                 return;
-        log_warning(
-                "task directories could not be read in full (descriptors or memory are short, or "
-                "a disk fails); they are read again in 5 s");
+        log_warning("%s: could not be read (%s); what may have been missed is read again in 5 s",
+                    what, why);
         timer_arm(d->timers, &d->rescan_timer, clock_boot() + RESCAN_PAUSE);
 }
 
@@ -377,7 +372,10 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
 }
 
 static void read_token(struct slot *s) {
-        account_read_token(s->account, s->token_path, clock_boot());
+        int r = account_read_token(s->account, s->token_path, clock_boot());
+
+        if (error_is_passing(-r))
+                on_missed(s->daemon, s->token_path, strerror(-r));
         poller_kick(s->daemon->poller, s->account);
 }
 
@@ -579,6 +577,26 @@ static void reload(struct daemon *d) {
 
 /* ---- timers and signals ---- */
 
+static void write_metrics(struct daemon *d, usec_t lag) {
+        struct account *accounts[256];
+        struct metrics_gauges gauges = {
+                .watches = watches_count(d->watches),
+                .accounts = accounts,
+                .deliveries_pending = deliveries_pending(d->deliveries),
+                .deliveries_parked = d->counts.parked,
+                .poll_lag = (double) lag / 1e6,
+                .loop_lag = d->loop_lag,
+        };
+        int r;
+
+        for (struct slot *s = d->slots; s && gauges.n_accounts < ARRAY_LEN(accounts); s = s->next)
+                accounts[gauges.n_accounts++] = s->account;
+        r = metrics_write(d->metrics, &gauges, d->config->metrics_file);
+        if (r < 0)
+                log_warning("MetricsFile %s: cannot be written (%s), it is tried again in 15 s",
+                            d->config->metrics_file, strerror(-r));
+}
+
 static void on_tick(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, tick_timer);
         usec_t lag = poller_lag(d->poller, now);
@@ -591,27 +609,8 @@ static void on_tick(struct timer *timer, usec_t now) {
                 mark_status(d);
         d->lag_told = late || (d->lag_told && lag >= LAG_NOTICEABLE / 2);
 
-        if (d->config->metrics_file) {
-                struct account *accounts[256];
-                struct metrics_gauges gauges = {
-                        .watches = watches_count(d->watches),
-                        .accounts = accounts,
-                        .deliveries_pending = deliveries_pending(d->deliveries),
-                        .deliveries_parked = d->counts.parked,
-                        .poll_lag = (double) lag / 1e6,
-                        .loop_lag = d->loop_lag,
-                };
-                int r;
-
-                for (struct slot *s = d->slots; s && gauges.n_accounts < ARRAY_LEN(accounts);
-                     s = s->next)
-                        accounts[gauges.n_accounts++] = s->account;
-                r = metrics_write(d->metrics, &gauges, d->config->metrics_file);
-                if (r < 0)
-                        log_warning("MetricsFile %s: cannot be written (%s), it is tried again in "
-                                    "15 s",
-                                    d->config->metrics_file, strerror(-r));
-        }
+        if (d->config->metrics_file)
+                write_metrics(d, lag);
         timer_arm(d->timers, timer, d->tick_due = now + METRICS_PERIOD);
 }
 
@@ -637,6 +636,9 @@ static void on_rescan(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, rescan_timer);
 
         (void) now;
+        for (struct slot *s = d->slots; s; s = s->next)
+                if (s->used)
+                        read_token(s);
         taskdir_scan(d->taskdir);
 }
 

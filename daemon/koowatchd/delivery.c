@@ -10,7 +10,8 @@
 #define PAUSE_MAX USEC_HOUR
 #define LATER_FIRST USEC_SEC
 #define LATER_MAX USEC_MINUTE
-#define ONCE_LATERS 10 /* some five minutes */
+#define LATERS_MAX 10 /* some five minutes, for an event that is not durable */
+#define LATERS_TOLD 3
 
 struct delivery {
         struct deliveries *owner;
@@ -21,7 +22,6 @@ struct delivery {
 
         json_object *event; /* held while it is new or being run */
         json_object *settled;
-        struct runner_run *run;
         unsigned attempts;
         unsigned laters; /* times in a row that the runner said "later" */
         usec_t next_wall;
@@ -165,12 +165,19 @@ static void finish(struct delivery *v, enum delivery_state state) {
 }
 
 /* The runner would not have it now. An event that is not durable does not wait for ever. */
-static void put_off(struct delivery *v) {
-        if (v->once && v->laters >= ONCE_LATERS) {
+static void put_off(struct delivery *v, const char *why) {
+        const char *name = v->event ? event_string(v->event, "name") : NULL;
+
+        if (v->once && v->laters >= LATERS_MAX) {
                 delivery_free(v);
                 return;
         }
-        v->laters++;
+        /* The first times are nothing to speak of: a place is taken, or an instance still runs it.
+         */
+        if (++v->laters == LATERS_TOLD)
+                log_warning("%s: the hooks of event %s wait, because %s; it is tried again until "
+                            "they run",
+                            name ? name : "?", v->id, why);
         wait_for(v, pause_after(v->laters, LATER_FIRST, LATER_MAX));
 }
 
@@ -178,10 +185,9 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
         struct delivery *v = userdata;
         struct deliveries *d = v->owner;
 
-        v->run = NULL;
         d->running--;
         if (outcome == RUNNER_LATER) {
-                put_off(v);
+                put_off(v, "the hook runner does not become ready");
         } else {
                 v->laters = 0;
                 v->attempts++;
@@ -197,25 +203,22 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
         start_ready(d);
 }
 
-/* The event as the store has it. NULL, with the reason logged, when it cannot be had now. */
-static json_object *load_event(struct delivery *v) {
+/* The event as the store has it; NULL with *ret_error when it cannot be had. */
+static json_object *load_event(struct delivery *v, int *ret_error) {
         CLEANUP(freep) char *body = NULL;
-        json_object *event;
+        json_object *event = NULL;
         int r;
 
         r = store_get_event(v->owner->store, v->id, &body);
-        if (r < 0) {
-                log_error("event %s: cannot be read from the store (%s), it is tried again later",
-                          v->id, r == -ENOENT ? "not found" : store_error(v->owner->store));
-                return NULL;
+        if (r == 0) {
+                event = event_parse(body);
+                r = -EBADMSG;
         }
-        event = event_parse(body);
-        if (!json_object_is_type(event, json_type_object)) {
-                log_error("event %s: the store holds no event under this id", v->id);
-                json_object_put(event);
-                return NULL;
-        }
-        return event;
+        if (json_object_is_type(event, json_type_object))
+                return event;
+        json_object_put(event);
+        *ret_error = r;
+        return NULL;
 }
 
 static bool has_hooks(const struct deliveries *d, json_object *event) {
@@ -248,10 +251,11 @@ static void start(struct delivery *v) {
         struct deliveries *d = v->owner;
         CLEANUP(freep) char *line = NULL;
         const char *text;
+        char why[128];
         int r = -ENOMEM;
 
         if (!v->event)
-                v->event = load_event(v);
+                v->event = load_event(v, &r);
         if (v->event && !has_hooks(d, v->event)) {
                 finish(v, DELIVERY_DONE);
                 return;
@@ -262,16 +266,16 @@ static void start(struct delivery *v) {
         if (text)
                 line = str_printf("%s\n", text);
         if (line)
-                r = runner_start(d->runner, line, strlen(line), &handler, v, &v->run);
+                r = runner_start(d->runner, line, strlen(line), &handler, v);
         if (r == 0) {
                 d->running++;
                 return;
         }
-        if (line && v->laters == 0)
-                log_warning("event %s: the hook runner cannot be reached %s (%s), it is tried "
-                            "again until it can",
-                            v->id, runner_describe(d->runner), strerror(-r));
-        put_off(v);
+        (void) snprintf(why, sizeof(why), "%s (%s)",
+                        v->event ? "the hook runner cannot be started or reached"
+                                 : "the store does not give it",
+                        strerror(-r));
+        put_off(v, why);
 }
 
 static void start_ready(struct deliveries *d) {

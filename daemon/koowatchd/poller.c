@@ -160,7 +160,7 @@ static void pump(struct poller_lane *lane) {
         while (!poller->draining && (first = next_in_turn(lane, now))) {
                 struct poll *p = container_of(first, struct poll, due);
 
-                next = account_next(lane->account, now);
+                next = account_next(lane->account);
                 if (next > now)
                         break;
                 due_queue_remove(&lane->queue, first);

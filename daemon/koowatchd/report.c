@@ -156,7 +156,10 @@ void report_account(const struct account *a, unsigned held) {
         struct fields f = {};
 
         add(&f, "KOOWATCH_ACCOUNT", account_name(a));
-        if (state == ACCOUNT_OK)
+        if (state == ACCOUNT_OK && held == 0)
+                TELL(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f, "account %s: ok again",
+                     account_name(a));
+        else if (state == ACCOUNT_OK)
                 TELL(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f,
                      "account %s: ok again after %u failed request%s", account_name(a), held,
                      held == 1 ? "" : "s");

@@ -321,7 +321,7 @@ static int open_run(struct runner *r, struct runner_run *run) {
 }
 
 int runner_start(struct runner *r, const char *line, size_t length,
-                 const struct runner_handler *handler, void *userdata, struct runner_run **ret) {
+                 const struct runner_handler *handler, void *userdata) {
         CLEANUP(run_freep) struct runner_run *run = NULL;
         int error;
 
@@ -353,8 +353,7 @@ int runner_start(struct runner *r, const char *line, size_t length,
         ev_io_start(r->loop, &run->out);
 
         run->next = r->runs;
-        r->runs = run;
-        *ret = STEAL_PTR(run);
+        r->runs = STEAL_PTR(run);
         return 0;
 }
 

@@ -14,7 +14,6 @@
 #include "koowatchd/timer.h"
 
 struct runner;
-struct runner_run;
 
 enum runner_outcome {
         RUNNER_DONE,   /* all hooks have run; their ends say how well */
@@ -62,7 +61,7 @@ const char *runner_describe(const struct runner *runner);
  * process to be had: later.
  */
 int runner_start(struct runner *runner, const char *line, size_t length,
-                 const struct runner_handler *handler, void *userdata, struct runner_run **ret);
+                 const struct runner_handler *handler, void *userdata);
 
 /* Asks all spawned runners to end their hooks; their runs end without a call. */
 void runner_stop(struct runner *runner);

@@ -69,14 +69,9 @@ static void read_text(int fd, struct task_file *file, char **ret_text) {
                 file->text = *ret_text;
 }
 
-/* An error that is not about this file or directory, and may be gone in a moment. */
-static bool is_passing(int error) {
-        return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
-}
-
-static void miss(struct taskdir *t) {
+static void miss(struct taskdir *t, const char *what, int error) {
         t->missed = true;
-        t->handler.on_missed(t->handler.userdata);
+        t->handler.on_missed(t->handler.userdata, what, strerror(error));
 }
 
 /* Returns false when the file is not there (any more). */
@@ -88,7 +83,7 @@ static bool load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
         struct stat st;
 
         if (!path) {
-                miss(t);
+                miss(t, name, ENOMEM);
                 return true;
         }
         if (fstat(dirfd, &st) == 0)
@@ -98,8 +93,8 @@ static bool load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
                             (file.root_only ? 0 : O_NOFOLLOW));
         if (fd < 0 && errno == ENOENT)
                 return false;
-        if (fd < 0 && is_passing(errno)) {
-                miss(t);
+        if (fd < 0 && error_is_passing(errno)) {
+                miss(t, path, errno);
                 return true;
         }
 
@@ -159,8 +154,8 @@ static void look_up(struct taskdir *t, const char *name) {
                 if (fd == -ENOENT || fd == -ENOTDIR)
                         continue;
                 if (fd < 0) { /* it may be there or not: nothing changes */
-                        if (is_passing(-fd))
-                                t->handler.on_missed(t->handler.userdata);
+                        if (error_is_passing(-fd))
+                                miss(t, t->dirs[i].path, -fd);
                         return;
                 }
                 if (load(t, i, fd, name))
@@ -195,8 +190,8 @@ static void on_event(void *userdata, const char *file, uint32_t mask) {
 }
 
 static void complain(struct directory *d, int error) {
-        if (is_passing(error))
-                d->owner->handler.on_missed(d->owner->handler.userdata);
+        if (error_is_passing(error))
+                miss(d->owner, d->path, error);
         if (!d->complained)
                 log_warning("%s: cannot be read (%s); the tasks known from it stay as they are",
                             d->path, strerror(error));
@@ -345,8 +340,15 @@ int taskdir_remove(struct taskdir *t, const char *name, const struct task_file_i
         if (same_file(&found, id))
                 return unlinkat(fd, aside, 0) < 0 ? -errno : 0;
 
-        /* A new file took the name since. One that has come in the meantime is newer still. */
-        if (renameat2(fd, aside, fd, file, RENAME_NOREPLACE) < 0 && errno == EEXIST)
+        /*
+         * A new file took the name since. One that has come in the meantime is newer still.
+         * Not every file system can rename without replacing; a second link does as well.
+         */
+        if (renameat2(fd, aside, fd, file, RENAME_NOREPLACE) == 0)
+                return -ESTALE;
+        if (errno == EEXIST || linkat(fd, aside, fd, file, 0) == 0 || errno == EEXIST)
                 (void) unlinkat(fd, aside, 0);
+        else
+                (void) renameat(fd, aside, fd, file);
         return -ESTALE;
 }

@@ -52,7 +52,7 @@ struct taskdir_handler {
         void (*on_scan)(void *userdata);
         void (*on_scanned)(void *userdata, uint32_t unreadable);
         /* Descriptors or memory were short, or a disk failed: something may have been missed. */
-        void (*on_missed)(void *userdata);
+        void (*on_missed)(void *userdata, const char *what, const char *why);
         void *userdata;
 };
 

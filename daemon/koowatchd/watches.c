@@ -285,16 +285,33 @@ static bool is_new_file(const struct watch *w, uint64_t inode, int64_t mtime_ns)
                (w->file.inode != inode || w->file.mtime_ns != mtime_ns);
 }
 
-static void remove_file(struct watch *w) {
+static bool is_duplicate_of(const struct watch *w, const struct watch *of) {
+        return w != of && w->state == WATCH_DUPLICATE && !w->leaving && by_key(w, of) == 0;
+}
+
+static void remove_one_file(struct watch *w) {
         int r;
 
-        if (!taskdir_is_volatile(w->owner->taskdir, w->file.dir) || w->leaving)
+        /* A file that is broken now is not the one that has finished. */
+        if (!taskdir_is_volatile(w->owner->taskdir, w->file.dir) || w->leaving || w->refused)
                 return;
         r = taskdir_remove(w->owner->taskdir, w->name, &w->file);
         if (r < 0 && r != -ENOENT && r != -ESTALE)
                 log_warning("%s: its file in %s is finished but cannot be removed (%s); the task "
                             "is remembered as done",
                             w->name, taskdir_path(w->owner->taskdir, w->file.dir), strerror(-r));
+}
+
+static void remove_if_duplicate(struct watch *w, void *of) {
+        if (is_duplicate_of(w, of))
+                remove_one_file(w);
+}
+
+/* Its duplicates go first: one that is left over by a crash would be a registration of its own. */
+static void remove_file(struct watch *w) {
+        if (w->owner->counts.invalid > 0)
+                each(w->owner, remove_if_duplicate, w);
+        remove_one_file(w);
 }
 
 /* A file of a task that has finished: met again after a restart, or left by the one that stood. */
@@ -347,7 +364,8 @@ static void disenroll(struct watch *w) {
         task_free(STEAL_PTR(w->task));
         set_state(w, WATCH_INVALID);
         w->refused = true;
-        w->owner->handler.on_missed(w->owner->handler.userdata);
+        w->owner->handler.on_missed(w->owner->handler.userdata, "the store",
+                                    store_error(w->owner->store));
 }
 
 /* A watch with valid settings and no key yet finds its place. */
@@ -366,8 +384,6 @@ static void enroll(struct watch *w) {
 
         r = store_find_task(ws->store, &key, &stored);
         if (r < 0) {
-                log_error("%s: the store cannot tell whether it is done (%s); it is asked again",
-                          w->name, store_error(ws->store));
                 disenroll(w);
                 return;
         }
@@ -378,15 +394,10 @@ static void enroll(struct watch *w) {
                 activate(w, r > 0 && !stored.gone && !*stored.event_id ? &stored : NULL);
 }
 
-static void come_back(struct watch *w) {
-        bool polled = w->state == WATCH_ACTIVE;
-
-        if (!w->leaving)
-                return;
+/* Its file is there, again or still. */
+static void stay(struct watch *w) {
         w->leaving = w->ended = false;
         end_grace(w);
-        if (polled)
-                start_polling(w, clock_boot());
 }
 
 /* Its ids have changed: it makes room under its name at once, and ends with the next write. */
@@ -453,6 +464,7 @@ static void on_file(void *userdata, const struct task_file *file) {
         struct account *account = NULL;
         struct task_file_id old;
         struct task *task = NULL;
+        bool was_leaving;
 
         if (task_file_read(file, &check, &task) == 0)
                 account = ws->handler.find_account(ws->handler.userdata, account_of(task));
@@ -473,30 +485,23 @@ static void on_file(void *userdata, const struct task_file *file) {
                 return;
         }
 
+        was_leaving = w->leaving;
+        stay(w);
         old = w->file;
         w->file = file->id;
         w->scan = ws->scan;
         w->refused = !task;
-        if (!task) {
-                come_back(w);
-                return;
-        }
-        if (!w->task) {
+        if (task && !w->task) {
                 w->task = task;
                 w->account = account;
-                w->leaving = w->ended = false;
-                end_grace(w);
                 enroll(w);
-                return;
+        } else if (task) {
+                update(w, task, account);
+                if (w->state == WATCH_FINISHED && is_new_file(w, old.inode, old.mtime_ns))
+                        activate(w, NULL);
         }
-        update(w, task, account);
-        if (w->state == WATCH_FINISHED && is_new_file(w, old.inode, old.mtime_ns)) {
-                w->leaving = w->ended = false;
-                end_grace(w);
-                activate(w, NULL);
-                return;
-        }
-        come_back(w);
+        if (was_leaving && w->state == WATCH_ACTIVE && !poll_is_started(&w->poll))
+                start_polling(w, clock_boot());
 }
 
 static void on_gone(void *userdata, const char *name) {
@@ -583,10 +588,10 @@ static void on_scanned(void *userdata, uint32_t unreadable) {
         ws->handler.on_dirty(ws->handler.userdata);
 }
 
-static void on_missed(void *userdata) {
+static void on_missed(void *userdata, const char *what, const char *why) {
         struct watches *ws = userdata;
 
-        ws->handler.on_missed(ws->handler.userdata);
+        ws->handler.on_missed(ws->handler.userdata, what, why);
 }
 
 struct taskdir_handler watches_taskdir_handler(struct watches *ws) {
@@ -611,8 +616,7 @@ struct search {
 static void match_duplicate(struct watch *w, void *userdata) {
         struct search *s = userdata;
 
-        if (!s->found && w != s->of && w->state == WATCH_DUPLICATE && !w->leaving &&
-            by_key(w, s->of) == 0)
+        if (!s->found && is_duplicate_of(w, s->of))
                 s->found = w;
 }
 
@@ -673,29 +677,35 @@ static void end_watch(struct watch *w) {
                 return;
         if (event_id) {
                 heir->keyed = tsearch(heir, &heir->owner->by_key, by_key);
-                if (heir->anew) {
+                if (heir->anew)
                         activate(heir, NULL);
-                } else {
+                else
                         take_up_finished(heir, event_id);
-                        mark_dirty(heir);
-                }
-                return;
+        } else {
+                enroll(heir);
+                if (active && heir->state == WATCH_ACTIVE)
+                        heir->course = course;
         }
-        enroll(heir);
-        if (active && heir->state == WATCH_ACTIVE)
-                heir->course = course;
+        mark_dirty(heir); /* the store knows the task by another name */
 }
 
 void watches_written(struct watches *ws) {
-        struct watch *w = STEAL_PTR(ws->dirty_first), *next;
+        struct watch *w = STEAL_PTR(ws->dirty_first), *ended = NULL, *next;
         struct orphan *o;
 
+        /* All are clean before any ends: its heir may be one of them, and has news again. */
         ws->dirty_last = &ws->dirty_first;
         for (; w; w = next) {
                 next = w->next_dirty;
                 w->dirty = false;
-                if (w->ended)
-                        end_watch(w);
+                if (w->ended) {
+                        w->next_dirty = ended;
+                        ended = w;
+                }
+        }
+        for (w = ended; w; w = next) {
+                next = w->next_dirty;
+                end_watch(w);
         }
         while ((o = ws->orphans)) {
                 ws->orphans = o->next;

@@ -40,7 +40,7 @@ struct watches_handler {
         /* The number or kind of watches changed, and there may be something to write. */
         void (*on_dirty)(void *userdata);
         /* Something could not be read that may be readable in a moment: scan again then. */
-        void (*on_missed)(void *userdata);
+        void (*on_missed)(void *userdata, const char *what, const char *why);
         void *userdata;
 };
 

@@ -359,7 +359,7 @@ def test_a_socket_that_is_missing_is_no_attempt(through_socket, sim):
     through_socket.record()
     through_socket.add_task("photos", sim.add_task())
     through_socket.start()
-    through_socket.wait_entry("cannot be reached")
+    through_socket.wait_entry("cannot be started or reached")
     with RunnerSocket(through_socket):
         assert through_socket.wait_record()["env"]["KOOWATCH_ATTEMPT"] == "1"
         through_socket.wait_entry("10-record ended: done")

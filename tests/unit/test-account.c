@@ -84,7 +84,7 @@ static void assert_changes(struct fixture *f, const char *expected) {
 }
 
 static void send_one(struct fixture *f) {
-        assert_true(account_next(f->account, f->now) <= f->now);
+        assert_true(account_next(f->account) <= f->now);
         account_sent(f->account, f->now);
 }
 
@@ -127,7 +127,7 @@ static bool ask_throttled(struct fixture *f, usec_t retry_after) {
 
 /* How long nothing may go out; time goes on to the end of that. */
 static usec_t wait_out(struct fixture *f) {
-        usec_t next = account_next(f->account, f->now), pause;
+        usec_t next = account_next(f->account), pause;
 
         assert_true(next < USEC_INFINITY);
         pause = MAX(next - f->now, 0);
@@ -174,7 +174,7 @@ static void test_starts_ok_but_silent(void **state) {
         assert_int_equal(account_state(f->account), ACCOUNT_OK);
         assert_string_equal(account_reason(f->account), "");
         assert_null(account_authorization(f->account));
-        assert_int_equal(account_next(f->account, f->now), USEC_INFINITY);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
         assert_true(account_is_configured(f->account));
 }
 
@@ -256,7 +256,7 @@ static void test_no_token(void **state) {
         account_read_token(f->account, NULL, f->now);
         assert_changes(f, "unauthorized(0) ");
         assert_non_null(strstr(account_reason(f->account), "TokenFile in [Account eu-1]"));
-        assert_int_equal(account_next(f->account, f->now + USEC_DAY), USEC_INFINITY);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
         account_read_token(f->account, NULL, f->now);
         assert_changes(f, "");
 }
@@ -333,7 +333,7 @@ static void test_token_comes(void **state) {
         put_token(f, "secret");
         read_token(f);
         send_one(f);
-        assert_int_equal(account_next(f->account, f->now), USEC_INFINITY);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
         assert_true(answered(f, f->now, KOODRIVE_TASK, 0));
         assert_changes(f, "ok(0) ");
 }
@@ -364,10 +364,10 @@ static void test_max_in_flight(void **state) {
         for (unsigned i = 0; i < settings.max_in_flight; i++)
                 send_one(f);
         assert_int_equal(account_in_flight(f->account), settings.max_in_flight);
-        assert_int_equal(account_next(f->account, f->now), USEC_INFINITY);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
         account_abandoned(f->account);
         send_one(f);
-        assert_int_equal(account_next(f->account, f->now), USEC_INFINITY);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
         assert_true(answered(f, f->now, KOODRIVE_TASK, 0));
         send_one(f);
         assert_int_equal(account_in_flight(f->account), settings.max_in_flight);
@@ -381,7 +381,7 @@ static void test_rate(void **state) {
         config.rate_limit = (struct rate_limit){5, USEC_SEC};
         config.max_in_flight = 1000;
         assert_int_equal(account_configure(f->account, &config, PROBE_MAX), 0);
-        while (account_next(f->account, f->now) <= f->now) {
+        while (account_next(f->account) <= f->now) {
                 account_sent(f->account, f->now);
                 sent++;
         }
@@ -469,7 +469,7 @@ static unsigned burst(struct fixture *f) {
         unsigned sent = 0;
 
         f->now += 2 * USEC_SEC;
-        while (account_next(f->account, f->now) <= f->now) {
+        while (account_next(f->account) <= f->now) {
                 assert_true(ask(f, KOODRIVE_TASK, 0));
                 sent++;
         }
@@ -573,7 +573,7 @@ static void test_probes(void **state) {
                         assert_true(pause > last);
                 last = pause;
                 send_one(f);
-                assert_int_equal(account_next(f->account, f->now), USEC_INFINITY);
+                assert_int_equal(account_next(f->account), USEC_INFINITY);
                 assert_false(answered(f, f->now, KOODRIVE_UNREACHABLE, i % 2));
         }
         assert_int_equal(last, PROBE_MAX);
@@ -651,7 +651,7 @@ static void test_refused_burst_counts_once(void **state) {
         assert_changes(f, "unauthorized(1) ");
         assert_true(wait_out(f) < USEC_MINUTE);
         send_one(f);
-        assert_int_equal(account_next(f->account, f->now), USEC_INFINITY);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
 }
 
 static void make_silent(struct fixture *f) {
@@ -660,7 +660,7 @@ static void make_silent(struct fixture *f) {
                 assert_false(ask(f, KOODRIVE_UNAUTHORIZED, 0));
         }
         assert_changes(f, "unauthorized(1) ");
-        assert_int_equal(account_next(f->account, f->now), f->now + SILENCE);
+        assert_int_equal(account_next(f->account), f->now + SILENCE);
 }
 
 static void test_new_token_ends_silence(void **state) {
@@ -668,7 +668,7 @@ static void test_new_token_ends_silence(void **state) {
 
         make_silent(f);
         read_token(f); /* the same one: nothing new */
-        assert_int_equal(account_next(f->account, f->now), f->now + SILENCE);
+        assert_int_equal(account_next(f->account), f->now + SILENCE);
 
         put_token(f, "other");
         read_token(f);
@@ -714,7 +714,7 @@ static void test_unreachable_while_unauthorized(void **state) {
         make_silent(f);
         assert_int_equal(wait_out(f), SILENCE);
         assert_false(ask(f, KOODRIVE_UNREACHABLE, 0));
-        assert_true(account_next(f->account, f->now) > f->now);
+        assert_true(account_next(f->account) > f->now);
 }
 
 /* The clock */
