@@ -303,13 +303,14 @@ static void remove_one_file(struct watch *w) {
 }
 
 static void remove_if_duplicate(struct watch *w, void *of) {
-        if (is_duplicate_of(w, of))
+        if (is_duplicate_of(w, of) && !w->anew)
                 remove_one_file(w);
 }
 
 /* Its duplicates go first: one that is left over by a crash would be a registration of its own. */
 static void remove_file(struct watch *w) {
-        if (w->owner->counts.invalid > 0)
+        if (w->owner->counts.invalid > 0 && !w->leaving &&
+            taskdir_is_volatile(w->owner->taskdir, w->file.dir))
                 each(w->owner, remove_if_duplicate, w);
         remove_one_file(w);
 }
@@ -400,13 +401,16 @@ static void stay(struct watch *w) {
         end_grace(w);
 }
 
-/* Its ids have changed: it makes room under its name at once, and ends with the next write. */
+/* Its ids have changed: it makes room under its name at once, and ends as if it were gone. */
 static void part_from_name(struct watch *w) {
         (void) tdelete(w, &w->owner->by_name, by_name);
         poll_stop(w->owner->poller, &w->poll);
         end_grace(w);
         w->leaving = true;
-        give_up(w);
+        if (w->keyed) /* another file may be about to come with its key: two change places */
+                start_grace(w);
+        else
+                give_up(w);
 }
 
 /* ---- files ---- */
@@ -743,6 +747,8 @@ void watches_free(struct watches *ws) {
         }
         while (ws->by_name)
                 (void) watch_free(*(struct watch **) ws->by_name); /* the root's, see tsearch(3) */
+        while (ws->by_key)
+                (void) watch_free(*(struct watch **) ws->by_key);
         while ((o = ws->orphans)) {
                 ws->orphans = o->next;
                 orphan_free(o);
