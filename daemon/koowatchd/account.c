@@ -241,8 +241,8 @@ static char *read_token(const struct account *a, const char *path, char *ret_pro
                         int *ret_error) {
         CLEANUP(secret_freep) char *text = NULL;
         CLEANUP(closep) int fd = -1;
-        struct stat st;
-        size_t length;
+        struct stat st = {};
+        size_t length = 0;
         int r = 0;
 
         *ret_error = 0;
@@ -264,7 +264,7 @@ static char *read_token(const struct account *a, const char *path, char *ret_pro
         }
         if (r == 0)
                 r = read_all(fd, TOKEN_MAX, &text, &length);
-        if (r < 0) {
+        if (r < 0 || !text) {
                 (void) snprintf(ret_problem, size, "%s cannot be read (%s)", path, strerror(-r));
                 *ret_error = -r;
                 return NULL;

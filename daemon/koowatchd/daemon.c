@@ -690,7 +690,7 @@ static int open_state(struct daemon *d) {
         const char *path = d->config->state_directory;
         CLEANUP(freep) char *tasks = str_printf("%s/tasks.d", path);
         CLEANUP(freep) char *database = str_printf("%s/state.db", path);
-        int r;
+        int r, fd;
 
         if (!tasks || !database)
                 return -ENOMEM;
@@ -715,7 +715,8 @@ static int open_state(struct daemon *d) {
         }
 
         /* It holds download links; its companions inherit the mode. */
-        closep(&(int){open(database, O_RDWR | O_CREAT | O_CLOEXEC, 0600)});
+        fd = open(database, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        closep(&fd);
         r = store_open(database, &d->store);
         if (r == 0)
                 r = store_count(d->store, &d->counts);

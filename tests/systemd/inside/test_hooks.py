@@ -1,0 +1,235 @@
+"""Hooks behind the socket: an instance of the runner for each event."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import time
+
+import pytest
+from service import DAEMON, ETC, RUN, RUNNER, SOCKET, STATE, instances, show, systemctl, write_file
+
+CONNECTIONS = 1000
+
+
+def cgroups(service):
+    return [line.removeprefix("in ") for line in service.output() if line.startswith("in ")]
+
+
+def test_each_event_has_an_instance_of_its_own(service, sim):
+    service.hook("echo user $(id -un); echo in $(sed -n 's/^0:://p' /proc/self/cgroup)")
+    for name in ("one", "two"):
+        service.add_task(name, sim.add_task())
+    service.start()
+    service.wait(lambda: len(cgroups(service)) == 2, "both hooks")
+    assert service.output().count("user koowatch-hook") == 2
+    first, second = cgroups(service)
+    assert first != second
+    assert re.search(r"/koowatch-hook@[^/]*\.service$", first)
+    service.wait(lambda: instances() == [], "the instances' end")
+
+
+def test_what_a_hook_leaves_behind_is_killed(service, sim):
+    """Also what has left the hook's process group, which the runner itself would end."""
+    service.gated_hook(before="setsid sh -c 'echo left $$; exec sleep 1000' &")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    pid = int(service.wait_entry("^left ")["MESSAGE"].split()[1])
+    service.release()
+    service.wait_entry("10-test ended: done")
+    service.wait(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "the end of what was left")
+
+
+def test_a_hook_reads_no_secret(service, sim):
+    service.start()
+    process = f"/proc/{service.pid}"
+    token = write_file("/run/koodrive-login/token", "x", mode=0o600, owner="koowatch")
+    credentials = [path for path in pathlib.Path("/run/credentials").rglob("*") if path.is_file()]
+    secrets = [
+        *(f"{process}/{name}" for name in ("mem", "environ", "maps", "fd/0", "root/etc/passwd")),
+        *(path for path in STATE.rglob("*") if path.is_file()),
+        ETC / "credentials/default.token",
+        token,
+        *credentials,
+    ]
+    assert STATE / "state.db" in secrets and credentials
+    assert all(os.path.exists(path) for path in secrets)
+    service.hook(
+        "for path in /etc/passwd /proc/self/environ %s; do\n"
+        '    if (: <"$path") 2>/dev/null; then echo "read $path"; fi\n'
+        "done\n"
+        "if kill -0 %d 2>/dev/null; then echo signalled; fi\n"
+        "echo probed" % (" ".join(map(str, secrets)), service.pid)
+    )
+    service.add_task("photos", sim.add_task())
+    service.wait_output("probed")
+    assert service.output() == ["read /etc/passwd", "read /proc/self/environ", "probed"]
+
+
+def test_a_hook_starts_no_other(service, sim):
+    service.hook(
+        "/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"%s\")' 2>/dev/null\n"
+        "echo status $?" % SOCKET
+    )
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_output("status 1")
+
+
+@pytest.fixture
+def packages():
+    path = pathlib.Path("/srv/packages")
+    path.mkdir(exist_ok=True)
+    path.chmod(0o1777)
+    return path
+
+
+WRITER = """
+for directory in %s; do
+    if (: >"$directory/test") 2>/dev/null; then echo "wrote $directory"; fi
+done
+echo user $(id -un)
+"""
+
+
+def test_a_hook_writes_where_a_drop_in_allows(service, sim, packages):
+    service.hook(WRITER % f"{packages} {ETC}/hooks {RUN}/tasks.d /usr /run")
+    service.add_task("before", sim.add_task())
+    service.start()
+    service.wait_output("user koowatch-hook")
+    assert service.output("before") == ["user koowatch-hook"]
+    service.drop_in(RUNNER, f"ReadWritePaths={packages}", "User=daemon", "MemoryMax=1G")
+    service.add_task("after", sim.add_task())
+    service.wait_output("user daemon")
+    assert service.output("after") == [f"wrote {packages}", "user daemon"]
+
+
+def test_a_hook_has_a_place_of_its_own(service, sim):
+    service.hook('(: >"$HOME/test") && echo home; (: >/tmp/test) && echo tmp; echo end')
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_output("end")
+    assert service.output() == ["home", "tmp", "end"]
+    assert not os.path.exists("/tmp/test")
+
+
+def test_output_has_the_fields_of_its_task(service, sim):
+    task = sim.add_task()
+    service.hook("echo hello; echo world >&2")
+    service.add_task("photos", task)
+    service.start()
+    for line in ("hello", "world"):
+        service.wait_entry(
+            f"^{line}$",
+            SYSLOG_IDENTIFIER="koowatch-hook",
+            KOOWATCH_NAME="photos",
+            KOOWATCH_ACCOUNT="default",
+            KOODRIVE_TASK_ID=task.task_id,
+            KOODRIVE_SHARE_ID=task.share_id,
+        )
+    entry = service.wait_entry("^hello$")
+    finished = service.wait_entry("^photos: completed")
+    assert entry["KOOWATCH_EVENT_ID"] == finished["KOOWATCH_EVENT_ID"]
+    assert entry["KOOWATCH_HOOK"].endswith("10-test")
+
+
+def test_all_of_a_hook_s_output_arrives(service, sim):
+    service.hook("i=0; while [ $i -lt 900 ]; do echo line $i; i=$((i + 1)); done")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_output("line 899")
+    assert service.output() == [f"line {number}" for number in range(900)]
+
+
+def test_a_daemon_that_dies_leaves_the_hook_alone(service, sim):
+    service.drop_in(DAEMON, "RestartSec=100ms")
+    service.gated_hook()
+    service.add_task("photos", sim.add_task())
+    service.start()
+    event = service.wait_entry("^begin ")["KOOWATCH_EVENT_ID"]
+    accepted = int(show("NAccepted", "koowatch-hook.socket"))
+    pid = service.pid
+    os.kill(pid, signal.SIGKILL)
+    service.wait_restarted(pid)
+    # The event is offered again while its first instance still runs, and that says no.
+    service.wait(lambda: int(show("NAccepted", "koowatch-hook.socket")) > accepted, "another try")
+    service.wait(lambda: len(instances()) == 1, "the end of that")
+    assert service.output() == [f"begin {event}"]
+    service.release()
+    service.wait_output(f"end {event}")
+    service.wait_output(f"begin {event}", count=2)
+    service.release()
+    service.wait_output(f"end {event}", count=2)
+    service.wait_entry("10-test ended: done")
+    assert service.output() == [f"begin {event}", f"end {event}"] * 2
+
+
+def test_a_restart_leaves_the_hook_alone(service, sim):
+    service.gated_hook()
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_entry("^begin ")
+    systemctl("restart", DAEMON)
+    service.release(2)
+    service.wait_entry("10-test ended: done")
+    ends = [line.split()[0] for line in service.output()]
+    assert ends == ["begin", "end"] * 2
+
+
+def test_a_socket_that_is_full_costs_no_attempt(service, sim):
+    service.drop_in("koowatch-hook.socket", "MaxConnections=1", section="Socket")
+    service.gated_hook(before="echo begin $KOOWATCH_ATTEMPT", after="echo end")
+    service.start()
+    names = ["one", "two", "three"]
+    for name in names:
+        service.add_task(name, sim.add_task())
+    refused = lambda: int(show("NRefused", "koowatch-hook.socket")) >= 2  # noqa: E731
+    service.wait(refused, "refusals")
+    service.wait_output("begin 1")
+    service.release(3)
+    service.wait_output("end", count=3)
+    assert [service.output(name) for name in names] == [["begin 1", "end"]] * 3
+
+
+def test_a_thousand_events_do_not_end_the_socket(service, sim):
+    service.start()
+    answers, clients = [], []
+    begin = time.monotonic()
+    for number in range(CONNECTIONS):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(SOCKET))
+        client.sendall(b'{"event":"none","eventId":"%d","name":"x"}\n' % number)
+        clients.append(client)
+    assert time.monotonic() - begin < 2, "not the load that is meant"
+    for client in clients:
+        with client, client.makefile("rb") as lines:
+            try:
+                answers.append(b"".join(lines))
+            except ConnectionResetError:
+                answers.append(b"")
+    assert set(answers) <= {b"", b'{"ready":true}\n{"done":true}\n'}
+    assert any(answers)
+    assert show("ActiveState", "koowatch-hook.socket") == "active"
+    service.hook("echo hello")
+    service.add_task("photos", sim.add_task())
+    service.wait_output("hello")
+
+
+def test_a_runner_has_its_time(service, sim):
+    assert show("RuntimeMaxUSec", "koowatch-hook@x.service") not in ("", "infinity")
+    service.drop_in(RUNNER, "RuntimeMaxSec=1s")
+    service.gated_hook()
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_entry("^begin ")
+    service.wait_entry("Failed with result 'timeout'|Service runtime limit reached")
+    service.wait(lambda: instances() == [], "the instance's removal")
+
+
+def test_hooks_run_behind_the_socket_by_default(service, sim):
+    service.hook("echo hello")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    assert service.wait_entry("^hello$")["_SYSTEMD_UNIT"].startswith("koowatch-hook@")
+    assert show("ActiveState", "koowatch-hook.socket") == "active"
