@@ -11,411 +11,21 @@
  */
 #include "common/config.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
 #include <stdarg.h>
-#include <stdint.h>
-#include <strings.h>
-#include <sys/un.h>
 
+#include "common/config-values.h"
 #include "common/ini.h"
 
 #define FILE_SIZE_MAX ((size_t) 1024 * 1024)
-#define HEADER_VALUE_MAX 256
 #define ACCOUNT_NAME_MAX 64
 #define NAME_SHOWN_MAX 64
 #define BLANKS " \t"
-#define STATE_WORD "STATE"
 #define SOURCE_NONE "(built in)"
 
 /* KooDrive ends a session after 20 idle minutes; what is left is for jitter and a repeated poll. */
 #define INTERVAL_MAX_SAFE (15 * USEC_MINUTE)
-
-/* The parsers: text into the field of a row. 0, -EINVAL, -ERANGE or -ENOMEM; field left alone then.
- */
-
-static int parse_choice(const char *text, const char *const *choices, size_t count) {
-        for (size_t i = 0; i < count; i++)
-                if (streq(choices[i], text))
-                        return (int) i;
-
-        return -EINVAL;
-}
-
-static int parse_download_url(const char *text, void *field) {
-        static const char *const choices[] = {
-                [DOWNLOAD_URL_FULL] = "full",
-                [DOWNLOAD_URL_REDACTED] = "redacted",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum download_url *) field = (enum download_url) choice;
-        return MIN(choice, 0);
-}
-
-static int parse_token_scheme(const char *text, void *field) {
-        static const char *const choices[] = {
-                [TOKEN_SCHEME_VERBATIM] = "verbatim",
-                [TOKEN_SCHEME_BEARER] = "Bearer",
-                [TOKEN_SCHEME_AT] = "AT",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum token_scheme *) field = (enum token_scheme) choice;
-        return MIN(choice, 0);
-}
-
-static int parse_log_target(const char *text, void *field) {
-        static const char *const choices[] = {
-                [LOG_TARGET_AUTO] = "auto",
-                [LOG_TARGET_JOURNAL] = "journal",
-                [LOG_TARGET_CONSOLE] = "console",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum log_target *) field = (enum log_target) choice;
-        return MIN(choice, 0);
-}
-
-static int parse_log_level(const char *text, void *field) {
-        return log_level_parse(text, field);
-}
-
-int parse_bool(const char *text, bool *ret) {
-        static const char *const choices[] = {"no", "yes", "false", "true", "0", "1"}; /* pairs */
-
-        for (size_t i = 0; i < ARRAY_LEN(choices); i++)
-                if (strcasecmp(choices[i], text) == 0) {
-                        *ret = i % 2 == 1;
-                        return 0;
-                }
-
-        return -EINVAL;
-}
-
-static int parse_bool_field(const char *text, void *field) {
-        return parse_bool(text, field);
-}
-
-static int parse_finite_span(const char *text, void *field) {
-        usec_t span;
-        int r;
-
-        r = timespan_parse(text, &span);
-        if (r < 0)
-                return r;
-        if (span == 0 || span == USEC_INFINITY)
-                return -ERANGE;
-
-        *(usec_t *) field = span;
-        return 0;
-}
-
-static int parse_span(const char *text, void *field) {
-        usec_t span;
-        int r;
-
-        r = timespan_parse(text, &span);
-        if (r < 0)
-                return r;
-        if (span == 0)
-                return -ERANGE;
-
-        *(usec_t *) field = span;
-        return 0;
-}
-
-static int parse_span_or_zero(const char *text, void *field) {
-        return timespan_parse(text, field);
-}
-
-/* Plain decimal digits, 1 to max. */
-static int parse_count(const char *text, unsigned max, unsigned *ret) {
-        unsigned value = 0;
-
-        if (!*text)
-                return -EINVAL;
-
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9')
-                        return -EINVAL;
-                value = value * 10 + (unsigned) (*text - '0');
-                if (value > max)
-                        return -ERANGE;
-        }
-        if (value == 0)
-                return -ERANGE;
-
-        *ret = value;
-        return 0;
-}
-
-static int parse_max_parallel(const char *text, void *field) {
-        return parse_count(text, 64, field);
-}
-
-static int parse_max_in_flight(const char *text, void *field) {
-        return parse_count(text, 256, field);
-}
-
-static int parse_attempts(const char *text, void *field) {
-        return parse_count(text, 10000, field);
-}
-
-static int parse_rate_limit(const char *text, void *field) {
-        static const struct {
-                const char *name;
-                usec_t period;
-        } units[] = {
-                {"s", USEC_SEC},      {"sec", USEC_SEC},       {"second", USEC_SEC},
-                {"min", USEC_MINUTE}, {"minute", USEC_MINUTE}, {"h", USEC_HOUR},
-                {"hour", USEC_HOUR},
-        };
-        CLEANUP(freep) char *copy = strdup(text);
-        char *unit = copy, *count;
-        unsigned n;
-        int r;
-
-        if (!copy)
-                return -ENOMEM;
-
-        count = strsep(&unit, "/");
-        r = parse_count(count, 10000, &n);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < ARRAY_LEN(units); i++)
-                if (streq(units[i].name, unit ? unit : "s")) {
-                        *(struct rate_limit *) field = (struct rate_limit){n, units[i].period};
-                        return 0;
-                }
-
-        return -EINVAL;
-}
-
-static bool is_printable_ascii(const char *s) {
-        for (; *s; s++)
-                if (*s < ' ' || *s > '~')
-                        return false;
-
-        return true;
-}
-
-static int parse_header_value(const char *text, void *field) {
-        if (strlen(text) > HEADER_VALUE_MAX)
-                return -ERANGE;
-        if (!is_printable_ascii(text))
-                return -EINVAL;
-
-        return str_replace(field, text);
-}
-
-static bool path_is_valid(const char *path) {
-        if (path[0] != '/' || strlen(path) >= PATH_MAX)
-                return false;
-
-        for (const char *p = path; *p; p++)
-                if ((unsigned char) *p < 0x20 || *p == 0x7F)
-                        return false;
-
-        return true;
-}
-
-static void cut_trailing_slashes(char *path) {
-        size_t n = strlen(path);
-
-        while (n > 1 && path[n - 1] == '/')
-                path[--n] = '\0';
-}
-
-static int parse_path(const char *text, void *field) {
-        int r;
-
-        if (!path_is_valid(text))
-                return -EINVAL;
-
-        r = str_replace(field, text);
-        if (r < 0)
-                return r;
-
-        cut_trailing_slashes(*(char **) field);
-        return 0;
-}
-
-/* It becomes part of a list that colons separate. */
-static int parse_state_directory(const char *text, void *field) {
-        return strchr(text, ':') ? -EINVAL : parse_path(text, field);
-}
-
-static int parse_runner(const char *text, void *field) {
-        if (streq(text, "auto") || streq(text, "spawn"))
-                return str_replace(field, text);
-
-        if (strlen(text) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
-                return -ERANGE;
-
-        return parse_path(text, field);
-}
-
-/* What follows the word STATE in an element of a list, or NULL when it does not start with it. */
-static const char *after_state(const char *element) {
-        const char *rest = str_after(element, STATE_WORD);
-
-        return rest && (*rest == '\0' || *rest == '/') ? rest : NULL;
-}
-
-static bool element_is_valid(const char *element, bool allow_state) {
-        const char *rest = allow_state ? after_state(element) : NULL;
-
-        return path_is_valid(element) || (rest && (!*rest || path_is_valid(rest)));
-}
-
-static int parse_list(const char *text, bool allow_state, char **field) {
-        CLEANUP(freep) char *copy = strdup(text);
-        CLEANUP(freep) char *list = calloc(1, strlen(text) + 1); /* it only ever gets shorter */
-        char *rest = copy, *element, *end = list;
-
-        if (!copy || !list)
-                return -ENOMEM;
-
-        while ((element = strsep(&rest, ":"))) {
-                if (!element_is_valid(element, allow_state))
-                        return -EINVAL;
-
-                cut_trailing_slashes(element);
-                if (end != list)
-                        *end++ = ':';
-                end = stpcpy(end, element);
-        }
-
-        free(*field);
-        *field = STEAL_PTR(list);
-        return 0;
-}
-
-static int parse_directories(const char *text, void *field) {
-        return parse_list(text, false, field);
-}
-
-static int parse_task_directories(const char *text, void *field) {
-        return parse_list(text, true, field);
-}
-
-static void url_freep(CURLU **url) {
-        curl_url_cleanup(*url);
-}
-
-/* Takes a URL apart; -EINVAL for one that libcurl refuses or that has blanks or control
- * characters. */
-static int url_open(const char *text, unsigned flags, CURLU **ret) {
-        CLEANUP(url_freep) CURLU *url = NULL;
-
-        /* Blanks and control characters, those of two bytes (U+0080 to U+009F) included. */
-        for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-                if (*c <= ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
-                        return -EINVAL;
-
-        url = curl_url();
-        if (!url)
-                return -ENOMEM;
-        if (curl_url_set(url, CURLUPART_URL, text, flags) != CURLUE_OK)
-                return -EINVAL;
-
-        *ret = STEAL_PTR(url);
-        return 0;
-}
-
-/* The scheme or host; never empty when libcurl has accepted the URL. */
-static int url_part(CURLU *url, CURLUPart part, char **ret) {
-        CURLUcode code;
-        char *text;
-        int r;
-
-        code = curl_url_get(url, part, &text, 0);
-        if (code != CURLUE_OK)
-                return code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
-
-        r = str_replace(ret, text);
-        curl_free(text);
-        return r;
-}
-
-static bool host_is_loopback(char *host) {
-        size_t n = strlen(host);
-        struct in6_addr in6;
-        struct in_addr in;
-
-        if (strcasecmp(host, "localhost") == 0)
-                return true;
-        if (inet_pton(AF_INET, host, &in) == 1)
-                return ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
-
-        if (n < 2 || host[0] != '[' || host[n - 1] != ']')
-                return false;
-
-        host[n - 1] = '\0';
-        return inet_pton(AF_INET6, host + 1, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
-}
-
-bool url_is_allowed(const char *url, bool allow_plain) {
-        CLEANUP(url_freep) CURLU *parsed = NULL;
-        CLEANUP(freep) char *scheme = NULL, *host = NULL;
-
-        if (url_open(url, CURLU_DISALLOW_USER, &parsed) < 0 ||
-            url_part(parsed, CURLUPART_SCHEME, &scheme) < 0 ||
-            url_part(parsed, CURLUPART_HOST, &host) < 0)
-                return false;
-
-        if (streq(scheme, "https"))
-                return true;
-
-        return streq(scheme, "http") && (allow_plain || host_is_loopback(host));
-}
-
-/* Whether plain HTTP is fine here is decided when AllowPlainHttp is known as well. */
-static int parse_endpoint(const char *text, void *field) {
-        CLEANUP(url_freep) CURLU *url = NULL;
-        CLEANUP(freep) char *normal = NULL;
-        int r;
-
-        if (!is_printable_ascii(text) || !url_is_allowed(text, true) || strpbrk(text, "?#"))
-                return -EINVAL;
-
-        r = url_open(text, 0, &url);
-        if (r < 0)
-                return r;
-        r = url_part(url, CURLUPART_URL, &normal);
-        if (r < 0)
-                return r;
-
-        cut_trailing_slashes(normal);
-        return str_replace(field, normal);
-}
-
-static int parse_proxy(const char *text, void *field) {
-        static const char *const schemes[] = {"http",    "https",  "socks4",
-                                              "socks4a", "socks5", "socks5h"};
-        CLEANUP(url_freep) CURLU *url = NULL;
-        CLEANUP(freep) char *scheme = NULL;
-        int r;
-
-        r = url_open(text, CURLU_NON_SUPPORT_SCHEME, &url);
-        if (r < 0)
-                return r;
-        r = url_part(url, CURLUPART_SCHEME, &scheme);
-        if (r < 0)
-                return r;
-
-        r = parse_choice(scheme, schemes, ARRAY_LEN(schemes));
-        return r < 0 ? r : str_replace(field, text);
-}
 
 /* One key. A default of "" is none: the field is a string and stays NULL. */
 struct key {
@@ -441,81 +51,83 @@ struct key {
 static const struct key keys[] = {
         { .section = "Daemon", .name = "TaskDirectories",
           .default_text = "/etc/koowatch/tasks.d:/run/koowatch/tasks.d:STATE/tasks.d",
-          .parse = parse_task_directories, .offset = GLOBAL(task_directory_list),
+          .parse = config_parse_task_directories, .offset = GLOBAL(task_directory_list),
           .expected = "absolute paths or STATE/..., separated by colons" },
         { .section = "Daemon", .name = "StateDirectory",
           .default_text = "/var/lib/koowatch", .environment = "STATE_DIRECTORY",
-          .parse = parse_state_directory, .offset = GLOBAL(state_directory),
+          .parse = config_parse_state_directory, .offset = GLOBAL(state_directory),
           .expected = "an absolute path without colons or control characters" },
         { .section = "Daemon", .name = "LogLevel", .default_text = "info",
-          .parse = parse_log_level, .offset = GLOBAL(log_level),
+          .parse = config_parse_log_level, .offset = GLOBAL(log_level),
           .expected = "debug, info, notice, warning or error" },
         { .section = "Daemon", .name = "LogTarget", .default_text = "auto",
-          .parse = parse_log_target, .offset = GLOBAL(log_target),
+          .parse = config_parse_log_target, .offset = GLOBAL(log_target),
           .expected = "auto, journal or console" },
         { .section = "Daemon", .name = "DownloadUrl", .default_text = "full",
-          .parse = parse_download_url, .offset = GLOBAL(download_url),
+          .parse = config_parse_download_url, .offset = GLOBAL(download_url),
           .expected = "full or redacted" },
         { .section = "Daemon", .name = "MetricsFile", .default_text = "",
-          .parse = parse_path, .offset = GLOBAL(metrics_file), .expected = EXPECT_PATH },
+          .parse = config_parse_path, .offset = GLOBAL(metrics_file), .expected = EXPECT_PATH },
         { .section = "Daemon", .name = "History", .default_text = "90d",
-          .parse = parse_span_or_zero, .offset = GLOBAL(history),
+          .parse = config_parse_span_or_zero, .offset = GLOBAL(history),
           .expected = "a time span such as 0, 36h, 90d or infinity" },
 
         { .section = "Poll", .name = "IntervalMin", .default_text = "2s",
-          .parse = parse_finite_span, .offset = GLOBAL(interval_min),
+          .parse = config_parse_finite_span, .offset = GLOBAL(interval_min),
           .expected = EXPECT_FINITE_SPAN },
         { .section = "Poll", .name = "IntervalMax", .default_text = "2min",
-          .parse = parse_finite_span, .offset = GLOBAL(interval_max),
+          .parse = config_parse_finite_span, .offset = GLOBAL(interval_max),
           .expected = EXPECT_FINITE_SPAN },
         { .section = "Poll", .name = "Timeout", .default_text = "7d",
-          .parse = parse_span, .offset = GLOBAL(timeout), .expected = EXPECT_SPAN },
+          .parse = config_parse_span, .offset = GLOBAL(timeout), .expected = EXPECT_SPAN },
         { .section = "Poll", .name = "StallTimeout", .default_text = "30min",
-          .parse = parse_span, .offset = GLOBAL(stall_timeout), .expected = EXPECT_SPAN },
+          .parse = config_parse_span, .offset = GLOBAL(stall_timeout), .expected = EXPECT_SPAN },
 
         { .section = "Hooks", .name = "Directories",
           .default_text = "/etc/koowatch/hooks:/run/koowatch/hooks:/usr/lib/koowatch/hooks",
-          .parse = parse_directories, .offset = GLOBAL(hook_directories),
+          .parse = config_parse_directories, .offset = GLOBAL(hook_directories),
           .expected = "absolute paths, separated by colons" },
         { .section = "Hooks", .name = "Runner", .default_text = "auto",
-          .parse = parse_runner, .offset = GLOBAL(runner),
+          .parse = config_parse_runner, .offset = GLOBAL(runner),
           .expected = "auto, spawn or the absolute path of a socket, 107 bytes at most" },
         { .section = "Hooks", .name = "Timeout", .default_text = "10min",
-          .parse = parse_span, .offset = GLOBAL(hook_timeout), .expected = EXPECT_SPAN },
+          .parse = config_parse_span, .offset = GLOBAL(hook_timeout), .expected = EXPECT_SPAN },
         { .section = "Hooks", .name = "MaxParallel", .default_text = "4",
-          .parse = parse_max_parallel, .offset = GLOBAL(max_parallel),
+          .parse = config_parse_max_parallel, .offset = GLOBAL(max_parallel),
           .expected = "a whole number from 1 to 64" },
         { .section = "Hooks", .name = "Attempts", .default_text = "40",
-          .parse = parse_attempts, .offset = GLOBAL(attempts),
+          .parse = config_parse_attempts, .offset = GLOBAL(attempts),
           .expected = "a whole number from 1 to 10000" },
 
         { .section = SECTION_ACCOUNT, .name = "Endpoint",
           .default_text = "https://intl.myhuaweicloud-koodrive.com",
-          .parse = parse_endpoint, .offset = ACCOUNT(endpoint),
+          .parse = config_parse_endpoint, .offset = ACCOUNT(endpoint),
           .expected = "https://HOST, where needed with :PORT and /PREFIX, "
                       "without user name, query and fragment" },
         { .section = SECTION_ACCOUNT, .name = "AllowPlainHttp", .default_text = "no",
-          .parse = parse_bool_field, .offset = ACCOUNT(allow_plain_http),
+          .parse = config_parse_bool_field, .offset = ACCOUNT(allow_plain_http),
           .expected = "yes, no, true, false, 1 or 0" },
         { .section = SECTION_ACCOUNT, .name = "UserId", .default_text = "",
-          .parse = parse_header_value, .offset = ACCOUNT(user_id), .expected = EXPECT_HEADER },
+          .parse = config_parse_header_value, .offset = ACCOUNT(user_id),
+          .expected = EXPECT_HEADER },
         { .section = SECTION_ACCOUNT, .name = "AgentName", .default_text = "",
-          .parse = parse_header_value, .offset = ACCOUNT(agent_name), .expected = EXPECT_HEADER },
+          .parse = config_parse_header_value, .offset = ACCOUNT(agent_name),
+          .expected = EXPECT_HEADER },
         { .section = SECTION_ACCOUNT, .name = "TokenFile", .default_text = "",
-          .parse = parse_path, .offset = ACCOUNT(token_file), .expected = EXPECT_PATH },
+          .parse = config_parse_path, .offset = ACCOUNT(token_file), .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "TokenScheme", .default_text = "verbatim",
-          .parse = parse_token_scheme, .offset = ACCOUNT(token_scheme),
+          .parse = config_parse_token_scheme, .offset = ACCOUNT(token_scheme),
           .expected = "verbatim, Bearer or AT" },
         { .section = SECTION_ACCOUNT, .name = "RateLimit", .default_text = "10/s",
-          .parse = parse_rate_limit, .offset = ACCOUNT(rate_limit),
+          .parse = config_parse_rate_limit, .offset = ACCOUNT(rate_limit),
           .expected = "a whole number from 1 to 10000, then /s, /min or /h" },
         { .section = SECTION_ACCOUNT, .name = "MaxInFlight", .default_text = "8",
-          .parse = parse_max_in_flight, .offset = ACCOUNT(max_in_flight),
+          .parse = config_parse_max_in_flight, .offset = ACCOUNT(max_in_flight),
           .expected = "a whole number from 1 to 256" },
         { .section = SECTION_ACCOUNT, .name = "CAFile", .default_text = "",
-          .parse = parse_path, .offset = ACCOUNT(ca_file), .expected = EXPECT_PATH },
+          .parse = config_parse_path, .offset = ACCOUNT(ca_file), .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "Proxy", .default_text = "",
-          .parse = parse_proxy, .offset = ACCOUNT(proxy),
+          .parse = config_parse_proxy, .offset = ACCOUNT(proxy),
           .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h" },
 };
 /* clang-format on */
@@ -874,7 +486,7 @@ static int replace_state_word(struct config *config) {
 
         while ((element = strsep(&rest, ":"))) {
                 CLEANUP(freep) char *before = STEAL_PTR(list);
-                const char *below = after_state(element);
+                const char *below = config_after_state(element);
 
                 list = str_printf("%s%s%s%s", before ? before : "", before ? ":" : "",
                                   below ? config->state_directory : "", below ? below : element);

@@ -14,23 +14,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/config-values.h"
 #include "common/log.h"
 #include "common/timespan.h"
 #include "common/util.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/koowatch/koowatch.conf"
 #define ACCOUNT_DEFAULT "default"
-
-enum download_url { DOWNLOAD_URL_FULL, DOWNLOAD_URL_REDACTED };
-
-/* What is put before a token that has no scheme word of its own. */
-enum token_scheme { TOKEN_SCHEME_VERBATIM, TOKEN_SCHEME_BEARER, TOKEN_SCHEME_AT };
-
-/* count requests in any period; count >= 1. */
-struct rate_limit {
-        unsigned count;
-        usec_t period;
-};
 
 struct account_config {
         char *name;
@@ -105,15 +95,6 @@ const struct account_config *config_account(const struct config *config, const c
 /* A fault handler that logs "FILE:LINE: text" as error or warning; userdata is not used. */
 void config_log_fault(void *userdata, bool is_error, const char *file, unsigned line,
                       const char *text);
-
-/*
- * Whether url is https://, or http:// to a loopback host (localhost, 127.0.0.0/8,
- * [::1]), or http:// and allow_plain; control characters and user:password@ never.
- */
-bool url_is_allowed(const char *url, bool allow_plain);
-
-/* The parsers that task files share with the table; they return 0 or -EINVAL / -ERANGE. */
-int parse_bool(const char *text, bool *ret);
 
 /*
  * Describes every key for --dump-keys style checks: calls fn(section, key,

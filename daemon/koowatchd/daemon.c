@@ -11,7 +11,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/config.h"
-#include "koowatchd/account.h"
+#include "koowatchd/accounts.h"
 #include "koowatchd/delivery.h"
 #include "koowatchd/dirwatch.h"
 #include "koowatchd/event.h"
@@ -36,16 +36,6 @@
 #define FAULTS_TOLD 3 /* in a row: what passes by itself is not told of */
 #define LAG_NOTICEABLE (10 * USEC_SEC)
 
-/* An account, and the file that its token comes from. */
-struct slot {
-        struct slot *next;
-        struct daemon *daemon;
-        struct account *account;
-        struct dirwatch_dir *watched;
-        char *token_path;
-        bool used; /* it is in the configuration, or a task asks for it */
-};
-
 struct daemon {
         const struct daemon_options *options;
         struct config *config;
@@ -63,7 +53,7 @@ struct daemon {
         struct watches *watches;
         struct taskdir *taskdir;
         struct deliveries *deliveries;
-        struct slot *slots;
+        struct accounts *accounts;
 
         ev_signal on_term, on_int, on_hup;
         ev_prepare before_wait;
@@ -80,14 +70,6 @@ struct daemon {
 
 /* ---- status ---- */
 
-static const struct account *troubled_account(const struct daemon *d) {
-        for (struct slot *s = d->slots; s; s = s->next)
-                if (s->used && account_is_configured(s->account) &&
-                    account_state(s->account) != ACCOUNT_OK)
-                        return s->account;
-        return NULL;
-}
-
 static void send_status(struct daemon *d, bool force) {
         usec_t lag = poller_lag(d->poller, clock_boot());
 
@@ -97,10 +79,10 @@ static void send_status(struct daemon *d, bool force) {
                               .watches = watches_count(d->watches),
                               .finished = d->counts.finished,
                               .parked = d->counts.parked,
-                              .lag = lag >= LAG_NOTICEABLE && !troubled_account(d)
+                              .lag = lag >= LAG_NOTICEABLE && !accounts_troubled(d->accounts)
                                              ? (double) lag / 1e6
                                              : 0,
-                              .account = troubled_account(d),
+                              .account = accounts_troubled(d->accounts),
                               .bad_config = d->bad_config,
                               .store_failing = d->store_failing,
                       },
@@ -371,115 +353,19 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
         mark_status(d);
 }
 
-static void read_token(struct slot *s) {
-        int r = account_read_token(s->account, s->token_path, clock_boot());
-
-        if (error_is_passing(-r))
-                on_missed(s->daemon, s->token_path, strerror(-r));
-        poller_kick(s->daemon->poller, s->account);
-}
-
-static void on_token_changed(void *userdata, const char *name, uint32_t mask) {
-        struct slot *s = userdata;
-
-        (void) name; /* it may be behind a link: any change beside it can be one of it */
-        (void) mask;
-        if (s->used)
-                read_token(s);
-}
-
-static struct slot *find_slot(struct daemon *d, const char *name) {
-        struct slot *s = d->slots;
-
-        while (s && !streq(account_name(s->account), name))
-                s = s->next;
-        return s;
-}
-
-/* An account without a section of its own says nothing of a missing token until a task needs it. */
-static void use(struct slot *s) {
-        if (s->used)
-                return;
-        s->used = true;
-        read_token(s);
-}
-
 static struct account *find_account(void *userdata, const char *name) {
-        struct slot *s = find_slot(userdata, name);
+        struct daemon *d = userdata;
 
-        if (!s)
-                return NULL;
-        use(s);
-        return s->account;
+        return accounts_find(d->accounts, name);
 }
 
-static int follow_token(struct slot *s) {
-        CLEANUP(freep) char *directory = NULL;
-        char *path = account_token_path(s->account, getenv("CREDENTIALS_DIRECTORY"));
-        char *slash;
-
-        dirwatch_remove(s->daemon->dirwatch, STEAL_PTR(s->watched));
-        free(s->token_path);
-        s->token_path = path;
-        if (!path)
-                return 0;
-        directory = strdup(path);
-        slash = directory ? strrchr(directory, '/') : NULL;
-        if (!slash)
-                return -ENOMEM;
-        slash[slash == directory ? 1 : 0] = '\0';
-        return dirwatch_add(s->daemon->dirwatch, directory, on_token_changed, s, &s->watched);
-}
-
-static int add_slot(struct daemon *d, const struct account_config *settings) {
-        struct slot *s = calloc(1, sizeof(*s));
-        int r;
-
-        if (!s)
-                return -ENOMEM;
-        r = account_new(settings, d->config->interval_max, on_account_changed, d, &s->account);
-        if (r == 0)
-                r = poller_add_account(d->poller, s->account);
-        if (r < 0) {
-                account_free(s->account);
-                free(s);
-                return r;
-        }
-        s->daemon = d;
-        s->next = d->slots;
-        d->slots = s;
-        return 0;
-}
-
-/* Brings the accounts in line with the configuration. */
 static int apply_accounts(struct daemon *d) {
         unsigned connections = 0;
-        int r;
 
-        for (struct slot *s = d->slots; s; s = s->next)
-                if (!config_account(d->config, account_name(s->account)))
-                        account_retire(s->account);
-
-        for (size_t i = 0; i < d->config->n_accounts; i++) {
-                const struct account_config *settings = &d->config->accounts[i];
-                struct slot *s = find_slot(d, settings->name);
-
-                r = s ? account_configure(s->account, settings, d->config->interval_max)
-                      : add_slot(d, settings);
-                if (r < 0)
-                        return r;
-                s = find_slot(d, settings->name);
-                r = follow_token(s);
-                if (r < 0)
-                        return r;
-                if (settings->line > 0)
-                        s->used = true;
-                if (s->used)
-                        read_token(s);
-                connections += settings->max_in_flight;
-        }
+        for (size_t i = 0; i < d->config->n_accounts; i++)
+                connections += d->config->accounts[i].max_in_flight;
         http_set_max_connections(d->http, connections);
-        return 0;
+        return accounts_configure(d->accounts, d->config);
 }
 
 /* ---- the rest of the configuration ---- */
@@ -589,8 +475,7 @@ static void write_metrics(struct daemon *d, usec_t lag) {
         };
         int r;
 
-        for (struct slot *s = d->slots; s && gauges.n_accounts < ARRAY_LEN(accounts); s = s->next)
-                accounts[gauges.n_accounts++] = s->account;
+        gauges.n_accounts = accounts_list(d->accounts, accounts, ARRAY_LEN(accounts));
         r = metrics_write(d->metrics, &gauges, d->config->metrics_file);
         if (r < 0)
                 log_warning("MetricsFile %s: cannot be written (%s), it is tried again in 15 s",
@@ -600,7 +485,7 @@ static void write_metrics(struct daemon *d, usec_t lag) {
 static void on_tick(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, tick_timer);
         usec_t lag = poller_lag(d->poller, now);
-        bool late = lag >= LAG_NOTICEABLE && !troubled_account(d);
+        bool late = lag >= LAG_NOTICEABLE && !accounts_troubled(d->accounts);
 
         d->loop_lag = (double) (now - d->tick_due) / 1e6;
         if (late && !d->lag_told)
@@ -636,9 +521,7 @@ static void on_rescan(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, rescan_timer);
 
         (void) now;
-        for (struct slot *s = d->slots; s; s = s->next)
-                if (s->used)
-                        read_token(s);
+        accounts_read_tokens(d->accounts);
         taskdir_scan(d->taskdir);
 }
 
@@ -730,21 +613,29 @@ static int open_state(struct daemon *d) {
         return r;
 }
 
+static const struct {
+        size_t offset;
+        timer_fn fn;
+} own_timers[] = {
+        {offsetof(struct daemon, retry_timer), on_retry_timer},
+        {offsetof(struct daemon, status_timer), on_status_timer},
+        {offsetof(struct daemon, tick_timer), on_tick},
+        {offsetof(struct daemon, prune_timer), on_prune},
+        {offsetof(struct daemon, watchdog_timer), on_watchdog},
+        {offsetof(struct daemon, drain_timer), on_drained},
+        {offsetof(struct daemon, rescan_timer), on_rescan},
+};
+
+static struct timer *own_timer(struct daemon *d, size_t i) {
+        return (void *) ((char *) d + own_timers[i].offset);
+}
+
 static int open_timers(struct daemon *d) {
-        const struct {
-                struct timer *timer;
-                timer_fn fn;
-        } timers[] = {
-                {&d->retry_timer, on_retry_timer}, {&d->status_timer, on_status_timer},
-                {&d->tick_timer, on_tick},         {&d->prune_timer, on_prune},
-                {&d->watchdog_timer, on_watchdog}, {&d->drain_timer, on_drained},
-                {&d->rescan_timer, on_rescan},
-        };
         int r;
 
         r = timers_new(d->loop, &d->timers);
-        for (size_t i = 0; r == 0 && i < ARRAY_LEN(timers); i++)
-                r = timer_open(d->timers, timers[i].timer, timers[i].fn);
+        for (size_t i = 0; r == 0 && i < ARRAY_LEN(own_timers); i++)
+                r = timer_open(d->timers, own_timer(d, i), own_timers[i].fn);
         return r;
 }
 
@@ -754,6 +645,7 @@ static int open_modules(struct daemon *d) {
                                                         mark_dirty,   on_missed,     d};
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
                                                           on_over,      mark_dirty,    d};
+        const struct accounts_handler accounts_handler = {on_account_changed, on_missed, d};
         const struct delivery_settings settings = delivery_settings(d->config);
         CLEANUP(freep) char *locks = str_printf("%s/hook-locks", d->config->state_directory);
         int r;
@@ -777,6 +669,8 @@ static int open_modules(struct daemon *d) {
                                &d->runner);
         if (r == 0)
                 r = poller_new(d->timers, d->http, &poller_handler, &d->poller);
+        if (r == 0)
+                r = accounts_new(d->dirwatch, d->poller, &accounts_handler, &d->accounts);
         if (r == 0)
                 r = watches_new(d->timers, d->store, d->poller, &watches_handler, &d->watches);
         if (r == 0)
@@ -826,32 +720,18 @@ static int start(struct daemon *d) {
 }
 
 static void close_all(struct daemon *d) {
-        struct slot *s;
-
         deliveries_free(d->deliveries);
         runner_free(d->runner);
         taskdir_free(d->taskdir);
         watches_free(d->watches);
         poller_free(d->poller);
-        while ((s = d->slots)) {
-                d->slots = s->next;
-                account_free(s->account);
-                free(s->token_path);
-                free(s);
-        }
+        accounts_free(d->accounts);
         report_free(d->report);
         metrics_free(d->metrics);
         http_free(d->http);
         dirwatch_free(d->dirwatch);
-        if (d->timers) {
-                timer_close(d->timers, &d->retry_timer);
-                timer_close(d->timers, &d->status_timer);
-                timer_close(d->timers, &d->tick_timer);
-                timer_close(d->timers, &d->prune_timer);
-                timer_close(d->timers, &d->watchdog_timer);
-                timer_close(d->timers, &d->drain_timer);
-                timer_close(d->timers, &d->rescan_timer);
-        }
+        for (size_t i = 0; d->timers && i < ARRAY_LEN(own_timers); i++)
+                timer_close(d->timers, own_timer(d, i));
         timers_free(d->timers);
         store_close(d->store);
         config_free(d->config);

@@ -1,0 +1,83 @@
+#pragma once
+/*
+ * The values of the configuration: the types that only it has, and a parser for
+ * each kind of value
+ *
+ * Text of one value in, a checked field out. What a value may be is decided here and
+ * from its text alone; where it stands, which key it belongs to, what its default is
+ * and whether it agrees with other values is for config.c.
+ */
+#include <stdbool.h>
+
+#include "common/timespan.h"
+
+enum download_url { DOWNLOAD_URL_FULL, DOWNLOAD_URL_REDACTED };
+
+/* What is put before a token that has no scheme word of its own. */
+enum token_scheme { TOKEN_SCHEME_VERBATIM, TOKEN_SCHEME_BEARER, TOKEN_SCHEME_AT };
+
+/* count requests in any period; count >= 1. */
+struct rate_limit {
+        unsigned count;
+        usec_t period;
+};
+
+/*
+ * Each reads text into the field, whose type is named above it, and returns 0, or
+ * -EINVAL, -ERANGE or -ENOMEM with the field left alone. A string that was in the field
+ * is freed when another takes its place.
+ */
+
+/* The enum of the same name. */
+int config_parse_download_url(const char *text, void *field);
+int config_parse_token_scheme(const char *text, void *field);
+int config_parse_log_target(const char *text, void *field);
+int config_parse_log_level(const char *text, void *field);
+
+/* bool */
+int config_parse_bool_field(const char *text, void *field);
+
+/* usec_t: above 0; above 0 or infinity; any. */
+int config_parse_finite_span(const char *text, void *field);
+int config_parse_span(const char *text, void *field);
+int config_parse_span_or_zero(const char *text, void *field);
+
+/* unsigned: 1 to 64; 1 to 256; 1 to 10000. */
+int config_parse_max_parallel(const char *text, void *field);
+int config_parse_max_in_flight(const char *text, void *field);
+int config_parse_attempts(const char *text, void *field);
+
+/* struct rate_limit */
+int config_parse_rate_limit(const char *text, void *field);
+
+/*
+ * char *: absolute paths, lists of them separated by colons, for the runner "auto" and
+ * "spawn" too. Slashes at the end are cut off.
+ */
+int config_parse_path(const char *text, void *field);
+int config_parse_state_directory(const char *text, void *field);
+int config_parse_runner(const char *text, void *field);
+int config_parse_directories(const char *text, void *field);
+int config_parse_task_directories(const char *text, void *field); /* STATE may begin an element */
+
+/* char * */
+int config_parse_header_value(const char *text, void *field);
+int config_parse_proxy(const char *text, void *field);
+
+/*
+ * char *: without a slash at the end. Takes plain HTTP to any host, as only the caller
+ * can know whether that is allowed; see url_is_allowed().
+ */
+int config_parse_endpoint(const char *text, void *field);
+
+/* What follows the word STATE in an element of a list, or NULL when it does not start with it. */
+const char *config_after_state(const char *element);
+
+/* Returns 0 or -EINVAL. */
+int parse_bool(const char *text, bool *ret);
+
+/*
+ * Whether url is https://, or http:// to a loopback host (localhost, 127.0.0.0/8,
+ * [::1]), or http:// and allow_plain; control characters and user:password@ never.
+ */
+bool url_is_allowed(const char *url, bool allow_plain);

@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * Accounts: the configured ones, by name, and the files that their tokens come from
+ *
+ * Owns the account objects, gives each its queue at the poller, and reads a token
+ * again when something happens beside its file. An account that leaves the
+ * configuration stays as an object, because tasks and requests refer to it.
+ */
+#include "common/config.h"
+#include "koowatchd/account.h"
+#include "koowatchd/dirwatch.h"
+#include "koowatchd/poller.h"
+
+struct accounts;
+
+struct accounts_handler {
+        account_changed_fn on_changed;
+        /* A token could not be read for now: accounts_read_tokens() is to be called in a while. */
+        void (*on_missed)(void *userdata, const char *what, const char *why);
+        void *userdata;
+};
+
+/* Borrows dirwatch and poller. Returns 0 or -ENOMEM. */
+int accounts_new(struct dirwatch *dirwatch, struct poller *poller,
+                 const struct accounts_handler *handler, struct accounts **ret);
+void accounts_free(struct accounts *accounts);
+DEFINE_CLEANUP(struct accounts *, accounts_free)
+
+/* Brings them in line with a configuration, and reads all tokens. Returns 0 or -ENOMEM. */
+int accounts_configure(struct accounts *accounts, const struct config *config);
+
+/*
+ * The account of that name, configured or not; NULL: there is none. One without a section
+ * of its own says nothing of a missing token until it is asked for here.
+ */
+struct account *accounts_find(struct accounts *accounts, const char *name);
+
+/* Reads the tokens of all that are in use. */
+void accounts_read_tokens(struct accounts *accounts);
+
+/* One that is in use, configured and not ok; NULL: all is well. */
+const struct account *accounts_troubled(const struct accounts *accounts);
+
+/* Writes at most max of them to ret and returns how many. */
+size_t accounts_list(const struct accounts *accounts, struct account **ret, size_t max);
