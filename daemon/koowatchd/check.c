@@ -103,6 +103,12 @@ static bool on_seen(void *userdata, const char *name, const struct task_file_id 
         return false;
 }
 
+static int dir_of(void *userdata, const char *name) {
+        (void) userdata;
+        (void) name;
+        return -1;
+}
+
 static void on_scan(void *userdata) {
         (void) userdata;
 }
@@ -125,6 +131,7 @@ int check(const char *config_path, bool config_required) {
         struct checker c = {};
         const struct taskdir_handler handler = {
                 .on_seen = on_seen,
+                .dir_of = dir_of,
                 .on_file = on_file,
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,

@@ -132,15 +132,19 @@ static int open_directory(const struct directory *d) {
         return fd < 0 ? -errno : fd;
 }
 
-/* Whether a directory above dir has a file of this name. */
+/* Whether the file that counts under name lies in a directory, which cannot be looked at now. */
+static bool counts_in(const struct taskdir *t, const char *name, unsigned dir) {
+        return t->handler.dir_of(t->handler.userdata, name) == (int) dir;
+}
+
+/* Whether a directory above dir has a file of this name, as far as can be told. */
 static bool is_hidden(const struct taskdir *t, const char *name, unsigned dir) {
         for (unsigned i = 0; i < dir; i++) {
                 CLEANUP(freep) char *path = str_printf("%s/%s" SUFFIX, t->dirs[i].path, name);
                 struct stat st;
 
-                /* What cannot be looked at may hide it: nothing changes. */
                 if (!path || fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-                    (errno != ENOENT && errno != ENOTDIR))
+                    (errno != ENOENT && errno != ENOTDIR && counts_in(t, name, i)))
                         return true;
         }
         return false;
@@ -153,10 +157,12 @@ static void look_up(struct taskdir *t, const char *name) {
 
                 if (fd == -ENOENT || fd == -ENOTDIR)
                         continue;
-                if (fd < 0) { /* it may be there or not: nothing changes */
+                if (fd < 0) {
                         if (error_is_passing(-fd))
                                 miss(t, t->dirs[i].path, -fd);
-                        return;
+                        if (counts_in(t, name, i))
+                                return; /* it may be there still: nothing changes */
+                        continue;
                 }
                 if (load(t, i, fd, name))
                         return;

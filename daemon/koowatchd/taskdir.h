@@ -41,6 +41,8 @@ struct taskdir_handler {
          * as such, so that it need not be read.
          */
         bool (*on_seen)(void *userdata, const char *name, const struct task_file_id *id);
+        /* The directory of the file that counts under name so far; -1: there is none. */
+        int (*dir_of)(void *userdata, const char *name);
         /* A file is new or may have changed. */
         void (*on_file)(void *userdata, const struct task_file *file);
         /* No file counts under name any more. */

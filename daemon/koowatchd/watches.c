@@ -531,6 +531,12 @@ static bool on_seen(void *userdata, const char *name, const struct task_file_id 
         return true;
 }
 
+static int dir_of(void *userdata, const char *name) {
+        const struct watch *w = find_name(userdata, name);
+
+        return w && !w->leaving ? (int) w->file.dir : -1;
+}
+
 static void on_scan(void *userdata) {
         struct watches *ws = userdata;
 
@@ -601,6 +607,7 @@ static void on_missed(void *userdata, const char *what, const char *why) {
 struct taskdir_handler watches_taskdir_handler(struct watches *ws) {
         return (struct taskdir_handler){
                 .on_seen = on_seen,
+                .dir_of = dir_of,
                 .on_file = on_file,
                 .on_gone = on_gone,
                 .on_scan = on_scan,

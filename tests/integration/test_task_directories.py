@@ -431,8 +431,9 @@ def test_a_directory_that_is_removed_and_made_again(koowatch, sim):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads what it likes")
 def test_a_directory_that_cannot_be_read_changes_nothing(koowatch, sim, sentinel):
-    task = sim.add_task(hold=True)
+    task, hidden = sim.add_task(hold=True), sim.add_task(hold=True)
     koowatch.add_task("photos", task, where=koowatch.high)
+    koowatch.add_task("photos", hidden, where=koowatch.low)
     koowatch.start()
     wait_polls(sim, task)
     koowatch.high.chmod(0)
@@ -441,6 +442,7 @@ def test_a_directory_that_cannot_be_read_changes_nothing(koowatch, sim, sentinel
         koowatch.wait_entry("high: cannot be read")
         wait_for_the_end_of_grace()
         assert is_polled(sim, task, sentinel)
+        assert sim.polls(hidden) == 0
     finally:
         koowatch.high.chmod(0o755)
 
