@@ -187,7 +187,7 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
 
         d->running--;
         if (outcome == RUNNER_LATER) {
-                put_off(v, "the hook runner does not become ready");
+                put_off(v, "the hook runner is still busy with it, or does not become ready");
         } else {
                 v->laters = 0;
                 v->attempts++;

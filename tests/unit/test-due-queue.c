@@ -47,6 +47,21 @@ static void test_in_proportion_to_interval(void **state) {
         assert_int_equal(due_queue_lag(&queue, NOW), 10 * USEC_SEC);
 }
 
+/* Turns are taken by age alone, whatever the intervals are. */
+static void test_oldest(void **state) {
+        struct due_queue queue = {};
+        struct due_entry often = {}, rarely = {};
+
+        (void) state;
+        assert_null(due_queue_oldest(&queue));
+        due_queue_add(&queue, &often, NOW - 2 * USEC_SEC, 2 * USEC_SEC);
+        due_queue_add(&queue, &rarely, NOW - 10 * USEC_SEC, 2 * USEC_MINUTE);
+        assert_ptr_equal(due_queue_first(&queue, NOW), &often);
+        assert_ptr_equal(due_queue_oldest(&queue), &rarely);
+        due_queue_remove(&queue, &rarely);
+        assert_ptr_equal(due_queue_oldest(&queue), &often);
+}
+
 /* The order changes while they wait: nobody starves. */
 static void test_order_changes_with_time(void **state) {
         struct due_queue queue = {};
@@ -161,6 +176,7 @@ int main(void) {
                 cmocka_unit_test(test_empty),
                 cmocka_unit_test(test_first_in_first_out),
                 cmocka_unit_test(test_in_proportion_to_interval),
+                cmocka_unit_test(test_oldest),
                 cmocka_unit_test(test_order_changes_with_time),
                 cmocka_unit_test(test_late_arrival_keeps_its_place),
                 cmocka_unit_test(test_removes_from_anywhere),

@@ -263,6 +263,66 @@ static void test_make_directories(void **state) {
         assert_int_equal(make_directories(below, 0700), -ENOTDIR);
 }
 
+static void test_utf8_cut(void **state) {
+        static const struct {
+                const char *text;
+                size_t max;
+                const char *cut;
+        } rows[] = {
+                {"", 0, ""},         {"abc", 3, "abc"},
+                {"abc", 2, "ab"},    {"a\u00e4", 3, "a\u00e4"},
+                {"a\u00e4", 2, "a"}, {"\u4e2d\u4e2d", 5, "\u4e2d"},
+                {"\u4e2d", 2, ""},   {"\U0001f600x", 4, "\U0001f600"},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char text[16];
+
+                (void) snprintf(text, sizeof(text), "%s", rows[i].text);
+                assert_int_equal(utf8_cut(text, rows[i].max), strlen(rows[i].text) > rows[i].max);
+                assert_string_equal(text, rows[i].cut);
+        }
+}
+
+static void test_secret_trim(void **state) {
+        static const struct {
+                const char *text;
+                size_t length;
+                const char *trimmed; /* NULL: refused */
+        } rows[] = {
+                {"Bearer x\n", 9, "Bearer x"},
+                {"x\r\n\n", 4, "x"},
+                {"x", 1, "x"},
+                {"", 0, NULL},
+                {"\n", 1, NULL},
+                {"a\nb\n", 4, NULL},
+                {"a\tb", 3, NULL},
+                {"a\0b", 3, NULL},
+                {"\u00e4", 2, NULL},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char text[16];
+
+                memcpy(text, rows[i].text, rows[i].length + 1);
+                assert_int_equal(secret_trim(text, rows[i].length), rows[i].trimmed != NULL);
+                if (rows[i].trimmed)
+                        assert_string_equal(text, rows[i].trimmed);
+        }
+}
+
+static void test_hex_encode(void **state) {
+        char text[9];
+
+        (void) state;
+        hex_encode("\x00\x9f\xff\x0a", 4, text);
+        assert_string_equal(text, "009fff0a");
+        hex_encode("", 0, text);
+        assert_string_equal(text, "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_str_replace),
@@ -271,6 +331,9 @@ int main(void) {
                 cmocka_unit_test(test_macros),
                 cmocka_unit_test(test_name_is_valid),
                 cmocka_unit_test(test_utf8),
+                cmocka_unit_test(test_utf8_cut),
+                cmocka_unit_test(test_secret_trim),
+                cmocka_unit_test(test_hex_encode),
                 cmocka_unit_test_setup_teardown(test_read_path, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_read_fifo, set_up, tear_down),
                 cmocka_unit_test(test_read_all_in_pieces),
