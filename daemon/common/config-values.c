@@ -19,6 +19,7 @@
 #include "common/util.h"
 
 #define HEADER_VALUE_MAX 256
+#define APP_ID_MAX 256
 #define STATE_WORD "STATE"
 
 static int parse_choice(const char *text, const char *const *choices, size_t count) {
@@ -51,6 +52,43 @@ int config_parse_token_scheme(const char *text, void *field) {
 
         if (choice >= 0)
                 *(enum token_scheme *) field = (enum token_scheme) choice;
+        return MIN(choice, 0);
+}
+
+int config_parse_auth(const char *text, void *field) {
+        static const char *const choices[] = {
+                [AUTH_TOKEN] = "token",
+                [AUTH_APP] = "app",
+        };
+        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
+
+        if (choice >= 0)
+                *(enum auth *) field = (enum auth) choice;
+        return MIN(choice, 0);
+}
+
+int config_parse_refresh(const char *text, void *field) {
+        static const char *const choices[] = {
+                [REFRESH_NONE] = "none",
+                [REFRESH_CARRIER] = "carrier",
+                [REFRESH_SESSION] = "session",
+        };
+        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
+
+        if (choice >= 0)
+                *(enum refresh_kind *) field = (enum refresh_kind) choice;
+        return MIN(choice, 0);
+}
+
+int config_parse_string_to_sign(const char *text, void *field) {
+        static const char *const choices[] = {
+                [STRING_TO_SIGN_FORMULA] = "formula",
+                [STRING_TO_SIGN_WITH_DATE] = "with-date",
+        };
+        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
+
+        if (choice >= 0)
+                *(enum string_to_sign *) field = (enum string_to_sign) choice;
         return MIN(choice, 0);
 }
 
@@ -198,6 +236,68 @@ int config_parse_header_value(const char *text, void *field) {
                 return -EINVAL;
 
         return str_replace(field, text);
+}
+
+/* It becomes an item of a header that blanks, commas, semicolons and equals signs divide. */
+int config_parse_app_id(const char *text, void *field) {
+        size_t n = strlen(text);
+
+        if (n == 0 || n > APP_ID_MAX)
+                return -ERANGE;
+        if (!is_printable_ascii(text) || strpbrk(text, " ,;="))
+                return -EINVAL;
+
+        return str_replace(field, text);
+}
+
+/* Those of a request that can be signed, in the order in which they are. */
+static const struct {
+        const char *name;
+        bool always;
+} signable_headers[] = {
+        {"content-type", false},   {"host", false},      {"x-date", true},
+        {"x-hw-agentname", false}, {"x-traceid", false}, {"x-user-id", true},
+};
+
+static bool mark_header(const char *name, bool *chosen) {
+        for (size_t i = 0; i < ARRAY_LEN(signable_headers); i++)
+                if (strcasecmp(signable_headers[i].name, name) == 0) {
+                        chosen[i] = true;
+                        return true;
+                }
+
+        return false;
+}
+
+int config_parse_signed_headers(const char *text, void *field) {
+        bool chosen[ARRAY_LEN(signable_headers)] = {0};
+        CLEANUP(freep) char *copy = strdup(text);
+        CLEANUP(freep) char *list = NULL;
+        char *rest = copy, *name;
+
+        if (!copy)
+                return -ENOMEM;
+
+        while ((name = strsep(&rest, ";")))
+                if (!mark_header(name, chosen))
+                        return -EINVAL;
+
+        for (size_t i = 0; i < ARRAY_LEN(signable_headers); i++) {
+                CLEANUP(freep) char *before = NULL;
+
+                if (!chosen[i] && !signable_headers[i].always)
+                        continue;
+
+                before = STEAL_PTR(list);
+                list = str_printf("%s%s%s", before ? before : "", before ? ";" : "",
+                                  signable_headers[i].name);
+                if (!list)
+                        return -ENOMEM;
+        }
+
+        free(*(char **) field);
+        *(char **) field = STEAL_PTR(list);
+        return 0;
 }
 
 static bool path_is_valid(const char *path) {

@@ -16,6 +16,14 @@ enum download_url { DOWNLOAD_URL_FULL, DOWNLOAD_URL_REDACTED };
 /* What is put before a token that has no scheme word of its own. */
 enum token_scheme { TOKEN_SCHEME_VERBATIM, TOKEN_SCHEME_BEARER, TOKEN_SCHEME_AT };
 
+enum auth { AUTH_TOKEN, AUTH_APP };
+
+/* Which endpoint makes a new token of an old one. */
+enum refresh_kind { REFRESH_NONE, REFRESH_CARRIER, REFRESH_SESSION };
+
+/* What app authentication signs: the two lines of the formula, or the date between them too. */
+enum string_to_sign { STRING_TO_SIGN_FORMULA, STRING_TO_SIGN_WITH_DATE };
+
 /* count requests in any period; count >= 1. */
 struct rate_limit {
         unsigned count;
@@ -31,6 +39,9 @@ struct rate_limit {
 /* The enum of the same name. */
 int config_parse_download_url(const char *text, void *field);
 int config_parse_token_scheme(const char *text, void *field);
+int config_parse_auth(const char *text, void *field);
+int config_parse_refresh(const char *text, void *field);
+int config_parse_string_to_sign(const char *text, void *field);
 int config_parse_log_target(const char *text, void *field);
 int config_parse_log_level(const char *text, void *field);
 
@@ -63,6 +74,13 @@ int config_parse_task_directories(const char *text, void *field); /* STATE may b
 /* char * */
 int config_parse_header_value(const char *text, void *field);
 int config_parse_proxy(const char *text, void *field);
+int config_parse_app_id(const char *text,
+                        void *field); /* printable ASCII without blank and comma */
+/*
+ * Names of headers that koowatchd sends, separated by semicolons: lower-cased, sorted, each once;
+ * x-date and x-user-id are added where they are not named.
+ */
+int config_parse_signed_headers(const char *text, void *field);
 
 /*
  * char *: without a slash at the end. Takes plain HTTP to any host, as only the caller

@@ -118,6 +118,28 @@ static const struct key keys[] = {
         { .section = SECTION_ACCOUNT, .name = "TokenScheme", .default_text = "verbatim",
           .parse = config_parse_token_scheme, .offset = ACCOUNT(token_scheme),
           .expected = "verbatim, Bearer or AT" },
+        { .section = SECTION_ACCOUNT, .name = "Auth", .default_text = "token",
+          .parse = config_parse_auth, .offset = ACCOUNT(auth), .expected = "token or app" },
+        { .section = SECTION_ACCOUNT, .name = "Refresh", .default_text = "none",
+          .parse = config_parse_refresh, .offset = ACCOUNT(refresh),
+          .expected = "none, carrier or session" },
+        { .section = SECTION_ACCOUNT, .name = "RefreshTokenFile", .default_text = "",
+          .parse = config_parse_path, .offset = ACCOUNT(refresh_token_file),
+          .expected = EXPECT_PATH },
+        { .section = SECTION_ACCOUNT, .name = "AppId", .default_text = "",
+          .parse = config_parse_app_id, .offset = ACCOUNT(app_id),
+          .expected = EXPECT_HEADER " without blank, comma, semicolon and equals sign" },
+        { .section = SECTION_ACCOUNT, .name = "AppSecretFile", .default_text = "",
+          .parse = config_parse_path, .offset = ACCOUNT(app_secret_file),
+          .expected = EXPECT_PATH },
+        { .section = SECTION_ACCOUNT, .name = "SignedHeaders",
+          .default_text = "x-date;x-user-id",
+          .parse = config_parse_signed_headers, .offset = ACCOUNT(signed_headers),
+          .expected = "names separated by semicolons, of content-type, host, x-date, "
+                      "x-hw-agentname, x-traceid and x-user-id" },
+        { .section = SECTION_ACCOUNT, .name = "StringToSign", .default_text = "formula",
+          .parse = config_parse_string_to_sign, .offset = ACCOUNT(string_to_sign),
+          .expected = "formula or with-date" },
         { .section = SECTION_ACCOUNT, .name = "RateLimit", .default_text = "10/s",
           .parse = config_parse_rate_limit, .offset = ACCOUNT(rate_limit),
           .expected = "a whole number from 1 to 10000, then /s, /min or /h" },
@@ -179,6 +201,10 @@ static void account_clear(struct account_config *account) {
         free(account->user_id);
         free(account->agent_name);
         free(account->token_file);
+        free(account->refresh_token_file);
+        free(account->app_id);
+        free(account->app_secret_file);
+        free(account->signed_headers);
         free(account->ca_file);
         secret_free(account->proxy); /* it may hold a password */
 }
@@ -528,22 +554,49 @@ static void check_intervals(struct reader *reader) {
                       min_text, max_text);
         else if (config->interval_max > INTERVAL_MAX_SAFE)
                 fault(reader, false, at.file, at.line,
-                      "IntervalMax (%s) in [Poll] is above 15min: a token that nothing else uses "
-                      "is dropped by KooDrive after 20 idle minutes",
+                      "IntervalMax (%s) in [Poll] is above 15min: KooDrive drops a token after 20 "
+                      "idle minutes, so one task of each account is asked about every 14min all "
+                      "the same",
                       max_text);
 }
 
+static void check_endpoint(struct reader *reader, const struct account_config *account) {
+        if (!url_is_allowed(account->endpoint, account->allow_plain_http))
+                fault(reader, true, account->file, account->line,
+                      "Endpoint of account %s: expected https:// as the host is not this "
+                      "machine, or AllowPlainHttp=yes to send the token unencrypted",
+                      account->name);
+}
+
+/* Resets what Auth leaves unused, so that nobody comes to use it. */
+static void check_auth(struct reader *reader, struct account_config *account) {
+        if (account->auth != AUTH_APP) {
+                (void) str_replace(&account->app_id, NULL); /* none: it cannot fail */
+                return;
+        }
+
+        if (!account->app_id)
+                fault(reader, true, account->file, account->line,
+                      "AppId of account %s: expected one, as it has Auth=app", account->name);
+        if (!account->user_id)
+                fault(reader, true, account->file, account->line,
+                      "UserId of account %s: expected one, as Auth=app signs it", account->name);
+        if (!account->agent_name && strstr(account->signed_headers, "x-hw-agentname"))
+                fault(reader, true, account->file, account->line,
+                      "AgentName of account %s: expected one, as SignedHeaders has x-hw-agentname",
+                      account->name);
+
+        if (account->refresh != REFRESH_NONE)
+                fault(reader, false, account->file, account->line,
+                      "Refresh of account %s: ignored, as Auth=app has no token to refresh",
+                      account->name);
+        account->refresh = REFRESH_NONE;
+}
+
 static void check_accounts(struct reader *reader) {
-        const struct config *config = reader->config;
-
-        for (size_t i = 0; i < config->n_accounts; i++) {
-                const struct account_config *account = config->accounts + i;
-
-                if (!url_is_allowed(account->endpoint, account->allow_plain_http))
-                        fault(reader, true, account->file, account->line,
-                              "Endpoint of account %s: expected https:// as the host is not this "
-                              "machine, or AllowPlainHttp=yes to send the token unencrypted",
-                              account->name);
+        for (size_t i = 0; i < reader->config->n_accounts; i++) {
+                check_endpoint(reader, reader->config->accounts + i);
+                check_auth(reader, reader->config->accounts + i);
         }
 }
 

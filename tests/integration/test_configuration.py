@@ -80,6 +80,13 @@ def test_an_unknown_section_is_warned_of(koowatch):
         ("Daemon", "LogTarget", "printer"),
         ("Account", "RateLimit", "10/fortnight"),
         ("Account", "Endpoint", "ftp://127.0.0.1"),
+        ("Account", "Auth", "password"),
+        ("Account", "Refresh", "yes"),
+        ("Account", "RefreshTokenFile", "refresh-token"),
+        ("Account", "AppId", "one,two"),
+        ("Account", "AppSecretFile", "app-secret"),
+        ("Account", "SignedHeaders", "x-date;authorization"),
+        ("Account", "StringToSign", "date"),
     ],
 )
 def test_a_bad_value(koowatch, section, key, value):
@@ -103,6 +110,46 @@ def test_plain_http_to_another_host(koowatch):
     koowatch.start(wait=False)
     assert koowatch.end() == 78
     koowatch.wait_entry("AllowPlainHttp")
+
+
+@pytest.mark.parametrize(
+    ("keys", "missing"),
+    [
+        ({"UserId": "s3cret"}, "AppId"),
+        ({"AppId": "s3cret"}, "UserId"),
+        (
+            {"AppId": "s3cret", "UserId": "s3cret", "SignedHeaders": "X-Hw-Agentname"},
+            "AgentName",
+        ),
+    ],
+)
+def test_app_authentication_that_is_not_complete(koowatch, keys, missing):
+    koowatch.settings["Account"] |= {"Auth": "app"} | keys
+    koowatch.start(wait=False)
+    line = line_of(koowatch.config_path.read_text(), "[Account]")
+    assert koowatch.end() == 78
+    entry = koowatch.wait_entry(f"{koowatch.config_path}:{line}: {missing} of account default: ")
+    assert entry.level == "error" and "expected" in entry.message
+    assert not [entry for entry in koowatch.entries if "s3cret" in entry.line]
+
+
+def test_check_warns_of_a_refresh_that_app_authentication_ignores(koowatch):
+    keys = {"Auth": "app", "AppId": "app-1", "UserId": "1", "Refresh": "session"}
+    koowatch.settings["Account"] |= keys
+    run = koowatch.check()
+    line = line_of(koowatch.config_path.read_text(), "[Account]")
+    assert run.returncode == 0
+    assert run.stdout.startswith(f"{koowatch.config_path}:{line}: warning: Refresh of account ")
+    assert len(run.stdout.splitlines()) == 1
+
+
+def test_an_interval_above_the_life_of_a_token_is_warned_of(koowatch):
+    koowatch.settings["Poll"]["IntervalMax"] = "16min"
+    run = koowatch.check()
+    line = line_of(koowatch.config_path.read_text(), "IntervalMax=16min")
+    assert run.returncode == 0
+    assert run.stdout.startswith(f"{koowatch.config_path}:{line}: warning: IntervalMax (16min) ")
+    assert "every 14min" in run.stdout
 
 
 def test_a_file_that_is_missing(koowatch):

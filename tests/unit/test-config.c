@@ -154,6 +154,13 @@ static void check_defaults(const struct config *c) {
         assert_null(a->ca_file);
         assert_null(a->proxy);
         assert_int_equal(a->token_scheme, TOKEN_SCHEME_VERBATIM);
+        assert_int_equal(a->auth, AUTH_TOKEN);
+        assert_int_equal(a->refresh, REFRESH_NONE);
+        assert_null(a->refresh_token_file);
+        assert_null(a->app_id);
+        assert_null(a->app_secret_file);
+        assert_string_equal(a->signed_headers, "x-date;x-user-id");
+        assert_int_equal(a->string_to_sign, STRING_TO_SIGN_FORMULA);
         assert_int_equal(a->rate_limit.count, 10);
         assert_true(a->rate_limit.period == USEC_SEC);
         assert_int_equal(a->max_in_flight, 8);
@@ -211,6 +218,13 @@ static const char everything[] = "[Daemon]\n"
                                  "AgentName=agent\n"
                                  "TokenFile=/etc/t\n"
                                  "TokenScheme=Bearer\n"
+                                 "Auth=app\n"
+                                 "Refresh=none\n"
+                                 "RefreshTokenFile=/etc/r\n"
+                                 "AppId=!app-1~\n"
+                                 "AppSecretFile=/etc/s//\n"
+                                 "SignedHeaders=host;x-user-id;X-Date\n"
+                                 "StringToSign=with-date\n"
                                  "RateLimit=100/min\n"
                                  "MaxInFlight=256\n"
                                  "CAFile=/etc/ca.pem\n"
@@ -250,6 +264,12 @@ static void test_every_key(void **state) {
         assert_string_equal(a->agent_name, "agent");
         assert_string_equal(a->token_file, "/etc/t");
         assert_int_equal(a->token_scheme, TOKEN_SCHEME_BEARER);
+        assert_int_equal(a->auth, AUTH_APP);
+        assert_string_equal(a->refresh_token_file, "/etc/r");
+        assert_string_equal(a->app_id, "!app-1~");
+        assert_string_equal(a->app_secret_file, "/etc/s");
+        assert_string_equal(a->signed_headers, "host;x-date;x-user-id");
+        assert_int_equal(a->string_to_sign, STRING_TO_SIGN_WITH_DATE);
         assert_int_equal(a->rate_limit.count, 100);
         assert_true(a->rate_limit.period == USEC_MINUTE);
         assert_int_equal(a->max_in_flight, 256);
@@ -375,8 +395,6 @@ static void test_accounts_merge(void **state) {
 }
 
 static void test_unknown(void **state) {
-        static const char *const later[] = {"Auth",  "Refresh",       "RefreshTokenFile",
-                                            "AppId", "AppSecretFile", "SignedHeaders"};
         struct fixture *f = *state;
 
         expect_warning(f, "[Poll]\n\nInterval=1\n",
@@ -392,15 +410,6 @@ static void test_unknown(void **state) {
         assert_int_equal(f->config->log_level, LEVEL_INFO);
         expect_warning(f, "[Poll]\ns3cr\xC3\xA9t+/==\n",
                        "warning k.conf:2: unknown key (not a name)");
-
-        for (size_t i = 0; i < ARRAY_LEN(later); i++) {
-                CLEANUP(freep) char *text = str_printf("[Account x]\n%s=token\n", later[i]);
-                CLEANUP(freep)
-                char *start =
-                        str_printf("warning k.conf:2: unknown key %s in [Account x]", later[i]);
-
-                expect_warning(f, text, start);
-        }
 }
 
 /* A section of one file does not reach into the next. */
@@ -463,6 +472,31 @@ static void test_bad_values(void **state) {
                 "[Account]\nUserId=a\tb",
                 "[Account]\nTokenFile=token",
                 "[Account]\nTokenScheme=bearer",
+                "[Account]\nAuth=App",
+                "[Account]\nAuth=hmac",
+                "[Account]\nRefresh=yes",
+                "[Account]\nRefresh=Session",
+                "[Account]\nRefreshTokenFile=s3cret",
+                "[Account]\nAppId=s3cret app",
+                "[Account]\nAppId=s3cret,app",
+                "[Account]\nAppId=s3cret;app",
+                "[Account]\nAppId=s3cret=app",
+                "[Account]\nAppId=s3cret\tapp",
+                "[Account]\nAppId=s3cret\x7F",
+                "[Account]\nAppId=s3cret\xC3\xA4",
+                "[Account]\nAppSecretFile=s3cret",
+                "[Account]\nAppSecretFile=/s3cret\x01",
+                "[Account]\nSignedHeaders=s3cret",
+                "[Account]\nSignedHeaders=authorization",
+                "[Account]\nSignedHeaders=x-date;",
+                "[Account]\nSignedHeaders=;x-date",
+                "[Account]\nSignedHeaders=x-date;;x-user-id",
+                "[Account]\nSignedHeaders=x-date,x-user-id",
+                "[Account]\nSignedHeaders=x-date; x-user-id",
+                "[Account]\nSignedHeaders=x-dat",
+                "[Account]\nSignedHeaders=x-dates",
+                "[Account]\nStringToSign=date",
+                "[Account]\nStringToSign=Formula",
                 "[Account]\nRateLimit=0/s",
                 "[Account]\nRateLimit=10001",
                 "[Account]\nRateLimit=10/",
@@ -534,8 +568,11 @@ static void test_intervals(void **state) {
                      "error k.conf:2: IntervalMin (3min) is above IntervalMax (2min)");
         expect_error(f, "[Poll]\nIntervalMax=1\n",
                      "error k.conf:2: IntervalMin (2s) is above IntervalMax (1s)");
-        expect_warning(f, "[Poll]\nIntervalMin=1\nIntervalMax=15min 1s\n",
-                       "warning k.conf:3: IntervalMax (15min 1s) in [Poll] is above 15min");
+        expect_warning(
+                f, "[Poll]\nIntervalMin=1\nIntervalMax=15min 1s\n",
+                "warning k.conf:3: IntervalMax (15min 1s) in [Poll] is above 15min: KooDrive "
+                "drops a token after 20 idle minutes, so one task of each account is asked "
+                "about every 14min all the same\n");
 
         put(f, "k.conf", "[Poll]\nIntervalMin=3min\n");
         put(f, "k.conf.d/10-a.conf", "[Poll]\nIntervalMax=3min\n");
@@ -554,6 +591,121 @@ static void test_plain_http(void **state) {
 
         put(f, "k.conf", "[Account]\nEndpoint=http://127.0.0.1:8080\n");
         (void) read_clean(f);
+}
+
+static void test_refresh(void **state) {
+        static const struct {
+                const char *text;
+                enum refresh_kind refresh;
+        } cases[] = {
+                {"Refresh=none", REFRESH_NONE},
+                {"Refresh=carrier", REFRESH_CARRIER},
+                {"Refresh=session", REFRESH_SESSION},
+                {"Refresh=session\nRefresh=", REFRESH_NONE},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep) char *text = str_printf("[Account]\n%s\n", cases[i].text);
+
+                put(f, "k.conf", text);
+                assert_int_equal(config_account(read_clean(f), "default")->refresh,
+                                 cases[i].refresh);
+        }
+}
+
+static void test_string_to_sign(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "k.conf", "[Account]\nStringToSign=with-date\nStringToSign=formula\n");
+        assert_int_equal(config_account(read_clean(f), "default")->string_to_sign,
+                         STRING_TO_SIGN_FORMULA);
+}
+
+static void test_signed_headers(void **state) {
+        static const struct {
+                const char *text, *expected;
+        } cases[] = {
+                {"x-date", "x-date;x-user-id"},
+                {"x-user-id", "x-date;x-user-id"},
+                {"x-user-id;x-date", "x-date;x-user-id"},
+                {"host", "host;x-date;x-user-id"},
+                {"X-Hw-Agentname;HOST", "host;x-date;x-hw-agentname;x-user-id"},
+                {"Host;host;X-Date;HOST", "host;x-date;x-user-id"},
+                {"x-user-id;x-traceid;x-hw-agentname;x-date;host;content-type",
+                 "content-type;host;x-date;x-hw-agentname;x-traceid;x-user-id"},
+                {"", "x-date;x-user-id"},
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep)
+                char *text = str_printf("[Account]\nSignedHeaders=content-type\nSignedHeaders=%s\n",
+                                        cases[i].text);
+
+                put(f, "k.conf", text);
+                assert_string_equal(config_account(read_clean(f), "default")->signed_headers,
+                                    cases[i].expected);
+        }
+}
+
+/* What a message may name is the account and its keys, not what the keys hold. */
+static void expect_app_error(struct fixture *f, const char *keys, const char *start) {
+        CLEANUP(freep) char *text = str_printf("\n[Account x]\nAuth=app\n%s\n", keys);
+
+        expect_error(f, text, start);
+        assert_null(strstr(f->faults, "s3cret"));
+}
+
+static void test_app_is_complete(void **state) {
+        struct fixture *f = *state;
+        const struct account_config *a;
+
+        expect_app_error(f, "UserId=s3cret", "error k.conf:2: AppId of account x: expected one");
+        expect_app_error(f, "AppId=s3cret", "error k.conf:2: UserId of account x: expected one");
+        expect_app_error(f, "AppId=s3cret\nUserId=s3cret\nSignedHeaders=x-hw-agentname",
+                         "error k.conf:2: AgentName of account x: expected one");
+
+        put(f, "k.conf", "[Account x]\nAuth=app\n");
+        assert_int_equal(read_required(f, true), -EBADMSG);
+        assert_non_null(strstr(f->faults, "error k.conf:1: AppId "));
+        assert_non_null(strstr(f->faults, "error k.conf:1: UserId "));
+
+        /* The rest may come from another file. */
+        put(f, "k.conf.d/10-a.conf",
+            "[Account x]\nAppId=a\nUserId=u\nSignedHeaders=x-hw-agentname\nAgentName=c\n");
+        a = config_account(read_clean(f), "x");
+        assert_int_equal(a->auth, AUTH_APP);
+        assert_string_equal(a->app_id, "a");
+        assert_null(a->app_secret_file);
+        assert_string_equal(a->signed_headers, "x-date;x-hw-agentname;x-user-id");
+}
+
+/* Without Auth=app its keys may stand there, incomplete too, and mean nothing. */
+static void test_app_keys_without_app(void **state) {
+        struct fixture *f = *state;
+        const struct account_config *a;
+
+        put(f, "k.conf",
+            "[Account]\nAppId=a\nSignedHeaders=x-hw-agentname\n"
+            "[Account b]\nAuth=app\nAppId=b\nUserId=u\nAuth=token\n");
+        a = config_account(read_clean(f), "default");
+        assert_int_equal(a->auth, AUTH_TOKEN);
+        assert_null(a->app_id);
+        assert_null(a->user_id);
+        assert_null(config_account(f->config, "b")->app_id);
+}
+
+static void test_app_has_no_refresh(void **state) {
+        struct fixture *f = *state;
+
+        expect_warning(f, "\n[Account x]\nAuth=app\nAppId=s3cret\nUserId=u\nRefresh=carrier\n",
+                       "warning k.conf:2: Refresh of account x: ignored");
+        assert_null(strstr(f->faults, "s3cret"));
+        assert_int_equal(config_account(f->config, "x")->refresh, REFRESH_NONE);
+
+        put(f, "k.conf", "[Account]\nAuth=app\nAppId=a\nUserId=u\n[Account b]\nRefresh=session\n");
+        assert_int_equal(config_account(read_clean(f), "b")->refresh, REFRESH_SESSION);
 }
 
 static void test_rate_limit_units(void **state) {
@@ -580,18 +732,24 @@ static void test_rate_limit_units(void **state) {
 static void test_longest_values(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *fits = NULL, *too_long = NULL, *socket = NULL, *long_socket = NULL;
+        CLEANUP(freep) char *app = NULL, *long_app = NULL;
         char value[258];
 
         memset(value, 'x', sizeof(value) - 1);
         value[257] = '\0';
         fits = str_printf("[Account]\nUserId=%s\n", value + 1);
         too_long = str_printf("[Account]\nUserId=%s\n", value);
+        app = str_printf("[Account]\nAuth=app\nUserId=u\nAppId=%s\n", value + 1);
+        long_app = str_printf("[Account]\nAppId=%s\n", value);
         socket = str_printf("[Hooks]\nRunner=/%.106s\n", value);
         long_socket = str_printf("[Hooks]\nRunner=/%.107s\n", value);
 
         put(f, "k.conf", fits);
         assert_int_equal(strlen(config_account(read_clean(f), "default")->user_id), 256);
         expect_error(f, too_long, "error k.conf:2: bad value of UserId");
+        put(f, "k.conf", app);
+        assert_int_equal(strlen(config_account(read_clean(f), "default")->app_id), 256);
+        expect_error(f, long_app, "error k.conf:2: bad value of AppId");
         put(f, "k.conf", socket);
         assert_int_equal(strlen(read_clean(f)->runner), 107);
         expect_error(f, long_socket, "error k.conf:2: bad value of Runner");
@@ -740,6 +898,12 @@ int main(void) {
                 TEST(test_account_names),
                 TEST(test_intervals),
                 TEST(test_plain_http),
+                TEST(test_refresh),
+                TEST(test_string_to_sign),
+                TEST(test_signed_headers),
+                TEST(test_app_is_complete),
+                TEST(test_app_keys_without_app),
+                TEST(test_app_has_no_refresh),
                 TEST(test_rate_limit_units),
                 TEST(test_longest_values),
                 TEST(test_state_directory_from_environment),
