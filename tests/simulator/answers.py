@@ -2,37 +2,14 @@
 
 An Answer is plain data: status, headers and body, and beside them the ways in
 which a bad network or server would deliver them (late, in drips, cut off). The
-builders below know the two shapes of error that the service speaks.
+builders below know the shapes of error that the service has used.
 """
 
 import json
 import random
 from dataclasses import dataclass, field
 
-MESSAGES = {
-    0: "Success.",
-    13000101: "Bad request.",
-    13000102: "Verify parameters failed.",
-    13000201: "inner server invoke failure",
-    13000309: "resource not found",
-    13000410: "user has no permission",
-}
-
-GATEWAY_MESSAGES = {
-    "APIG.0101": "The API does not exist or has not been published in the environment",
-    "APIG.0201": "Backend timeout",
-    "APIG.0202": "Backend unavailable",
-    "APIG.0203": "Backend timeout",
-    "APIG.0301": "Incorrect IAM authentication information",
-    "APIG.0302": "The IAM user is not authorized to access the API",
-    "APIG.0303": "Incorrect app authentication information",
-    "APIG.0307": "The token must be updated",
-    "APIG.0308": "The throttling threshold has been reached",
-    "APIG.0501": "The app quota has been used up",
-    "APIG.0613": "IAM is unavailable",
-}
-
-
+import codes
 @dataclass
 class Answer:
     """status None: the connection ends before a byte of the answer is sent."""
@@ -57,21 +34,30 @@ def to_json(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def service_error(code, msg=None, status=400, quoted=False):
+def service_error(code, msg=None, status=None, quoted=False):
     """KooDrive's own shape. quoted gives the code as a string, as some of its pages do."""
-    if msg is None:
-        msg = MESSAGES.get(code, "request failed")
+    msg = codes.service_message(code) if msg is None else msg
     body = to_json({"code": str(code) if quoted else code, "msg": msg})
+    status = codes.service_status(code) if status is None else status
     return Answer(status, body, {"Content-Type": "application/json"})
 
 
-def gateway_error(error_code, msg=None, status=401):
+def gateway_error(error_code, msg=None, status=None):
     """The shape of the gateway in front of KooDrive."""
-    if msg is None:
-        msg = GATEWAY_MESSAGES.get(error_code, "request refused")
+    status = codes.gateway_status(error_code) if status is None else status
+    msg = codes.gateway_message(error_code, status) if msg is None else msg
     identity = request_id()
     body = to_json({"error_code": error_code, "error_msg": msg, "request_id": identity})
     return Answer(status, body, {"Content-Type": "application/json", "X-Request-Id": identity})
+
+
+def old_error(code, msg=None, status=400):
+    """The shape of KooDrive's batch endpoints in its first years."""
+    msg = codes.service_message(code) if msg is None else msg
+    body = to_json({"error_code": str(code), "error_msg": msg})
+    return Answer(
+        status, body, {"Content-Type": "application/json", "X-request-id": request_id()}
+    )
 
 
 def html_error(status, title):
@@ -79,14 +65,19 @@ def html_error(status, title):
     return Answer(status, page.encode(), {"Content-Type": "text/html"})
 
 
-def error(shape, status, code, error_code, msg=None):
-    """The same refusal in the shape asked for: gateway, service, html or empty."""
+SHAPES = ("gateway", "service", "old", "html", "empty")
+
+
+def error(shape, status, code, error_code, msg=None, quoted=False):
+    """The same refusal in the shape asked for. old takes either code, html and empty none."""
     if shape == "gateway":
         return gateway_error(error_code, msg, status)
     if shape == "service":
-        return service_error(code, msg, status)
+        return service_error(code, msg, status, quoted)
+    if shape == "old":
+        return old_error(code if code is not None else error_code, msg, status)
     if shape == "html":
         return html_error(status, msg or "Error")
     if shape == "empty":
         return Answer(status)
-    raise ValueError(f"shape {shape!r}: expected gateway, service, html or empty")
+    raise ValueError(f"shape {shape!r}: expected one of {', '.join(SHAPES)}")

@@ -5,10 +5,14 @@ GET  /_simulator/requests[?after=N]   the record, from request N + 1 on
 GET  /_simulator/tasks                the tasks and their state
 POST /_simulator/tasks                an object of add_task() arguments, or a list of them
 POST /_simulator/tasks/ID             {"action": "hold" | "complete" | "cancel"}, or Task.set()
+GET  /_simulator/sessions             the sessions, with their tokens
+POST /_simulator/sessions             an object of add_session() arguments, or a list of them
+POST /_simulator/sessions/ID          {"action": "expire" | "revoke"}
 POST /_simulator/faults               an object of FaultMenu.add() arguments, or a list of them
 DELETE /_simulator/faults             clears the menu
-POST /_simulator/settings             tokens, token_lifetime, refusal, require_headers,
-                                      clock_offset, kdstoken_code
+POST /_simulator/settings             those of judge.Rules
+
+A session's ID is its session_id.
 """
 
 import json
@@ -18,9 +22,15 @@ from aiohttp import web
 _SETTINGS = (
     "tokens",
     "token_lifetime",
+    "apps",
+    "string_to_sign",
     "refusal",
+    "expired_code",
+    "users",
     "require_headers",
     "clock_offset",
+    "date_header",
+    "ratelimit",
     "kdstoken_code",
 )
 
@@ -38,6 +48,7 @@ def _status(simulator):
             "in_flight": simulator.in_flight,
             "in_flight_max": simulator.in_flight_max,
             "requests": len(simulator.requests),
+            "sessions": len(simulator.sessions),
             "tasks": len(simulator.tasks),
         }
 
@@ -59,10 +70,41 @@ def _task(simulator, task):
     }
 
 
+def _session(session):
+    return {
+        "session_id": session.session_id,
+        "token": session.token,
+        "refresh_token": session.refresh_token,
+        "refreshes": session.refreshes,
+        "revoked": session.revoked,
+    }
+
+
+def _each(document, function):
+    """What function makes of the object, or a list of what it makes of each in a list."""
+    if isinstance(document, list):
+        return [function(one) for one in document]
+    return function(document)
+
+
 def _add_tasks(simulator, document):
-    courses = document if isinstance(document, list) else [document]
-    tasks = [_task(simulator, simulator.add_task(**course)) for course in courses]
-    return tasks if isinstance(document, list) else tasks[0]
+    return _each(document, lambda course: _task(simulator, simulator.add_task(**course)))
+
+
+def _add_sessions(simulator, document):
+    add = simulator.sessions.add_session
+    return _each(document, lambda settings: _session(add(**settings)))
+
+
+def _change_session(simulator, session_id, document):
+    session = simulator.sessions.by_id(session_id)
+    if session is None:
+        raise LookupError(session_id)
+    action = document.get("action")
+    if action not in ("expire", "revoke"):
+        raise ValueError(f"action {action!r}: expected expire or revoke")
+    getattr(session, action)()
+    return _session(session)
 
 
 def _change_task(simulator, task, document):
@@ -97,6 +139,8 @@ def _get(simulator, what, query):
         return [_record(record) for record in simulator.requests if record.number > after]
     if what == "tasks":
         return [_task(simulator, task) for task in list(simulator.tasks.values())]
+    if what == "sessions":
+        return [_session(session) for session in simulator.sessions]
     raise LookupError(what)
 
 
@@ -105,6 +149,10 @@ def _post(simulator, what, document):
         return _add_tasks(simulator, document)
     if what.startswith("tasks/"):
         return _change_task(simulator, simulator.tasks[what.removeprefix("tasks/")], document)
+    if what == "sessions":
+        return _add_sessions(simulator, document)
+    if what.startswith("sessions/"):
+        return _change_session(simulator, what.removeprefix("sessions/"), document)
     if what == "faults":
         return _add_faults(simulator, document)
     if what == "settings":

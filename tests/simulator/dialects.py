@@ -12,7 +12,7 @@ stringy as 2025, every number quoted
 and the modifiers:
 
 stringy every number quoted, in any shape
-numeric the task's id as a bare number, the files' status too
+numeric the task's id as a bare number, the files' status too, whatever else is quoted
 extra   unknown keys at each level
 shuffled keys in another order each time
 spaced  indented, with white space around
@@ -72,9 +72,11 @@ def answer(snapshot, dialect, rng):
     if shape == "stringy":
         modifiers.append("stringy")
     document = _DOCUMENTS[shape](snapshot)
-    _modify(document, snapshot, modifiers)
+    _modify(document, modifiers)
     if "stringy" in modifiers:
         document = _quoted(document)
+    if "numeric" in modifiers:
+        _make_numeric(document)
     if "shuffled" in modifiers:
         document = _shuffled(document, rng)
 
@@ -162,26 +164,33 @@ _DOCUMENTS = {
 }
 
 
-def _modify(document, snapshot, modifiers):
+def _parts(document):
+    """The task and its files, wherever the shape has them."""
     holder = document.get("data", document)
-    job = holder.get("jobInfo") or holder.get("taskInfo")
     entries = holder.get("taskInfos") or []
     entries = [entries] if isinstance(entries, dict) else entries
+    return holder.get("jobInfo") or holder.get("taskInfo"), entries
 
+
+def _modify(document, modifiers):
+    job, entries = _parts(document)
     if "nulls" not in modifiers:
         for key in [key for key, value in job.items() if value is None]:
             del job[key]
             if "empties" in modifiers:
                 job[key] = ""
-    if "numeric" in modifiers:
-        job["taskId"] = int(snapshot.task_id)
-        for entry in entries:
-            entry["status"] = int(entry["status"])
     if "extra" in modifiers:
         for mapping in (document, job, *entries):
             mapping["xFuture"] = {"taskStatus": 7, "list": [None, True, 1.5, "\u4e2d"]}
     if "utf8" in modifiers:
         document["msg"] = "成功"
+
+
+def _make_numeric(document):
+    job, entries = _parts(document)
+    job["taskId"] = int(job["taskId"])
+    for entry in entries:
+        entry["status"] = int(entry["status"])
 
 
 def _quoted(value):

@@ -1,9 +1,9 @@
 """The fault menu: what goes wrong, for whom, how often.
 
-A kind is a function from the scene (the answer that would have been given, and
-the time) to the answer that is given instead; its keyword arguments are the
-fault's parameters. A kind that never asks for the normal answer leaves the
-task's course alone: the service did not get as far.
+A kind is a function from the scene (the answer that would have been given, the
+time, the request) to the answer that is given instead; its keyword arguments are
+the fault's parameters. A kind that never asks for the normal answer leaves the
+task's course and the session's token alone: the service did not get as far.
 """
 
 import email.utils
@@ -13,23 +13,36 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Callable
 
+import codes
 from answers import Answer, error, gateway_error, html_error, service_error, to_json
+from judge import NOT_FOUND, Request, is_of
 
-POLL, DOWNLOAD = "poll", "download"
+POLL, REFRESH, DOWNLOAD = "poll", "refresh", "download"
+PLACES = (POLL, REFRESH, DOWNLOAD)
 
 
 @dataclass
 class Scene:
     normal: Callable[[], Answer]
     wall: float
+    request: Request
+
+
+@dataclass
+class _Kind:
+    apply: Callable[..., Answer]
+    where: str
+    due: Callable[..., bool]
 
 
 _KINDS = {}
 
 
-def _kind(name, where=POLL):
+def _kind(name, where=POLL, due=lambda age, **parameters: True):
+    """due tells by the age of the task in seconds (None: no task) whether it is time for it."""
+
     def register(function):
-        _KINDS[name] = (function, where)
+        _KINDS[name] = _Kind(function, where, due)
         return function
 
     return register
@@ -52,23 +65,36 @@ def _hang(scene):
     return Answer(None, delay=float("inf"))
 
 
+_HINTS = ("none", "seconds", "date", "text", "header", "allenv")
+
+
 @_kind("429")
 def _throttled(scene, *, hint="none", retry_after=1, limit=20, time=1, unit="second"):
-    """hint: none, seconds or date (Retry-After), text (in the message), header (X-Apig-...)."""
+    """hint is none, or several of these, joined by +:
+
+    seconds, date   Retry-After, which is retry_after from now
+    text            the window of limit requests in time units (second, minute, hour, day),
+                    in the message
+    header, allenv  the window, in X-Apig-Ratelimit-Api, in X-Apig-Ratelimit-Api-Allenv
+    """
+    hints = hint.split("+")
+    for one in hints:
+        if one not in _HINTS:
+            raise ValueError(f"hint {one!r}: expected one of {', '.join(_HINTS)}")
     window = f"limit:{limit},time:{time} {unit}"
     msg = "The throttling threshold has been reached"
-    if hint == "text":
+    if "text" in hints:
         msg += f": policy user over ratelimit,{window}"
     answer = gateway_error("APIG.0308", msg, 429)
-    if hint == "seconds":
+    if "seconds" in hints:
         answer.headers["Retry-After"] = str(retry_after)
-    elif hint == "date":
+    if "date" in hints:
         date = email.utils.formatdate(scene.wall + retry_after, usegmt=True)
         answer.headers["Retry-After"] = date
-    elif hint == "header":
+    if "header" in hints:
         answer.headers["X-Apig-Ratelimit-Api"] = f"remain:0,{window}"
-    elif hint not in ("none", "text"):
-        raise ValueError(f"hint {hint!r}: expected none, seconds, date, text or header")
+    if "allenv" in hints:
+        answer.headers["X-Apig-Ratelimit-Api-Allenv"] = f"remain:0,{window}"
     return answer
 
 
@@ -121,6 +147,58 @@ def _gateway_timeout(scene, *, delay=1.0, shape="gateway", error_code="APIG.0203
 def _code(scene, *, code=13000201, msg=None, quoted=False):
     """HTTP 200 and yet an error."""
     return service_error(code, msg, 200, quoted)
+
+
+@_kind("refuse")
+def _refuse(
+    scene,
+    *,
+    status=None,
+    code=None,
+    error_code=None,
+    shape=None,
+    msg=None,
+    quoted=False,
+    headers=None,
+):
+    """Any row of the tables in codes.py, and whatever else.
+
+    The status and the text are those that the code is documented with. error_code makes it the
+    gateway's shape, code the service's, neither an empty body; shape may ask for another.
+    """
+    if shape is None:
+        shape = "gateway" if error_code is not None else "service" if code is not None else "empty"
+    either = error_code if code is None else code
+    needed = {"gateway": error_code, "service": code, "old": either}
+    if needed.get(shape, True) is None or (status is None and either is None):
+        raise ValueError(f"refuse: shape {shape!r} without a status and a code of its kind")
+    if status is None:
+        by_gateway = error_code is not None
+        status = codes.gateway_status(error_code) if by_gateway else codes.service_status(code)
+    answer = error(shape, status, code, error_code, msg, quoted)
+    answer.headers.update(headers or {})
+    return answer
+
+
+@_kind("not-yet", due=lambda age, seconds: age is not None and age < seconds)
+def _not_yet(scene, *, seconds):
+    """Not found for so many seconds after the task was added, as if it were still on its way."""
+    return service_error(NOT_FOUND)
+
+
+@_kind("echo")
+def _echo(scene, *, status=400, shape="service", code=13000102, error_code="APIG.0305"):
+    """A message that repeats all that was sent, credentials and share token among it."""
+    sent = [f"{name}: {value}" for name, value in scene.request.headers]
+    msg = "; ".join(["refused", *sent, scene.request.body.decode(errors="replace")])
+    return error(shape, status, code, error_code, msg)
+
+
+@_kind("headers")
+def _with_headers(scene, *, headers):
+    """The normal answer with headers of the test's own, Date among them if it likes."""
+    answer = scene.normal()
+    return replace(answer, headers={**answer.headers, **headers})
 
 
 @_kind("answer")
@@ -224,18 +302,22 @@ def _slow(scene, *, rate=100_000):
     return replace(scene.normal(), chunk=chunk, interval=chunk / rate)
 
 
+_NO_REQUEST = Request(0, 0, "", 0.0, 0.0, "", "", [], b"")
+
+
 class Fault:
     """One entry of the menu, as FaultMenu.add() returns it."""
 
-    def __init__(self, menu, kind, count, task_id, probability, where, parameters):
+    def __init__(self, menu, kind, parameters, *, count, task_id, credential, probability, where):
         self.kind = kind
         self.count = count
         self.task_id = task_id
+        self.credential = credential
         self.probability = probability
         self.where = where
         self.hits = 0
         self._menu = menu
-        self._apply = _KINDS[kind][0]
+        self._kind = _KINDS[kind]
         self._parameters = parameters
 
     @property
@@ -245,8 +327,15 @@ class Fault:
     def clear(self):
         self._menu.remove(self)
 
-    def apply(self, normal, wall):
-        return self._apply(Scene(normal, wall), **self._parameters)
+    def fits(self, request, age):
+        if self.where != request.kind or self.task_id not in (None, request.task_id):
+            return False
+        if self.credential is not None and not is_of(request.credential, self.credential):
+            return False
+        return self._kind.due(age, **self._parameters)
+
+    def apply(self, normal, wall, request):
+        return self._kind.apply(Scene(normal, wall, request), **self._parameters)
 
 
 class FaultMenu:
@@ -257,26 +346,44 @@ class FaultMenu:
         self._rng = rng
         self._faults = []
 
-    def add(self, kind, count=None, task=None, probability=1.0, where=None, **parameters):
-        """kind is a name or a status; task a task or its id; where "poll" or "download".
+    def add(
+        self,
+        kind,
+        count=None,
+        task=None,
+        probability=1.0,
+        where=None,
+        credential=None,
+        **parameters,
+    ):
+        """kind is a name or a status; task a task or its id; where one of PLACES.
 
+        credential is the token, the AppId or the session that it is for, or a list of them.
         Without count it lasts until clear(). A wrong parameter raises TypeError or ValueError
         here, not when the fault is due.
         """
         kind = str(kind)
         if kind not in _KINDS:
             raise ValueError(f"fault {kind!r}: expected one of {', '.join(_KINDS)}")
-        function, place = _KINDS[kind]
-        if where not in (None, POLL, DOWNLOAD):
-            raise ValueError(f"where {where!r}: expected {POLL} or {DOWNLOAD}")
+        function = _KINDS[kind].apply
+        if where not in (None, *PLACES):
+            raise ValueError(f"where {where!r}: expected one of {', '.join(PLACES)}")
         if count is not None and count < 1:
             raise ValueError(f"count {count!r}: expected 1 or more, or None for always")
         inspect.signature(function).bind(None, **parameters)
-        if "hint" in parameters or "shape" in parameters:
-            function(Scene(Answer, 0.0), **parameters)
+        if kind == "refuse" or "hint" in parameters or "shape" in parameters:
+            function(Scene(Answer, 0.0, _NO_REQUEST), **parameters)
 
-        task_id = getattr(task, "task_id", task)
-        fault = Fault(self, kind, count, task_id, probability, where or place, parameters)
+        fault = Fault(
+            self,
+            kind,
+            parameters,
+            count=count,
+            task_id=getattr(task, "task_id", task),
+            credential=credential,
+            probability=probability,
+            where=where or _KINDS[kind].where,
+        )
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -290,11 +397,11 @@ class FaultMenu:
         with self._lock:
             self._faults.clear()
 
-    def draw(self, where, task_id):
-        """The fault for this request, counted as a hit, or None."""
+    def draw(self, request, age):
+        """The fault for this request, counted as a hit, or None. age is that of its task."""
         with self._lock:
             for fault in self._faults:
-                if fault.where != where or fault.task_id not in (None, task_id):
+                if not fault.fits(request, age):
                     continue
                 if fault.probability < 1.0 and self._rng.random() >= fault.probability:
                     continue

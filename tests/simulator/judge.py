@@ -1,35 +1,30 @@
-"""Whether a request is one that the service would accept.
+"""Whether a request is one that the service would accept, credentials apart.
 
-The gateway looks first: credentials and signing time. The service looks second:
-the form of the request. Each complaint is a Refusal, which carries the sentence
-for the test and the answer for the client.
+The gateway looks first, at the credentials (credentials.py). The service looks second, at the
+form of the request. Each complaint is a Refusal, which carries the sentence for the test and
+the answer for the client.
 """
 
-import calendar
 import hmac
 import json
-import re
-import time
 from dataclasses import dataclass, field
 
-from answers import error, service_error
+import app_signature
+from answers import service_error
 
 PARAMETERS_WRONG = 13000102
 NOT_FOUND = 13000309
 
-DATE_WINDOW = 15 * 60
 TRACE_ID_LENGTH = 58
-
-_FIELDS = ("taskId", "shareId", "kdstoken")
 
 
 @dataclass
 class Request:
     """One request as it came in, and what was said to it.
 
-    headers are (name, value) in the order received. status is None when the connection was
-    ended without an answer. finished is None until the answer is out, "sent" then, or
-    "dropped" when the client went away first.
+    kind is "poll", "refresh", "download" or "other". headers are (name, value) in the order
+    received. status is None when the connection was ended without an answer. finished is None
+    until the answer is out, "sent" then, or "dropped" when the client went away first.
     """
 
     number: int
@@ -56,6 +51,17 @@ class Request:
         values = self.values(name)
         return values[0] if values else None
 
+    @property
+    def credential(self):
+        """Whose request it is: the AppId if it is signed, else Authorization as it stands."""
+        authorization = self.header("Authorization")
+        if authorization is None or not app_signature.claims(authorization):
+            return authorization
+        try:
+            return app_signature.parse(authorization).app_id
+        except ValueError:
+            return authorization
+
 
 class Refusal(Exception):
     def __init__(self, verdict, answer):
@@ -70,73 +76,48 @@ class Rules:
 
     tokens          accepted values of Authorization, compared as they stand
     token_lifetime  seconds without an accepted request after which a token is dead, or None
-    refusal         how credentials are refused: "gateway" (401 APIG.0301), "service" (401 with
-                    code and msg) or "bad-request" (400 with code and msg)
-    require_headers names that must be there, as a list, or as a dict with the value of each
-                    (None: any)
+    apps            dict of AppId and AppSecret, for requests that are signed
+    string_to_sign  what apps sign: "formula" (two lines) or "with-date" (three)
+    refusal         how credentials are refused: "gateway" (401 APIG.0301 or what fits better),
+                    "service" (401 with code and msg) or "bad-request" (400 with code and msg)
+    expired_code    the gateway's code for a token that was good once
+    users           dict of credential (a token or an AppId) and the X-User-Id that must come
+                    with it
+    require_headers names that must be there in polls, as a list, or as a dict with the value of
+                    each (None: any)
     clock_offset    seconds by which the service's clock is ahead of this machine's
+    date_header     True for a Date header by that clock, None for none, or its text
+    ratelimit       X-Apig-Ratelimit-Api and -Api-Allenv of good answers, such as
+                    "remain:99,limit:100,time:1 minute", or None
     kdstoken_code   what a missing or wrong kdstoken is answered with; the real code is unknown
     """
 
     tokens: set = field(default_factory=set)
     token_lifetime: float | None = None
+    apps: dict = field(default_factory=dict)
+    string_to_sign: str = "formula"
     refusal: str = "gateway"
+    expired_code: str = "APIG.0307"
+    users: dict = field(default_factory=dict)
     require_headers: object = ()
     clock_offset: float = 0.0
+    date_header: object = True
+    ratelimit: str | None = None
     kdstoken_code: int = 13000416
     last_use: dict = field(default_factory=dict)
 
 
-def _refuse_credentials(rules, verdict, error_code="APIG.0301", msg=None):
-    if rules.refusal == "bad-request":
-        answer = service_error(400, msg or "authentication not passed", 400)
-    elif rules.refusal in ("gateway", "service"):
-        answer = error(rules.refusal, 401, 401, error_code, msg)
-    else:
-        raise ValueError(f"refusal {rules.refusal!r}: expected gateway, service or bad-request")
-    raise Refusal(verdict, answer)
+def is_of(credential, wanted):
+    """wanted is a credential, a session, which is all tokens that it has had, or several."""
+    if isinstance(wanted, str):
+        return credential == wanted
+    if isinstance(wanted, (list, tuple, set, frozenset)):
+        return any(is_of(credential, one) for one in wanted)
+    return credential in wanted
 
 
-def _refuse_form(verdict):
+def refuse_form(verdict):
     raise Refusal(verdict, service_error(PARAMETERS_WRONG))
-
-
-def check_credentials(request, rules, now):
-    """now is monotonic. A token's life starts with its first use and is renewed by each."""
-    values = request.values("Authorization")
-    if len(values) > 1:
-        _refuse_credentials(rules, "Authorization sent twice")
-    if not values:
-        _refuse_credentials(rules, "Authorization missing")
-    token = values[0]
-    if token not in rules.tokens:
-        _refuse_credentials(rules, "Authorization is not a known token")
-    if rules.token_lifetime is not None:
-        if now - rules.last_use.get(token, now) > rules.token_lifetime:
-            _refuse_credentials(rules, "token expired", "APIG.0307")
-        rules.last_use[token] = now
-
-
-def check_date(request, rules, wall):
-    """wall is the service's clock. Only a date that is there is checked."""
-    value = request.header("X-Date")
-    if value is None:
-        return
-    if not re.fullmatch(r"\d{8}T\d{6}Z", value, re.ASCII):
-        _refuse_form("X-Date is not yyyyMMddTHHmmssZ")
-    try:
-        stamp = calendar.timegm(time.strptime(value, "%Y%m%dT%H%M%SZ"))
-    except ValueError:
-        _refuse_form("X-Date is no date")
-    if wall - DATE_WINDOW <= stamp <= wall:
-        return
-    where = "in the future" if stamp > wall else "older than 15 minutes"
-    server = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
-    msg = (
-        "Incorrect app authentication information: signature expired, "
-        f"signature time:{value},server time:{server}"
-    )
-    _refuse_credentials(rules, f"X-Date is {where}", "APIG.0303", msg)
 
 
 def check_headers(request, rules):
@@ -145,20 +126,25 @@ def check_headers(request, rules):
     for name, value in wanted.items():
         values = request.values(name)
         if not values or not values[0]:
-            _refuse_form(f"{name} missing")
+            refuse_form(f"{name} missing")
         if len(values) > 1:
-            _refuse_form(f"{name} sent twice")
+            refuse_form(f"{name} sent twice")
         if value is not None and values[0] != value:
-            _refuse_form(f"{name} is not {value!r}")
+            refuse_form(f"{name} is not {value!r}")
 
+
+def check_json_type(request):
     media_type, _, parameters = (request.header("Content-Type") or "").partition(";")
     if media_type.strip().lower() != "application/json":
-        _refuse_form("Content-Type is not application/json")
+        refuse_form("Content-Type is not application/json")
     if parameters.strip().lower() not in ("", "charset=utf-8"):
-        _refuse_form("Content-Type has a parameter other than charset=utf-8")
+        refuse_form("Content-Type has a parameter other than charset=utf-8")
+
+
+def check_trace_id(request):
     trace_id = request.header("X-Traceid")
     if trace_id is not None and len(trace_id) != TRACE_ID_LENGTH:
-        _refuse_form(f"X-Traceid has {len(trace_id)} characters instead of {TRACE_ID_LENGTH}")
+        refuse_form(f"X-Traceid has {len(trace_id)} characters instead of {TRACE_ID_LENGTH}")
 
 
 def _unique(pairs):
@@ -168,31 +154,39 @@ def _unique(pairs):
     return dict(pairs)
 
 
-def parse_body(request):
+def parse_body(request, required, optional=()):
     """The body's fields, each a non-empty string."""
     try:
         document = json.loads(request.body.decode(), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as fault:
-        _refuse_form(f"body is not JSON: {fault}")
+        refuse_form(f"body is not JSON: {fault}")
     if not isinstance(document, dict):
-        _refuse_form("body is not a JSON object")
+        refuse_form("body is not a JSON object")
     for key, value in document.items():
-        if key not in _FIELDS:
-            _refuse_form(f"unknown field {key}")
+        if key not in (*required, *optional):
+            refuse_form(f"unknown field {key}")
         if not isinstance(value, str):
-            _refuse_form(f"{key} is not a string")
+            refuse_form(f"{key} is not a string")
         if not value:
-            _refuse_form(f"{key} is empty")
-    for key in ("taskId", "shareId"):
+            refuse_form(f"{key} is empty")
+    for key in required:
         if key not in document:
-            _refuse_form(f"{key} missing")
+            refuse_form(f"{key} missing")
     return document
 
 
-def check_task(task, body, rules):
+def parse_poll(request):
+    check_json_type(request)
+    check_trace_id(request)
+    return parse_body(request, ("taskId", "shareId"), ("kdstoken",))
+
+
+def check_task(task, request, body, rules):
     """The verdicts never quote a kdstoken."""
     if task is None or not task.exists():
         raise Refusal("unknown task", service_error(NOT_FOUND))
+    if task.require is not None and not is_of(request.credential, task.require):
+        raise Refusal("task is not this credential's", service_error(NOT_FOUND))
     if body["shareId"] != task.share_id:
         raise Refusal("task belongs to another share", service_error(NOT_FOUND))
     if task.kdstoken is None:

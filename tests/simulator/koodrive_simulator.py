@@ -1,15 +1,16 @@
 #!/usr/bin/python3
-"""A KooDrive for tests: one call of the real one, with all its moods.
+"""A KooDrive for tests: what a client that waits for tasks calls, with all the service's moods.
 
-Serves POST /koodrive/ose/v1/share/taskDetail and the download links that it
-hands out, on a loopback address. Tests use the class Simulator, which runs in a
-thread of its own; everything else runs this file as a program. README.md
-describes both.
+Serves POST /koodrive/ose/v1/share/taskDetail, the download links that it hands
+out, and the two calls that refresh a token, on a loopback address. Tests use the
+class Simulator, which runs in a thread of its own; everything else runs this
+file as a program. README.md describes both.
 """
 
 import argparse
 import asyncio
 import contextlib
+import email.utils
 import ipaddress
 import json
 import random
@@ -19,22 +20,29 @@ import sys
 import threading
 import time
 from collections import Counter, deque
+from functools import partial
 from pathlib import Path
 
+import app_signature
 import control
+import credentials
 import judge
 import packages
+import sessions
 import wire
 from answers import gateway_error
-from faults import DOWNLOAD, POLL, FaultMenu
+from faults import DOWNLOAD, POLL, REFRESH, FaultMenu
 from judge import Refusal, Request, Rules
 from lifecycle import COMPLETED, Task
+from sessions import Sessions
 
 DETAIL_PATH = "/koodrive/ose/v1/share/taskDetail"
 CONTROL_PATH = "/_simulator/"
 PACKAGE_PATH = "/packages/"
 
 DEFAULT_TOKEN = "Bearer 6ebb6266dd5cdefa1d7126af2eb6173ce0a054d8ba4295be"
+
+RATELIMIT_HEADERS = ("X-Apig-Ratelimit-Api", "X-Apig-Ratelimit-Api-Allenv")
 
 STOP_SECONDS = 0.5
 
@@ -49,18 +57,23 @@ def _rule(name):
 class Simulator:
     """`with Simulator(tokens={"Bearer x"}) as sim:` serves on sim.url until the block ends.
 
-    tokens, token_lifetime, refusal, require_headers, clock_offset and kdstoken_code are those
-    of judge.Rules and may be assigned at any time. certificate and key are files; with them
-    the simulator speaks TLS. prefix is put before the path of the API. clock replaces
-    time.monotonic for the courses of tasks and the life of tokens. keep_requests bounds the
-    record, for long runs.
+    tokens and the others of judge.Rules may be given, and assigned at any time. certificate
+    and key are files; with them the simulator speaks TLS. prefix is put before the path of
+    the API. clock replaces time.monotonic for the courses of tasks and the life of tokens,
+    which goes speed times as fast. keep_requests bounds the record, for long runs.
     """
 
     tokens = _rule("tokens")
     token_lifetime = _rule("token_lifetime")
+    apps = _rule("apps")
+    string_to_sign = _rule("string_to_sign")
     refusal = _rule("refusal")
+    expired_code = _rule("expired_code")
+    users = _rule("users")
     require_headers = _rule("require_headers")
     clock_offset = _rule("clock_offset")
+    date_header = _rule("date_header")
+    ratelimit = _rule("ratelimit")
     kdstoken_code = _rule("kdstoken_code")
 
     def __init__(
@@ -73,6 +86,7 @@ class Simulator:
         key=None,
         prefix="",
         clock=time.monotonic,
+        speed=1,
         seed=0,
         keepalive_timeout=75.0,
         keep_requests=None,
@@ -88,7 +102,8 @@ class Simulator:
         self.tasks = {}
         self.in_flight = 0
         self.in_flight_max = 0
-        self.now = clock
+        self.sessions = Sessions(self)
+        self.now = clock if speed == 1 else lambda: clock() * speed
         self._prefix = prefix
         self._rng = random.Random(seed)
         self.faults = FaultMenu(self._rng)
@@ -100,8 +115,7 @@ class Simulator:
         self._polls = Counter()
         self._tls = None
         if certificate:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(certificate, key)
+            self._tls = _tls_context(certificate, key)
         self._thread = None
         self._loop = None
         self._stop = None
@@ -148,6 +162,15 @@ class Simulator:
         """Listens again on the same port."""
         self._call(self._open_socket())
 
+    def use_certificate(self, certificate, key=None):
+        """Shows this one from now on, ending all connections; only where TLS is spoken already."""
+        if self._tls is None:
+            raise ValueError("the simulator was started without a certificate")
+        context = _tls_context(certificate, key)
+        self.go_offline()
+        self._tls = context
+        self.go_online()
+
     def _call(self, coroutine):
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
@@ -181,6 +204,10 @@ class Simulator:
         """The service's clock."""
         return time.time() + self.rules.clock_offset
 
+    def _date(self):
+        shown = self.rules.date_header
+        return email.utils.formatdate(self.wall(), usegmt=True) if shown is True else shown
+
     @property
     def connections(self):
         """TCP connections accepted so far, those of the control endpoint among them."""
@@ -196,6 +223,18 @@ class Simulator:
         """How often this task (or task id) was asked about, whatever was answered."""
         with self.lock:
             return self._polls[getattr(task, "task_id", task)]
+
+    def by_credential(self, kind=None):
+        """The requests, of one kind or of all, as lists by whose they are.
+
+        The key is the Authorization as it stands; of what is signed it is the AppId, as no two
+        signatures are alike. What came without has the key None.
+        """
+        groups = {}
+        for request in self.requests:
+            if kind in (None, request.kind):
+                groups.setdefault(request.credential, []).append(request)
+        return groups
 
     def wait_for(self, predicate, timeout=10.0):
         """Waits until predicate(simulator) is true, looking anew at each request and answer.
@@ -231,6 +270,8 @@ class Simulator:
         cancel        it ends cancelled instead of completed
         download      True, False, or "late": the link comes late_polls (1) polls after the end
         kdstoken      without this token in the request the service refuses
+        require       who may ask: a token, an AppId, a session, or a list of them; to others
+                      the task is not found (default: all that the service lets in)
         dialect       see dialects.py
         files, file_size  of the package; the result 2 fails every second file
         appears_after seconds for which the service does not know the task yet
@@ -258,6 +299,8 @@ class Simulator:
         kind = "other"
         if path in (DETAIL_PATH, DETAIL_PATH + "/") and request.method == "POST":
             kind = POLL
+        elif path in sessions.PATHS and request.method == "POST":
+            kind = REFRESH
         elif path.startswith(PACKAGE_PATH) and request.method in ("GET", "HEAD"):
             kind = DOWNLOAD
         with self._in_flight(kind):
@@ -290,7 +333,7 @@ class Simulator:
 
         record_end = "dropped"
         try:
-            response = await wire.send(request, link, answer, self.wall)
+            response = await wire.send(request, link, answer, self._date)
             record_end = "sent"
             return response
         finally:
@@ -327,6 +370,8 @@ class Simulator:
             record.task_id = _task_id_of(record.body)
             self._polls[record.task_id] += 1
             normal = self._judge_poll
+        elif record.kind == REFRESH:
+            normal = partial(self._judge_refresh, path=path)
         else:
             record.verdict = "no such API"
             return gateway_error("APIG.0101", status=404)
@@ -341,22 +386,32 @@ class Simulator:
             def proceed():
                 return refused
 
-        fault = self.faults.draw(record.kind, record.task_id)
+        task = self.tasks.get(record.task_id)
+        fault = self.faults.draw(record, task.age if task else None)
         if fault is None:
-            return proceed()
-        record.fault = fault.kind
-        return fault.apply(proceed, self.wall())
+            answer = proceed()
+        else:
+            record.fault = fault.kind
+            answer = fault.apply(proceed, self.wall(), record)
+        by_gateway = record.kind != DOWNLOAD and answer.status == 200
+        if by_gateway and self.rules.ratelimit is not None:
+            for name in RATELIMIT_HEADERS:
+                answer.headers.setdefault(name, self.rules.ratelimit)
+        return answer
 
     def _judge_poll(self, record):
         """Returns the function that gives the answer and moves the task's course."""
-        wall = self.wall()
-        judge.check_credentials(record, self.rules, self.now())
-        judge.check_date(record, self.rules, wall)
+        credentials.check(record, self.rules, self.sessions, self.now(), self.wall())
         judge.check_headers(record, self.rules)
-        body = judge.parse_body(record)
+        body = judge.parse_poll(record)
         task = self.tasks.get(body["taskId"])
-        judge.check_task(task, body, self.rules)
+        judge.check_task(task, record, body, self.rules)
         return lambda: task.answer(self._rng)
+
+    def _judge_refresh(self, record, path):
+        """Returns the function that gives the answer and replaces the session's token."""
+        session = sessions.check_refresh(record, path, self.rules, self.sessions)
+        return lambda: session.refresh(path)
 
     def _judge_download(self, record):
         task = self.tasks.get(record.task_id)
@@ -366,6 +421,12 @@ class Simulator:
             raise Refusal("link is not signed", gateway_error("APIG.0302", status=403))
         wanted, if_range = record.header("Range"), record.header("If-Range")
         return lambda: packages.answer(task.package, wanted, if_range)
+
+
+def _tls_context(certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 def _task_id_of(body):
@@ -385,6 +446,13 @@ def _options(arguments):
         "--token", action="append", help=f"an accepted Authorization (default: {DEFAULT_TOKEN})"
     )
     parser.add_argument("--token-lifetime", type=float, metavar="SECONDS")
+    parser.add_argument(
+        "--app", action="append", default=[], metavar="ID=SECRET", help="an app that may sign"
+    )
+    parser.add_argument(
+        "--string-to-sign", choices=app_signature.KINDS, default=app_signature.KINDS[0]
+    )
+    parser.add_argument("--sessions", type=Path, metavar="FILE", help="JSON list of sessions")
     parser.add_argument("--tasks", type=Path, metavar="FILE", help="JSON list of tasks")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="JSON list of faults")
     parser.add_argument("--certificate", type=Path, help="PEM file; speaks TLS then")
@@ -393,6 +461,8 @@ def _options(arguments):
     parser.add_argument("--refusal", choices=refusals, default=refusals[0])
     parser.add_argument("--require-header", action="append", default=[], metavar="NAME[=VALUE]")
     parser.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--speed", type=float, default=1, help="of tasks and tokens (default: 1)")
+    parser.add_argument("--ratelimit", metavar="TEXT", help="X-Apig-Ratelimit-Api of good answers")
     parser.add_argument("--prefix", default="", help="path before that of the API")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep-requests", type=int, default=100_000, metavar="N")
@@ -411,28 +481,43 @@ def _required(arguments):
     return {name: value or None for name, _, value in pairs}
 
 
+def _apps(arguments):
+    pairs = [argument.partition("=") for argument in arguments]
+    if not all(app_id and secret for app_id, _, secret in pairs):
+        raise ValueError("--app: expected ID=SECRET")
+    return {app_id: secret for app_id, _, secret in pairs}
+
+
+def _list_of(path):
+    return json.loads(path.read_text()) if path else []
+
+
 def _simulator(options):
     simulator = Simulator(
         host=options.host,
         port=options.port,
         tokens=options.token or (DEFAULT_TOKEN,),
         token_lifetime=options.token_lifetime,
+        apps=_apps(options.app),
+        string_to_sign=options.string_to_sign,
         certificate=options.certificate,
         key=options.key,
         refusal=options.refusal,
         require_headers=_required(options.require_header),
         clock_offset=options.clock_offset,
+        speed=options.speed,
+        ratelimit=options.ratelimit,
         prefix=options.prefix,
         seed=options.seed,
         keep_requests=options.keep_requests,
         on_request=_print_request if options.verbose else None,
     )
-    if options.tasks:
-        for course in json.loads(options.tasks.read_text()):
-            simulator.add_task(**course)
-    if options.faults:
-        for fault in json.loads(options.faults.read_text()):
-            simulator.faults.add(**fault)
+    for session in _list_of(options.sessions):
+        simulator.sessions.add_session(**session)
+    for course in _list_of(options.tasks):
+        simulator.add_task(**course)
+    for fault in _list_of(options.faults):
+        simulator.faults.add(**fault)
     return simulator
 
 

@@ -43,6 +43,7 @@ class Task:
         download=True,
         late_polls=1,
         kdstoken=None,
+        require=None,
         dialect="2025",
         files=1,
         file_size=1024,
@@ -62,6 +63,7 @@ class Task:
         self.share_id = share_id
         self.task_type = task_type
         self.kdstoken = kdstoken
+        self.require = require
         self.dialect = dialects.check(dialect)
         self.files = files
         self.file_size = file_size
@@ -95,6 +97,11 @@ class Task:
     def exists(self):
         """False in the first appears_after seconds, in which the service does not know the task."""
         return self._host.now() >= self._appears
+
+    @property
+    def age(self):
+        """Seconds since it was added."""
+        return self._host.now() - self._created
 
     @property
     def status(self):
@@ -136,11 +143,12 @@ class Task:
             f"?AccessKeyId=SIMULATOR&Signature={signature}"
         )
 
-    def set(self, *, kdstoken=..., dialect=None, **fields):
+    def set(self, *, kdstoken=..., require=..., dialect=None, **fields):
         """Sets what answers show from now on, whatever the course says.
 
         status, progress, result and download_url may have any value, valid or not; None
-        returns to the course. kdstoken and dialect change as add_task() would have set them.
+        returns to the course. kdstoken, require and dialect change as add_task() would have set
+        them.
         """
         for name in fields:
             if name not in _SETTABLE:
@@ -148,6 +156,8 @@ class Task:
         with self._host.lock:
             if kdstoken is not ...:
                 self.kdstoken = kdstoken
+            if require is not ...:
+                self.require = require
             if dialect is not None:
                 self.dialect = dialects.check(dialect)
             for name, value in fields.items():

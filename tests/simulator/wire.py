@@ -1,7 +1,6 @@
 """HTTP on a socket: connections that are counted, and answers that misbehave on request."""
 
 import asyncio
-import email.utils
 import itertools
 import socket
 import struct
@@ -89,16 +88,32 @@ class Listener(web.Server):
             link.drop()
 
 
-async def send(request, link, answer, wall):
-    """Delivers the answer in the way that it prescribes; raises ConnectionError if it cannot."""
+class _Response(web.StreamResponse):
+    """One that can do without a Date, which aiohttp would add by itself."""
+
+    dated = True
+
+    async def _prepare_headers(self):
+        await super()._prepare_headers()
+        if not self.dated:
+            del self.headers["Date"]
+
+
+async def send(request, link, answer, date):
+    """Delivers the answer in the way that it prescribes; raises ConnectionError if it cannot.
+
+    date() is called when its headers go out; None leaves out what the answer itself has not.
+    """
     if answer.delay > 0:
         await link.pause(answer.delay)
     if answer.status is None:
         link.end(answer.reset)
         return web.Response()
 
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    response.headers["Date"] = email.utils.formatdate(wall(), usegmt=True)
+    response = _Response(status=answer.status, headers=answer.headers)
+    if (shown := date()) is not None:
+        response.headers.setdefault("Date", shown)
+    response.dated = "Date" in response.headers
     response.headers.setdefault("X-Request-Id", request_id())
     if answer.chunked:
         response.enable_chunked_encoding()
