@@ -238,20 +238,31 @@ int write_all(int fd, const void *data, size_t length) {
 }
 
 static int fill_and_rename(int fd, const char *temporary, const char *path, const char *text,
-                           size_t length, mode_t mode) {
+                           size_t length, mode_t mode, bool sync) {
         int r;
 
         r = write_all(fd, text, length);
         if (r < 0)
                 return r;
 
-        if (fchmod(fd, mode) < 0 || rename(temporary, path) < 0)
+        if (fchmod(fd, mode) < 0 || (sync && fsync(fd) < 0) || rename(temporary, path) < 0)
                 return -errno;
 
         return 0;
 }
 
-int replace_file(const char *path, const char *text, size_t length, mode_t mode) {
+/* The entry of a file that was renamed is on disk when its directory is. */
+static int sync_parent(const char *path, size_t length) {
+        CLEANUP(freep) char *parent = length > 0 ? strndup(path, length) : strdup(".");
+        CLEANUP(closep) int fd = -1;
+
+        if (!parent)
+                return -ENOMEM;
+        fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int replace(const char *path, const char *text, size_t length, mode_t mode, bool sync) {
         CLEANUP(freep) char *temporary = NULL;
         CLEANUP(closep) int fd = -1;
         const char *slash = strrchr(path, '/');
@@ -266,11 +277,20 @@ int replace_file(const char *path, const char *text, size_t length, mode_t mode)
         if (fd < 0)
                 return -errno;
 
-        r = fill_and_rename(fd, temporary, path, text, length, mode);
-        if (r < 0)
+        r = fill_and_rename(fd, temporary, path, text, length, mode, sync);
+        if (r < 0) {
                 (void) unlink(temporary); /* the error worth reporting is already in r */
+                return r;
+        }
+        return sync ? sync_parent(path, (size_t) (name - path)) : 0;
+}
 
-        return r;
+int replace_file(const char *path, const char *text, size_t length, mode_t mode) {
+        return replace(path, text, length, mode, false);
+}
+
+int replace_file_durably(const char *path, const char *text, size_t length, mode_t mode) {
+        return replace(path, text, length, mode, true);
 }
 
 bool error_is_passing(int error) {

@@ -140,6 +140,8 @@ int write_all(int fd, const void *data, size_t length);
  * Returns 0 or a negative errno with path left as it was.
  */
 int replace_file(const char *path, const char *text, size_t length, mode_t mode);
+/* The text is on disk before it takes the old one's place: after a crash it is one or the other. */
+int replace_file_durably(const char *path, const char *text, size_t length, mode_t mode);
 
 /* An error that is not about the file concerned, and may be gone in a moment. */
 bool error_is_passing(int error);

@@ -230,6 +230,76 @@ static void test_replace_file(void **state) {
         assert_int_equal(count_entries(f->directory), 1);
 }
 
+/* In place of the C library's: which file it was called for, and what it is to say. */
+static struct {
+        unsigned calls;
+        const char *path; /* that is about to be replaced */
+        off_t size;       /* of the file that was synced, ... */
+        off_t path_size;  /* ... and of what was under the path meanwhile */
+        int error;
+} sync_call;
+
+int fsync(int fd) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return 0;
+        sync_call.calls++;
+        sync_call.size = st.st_size;
+        if (stat(sync_call.path, &st) == 0)
+                sync_call.path_size = st.st_size;
+        errno = sync_call.error;
+        return sync_call.error ? -1 : 0;
+}
+
+/* The order counts: what takes the old one's place is on disk already. */
+static void test_replace_file_durably(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+        CLEANUP(freep) char *text = NULL;
+        struct stat before, after;
+        size_t length;
+
+        memset(&sync_call, 0, sizeof(sync_call));
+        sync_call.path = path;
+        assert_int_equal(replace_file(path, "old", 3, 0644), 0);
+        assert_int_equal(sync_call.calls, 0);
+        assert_int_equal(stat(path, &before), 0);
+
+        assert_int_equal(replace_file_durably(path, "newer", 5, 0600), 0);
+        assert_int_equal(sync_call.calls, 1);
+        assert_int_equal(sync_call.size, 5);
+        assert_int_equal(sync_call.path_size, 3);
+        assert_int_equal(read_path(path, 100, &text, &length), 0);
+        assert_string_equal(text, "newer");
+        assert_int_equal(stat(path, &after), 0);
+        assert_int_equal(after.st_mode & 07777, 0600);
+        assert_true(after.st_ino != before.st_ino);
+        assert_int_equal(count_entries(f->directory), 1);
+}
+
+static void test_replace_file_durably_or_not_at_all(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+        CLEANUP(freep) char *target = str_printf("%s/target", f->directory);
+        CLEANUP(freep) char *text = NULL;
+        size_t length;
+
+        memset(&sync_call, 0, sizeof(sync_call));
+        sync_call.path = path;
+        sync_call.error = EIO;
+        assert_int_equal(replace_file(path, "old", 3, 0600), 0);
+        assert_int_equal(replace_file_durably(path, "newer", 5, 0600), -EIO);
+        assert_int_equal(read_path(path, 100, &text, &length), 0);
+        assert_string_equal(text, "old");
+        assert_int_equal(count_entries(f->directory), 1);
+
+        sync_call.error = 0;
+        assert_int_equal(mkdir(target, 0700), 0);
+        assert_int_equal(replace_file_durably(target, "x", 1, 0600), -EISDIR);
+        assert_int_equal(count_entries(f->directory), 2);
+}
+
 static void test_replace_file_failure_leaves_nothing(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *path = str_printf("%s/target", f->directory);
@@ -338,6 +408,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_read_fifo, set_up, tear_down),
                 cmocka_unit_test(test_read_all_in_pieces),
                 cmocka_unit_test_setup_teardown(test_replace_file, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_replace_file_durably, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_replace_file_durably_or_not_at_all, set_up,
+                                                tear_down),
                 cmocka_unit_test_setup_teardown(test_replace_file_failure_leaves_nothing, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_make_directories, set_up, tear_down),
