@@ -555,7 +555,7 @@ static void check_intervals(struct reader *reader) {
         else if (config->interval_max > INTERVAL_MAX_SAFE)
                 fault(reader, false, at.file, at.line,
                       "IntervalMax (%s) in [Poll] is above 15min: KooDrive drops a token after 20 "
-                      "idle minutes, so one task of each account is asked about every 14min all "
+                      "idle minutes, so one task of its account is asked about every 14min all "
                       "the same",
                       max_text);
 }

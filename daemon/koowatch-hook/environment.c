@@ -28,6 +28,8 @@ static const struct {
         {"KOOWATCH_RESULT_CODE", "taskResultCode", true},
         {"KOOWATCH_TASK_STATUS", "taskStatus", false},
         {"KOOWATCH_PROGRESS", "progress", false},
+        {"KOOWATCH_ERROR_CODE", "errorCode", false},
+        {"KOOWATCH_ERROR_MESSAGE", "errorMessage", false},
         {"KOOWATCH_DOWNLOAD_URL", "downloadUrl", false},
         {"KOOWATCH_FILE", "file", false},
         {"KOOWATCH_ACCOUNT_STATE", "accountState", false},

@@ -1,22 +1,30 @@
 #include "koowatchd/account.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "common/log.h"
+#include "koowatchd/server-clock.h"
 
-#define TOKEN_MAX (16 * 1024)
 #define UNREACHABLE_AFTER 3
-#define PROBE_FIRST (2 * USEC_SEC)
+#define PROBE_FIRST (3 * USEC_SEC)
+#define PROBE_STEP (2 * USEC_SEC)
 #define REFUSALS_MAX 3
 #define REFUSAL_PAUSE (2 * USEC_SEC)
 #define REFUSAL_SILENCE (6 * USEC_MINUTE)
+#define SUSPECTS_MAX 3 /* tasks whose refusals in a row are the credential's */
 #define THROTTLE_FIRST (5 * USEC_SEC)
 #define THROTTLE_MAX USEC_HOUR
+#define THROTTLE_HINTS 3              /* pauses in a row for which the gateway's hint is believed */
 #define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
-#define DATE_BACK (5 * USEC_SEC)      /* X-Date must never be in the future */
+#define FIRST_ALONE (2 * USEC_SEC)    /* it tells the time, and whether the credential is good */
+#define KEEPALIVE (14 * USEC_MINUTE)
+#define REFRESH_IDLE (15 * USEC_MINUTE)
+#define REFRESH_SOONEST USEC_SEC
+#define REFRESH_GAP (3 * USEC_SEC) /* doubling, between refusals that a new token does not help */
+#define REFRESH_CALM (10 * USEC_MINUTE) /* without one, and they begin anew */
+#define REFRESH_RETRY (30 * USEC_SEC)
+#define REFRESH_RETRY_MAX (5 * USEC_MINUTE)
 
 struct account {
         struct account_config settings; /* own copies of the strings */
@@ -25,25 +33,46 @@ struct account {
         account_changed_fn on_changed;
         void *userdata;
 
-        char *token;
+        char *secret; /* the token or the AppSecret */
         char *authorization;
-        char token_problem[512]; /* the one that was logged last */
+        bool proven; /* KooDrive has judged a request since settings or secret changed */
 
         enum account_state state;
-        char reason[512];
+        char reason[640];
         unsigned held;      /* failed requests since the state was entered */
         usec_t not_before;  /* silence until then */
         usec_t since;       /* a request that went out earlier tells nothing new */
-        usec_t pause;       /* the last probe's or throttle's */
-        unsigned failures;  /* in a row: transport, or refusals when unauthorized */
-        const void *failed; /* who met the first of them */
-        bool failed_two;    /* and another one has */
+        usec_t pause;       /* the last one, when throttled or unreachable */
+        unsigned failures;  /* in a row, to reach it */
+        unsigned throttles; /* in a row */
+        unsigned refusals;  /* in a row: no request was judged, and no secret changed between */
         usec_t recover_at;
+        const void *failed; /* who met the first of the failures */
+        bool failed_two;    /* and another one has */
+
+        const void *suspects[SUSPECTS_MAX]; /* refused in a row as with a dead token */
+        unsigned n_suspects;
+
+        char *refresh_secret;
+        bool refused;            /* the token was: a new one comes before the next poll */
+        bool refreshing;         /* a request for one is on its way */
+        bool refresh_overtaken;  /* there is another token meanwhile */
+        bool renewal_overtaken;  /* there is another refresh_secret meanwhile */
+        bool refresh_refused;    /* refresh_secret was */
+        usec_t refresh_due;      /* before the token expires; 0: not known when */
+        usec_t refresh_after;    /* no earlier than that */
+        usec_t refused_after;    /* nor for a refusal before that */
+        usec_t refreshed;        /* when the last new token came after a refusal; 0: never */
+        usec_t refresh_gap;      /* from then until a refusal may lead to another one */
+        unsigned refresh_faults; /* in a row */
 
         struct rate rate;
         unsigned in_flight;
-        usec_t clock_offset; /* the server's clock less ours, which starts at boot */
-        bool clock_known;
+        usec_t last_sent, last_good; /* 0: never */
+        usec_t first_alone;          /* until then the first request's answer is waited for */
+
+        struct server_clock clock;
+        bool clock_corrected; /* for a refusal, and there was no good answer since */
 };
 
 static void settings_clear(struct account_config *s) {
@@ -52,6 +81,10 @@ static void settings_clear(struct account_config *s) {
         free(s->user_id);
         free(s->agent_name);
         free(s->token_file);
+        free(s->refresh_token_file);
+        free(s->app_id);
+        free(s->app_secret_file);
+        free(s->signed_headers);
         free(s->ca_file);
         secret_free(s->proxy);
         *s = (struct account_config){};
@@ -73,6 +106,10 @@ static int settings_copy(const struct account_config *from, struct account_confi
         COPY(user_id);
         COPY(agent_name);
         COPY(token_file);
+        COPY(refresh_token_file);
+        COPY(app_id);
+        COPY(app_secret_file);
+        COPY(signed_headers);
         COPY(ca_file);
         COPY(proxy);
 #undef COPY
@@ -98,16 +135,31 @@ static int set_authorization(struct account *a) {
         };
         char *text = NULL;
 
-        if (a->token) {
-                const char *word = has_scheme(a->token) ? "" : words[a->settings.token_scheme];
+        if (a->secret && a->settings.auth == AUTH_TOKEN) {
+                const char *word = has_scheme(a->secret) ? "" : words[a->settings.token_scheme];
 
-                text = str_printf("%s%s", word, a->token);
+                text = str_printf("%s%s", word, a->secret);
                 if (!text)
                         return -ENOMEM;
         }
         secret_free(a->authorization);
         a->authorization = text;
         return 0;
+}
+
+/* What was wrong may have been put right: all that was held against it is forgotten. */
+static void give_another_chance(struct account *a, usec_t now) {
+        if (a->in_flight > 0) /* all of it went out before */
+                a->since = MAX(a->since, a->last_sent + 1);
+        a->failures = a->throttles = a->refusals = 0;
+        a->proven = false;
+        a->n_suspects = 0;
+        a->refused = a->refresh_refused = false;
+        a->refresh_after = a->refused_after = 0;
+        a->refresh_faults = 0;
+        a->clock_corrected = false;
+        if (a->state == ACCOUNT_UNAUTHORIZED && a->secret)
+                a->not_before = now;
 }
 
 int account_configure(struct account *a, const struct account_config *settings, usec_t probe_max) {
@@ -126,10 +178,9 @@ int account_configure(struct account *a, const struct account_config *settings, 
         a->settings = copy;
         a->retired = false;
         a->probe_max = MAX(probe_max, PROBE_FIRST);
-        if (account_is_probing(a) && a->token) {
+        give_another_chance(a, 0);
+        if (a->state == ACCOUNT_UNREACHABLE)
                 a->not_before = 0;
-                a->failures = 0;
-        }
         return set_authorization(a);
 }
 
@@ -154,8 +205,9 @@ void account_free(struct account *a) {
         if (!a)
                 return;
         settings_clear(&a->settings);
-        secret_free(a->token);
+        secret_free(a->secret);
         secret_free(a->authorization);
+        secret_free(a->refresh_secret);
         rate_clear(&a->rate);
         free(a);
 }
@@ -191,8 +243,27 @@ const char *account_reason(const struct account *a) {
         return a->reason;
 }
 
-const char *account_authorization(const struct account *a) {
-        return a->authorization;
+const char *account_secret(const struct account *a) {
+        return a->secret;
+}
+
+const char *account_refresh_secret(const struct account *a) {
+        return a->refresh_secret;
+}
+
+struct koodrive_identity account_identity(const struct account *a) {
+        const struct account_config *s = &a->settings;
+
+        return (struct koodrive_identity){
+                .endpoint = s->endpoint,
+                .user_id = s->user_id,
+                .agent_name = s->agent_name,
+                .authorization = a->authorization,
+                .app_id = s->app_id,
+                .app_secret = a->secret,
+                .signed_headers = s->signed_headers,
+                .string_to_sign = s->string_to_sign,
+        };
 }
 
 unsigned account_in_flight(const struct account *a) {
@@ -207,151 +278,152 @@ static void enter(struct account *a, enum account_state state, usec_t now, const
         a->state = state;
         a->held = 0;
         a->since = now;
-        a->failures = 0;
+        a->pause = 0;
+        a->failures = a->throttles = 0;
         a->failed = NULL;
         a->failed_two = false;
-        a->pause = 0;
+        a->n_suspects = 0;
         (void) snprintf(a->reason, sizeof(a->reason), "%s", reason);
         a->on_changed(a->userdata, a, held);
 }
 
-char *account_token_path(const struct account *a, const char *credentials_directory) {
-        /* systemd puts an id before each file of a folder, and two folders need two. */
-        static const char *const prefixes[] = {"koowatch_", "koowatch-plain_", ""};
-        char *path = NULL;
+/* With what there is to be done about it. */
+static void enter_for(struct account *a, enum account_state state, usec_t now, const char *before,
+                      const struct koodrive_answer *answer) {
+        char reason[sizeof(a->reason)];
+        const char *advice = answer->meaning.advice;
 
-        if (a->settings.token_file)
-                return strdup(a->settings.token_file);
-
-        for (size_t i = 0; credentials_directory && i < ARRAY_LEN(prefixes); i++) {
-                free(path);
-                path = str_printf("%s/%s%s.token", credentials_directory, prefixes[i],
-                                  a->settings.name);
-                if (!path || access(path, F_OK) == 0)
-                        break;
-        }
-        return path;
+        (void) snprintf(reason, sizeof(reason), "%s%s%s%s", before, answer->why, advice ? "; " : "",
+                        advice ? advice : "");
+        enter(a, state, now, reason);
 }
 
-/*
- * Reads and checks a token. Returns NULL with the problem in words, or the token.
- * *ret_error is what the system said, if it was that.
- */
-static char *read_token(const struct account *a, const char *path, char *ret_problem, size_t size,
-                        int *ret_error) {
-        CLEANUP(secret_freep) char *text = NULL;
-        CLEANUP(closep) int fd = -1;
-        struct stat st = {};
-        size_t length = 0;
-        int r = 0;
+/* ---- credentials ---- */
 
-        *ret_error = 0;
-        *ret_problem = '\0';
-        if (path) {
-                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-                r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
-        }
-        if (!path || (r == -ENOENT && !a->settings.token_file)) {
-                (void) snprintf(ret_problem, size,
-                                "it has no token: set TokenFile in [Account %s], or put the token "
-                                "into the credential %s.token and restart",
-                                a->settings.name, a->settings.name);
-                return NULL;
-        }
-        if (r == 0 && !S_ISREG(st.st_mode)) {
-                (void) snprintf(ret_problem, size, "%s is not a regular file", path);
-                return NULL;
-        }
-        if (r == 0)
-                r = read_all(fd, TOKEN_MAX, &text, &length);
-        if (r < 0 || !text) {
-                (void) snprintf(ret_problem, size, "%s cannot be read (%s)", path, strerror(-r));
-                *ret_error = -r;
-                return NULL;
-        }
-
-        if (!secret_trim(text, length)) {
-                (void) snprintf(ret_problem, size, "%s %s", path,
-                                *text ? "holds something else than one line of printable ASCII"
-                                      : "is empty");
-                return NULL;
-        }
-
-        /* Told with the token, once each time it changes. */
-        if ((st.st_mode & 077) && !(a->token && streq(a->token, text)) && a->settings.token_file)
-                log_warning("account %s: %s can be read by others than its owner (mode %04o); "
-                            "chmod 0600 it",
-                            a->settings.name, path, (unsigned) (st.st_mode & 07777));
-        return STEAL_PTR(text);
-}
-
-int account_read_token(struct account *a, const char *path, usec_t now) {
-        char problem[sizeof(a->token_problem)];
-        CLEANUP(secret_freep) char *token = NULL;
-        int error;
-
-        token = read_token(a, path, problem, sizeof(problem), &error);
-        if (!token && a->token) {
-                /* Somebody may be in the middle of replacing it: the old one is good until refused.
-                 */
-                if (!streq(problem, a->token_problem))
-                        log_warning("account %s: %s; the token read before stays in use",
-                                    a->settings.name, problem);
-                (void) snprintf(a->token_problem, sizeof(a->token_problem), "%s", problem);
-                return -error;
-        }
-        (void) snprintf(a->token_problem, sizeof(a->token_problem), "%s", problem);
-
-        if (!token) {
-                a->not_before = USEC_INFINITY;
-                if (a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason)) {
-                        log_warning("account %s: %s", a->settings.name, problem);
-                        (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
-                }
-                enter(a, ACCOUNT_UNAUTHORIZED, now, problem);
-                return -error;
-        }
-        if (a->token && streq(a->token, token))
-                return 0;
-
-        secret_free(a->token);
-        a->token = STEAL_PTR(token);
-        if (set_authorization(a) < 0)
-                return -ENOMEM;
-
-        /* What is in flight speaks of the old one. A first token needs no proof before it is used.
-         */
+static void lack_secret(struct account *a, const char *problem, usec_t now) {
+        a->not_before = USEC_INFINITY;
         a->since = now;
-        a->failures = 0;
-        if (a->state == ACCOUNT_UNAUTHORIZED)
-                a->not_before = now;
+        if (a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason)) {
+                log_warning("account %s: %s", a->settings.name, problem);
+                (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
+        }
+        enter(a, ACCOUNT_UNAUTHORIZED, now, problem);
+}
+
+/* Takes secret over. */
+static int use_secret(struct account *a, char *secret, usec_t now) {
+        secret_free(a->secret);
+        a->secret = secret;
+        a->since = now; /* what is in flight speaks of the old one */
+        a->last_good = now;
+        a->n_suspects = 0;
+        a->refresh_due = 0;
+        return set_authorization(a);
+}
+
+int account_set_secret(struct account *a, const char *secret, const char *problem, usec_t now) {
+        char *copy;
+        int r;
+
+        if (!secret) {
+                secret_free(STEAL_PTR(a->secret));
+                secret_free(STEAL_PTR(a->authorization));
+                lack_secret(a, problem, now);
+                return 0;
+        }
+        if (a->secret && streq(a->secret, secret))
+                return 0;
+        copy = strdup(secret);
+        if (!copy)
+                return -ENOMEM;
+        r = use_secret(a, copy, now);
+        give_another_chance(a, now);
+        a->not_before = now;
+        a->refresh_overtaken = a->refreshing;
+        return r;
+}
+
+int account_set_refresh_secret(struct account *a, const char *secret, usec_t now) {
+        char *copy = NULL;
+
+        if (secret && a->refresh_secret && streq(a->refresh_secret, secret))
+                return 0;
+        if (secret) {
+                copy = strdup(secret);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        secret_free(a->refresh_secret);
+        a->refresh_secret = copy;
+        a->renewal_overtaken = a->refreshing;
+        a->refused = false;
+        if (copy)
+                give_another_chance(a, now);
         return 0;
 }
+
+/* ---- when what may go ---- */
 
 bool account_is_probing(const struct account *a) {
         return a->state == ACCOUNT_UNREACHABLE || a->state == ACCOUNT_UNAUTHORIZED;
 }
 
+static bool can_refresh(const struct account *a) {
+        return a->settings.auth == AUTH_TOKEN && a->settings.refresh != REFRESH_NONE &&
+               a->authorization && a->refresh_secret && !a->refresh_refused && !a->retired;
+}
+
 usec_t account_next(const struct account *a) {
-        usec_t next = MAX(a->not_before, rate_next(&a->rate));
         unsigned most = account_is_probing(a) ? 1 : a->settings.max_in_flight;
 
-        if (!a->authorization || a->in_flight >= most)
+        if (!a->secret || a->refused || a->in_flight >= most)
                 return USEC_INFINITY;
-        return next;
+        return MAX(MAX(a->not_before, a->first_alone), rate_next(&a->rate));
+}
+
+usec_t account_keepalive(const struct account *a) {
+        if (a->settings.auth != AUTH_TOKEN || a->state != ACCOUNT_OK || a->last_sent == 0)
+                return USEC_INFINITY;
+        return a->last_sent + KEEPALIVE;
+}
+
+usec_t account_refresh_at(const struct account *a) {
+        usec_t due = a->refresh_due > 0 ? a->refresh_due : a->last_good + REFRESH_IDLE;
+
+        if (!can_refresh(a) || a->refreshing)
+                return USEC_INFINITY;
+        if (a->refused)
+                return MAX(a->not_before, rate_next(&a->rate));
+        if (a->state != ACCOUNT_OK)
+                return USEC_INFINITY;
+        return MAX(MAX(due, a->refresh_after), rate_next(&a->rate));
+}
+
+static void count_sent(struct account *a, usec_t now) {
+        rate_take(&a->rate, now);
+        a->last_sent = now;
 }
 
 void account_sent(struct account *a, usec_t now) {
-        rate_take(&a->rate, now);
+        if (a->last_sent == 0)
+                a->first_alone = now + FIRST_ALONE;
+        count_sent(a, now);
         a->in_flight++;
 }
 
 void account_abandoned(struct account *a) {
         a->in_flight--;
+        a->first_alone = 0;
 }
 
+usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
+        return server_clock_stamp(&a->clock, now, wall);
+}
+
+/* ---- what answers say ---- */
+
 static void on_good(struct account *a, usec_t now) {
-        a->failures = 0;
+        a->failures = a->throttles = 0;
         a->failed = NULL;
         a->failed_two = false;
         if (a->state != ACCOUNT_OK && now >= a->not_before) {
@@ -365,83 +437,281 @@ static void on_good(struct account *a, usec_t now) {
         }
 }
 
-static void on_throttled(struct account *a, usec_t now, const struct koodrive_answer *answer) {
-        usec_t pause = answer->retry_after;
-        bool again = a->state == ACCOUNT_THROTTLED;
+/* KooDrive has judged the request itself: the credential and the settings are good. */
+static void on_proof(struct account *a, usec_t now) {
+        a->proven = true;
+        a->last_good = now;
+        a->n_suspects = 0;
+        a->clock_corrected = false;
+        a->refusals = 0;
+        a->refused_after = MIN(a->refused_after, a->refreshed + a->refresh_gap);
+        on_good(a, now);
+}
 
-        if (pause < 0)
-                pause = again ? MIN(2 * a->pause, THROTTLE_MAX) : THROTTLE_FIRST;
-        pause = MAX(pause, USEC_SEC);
+static usec_t with_jitter(usec_t pause, double chance) {
+        return pause + (usec_t) ((double) pause * 0.1 * chance);
+}
+
+static void on_throttled(struct account *a, const struct account_reply *reply) {
+        const struct koodrive_answer *answer = reply->answer;
+        unsigned again = a->throttles;
+        usec_t longer = again > 0 ? 2 * a->pause : 0, pause;
+
+        /* A quota of the day hides behind the hint of a second: belief has an end. */
+        if (answer->retry_after >= 0)
+                pause = answer->retry_after;
+        else if (answer->window >= 0)
+                pause = again < THROTTLE_HINTS ? answer->window : MAX(answer->window, longer);
+        else
+                pause = MAX(THROTTLE_FIRST, longer);
+        pause = MIN(MAX(MAX(pause, answer->meaning.pause), USEC_SEC), THROTTLE_MAX);
+
         rate_halve(&a->rate);
-        a->not_before = MAX(a->not_before, now + pause);
+        a->not_before = MAX(a->not_before, reply->received + with_jitter(pause, reply->chance));
         a->recover_at = a->not_before + RECOVER_AFTER;
-        enter(a, ACCOUNT_THROTTLED, now, answer->why);
+        enter_for(a, ACCOUNT_THROTTLED, reply->received, "", answer);
+        a->throttles = again + 1;
         a->pause = pause;
-        a->since = now; /* what is in flight with this one says the same */
+        a->since = reply->received; /* what is in flight with this one says the same */
 }
 
-static void on_unreachable(struct account *a, usec_t now, const struct koodrive_answer *answer,
-                           const void *asker, bool alone) {
-        if (account_is_probing(a)) {
-                a->pause = a->pause > 0 ? MIN(a->pause * 5 / 2, a->probe_max) : PROBE_FIRST;
-                a->not_before = now + a->pause;
-                return;
-        }
+/*
+ * A little longer each time: 6 probes in the first minute, 60 in the first hour. The end of
+ * an outage of a minute is seen within 17 s, that of an hour within probe_max.
+ */
+static usec_t probe_pause(struct account *a, const struct account_reply *reply) {
+        a->pause = MIN(a->pause > 0 ? a->pause + PROBE_STEP : PROBE_FIRST, a->probe_max);
+        return with_jitter(a->pause, reply->chance);
+}
 
+static bool is_failure_of_many(struct account *a, const struct account_reply *reply) {
         if (!a->failed)
-                a->failed = asker;
-        else if (a->failed != asker)
+                a->failed = reply->asker;
+        else if (a->failed != reply->asker)
                 a->failed_two = true;
-        if (++a->failures < UNREACHABLE_AFTER || (!a->failed_two && !alone))
-                return;
-        a->not_before = now + PROBE_FIRST;
-        enter(a, ACCOUNT_UNREACHABLE, now, answer->why);
-        a->pause = PROBE_FIRST;
+        return ++a->failures >= UNREACHABLE_AFTER && (a->failed_two || reply->alone);
 }
 
-static void on_unauthorized(struct account *a, usec_t now, const struct koodrive_answer *answer) {
+static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
+                                           const char *before) {
+        bool probed = account_is_probing(a);
+
+        /* Until it is met by others, it is the task's own. */
+        if (!probed && !is_failure_of_many(a, reply))
+                return ACCOUNT_IS_WELL;
+        if (!probed)
+                enter_for(a, ACCOUNT_UNREACHABLE, reply->received, before, reply->answer);
+        a->not_before = reply->received + probe_pause(a, reply);
+        return ACCOUNT_HOLDS;
+}
+
+static usec_t refusal_pause(const struct account *a) {
+        return a->refusals < REFUSALS_MAX ? REFUSAL_PAUSE : REFUSAL_SILENCE;
+}
+
+static enum account_verdict on_unauthorized(struct account *a, const struct account_reply *reply,
+                                            const char *before) {
+        const struct koodrive_answer *answer = reply->answer;
+        usec_t now = reply->received;
+
+        if (can_refresh(a) && now >= a->refused_after) {
+                a->refused = true;
+                a->since = now;
+                return ACCOUNT_HOLDS;
+        }
         if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter(a, ACCOUNT_UNAUTHORIZED, now, answer->why);
-        a->failures++;
-        a->not_before = now + (a->failures < REFUSALS_MAX ? REFUSAL_PAUSE : REFUSAL_SILENCE);
+                enter_for(a, ACCOUNT_UNAUTHORIZED, now, before, answer);
+        a->refusals++;
+        a->not_before = now + MAX(refusal_pause(a), answer->meaning.pause);
+        return ACCOUNT_HOLDS;
 }
 
-bool account_answered(struct account *a, usec_t now, usec_t sent,
-                      const struct koodrive_answer *answer, const void *asker, bool alone) {
-        a->in_flight--;
+/* The time was wrong, and nothing else is known to be: set right, it is worth another try. */
+static enum account_verdict on_stamp_refused(struct account *a, const struct account_reply *reply) {
+        const struct koodrive_answer *answer = reply->answer;
+        usec_t date = answer->server_time >= 0 ? answer->server_time : answer->date;
 
-        switch (answer->class) {
+        a->held++;
+        if (reply->sent < a->since)
+                return ACCOUNT_HOLDS;
+        if (date < 0)
+                return on_unauthorized(a, reply, "");
+        a->clock_corrected = true;
+        a->since = reply->received;
+        server_clock_set(&a->clock, date, reply->received);
+        return ACCOUNT_CORRECTED;
+}
+
+/*
+ * A refusal of a task that may be of the credential. When one task after another meets it
+ * and none is answered in between, it is.
+ */
+static bool is_suspect_credential(struct account *a, const struct account_reply *reply) {
+        unsigned i = 0;
+
+        if (a->state == ACCOUNT_UNAUTHORIZED)
+                return a->refusals > 0 && !reply->alone;
+        while (i < a->n_suspects && a->suspects[i] != reply->asker)
+                i++;
+        if (i == a->n_suspects && i < SUSPECTS_MAX)
+                a->suspects[a->n_suspects++] = reply->asker;
+        return a->n_suspects == SUSPECTS_MAX;
+}
+
+/* The account's trouble after all. */
+static enum account_verdict on_suspect(struct account *a, const struct account_reply *reply) {
+        a->held++;
+        if (reply->sent < a->since)
+                return ACCOUNT_HOLDS;
+        if (reply->answer->meaning.suspicion == KOODRIVE_SUSPECT_CREDENTIAL)
+                return on_unauthorized(a, reply, "one task after another is refused: ");
+        (void) on_unreachable(a, reply, "every task is refused: ");
+        return ACCOUNT_HOLDS;
+}
+
+/* An answer that is about the task, or looks so. */
+static enum account_verdict on_task_fault(struct account *a, const struct account_reply *reply) {
+        const struct koodrive_meaning *meaning = &reply->answer->meaning;
+        bool suspect = false;
+
+        /* It went out before the account knew what it knows now. */
+        if (reply->sent < a->since)
+                return meaning->suspicion == KOODRIVE_NO_SUSPICION ? ACCOUNT_IS_WELL
+                                                                   : ACCOUNT_HOLDS;
+        if (meaning->suspicion == KOODRIVE_SUSPECT_SETTINGS)
+                suspect = !a->proven && !reply->alone;
+        else if (meaning->suspicion == KOODRIVE_SUSPECT_CREDENTIAL)
+                suspect = is_suspect_credential(a, reply);
+        if (suspect)
+                return on_suspect(a, reply);
+
+        if (meaning->by_koodrive && meaning->suspicion != KOODRIVE_SUSPECT_CREDENTIAL) {
+                on_proof(a, reply->received);
+        } else if (a->state == ACCOUNT_UNAUTHORIZED && meaning->class == KOODRIVE_TRANSIENT) {
+                /* Somebody answered, who might as well be in front of the one that refuses. */
+                a->refusals++;
+                a->not_before = MAX(a->not_before, reply->received + refusal_pause(a));
+        } else {
+                on_good(a, reply->received);
+        }
+        return ACCOUNT_IS_WELL;
+}
+
+enum account_verdict account_answered(struct account *a, const struct account_reply *reply) {
+        enum koodrive_class class = reply->answer->meaning.class;
+
+        a->in_flight--;
+        a->first_alone = 0;
+        if (reply->answer->date >= 0)
+                server_clock_learn(&a->clock, reply->answer->date, reply->received);
+
+        if (reply->answer->stamp_refused && !a->clock_corrected)
+                return on_stamp_refused(a, reply);
+        switch (class) {
         case KOODRIVE_TASK:
-                on_good(a, now);
-                return true;
+                if (reply->sent >= a->since)
+                        on_proof(a, reply->received);
+                return ACCOUNT_IS_WELL;
         case KOODRIVE_TRANSIENT:
-                /* Somebody answered, and not about the account. */
-                a->failures = a->state == ACCOUNT_UNAUTHORIZED ? a->failures : 0;
-                if (a->state == ACCOUNT_UNREACHABLE)
-                        on_good(a, now);
-                return true;
+        case KOODRIVE_DOUBTFUL:
+        case KOODRIVE_REJECTED:
+                return on_task_fault(a, reply);
         default:
                 break;
         }
 
         a->held++;
         /* It went out before the account knew what it knows now: nothing new. */
-        if (sent < a->since)
+        if (reply->sent < a->since)
+                return ACCOUNT_HOLDS;
+        if (class == KOODRIVE_UNAUTHORIZED)
+                return on_unauthorized(a, reply, "");
+        if (class != KOODRIVE_THROTTLED)
+                return on_unreachable(a, reply, "");
+        on_throttled(a, reply);
+        return ACCOUNT_HOLDS;
+}
+
+/* ---- refresh ---- */
+
+void account_refresh_sent(struct account *a, usec_t now) {
+        count_sent(a, now);
+        a->refreshing = true;
+}
+
+static bool take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
+        CLEANUP(secret_freep) char *token = strdup(s->token);
+        CLEANUP(secret_freep) char *next = s->refresh_token ? strdup(s->refresh_token) : NULL;
+
+        if (!token || (s->refresh_token && !next) || use_secret(a, STEAL_PTR(token), now) < 0)
                 return false;
-        if (answer->class == KOODRIVE_THROTTLED)
-                on_throttled(a, now, answer);
-        else if (answer->class == KOODRIVE_UNREACHABLE)
-                on_unreachable(a, now, answer, asker, alone);
+        if (next && !a->renewal_overtaken) {
+                secret_free(a->refresh_secret);
+                a->refresh_secret = STEAL_PTR(next);
+        }
+        if (a->refused) {
+                bool calm = a->refreshed == 0 || now - a->refreshed > REFRESH_CALM;
+
+                a->refresh_gap =
+                        calm ? 0 : MIN(MAX(2 * a->refresh_gap, REFRESH_GAP), REFUSAL_SILENCE);
+                a->refreshed = now;
+        }
+        a->refused = false;
+        a->refresh_faults = 0;
+        a->refused_after = now + REFUSAL_SILENCE;
+        if (s->lifetime > 0)
+                a->refresh_due = now + MAX(s->lifetime / 5 * 4, REFRESH_SOONEST);
+        if (a->state == ACCOUNT_UNAUTHORIZED)
+                a->not_before = now;
+        return true;
+}
+
+/* The token was refused and there is no new one. */
+static void fail_refused(struct account *a, usec_t now, const struct koodrive_answer *answer) {
+        a->refused = !a->refresh_refused; /* then it is tried again when polls would be */
+        if (a->state != ACCOUNT_UNAUTHORIZED)
+                enter_for(a, ACCOUNT_UNAUTHORIZED, now,
+                          "the token was refused and cannot be refreshed: ", answer);
+        a->held++;
+        a->refusals = a->refresh_refused ? REFUSALS_MAX : a->refusals + 1;
+        a->not_before =
+                now + MAX(MAX(refusal_pause(a), answer->meaning.pause), answer->retry_after);
+}
+
+/* The token is good as yet. */
+static void fail_early(struct account *a, usec_t now, const struct koodrive_answer *answer) {
+        usec_t pause = REFRESH_RETRY;
+
+        for (unsigned i = 0; i < a->refresh_faults && pause < REFRESH_RETRY_MAX; i++)
+                pause *= 2;
+        pause = MAX(MIN(pause, REFRESH_RETRY_MAX), answer->meaning.pause);
+        a->refresh_after = now + MAX(pause, answer->retry_after);
+        if (a->refresh_faults++ == 0 || a->refresh_refused)
+                log_warning("account %s: the token cannot be refreshed: %s; %s", a->settings.name,
+                            answer->why,
+                            a->refresh_refused
+                                    ? "it is used until it is refused, put another one in its place"
+                                    : "it is used on, and its refresh tried again");
+}
+
+bool account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {
+        enum koodrive_class class = s->answer.meaning.class;
+        bool overtaken = a->refresh_overtaken || a->settings.refresh == REFRESH_NONE;
+
+        a->refreshing = a->refresh_overtaken = false;
+        if (s->answer.date >= 0)
+                server_clock_learn(&a->clock, s->answer.date, now);
+        if (overtaken)
+                return false;
+        if (s->token && take_session(a, now, s))
+                return true;
+
+        a->refresh_refused = class != KOODRIVE_TRANSIENT && class != KOODRIVE_UNREACHABLE &&
+                             class != KOODRIVE_MISCONFIGURED && class != KOODRIVE_THROTTLED &&
+                             class != KOODRIVE_TASK;
+        if (a->refused)
+                fail_refused(a, now, &s->answer);
         else
-                on_unauthorized(a, now, answer);
+                fail_early(a, now, &s->answer);
         return false;
-}
-
-usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
-        return (a->clock_known ? now + a->clock_offset : wall) - DATE_BACK;
-}
-
-void account_learn_date(struct account *a, usec_t date, usec_t now) {
-        a->clock_offset = date - now;
-        a->clock_known = true;
 }

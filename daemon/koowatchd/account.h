@@ -2,26 +2,30 @@
 /*
  * Account: what all the tasks of one credential share
  *
- * The token, the rate, how many requests are in flight, the server's clock, and
- * a state. A task never pays for its account's trouble: the account says when the
- * next request may go, and the tasks wait in the poller's queue meanwhile.
+ * The credential, the rate, how many requests are in flight, the server's clock,
+ * and a state. A task never pays for its account's trouble: the account says when
+ * the next request may go, and the tasks wait in the poller's queue meanwhile.
  *
  *   ok            requests go as the rate allows
  *   throttled     silence for as long as was asked for, then at half the rate,
  *                 which recovers step by step
  *   unreachable   three failures in a row, from two tasks where there are two:
- *                 one probe at a time, with growing pauses
+ *                 one probe at a time, with pauses that grow
  *   unauthorized  the credential is refused or missing: three attempts, then
  *                 silence until it changes or six minutes have passed. (The
  *                 gateway locks a key for five minutes after five failures.)
  *
- * Time is an argument. The one thing it reads is the token's file.
+ * A token that can be refreshed is refreshed before it expires, and once when it is
+ * refused; only when that does not help is the account unauthorized.
+ *
+ * Pure: time and chance are arguments. Others read files and send requests.
  */
 #include <stdbool.h>
 
 #include "common/config.h"
 #include "common/timespan.h"
-#include "koowatchd/koodrive.h"
+#include "koowatchd/koodrive-answer.h"
+#include "koowatchd/koodrive-request.h"
 #include "koowatchd/rate.h"
 
 enum account_state {
@@ -40,7 +44,7 @@ struct account;
  */
 typedef void (*account_changed_fn)(void *userdata, struct account *account, unsigned held);
 
-/* Copies what it needs of the settings. Returns 0 or -ENOMEM. The token is not read yet. */
+/* Copies what it needs of the settings. Returns 0 or -ENOMEM. It has no credential yet. */
 int account_new(const struct account_config *settings, usec_t probe_max,
                 account_changed_fn on_changed, void *userdata, struct account **ret);
 void account_free(struct account *account);
@@ -65,49 +69,69 @@ const char *account_state_name(enum account_state state);
 const char *account_reason(const struct account *account);
 
 /*
- * The file that the token is read from: TokenFile, else the credential
- * koowatch_NAME.token, koowatch-plain_NAME.token or NAME.token in credentials_directory
- * (NULL: none). The
- * caller frees it; NULL when there is none or memory is short.
+ * The token, or with Auth=app the AppSecret; copied. One that is another one than before is
+ * tried at once, whatever the state. NULL: there is none, for the reason in problem, which
+ * the account is unauthorized for. Returns 0 or -ENOMEM.
  */
-char *account_token_path(const struct account *account, const char *credentials_directory);
+int account_set_secret(struct account *account, const char *secret, const char *problem,
+                       usec_t now);
+
+/* What a new token is asked for with (NULL: nothing); copied. Returns 0 or -ENOMEM. */
+int account_set_refresh_secret(struct account *account, const char *secret, usec_t now);
+
+/* NULL: there is none. Borrowed, until the next change. */
+const char *account_secret(const struct account *account);
+const char *account_refresh_secret(const struct account *account);
+
+/* How a request of the account says who asks. Borrowed, until the next change. */
+struct koodrive_identity account_identity(const struct account *account);
 
 /*
- * Reads the token again from path (NULL: there is none). A token that is another
- * one than before is tried at once, whatever the state. Problems are logged, each once.
- * Returns 0, or a negative errno when the file is there and could not be read.
- */
-int account_read_token(struct account *account, const char *path, usec_t now);
-
-/* The header's value, or NULL while there is no token. */
-const char *account_authorization(const struct account *account);
-
-/* When the next request may go: a time that has passed means at once, USEC_INFINITY not until an
- * event.
+ * When the next poll may go: a time that has passed means at once, USEC_INFINITY not
+ * until an event.
  */
 usec_t account_next(const struct account *account);
+
+/*
+ * When a poll should go although none is due, because KooDrive drops a token after 20 idle
+ * minutes; USEC_INFINITY: no need.
+ */
+usec_t account_keepalive(const struct account *account);
+
+/* When the token is to be refreshed: as account_next(). */
+usec_t account_refresh_at(const struct account *account);
 
 /* Whether one request at a time tries whether the trouble is over: then tasks take turns. */
 bool account_is_probing(const struct account *account);
 
-/* A request goes out at now / has ended without telling anything of the account. */
+/* A poll goes out at now / has ended without telling anything of the account. */
 void account_sent(struct account *account, usec_t now);
 void account_abandoned(struct account *account);
 
-/*
- * A request that went out at sent has ended with answer; asker tells tasks apart
- * (any stable pointer), alone is whether it is the account's only task. Returns
- * whether the task's own counters are concerned (false: the account's trouble).
- */
-bool account_answered(struct account *account, usec_t now, usec_t sent,
-                      const struct koodrive_answer *answer, const void *asker, bool alone);
+struct account_reply {
+        usec_t sent, received;
+        const struct koodrive_answer *answer;
+        const void *asker; /* tells tasks apart: any stable pointer */
+        bool alone;        /* it is the account's only task */
+        double chance;     /* uniform in [0, 1), for jitter */
+};
+
+enum account_verdict {
+        ACCOUNT_IS_WELL,  /* the answer concerns the task: its state, or its own trouble */
+        ACCOUNT_HOLDS,    /* the account's trouble: the task is not charged, and waits its turn */
+        ACCOUNT_CORRECTED /* likewise, and set right: worth another try at once */
+};
+
+/* A poll has ended with an answer. */
+enum account_verdict account_answered(struct account *account, const struct account_reply *reply);
+
+/* A request for a new token goes out; after a refusal polls wait for its end. */
+void account_refresh_sent(struct account *account, usec_t now);
+
+/* It has ended. Returns whether there is a new token. Problems are logged, each once. */
+bool account_refreshed(struct account *account, usec_t now, const struct koodrive_session *session);
 
 unsigned account_in_flight(const struct account *account);
 
-/*
- * What X-Date is to say at now: the server's clock where it is known, else wall, and 5 s
- * back. The offset is kept against now, which no one sets.
- */
+/* What X-Date is to say at now, which wall is our own word for; see server_clock_stamp(). */
 usec_t account_date(const struct account *account, usec_t now, usec_t wall);
-/* Notes the server's Date, received at now. */
-void account_learn_date(struct account *account, usec_t date, usec_t now);

@@ -2,35 +2,62 @@
 
 #include <errno.h>
 
-/* An account, and the file that its token comes from. */
+#include "common/log.h"
+#include "koowatchd/credential.h"
+#include "koowatchd/refresh.h"
+#include "koowatchd/token-store.h"
+
+/* An account, and the files that its secrets come from. */
 struct entry {
         struct entry *next;
         struct accounts *owner;
         struct account *account;
-        struct dirwatch_dir *watched;
-        char *token_path; /* NULL: there is none to come from */
-        bool used;        /* it is in the configuration, or a task asks for it */
+        struct credential *main;    /* token or AppSecret */
+        struct credential *renewal; /* refresh token or session id; NULL: none is used */
+        struct stored_tokens stored;
+        struct refresh *refresh; /* on its way */
+        char told[512];          /* what was said of the renewal last */
+        bool used;               /* it is in the configuration, or a task asks for it */
 };
 
 struct accounts {
         struct dirwatch *dirwatch;
+        struct http *http;
         struct poller *poller;
+        char *tokens; /* the directory of the stored ones */
         struct accounts_handler handler;
         struct entry *entries;
 };
 
-int accounts_new(struct dirwatch *dirwatch, struct poller *poller,
-                 const struct accounts_handler *handler, struct accounts **ret) {
+int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *poller,
+                 const char *tokens, const struct accounts_handler *handler,
+                 struct accounts **ret) {
         struct accounts *as = calloc(1, sizeof(*as));
 
         if (!as)
                 return -ENOMEM;
         as->dirwatch = dirwatch;
+        as->http = http;
         as->poller = poller;
         as->handler = *handler;
+        as->tokens = strdup(tokens);
+        if (!as->tokens) {
+                free(as);
+                return -ENOMEM;
+        }
         *ret = as;
         return 0;
 }
+
+static void entry_free(struct entry *e) {
+        refresh_free(e->refresh);
+        credential_free(e->main);
+        credential_free(e->renewal);
+        stored_tokens_clear(&e->stored);
+        account_free(e->account);
+        free(e);
+}
+DEFINE_CLEANUP(struct entry *, entry_free)
 
 void accounts_free(struct accounts *as) {
         struct entry *e;
@@ -39,31 +66,150 @@ void accounts_free(struct accounts *as) {
                 return;
         while ((e = as->entries)) {
                 as->entries = e->next;
-                dirwatch_remove(as->dirwatch, e->watched);
-                account_free(e->account);
-                free(e->token_path);
-                free(e);
+                entry_free(e);
         }
+        free(as->tokens);
         free(as);
 }
 
-static void read_token(struct entry *e) {
+/* ---- secrets ---- */
+
+static int fingerprint(const struct credential *c, char ret[SIGNATURE_LENGTH + 1]) {
+        const char *text = credential_text(c);
+
+        *ret = '\0';
+        return text ? sha256_hex(text, strlen(text), ret) : 0;
+}
+
+/* The admin's secret, or a newer one that was obtained with it. */
+static const char *newest(const struct credential *c, const struct stored_secret *stored) {
+        char source[SIGNATURE_LENGTH + 1];
+
+        if (!stored->text || fingerprint(c, source) < 0 ||
+            (*source && !streq(source, stored->source)))
+                return credential_text(c);
+        return stored->text;
+}
+
+static void read_credential(struct entry *e, struct credential *c) {
         struct accounts *as = e->owner;
-        int r = account_read_token(e->account, e->token_path, clock_boot());
+        int r = credential_read(c);
 
         if (error_is_passing(-r))
-                as->handler.on_missed(as->handler.userdata, e->token_path, strerror(-r));
-        poller_kick(as->poller, e->account);
+                as->handler.on_missed(as->handler.userdata, credential_path(c), strerror(-r));
 }
 
-static void on_token_changed(void *userdata, const char *name, uint32_t mask) {
+static void read_renewal(struct entry *e, usec_t now) {
+        const char *secret = NULL;
+
+        if (e->renewal) {
+                read_credential(e, e->renewal);
+                secret = newest(e->renewal, &e->stored.refresh);
+        }
+        if (e->renewal && !secret && !streq(e->told, credential_problem(e->renewal))) {
+                (void) snprintf(e->told, sizeof(e->told), "%s", credential_problem(e->renewal));
+                log_warning("account %s: %s; until then its token is not refreshed",
+                            account_name(e->account), e->told);
+        }
+        (void) account_set_refresh_secret(e->account, secret, now);
+}
+
+static void read_secrets(struct entry *e) {
+        static const struct stored_secret none = {};
+        usec_t now = clock_boot();
+
+        read_renewal(e, now);
+        read_credential(e, e->main);
+        (void) account_set_secret(e->account,
+                                  newest(e->main, e->renewal ? &e->stored.token : &none),
+                                  credential_problem(e->main), now);
+        poller_kick(e->owner->poller, e->account);
+}
+
+static void on_secret_changed(void *userdata) {
         struct entry *e = userdata;
 
-        (void) name; /* it may be behind a link: any change beside it can be one of it */
-        (void) mask;
         if (e->used)
-                read_token(e);
+                read_secrets(e);
 }
+
+/* ---- refresh ---- */
+
+static int remember(struct stored_secret *stored, const struct credential *c, const char *text) {
+        char *copy = strdup(text);
+
+        if (!copy)
+                return -ENOMEM;
+        secret_free(stored->text);
+        stored->text = copy;
+        return fingerprint(c, stored->source);
+}
+
+static void store_tokens(struct entry *e, bool is_new_renewal) {
+        int r;
+
+        r = remember(&e->stored.token, e->main, account_secret(e->account));
+        if (r == 0 && is_new_renewal)
+                r = remember(&e->stored.refresh, e->renewal, account_refresh_secret(e->account));
+        if (r == 0)
+                r = token_store_save(e->owner->tokens, account_name(e->account), &e->stored);
+        if (r < 0)
+                log_warning(
+                        "account %s: the new token cannot be stored in %s (%s); it is used, but "
+                        "a restart will not find it",
+                        account_name(e->account), e->owner->tokens, strerror(-r));
+}
+
+static void on_refreshed(void *userdata, const struct koodrive_session *session) {
+        struct entry *e = userdata;
+        CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
+
+        if (account_refreshed(e->account, clock_boot(), session)) {
+                log_debug("account %s: has a new token", account_name(e->account));
+                store_tokens(e, session->refresh_token && e->renewal &&
+                                        streq(session->refresh_token,
+                                              account_refresh_secret(e->account)));
+        }
+        poller_kick(e->owner->poller, e->account);
+}
+
+static struct entry *find_account(const struct accounts *as, const struct account *account) {
+        struct entry *e = as->entries;
+
+        while (e && e->account != account)
+                e = e->next;
+        return e;
+}
+
+void accounts_refresh(struct accounts *as, struct account *account) {
+        struct entry *e = find_account(as, account);
+        usec_t now = clock_boot();
+        int r;
+
+        if (!e || !e->renewal || e->refresh)
+                return;
+        account_refresh_sent(account, now);
+        r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
+        if (r < 0) {
+                struct koodrive_session failed = {
+                        .answer = {.meaning.class = KOODRIVE_TRANSIENT,
+                                   .date = -1,
+                                   .retry_after = -1},
+                };
+
+                (void) snprintf(failed.answer.why, sizeof(failed.answer.why), "%s", strerror(-r));
+                (void) account_refreshed(account, now, &failed);
+        }
+}
+
+bool accounts_are_refreshing(const struct accounts *as) {
+        for (const struct entry *e = as->entries; e; e = e->next)
+                if (e->refresh)
+                        return true;
+        return false;
+}
+
+/* ---- the table ---- */
 
 static struct entry *find(const struct accounts *as, const char *name) {
         struct entry *e = as->entries;
@@ -80,48 +226,71 @@ struct account *accounts_find(struct accounts *as, const char *name) {
                 return NULL;
         if (!e->used) {
                 e->used = true;
-                read_token(e);
+                read_secrets(e);
         }
         return e->account;
 }
 
-static int follow_token(struct entry *e) {
-        CLEANUP(freep) char *directory = NULL;
-        char *slash;
+/* Makes *credential one of that kind that follows path, or none when it is not wanted. */
+static int follow(struct entry *e, struct credential **credential, bool wanted,
+                  enum credential_kind kind, const char *path) {
+        int r;
 
-        dirwatch_remove(e->owner->dirwatch, STEAL_PTR(e->watched));
-        free(e->token_path);
-        e->token_path = account_token_path(e->account, getenv("CREDENTIALS_DIRECTORY"));
-        if (!e->token_path)
+        if (*credential && (!wanted || credential_kind(*credential) != kind))
+                credential_free(STEAL_PTR(*credential));
+        if (!wanted)
                 return 0;
-        directory = strdup(e->token_path);
-        slash = directory ? strrchr(directory, '/') : NULL;
-        if (!slash)
-                return -ENOMEM;
-        slash[slash == directory ? 1 : 0] = '\0';
-        return dirwatch_add(e->owner->dirwatch, directory, on_token_changed, e, &e->watched);
+        if (!*credential) {
+                r = credential_new(e->owner->dirwatch, kind, account_name(e->account),
+                                   on_secret_changed, e, credential);
+                if (r < 0)
+                        return r;
+        }
+        return credential_follow(*credential, path);
+}
+
+static int follow_files(struct entry *e) {
+        const struct account_config *settings = account_settings(e->account);
+        bool is_app = settings->auth == AUTH_APP;
+        int r;
+
+        r = follow(e, &e->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
+                   is_app ? settings->app_secret_file : settings->token_file);
+        if (r == 0)
+                r = follow(e, &e->renewal, settings->refresh != REFRESH_NONE, CREDENTIAL_REFRESH,
+                           settings->refresh_token_file);
+        return r;
+}
+
+/* What a former run has obtained. */
+static void load_tokens(struct entry *e) {
+        const char *name = account_name(e->account);
+        int r = token_store_load(e->owner->tokens, name, &e->stored);
+
+        if (r < 0 && r != -ENOENT)
+                log_warning("account %s: %s/%s.json cannot be used (%s); its token is taken from "
+                            "where it came from at first",
+                            name, e->owner->tokens, name,
+                            r == -EBADMSG ? "it is damaged" : strerror(-r));
 }
 
 static int add(struct accounts *as, const struct account_config *settings, usec_t probe_max,
                struct entry **ret) {
-        struct entry *e = calloc(1, sizeof(*e));
+        CLEANUP(entry_freep) struct entry *e = calloc(1, sizeof(*e));
         int r;
 
         if (!e)
                 return -ENOMEM;
+        e->owner = as;
         r = account_new(settings, probe_max, as->handler.on_changed, as->handler.userdata,
                         &e->account);
         if (r == 0)
                 r = poller_add_account(as->poller, e->account);
-        if (r < 0) {
-                account_free(e->account);
-                free(e);
+        if (r < 0)
                 return r;
-        }
-        e->owner = as;
+        load_tokens(e);
         e->next = as->entries;
-        as->entries = e;
-        *ret = e;
+        as->entries = *ret = STEAL_PTR(e);
         return 0;
 }
 
@@ -132,13 +301,13 @@ static int configure(struct accounts *as, const struct account_config *settings,
         r = e ? account_configure(e->account, settings, probe_max)
               : add(as, settings, probe_max, &e);
         if (r == 0)
-                r = follow_token(e);
+                r = follow_files(e);
         if (r < 0)
                 return r;
         if (settings->line > 0)
                 e->used = true;
         if (e->used)
-                read_token(e);
+                read_secrets(e);
         return 0;
 }
 
@@ -156,10 +325,10 @@ int accounts_configure(struct accounts *as, const struct config *config) {
         return 0;
 }
 
-void accounts_read_tokens(struct accounts *as) {
+void accounts_read_secrets(struct accounts *as) {
         for (struct entry *e = as->entries; e; e = e->next)
                 if (e->used)
-                        read_token(e);
+                        read_secrets(e);
 }
 
 const struct account *accounts_troubled(const struct accounts *as) {

@@ -1,32 +1,36 @@
 #pragma once
 /*
- * Accounts: the configured ones, by name, and the files that their tokens come from
+ * Accounts: the configured ones, by name, and where their secrets come from
  *
- * Owns the account objects, gives each its queue at the poller, and reads a token
- * again when something happens beside its file. An account that leaves the
- * configuration stays as an object, because tasks and requests refer to it.
+ * Owns the account objects, gives each its queue at the poller, reads its secrets
+ * again when something happens beside their files, and sees to it that a token that
+ * can be refreshed is: asks for the new one, and keeps it in STATE/tokens. An
+ * account that leaves the configuration stays as an object, because tasks and
+ * requests refer to it.
  */
 #include "common/config.h"
 #include "koowatchd/account.h"
 #include "koowatchd/dirwatch.h"
+#include "koowatchd/http.h"
 #include "koowatchd/poller.h"
 
 struct accounts;
 
 struct accounts_handler {
         account_changed_fn on_changed;
-        /* A token could not be read for now: accounts_read_tokens() is to be called in a while. */
+        /* A secret could not be read for now: accounts_read_secrets() is to be called in a while.
+         */
         void (*on_missed)(void *userdata, const char *what, const char *why);
         void *userdata;
 };
 
-/* Borrows dirwatch and poller. Returns 0 or -ENOMEM. */
-int accounts_new(struct dirwatch *dirwatch, struct poller *poller,
-                 const struct accounts_handler *handler, struct accounts **ret);
+/* Borrows dirwatch, http and poller; tokens (copied): STATE/tokens. Returns 0 or -ENOMEM. */
+int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *poller,
+                 const char *tokens, const struct accounts_handler *handler, struct accounts **ret);
 void accounts_free(struct accounts *accounts);
 DEFINE_CLEANUP(struct accounts *, accounts_free)
 
-/* Brings them in line with a configuration, and reads all tokens. Returns 0 or -ENOMEM. */
+/* Brings them in line with a configuration, and reads all secrets. Returns 0 or -ENOMEM. */
 int accounts_configure(struct accounts *accounts, const struct config *config);
 
 /*
@@ -35,8 +39,13 @@ int accounts_configure(struct accounts *accounts, const struct config *config);
  */
 struct account *accounts_find(struct accounts *accounts, const char *name);
 
-/* Reads the tokens of all that are in use. */
-void accounts_read_tokens(struct accounts *accounts);
+/* Reads the secrets of all that are in use. */
+void accounts_read_secrets(struct accounts *accounts);
+
+/* Asks for a new token of the account, which says that it is time. */
+void accounts_refresh(struct accounts *accounts, struct account *account);
+/* Whether an answer to that is awaited. */
+bool accounts_are_refreshing(const struct accounts *accounts);
 
 /* One that is in use, configured and not ok; NULL: all is well. */
 const struct account *accounts_troubled(const struct accounts *accounts);

@@ -25,7 +25,7 @@ struct course_verdict course_observe(struct course *c, const struct course_limit
         usec_t deadline = usec_add(c->registered, limits->timeout);
 
         c->polls++;
-        c->faults = 0;
+        course_forgive(c);
         v.status_changed = a->status != c->status;
         if (v.status_changed || a->progress != c->progress) {
                 c->changed = now;
@@ -65,18 +65,44 @@ struct course_verdict course_observe(struct course *c, const struct course_limit
         return v;
 }
 
-usec_t course_fault(struct course *c, const struct course_limits *limits, double random) {
-        usec_t delay = limits->pace.interval_min;
+/* Doubles from IntervalMin to IntervalMax. */
+static usec_t next_pause(const struct course *c, const struct course_limits *limits,
+                         double random) {
+        usec_t pause = limits->pace.interval_min;
 
-        for (unsigned i = 0; i < c->faults && delay < limits->pace.interval_max; i++)
-                delay *= 2;
+        for (unsigned i = 0; i < c->faults && pause < limits->pace.interval_max; i++)
+                pause *= 2;
+        pause = (usec_t) ((double) pause * (0.9 + 0.2 * random));
+        return MAX(MIN(pause, limits->pace.interval_max), limits->pace.interval_min);
+}
+
+struct course_verdict course_fault(struct course *c, const struct course_limits *limits, usec_t now,
+                                   const struct koodrive_meaning *meaning, double random) {
+        struct course_verdict v = {.delay = next_pause(c, limits, random)};
+        usec_t end;
+
         c->faults++;
-        delay = (usec_t) ((double) delay * (0.9 + 0.2 * random));
-        return MAX(MIN(delay, limits->pace.interval_max), limits->pace.interval_min);
+        if (meaning->class == KOODRIVE_REJECTED)
+                v.outcome = OUTCOME_REJECTED;
+        if (meaning->class != KOODRIVE_DOUBTFUL)
+                return v;
+
+        if (c->refusals++ == 0)
+                c->refused = now;
+        end = c->refused + meaning->span;
+        if (c->refusals >= meaning->tries && now >= end)
+                v.outcome = OUTCOME_REJECTED;
+        /* The last try is not put off beyond the end. */
+        v.delay = MIN(v.delay, MAX(end - now, limits->pace.interval_min));
+        return v;
+}
+
+void course_forgive(struct course *c) {
+        c->faults = c->refusals = 0;
 }
 
 const char *outcome_name(enum outcome outcome) {
-        static const char *const names[] = {"none", "completed", "canceled", "timeout"};
+        static const char *const names[] = {"none", "completed", "canceled", "timeout", "rejected"};
 
         return names[outcome];
 }

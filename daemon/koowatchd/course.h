@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "common/timespan.h"
-#include "koowatchd/koodrive.h"
+#include "koowatchd/koodrive-answer.h"
 #include "koowatchd/pace.h"
 
 enum outcome {
@@ -16,15 +16,19 @@ enum outcome {
         OUTCOME_COMPLETED,
         OUTCOME_CANCELED,
         OUTCOME_TIMEOUT,
+        OUTCOME_REJECTED,
+        OUTCOMES
 };
 
 /* A task's memory; the owner embeds it. */
 struct course {
         struct pace pace;
         usec_t registered;
-        usec_t changed;  /* when status or progress last moved */
-        unsigned polls;  /* answers about the task */
-        unsigned faults; /* answers that were none, since the last good one */
+        usec_t changed;    /* when status or progress last moved */
+        usec_t refused;    /* when the first of the refusals came */
+        unsigned polls;    /* answers about the task */
+        unsigned faults;   /* answers that were none, since the last good one */
+        unsigned refusals; /* those of them that speak against the task itself */
         signed char status, progress;
         unsigned char url_waits; /* polls spent waiting for a downloadUrl */
         bool stalled;            /* told already */
@@ -52,8 +56,16 @@ struct course_verdict course_observe(struct course *course, const struct course_
                                      usec_t now, const struct koodrive_answer *answer,
                                      double random);
 
-/* An answer that was the task's own trouble. Returns the delay until the next poll. */
-usec_t course_fault(struct course *course, const struct course_limits *limits, double random);
+/*
+ * An answer at now that was no state of the task, and was its own trouble: OUTCOME_REJECTED
+ * where it says for good that there will be no other, or has been repeated for long enough.
+ */
+struct course_verdict course_fault(struct course *course, const struct course_limits *limits,
+                                   usec_t now, const struct koodrive_meaning *meaning,
+                                   double random);
 
-/* "completed", "canceled", "timeout". */
+/* What was wrong may have been put right: faults begin to count anew. */
+void course_forgive(struct course *course);
+
+/* "completed", "canceled", "timeout", "rejected". */
 const char *outcome_name(enum outcome outcome);

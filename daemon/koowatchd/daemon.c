@@ -164,7 +164,8 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
         /* Telling of what was written may lead to more to write. */
         while (d->dirty && !d->store_failing)
                 flush(d);
-        if (d->stopping && poller_in_flight(d->poller) == 0 && !runner_is_busy(d->runner))
+        if (d->stopping && poller_in_flight(d->poller) == 0 &&
+            !accounts_are_refreshing(d->accounts) && !runner_is_busy(d->runner))
                 ev_break(loop, EVBREAK_ALL);
 }
 
@@ -184,8 +185,8 @@ static void on_polled(void *userdata, struct poll *poll, const struct koodrive_a
         struct daemon *d = userdata;
         struct watch *w = watch_of_poll(poll);
 
-        metrics_polled(d->metrics, account_name(watch_account(w)), answer->class, seconds);
-        report_polled(w, answer, trace_id, seconds);
+        metrics_polled(d->metrics, account_name(watch_account(w)), answer->meaning.class, seconds);
+        report_polled(d->report, w, answer, trace_id, seconds);
 }
 
 static json_object *make_event(struct watch *w, const char *type, const char *id,
@@ -201,22 +202,23 @@ static json_object *make_event(struct watch *w, const char *type, const char *id
                             watch_name(w), settings->name);
                 url = NULL;
         }
-        return event_of_task(type, id,
-                             &(struct event_task){
-                                     .name = watch_name(w),
-                                     .account = settings->name,
-                                     .task_id = task->task_id,
-                                     .share_id = task->share_id,
-                                     .file = path,
-                                     .hooks = task->hooks,
-                                     .variables = (const char *const *) task->variables,
-                                     .registered = watch_registered(w),
-                                     .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
-                                     .polls = watch_course(w)->polls,
-                                     .outcome = outcome,
-                                     .answer = answer,
-                                     .download_url = url,
-                             });
+        return event_of_task(
+                type, id,
+                &(struct event_task){
+                        .name = watch_name(w),
+                        .account = settings->name,
+                        .task_id = task->task_id,
+                        .share_id = task->share_id,
+                        .file = path,
+                        .hooks = task->hooks,
+                        .variables = (const char *const *) task->variables,
+                        .registered = watch_registered(w),
+                        .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
+                        .polls = watch_course(w)->polls,
+                        .outcome = outcome,
+                        .answer = answer,
+                        .download_url = url,
+                });
 }
 
 /* Returns false when memory is short: then the task is asked about again. */
@@ -250,12 +252,15 @@ static void stall(struct daemon *d, struct watch *w, const struct koodrive_answe
         deliveries_add_once(d->deliveries, event);
 }
 
-static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer) {
-        usec_t delay = watch_fault(w, random_share());
+static usec_t on_fault(struct daemon *d, struct watch *w, const struct koodrive_answer *answer,
+                       usec_t now) {
+        struct course_verdict verdict = watch_fault(w, now, &answer->meaning, random_share());
 
+        if (verdict.outcome != OUTCOME_NONE)
+                return finish(d, w, verdict.outcome, answer) ? POLL_STOP : USEC_SEC;
         if (watch_course(w)->faults == FAULTS_TOLD)
                 report_fault(w, answer);
-        return delay;
+        return verdict.delay;
 }
 
 static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
@@ -265,8 +270,8 @@ static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive
         unsigned faults = watch_course(w)->faults;
         struct course_verdict verdict;
 
-        if (answer->class != KOODRIVE_TASK)
-                return on_fault(w, answer);
+        if (answer->meaning.class != KOODRIVE_TASK)
+                return on_fault(d, w, answer, now);
 
         verdict = watch_observe(w, now, answer, random_share());
         if (faults >= FAULTS_TOLD)
@@ -351,6 +356,12 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
                                              account_state_name(account_state(account)),
                                              account_reason(account)));
         mark_status(d);
+}
+
+static void on_refresh_due(void *userdata, struct account *account) {
+        struct daemon *d = userdata;
+
+        accounts_refresh(d->accounts, account);
 }
 
 static struct account *find_account(void *userdata, const char *name) {
@@ -521,7 +532,7 @@ static void on_rescan(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, rescan_timer);
 
         (void) now;
-        accounts_read_tokens(d->accounts);
+        accounts_read_secrets(d->accounts);
         taskdir_scan(d->taskdir);
 }
 
@@ -640,7 +651,8 @@ static int open_timers(struct daemon *d) {
 }
 
 static int open_modules(struct daemon *d) {
-        const struct poller_handler poller_handler = {on_ask, on_answer, on_polled, d};
+        const struct poller_handler poller_handler = {on_ask, on_answer, on_refresh_due, on_polled,
+                                                      d};
         const struct watches_handler watches_handler = {find_account, on_registered, on_invalid,
                                                         mark_dirty,   on_missed,     d};
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
@@ -648,9 +660,10 @@ static int open_modules(struct daemon *d) {
         const struct accounts_handler accounts_handler = {on_account_changed, on_missed, d};
         const struct delivery_settings settings = delivery_settings(d->config);
         CLEANUP(freep) char *locks = str_printf("%s/hook-locks", d->config->state_directory);
+        CLEANUP(freep) char *tokens = str_printf("%s/tokens", d->config->state_directory);
         int r;
 
-        if (!locks)
+        if (!locks || !tokens)
                 return -ENOMEM;
         r = open_timers(d);
         if (r == 0)
@@ -670,7 +683,8 @@ static int open_modules(struct daemon *d) {
         if (r == 0)
                 r = poller_new(d->timers, d->http, &poller_handler, &d->poller);
         if (r == 0)
-                r = accounts_new(d->dirwatch, d->poller, &accounts_handler, &d->accounts);
+                r = accounts_new(d->dirwatch, d->http, d->poller, tokens, &accounts_handler,
+                                 &d->accounts);
         if (r == 0)
                 r = watches_new(d->timers, d->store, d->poller, &watches_handler, &d->watches);
         if (r == 0)

@@ -77,6 +77,11 @@ static bool add_answer(json_object *event, const struct event_task *t) {
 
         if (!a)
                 return true;
+        if (t->outcome == OUTCOME_REJECTED)
+                return add_integer(event, "httpStatus", a->http_status) &&
+                       add_string(event, "errorCode", *a->code ? a->code : NULL) &&
+                       add_string(event, "errorMessage", *a->message ? a->message : a->why) &&
+                       (!a->json || add(event, "answer", json_object_get(a->json)));
         if (t->outcome == OUTCOME_COMPLETED) {
                 if (!add_string(event, "result", koodrive_result_name(a->result)))
                         return false;

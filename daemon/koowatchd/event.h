@@ -13,7 +13,7 @@
 #include "common/timespan.h"
 #include "common/util.h"
 #include "koowatchd/course.h"
-#include "koowatchd/koodrive.h"
+#include "koowatchd/koodrive-answer.h"
 
 #define EVENT_SCHEMA 1
 #define EVENT_ID_LENGTH 32 /* hexadecimal */

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
+#include <strings.h>
 #include <time.h>
 
 #define CONNECT_TIMEOUT_MS 10000L
@@ -197,12 +198,20 @@ static void transfer_recycle(struct http_transfer *t) {
         h->idle = t;
 }
 
-static const char *header(CURL *easy, const char *name) {
-        struct curl_header *found;
+const char *http_header(const struct http_answer *answer, const char *name) {
+        for (size_t i = 0; i < answer->n_headers; i++)
+                if (strcasecmp(answer->headers[i].name, name) == 0)
+                        return answer->headers[i].value;
+        return NULL;
+}
 
-        if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK)
-                return NULL;
-        return found->value;
+static size_t get_headers(CURL *easy, struct http_header *ret) {
+        struct curl_header *h = NULL;
+        size_t n = 0;
+
+        while (n < HTTP_HEADERS_MAX && (h = curl_easy_nextheader(easy, CURLH_HEADER, -1, h)))
+                ret[n++] = (struct http_header){h->name, h->value};
+        return n;
 }
 
 static enum http_outcome outcome_of(const struct http_transfer *t, CURLcode code) {
@@ -214,6 +223,10 @@ static enum http_outcome outcome_of(const struct http_transfer *t, CURLcode code
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_BAD_CONTENT_ENCODING:
                 return HTTP_MALFORMED;
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_ISSUER_ERROR:
+                return HTTP_UNTRUSTED;
         default:
                 return t->too_long ? HTTP_MALFORMED : HTTP_UNREACHABLE;
         }
@@ -222,6 +235,7 @@ static enum http_outcome outcome_of(const struct http_transfer *t, CURLcode code
 static void finish(struct http_transfer *t, CURLcode code) {
         struct http_answer answer = {.outcome = outcome_of(t, code)};
         http_done_fn on_done = t->on_done;
+        struct http_header headers[HTTP_HEADERS_MAX];
         void *userdata = t->userdata;
         curl_off_t usec = 0;
 
@@ -230,8 +244,8 @@ static void finish(struct http_transfer *t, CURLcode code) {
         answer.seconds = (double) usec / 1e6;
         answer.body = t->body ? t->body : "";
         answer.body_length = t->length;
-        answer.date = header(t->easy, "Date");
-        answer.retry_after = header(t->easy, "Retry-After");
+        answer.headers = headers;
+        answer.n_headers = get_headers(t->easy, headers);
         if (answer.outcome != HTTP_ANSWERED)
                 answer.error = t->too_long || code == CURLE_FILESIZE_EXCEEDED
                                        ? "the answer is longer than allowed"

@@ -30,19 +30,30 @@ struct http_request {
 enum http_outcome {
         HTTP_ANSWERED,
         HTTP_UNREACHABLE, /* no connection, no TLS, no complete answer, or too late */
+        HTTP_UNTRUSTED,   /* the server's certificate is not acceptable, or CAFile is not */
         HTTP_MALFORMED,   /* no HTTP, or an answer over the limit */
 };
 
-/* All strings live until the callback returns; absent headers are NULL. */
+struct http_header {
+        const char *name, *value;
+};
+
+/* All strings live until the callback returns. */
 struct http_answer {
         enum http_outcome outcome;
         const char *error; /* in words, unless HTTP_ANSWERED */
         long status;       /* 0 when there is none */
         const char *body;  /* NUL-terminated, may hold NULs before that */
         size_t body_length;
-        const char *date, *retry_after;
+        const struct http_header *headers; /* those after HTTP_HEADERS_MAX are left out */
+        size_t n_headers;
         double seconds; /* from the call until now */
 };
+
+#define HTTP_HEADERS_MAX 64
+
+/* The first header of that name, in any case; NULL: there is none. */
+const char *http_header(const struct http_answer *answer, const char *name);
 
 /* The last thing that a transfer does; new requests may be made from inside. */
 typedef void (*http_done_fn)(void *userdata, const struct http_answer *answer);

@@ -16,7 +16,7 @@ struct metrics {
         unsigned long durations[ARRAY_LEN(bounds) + 1];
         double duration_sum;
         unsigned long completed[KOODRIVE_RESULT_FAILED + 1];
-        unsigned long canceled, timed_out;
+        unsigned long others[OUTCOMES]; /* but for completed */
         unsigned long hooks[ARRAY_LEN(hook_results)];
 };
 
@@ -74,10 +74,8 @@ void metrics_polled(struct metrics *m, const char *account, enum koodrive_class 
 void metrics_finished(struct metrics *m, enum outcome outcome, enum koodrive_result result) {
         if (outcome == OUTCOME_COMPLETED)
                 m->completed[result]++;
-        else if (outcome == OUTCOME_CANCELED)
-                m->canceled++;
         else
-                m->timed_out++;
+                m->others[outcome]++;
 }
 
 void metrics_hook(struct metrics *m, const char *result) {
@@ -122,10 +120,9 @@ static void write_outcomes(const struct metrics *m, FILE *f) {
                 (void) fprintf(f,
                                "koowatch_finished_total{outcome=\"completed\",result=\"%s\"} %lu\n",
                                koodrive_result_name((enum koodrive_result) i), m->completed[i]);
-        (void) fprintf(f,
-                       "koowatch_finished_total{outcome=\"canceled\",result=\"\"} %lu\n"
-                       "koowatch_finished_total{outcome=\"timeout\",result=\"\"} %lu\n",
-                       m->canceled, m->timed_out);
+        for (int i = OUTCOME_CANCELED; i < OUTCOMES; i++)
+                (void) fprintf(f, "koowatch_finished_total{outcome=\"%s\",result=\"\"} %lu\n",
+                               outcome_name((enum outcome) i), m->others[i]);
 
         family(f, "hook_runs", "counter", "Hooks that have ended, by result.");
         for (size_t i = 0; i < ARRAY_LEN(hook_results); i++)

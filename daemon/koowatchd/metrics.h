@@ -10,7 +10,7 @@
 #include "common/util.h"
 #include "koowatchd/account.h"
 #include "koowatchd/course.h"
-#include "koowatchd/koodrive.h"
+#include "koowatchd/koodrive-answer.h"
 #include "koowatchd/watches.h"
 
 struct metrics;

@@ -10,8 +10,8 @@ struct poller_lane {
         struct poller_lane *next;
         struct account *account;
         struct due_queue queue;
-        struct timer timer; /* until the account lets the next one go */
-        unsigned polls;     /* started ones */
+        struct timer timer;                /* until the account lets the next one go */
+        TAILQ_HEAD(poll_list, poll) polls; /* started ones; the first was asked about longest ago */
 };
 
 struct poller {
@@ -31,7 +31,9 @@ struct flight {
         struct http_transfer *transfer;
         usec_t sent;
         char trace_id[KOODRIVE_TRACE_ID_LENGTH + 1];
-        char task_id[65]; /* what was asked about; 64 characters at most */
+        bool again;                     /* what was asked with is not true any more */
+        char task_id[65];               /* what was asked about; 64 characters at most */
+        char *authorization, *kdstoken; /* as sent: an answer must not bring them into a log */
 };
 
 static void pump(struct poller_lane *lane);
@@ -56,10 +58,21 @@ static void arm(struct poller *poller, struct poll *p, usec_t due, usec_t interv
         timer_arm(poller->timers, &p->timer, due);
 }
 
+static void flight_free(struct flight *f) {
+        secret_free(f->authorization);
+        secret_free(f->kdstoken);
+        free(f);
+}
+DEFINE_CLEANUP(struct flight *, flight_free)
+
 static void finish_flight(struct flight *f) {
         f->poll->flight = NULL;
         f->poller->in_flight--;
-        free(f);
+        flight_free(f);
+}
+
+static bool is_alone(const struct poller_lane *lane) {
+        return TAILQ_FIRST(&lane->polls) == TAILQ_LAST(&lane->polls, poll_list);
 }
 
 static void on_done(void *userdata, const struct http_answer *http) {
@@ -67,48 +80,55 @@ static void on_done(void *userdata, const struct http_answer *http) {
         struct poller *poller = f->poller;
         struct poll *p = f->poll;
         struct poller_lane *lane = p->lane;
+        usec_t now = clock_boot(), interval = p->due.interval, delay = 0;
+        const struct koodrive_query query = {
+                .who.authorization = f->authorization,
+                .task_id = f->task_id,
+                .kdstoken = f->kdstoken,
+        };
         struct koodrive_answer answer;
-        usec_t now = clock_boot(), wall = clock_wall();
-        usec_t interval = p->due.interval, delay;
-        bool concerns_task;
+        enum account_verdict verdict;
+        bool again = f->again;
 
-        koodrive_answer_read(http, f->task_id, poller->tokener, wall, &answer);
-        if (answer.date >= 0)
-                account_learn_date(lane->account, answer.date, now);
+        koodrive_answer_read(http, &query, poller->tokener, clock_wall(), &answer);
         poller->handler.on_polled(poller->handler.userdata, p, &answer, f->trace_id, http->seconds);
-        concerns_task = account_answered(lane->account, now, f->sent, &answer, p, lane->polls == 1);
+        verdict = account_answered(lane->account, &(struct account_reply){
+                                                          .sent = f->sent,
+                                                          .received = now,
+                                                          .answer = &answer,
+                                                          .asker = p,
+                                                          .alone = is_alone(lane),
+                                                          .chance = random_share(),
+                                                  });
         finish_flight(f);
 
-        /* As long as the account is well, the trouble is counted as this task's own. */
-        if (!concerns_task && account_state(lane->account) != ACCOUNT_OK) {
-                arm(poller, p, now + MIN(interval, AGAIN), interval);
-        } else {
+        if (verdict == ACCOUNT_IS_WELL && (!again || answer.meaning.class == KOODRIVE_TASK))
                 delay = poller->handler.on_answer(poller->handler.userdata, p, &answer, now);
-                if (delay == POLL_STOP)
-                        poll_stop(poller, p);
-                else
-                        arm(poller, p, now + delay, delay);
-        }
+        else if (verdict == ACCOUNT_HOLDS)
+                delay = MIN(interval, AGAIN);
+        if (delay == POLL_STOP)
+                poll_stop(poller, p);
+        else
+                arm(poller, p, now + delay, verdict == ACCOUNT_IS_WELL ? delay : interval);
         koodrive_answer_clear(&answer);
         pump(lane);
 }
 
 static int send_request(struct poll *p, struct flight *f, usec_t now) {
-        struct account *account = p->lane->account;
-        const struct account_config *settings = account_settings(account);
+        const struct account_config *settings = account_settings(p->lane->account);
         struct koodrive_query query = {
-                .endpoint = settings->endpoint,
-                .authorization = account_authorization(account),
-                .user_id = settings->user_id,
-                .agent_name = settings->agent_name,
-                .date = account_date(account, now, clock_wall()),
+                .who = account_identity(p->lane->account),
+                .date = account_date(p->lane->account, now, clock_wall()),
         };
         struct koodrive_request request;
         int r;
 
         arc4random_buf(query.trace_seed, sizeof(query.trace_seed));
         f->poller->handler.on_ask(f->poller->handler.userdata, p, &query);
-        r = koodrive_request_build(&query, &request);
+        if (str_replace(&f->authorization, query.who.authorization) < 0 ||
+            str_replace(&f->kdstoken, query.kdstoken) < 0)
+                return -ENOMEM;
+        r = koodrive_request_task(&query, &request);
         if (r < 0)
                 return r;
         (void) snprintf(f->task_id, sizeof(f->task_id), "%s", query.task_id);
@@ -130,7 +150,7 @@ static int send_request(struct poll *p, struct flight *f, usec_t now) {
 
 static int take_off(struct poll *p, usec_t now) {
         struct poller *poller = p->lane->poller;
-        CLEANUP(freep) struct flight *f = calloc(1, sizeof(*f));
+        CLEANUP(flight_freep) struct flight *f = calloc(1, sizeof(*f));
         int r;
 
         if (!f)
@@ -141,6 +161,8 @@ static int take_off(struct poll *p, usec_t now) {
         if (r < 0)
                 return r;
         account_sent(p->lane->account, now);
+        TAILQ_REMOVE(&p->lane->polls, p, peers);
+        TAILQ_INSERT_TAIL(&p->lane->polls, p, peers);
         poller->in_flight++;
         p->flight = STEAL_PTR(f);
         return 0;
@@ -151,23 +173,46 @@ static struct due_entry *next_in_turn(const struct poller_lane *lane, usec_t now
                                                  : due_queue_first(&lane->queue, now);
 }
 
-/* Lets go whoever can go now; for the next one the lane's timer is set. */
-static void pump(struct poller_lane *lane) {
-        struct poller *poller = lane->poller;
-        usec_t now = clock_boot(), next = USEC_INFINITY;
+/* Nobody is due for long, but the token needs a request: whoever waits longest is asked about. */
+static void keep_alive(struct poller_lane *lane, usec_t now) {
+        struct poll *p = TAILQ_FIRST(&lane->polls);
+
+        if (p && timer_is_armed(&p->timer) && account_keepalive(lane->account) <= now) {
+                timer_disarm(lane->poller->timers, &p->timer);
+                due_queue_add(&lane->queue, &p->due, now, p->due.interval);
+        }
+}
+
+/* Lets go whoever can go now. Returns when the next one can, if one is due. */
+static usec_t send_due(struct poller_lane *lane, usec_t now) {
         struct due_entry *first;
 
-        while (!poller->draining && (first = next_in_turn(lane, now))) {
+        while ((first = next_in_turn(lane, now))) {
                 struct poll *p = container_of(first, struct poll, due);
+                usec_t next = account_next(lane->account);
 
-                next = account_next(lane->account);
                 if (next > now)
-                        break;
+                        return next;
                 due_queue_remove(&lane->queue, first);
                 if (take_off(p, now) < 0) /* memory is short, or libcurl refuses the settings */
-                        arm(poller, p, now + MAX(p->due.interval, USEC_SEC), p->due.interval);
-                next = USEC_INFINITY;
+                        arm(lane->poller, p, now + MAX(p->due.interval, USEC_SEC), p->due.interval);
         }
+        return USEC_INFINITY;
+}
+
+/* Does what is due for the account; for what is next the lane's timer is set. */
+static void pump(struct poller_lane *lane) {
+        struct poller *poller = lane->poller;
+        usec_t now = clock_boot(), next;
+
+        if (poller->draining)
+                return;
+        if (account_refresh_at(lane->account) <= now)
+                poller->handler.on_refresh_due(poller->handler.userdata, lane->account);
+        keep_alive(lane, now);
+        next = MIN(send_due(lane, now), account_refresh_at(lane->account));
+        if (!TAILQ_EMPTY(&lane->polls))
+                next = MIN(next, MAX(account_keepalive(lane->account), now + USEC_SEC));
         timer_arm(poller->timers, &lane->timer, next);
 }
 
@@ -223,6 +268,7 @@ int poller_add_account(struct poller *poller, struct account *account) {
         }
         lane->poller = poller;
         lane->account = account;
+        TAILQ_INIT(&lane->polls);
         lane->next = poller->lanes;
         poller->lanes = lane;
         return 0;
@@ -250,7 +296,7 @@ void poll_start(struct poller *poller, struct poll *p, struct account *account, 
                 usec_t interval) {
         poll_stop(poller, p);
         p->lane = find_lane(poller, account);
-        p->lane->polls++;
+        TAILQ_INSERT_TAIL(&p->lane->polls, p, peers);
         arm(poller, p, due, interval);
 }
 
@@ -261,8 +307,8 @@ void poll_stop(struct poller *poller, struct poll *p) {
                 return;
         timer_disarm(poller->timers, &p->timer);
         due_queue_remove(&lane->queue, &p->due);
+        TAILQ_REMOVE(&lane->polls, p, peers);
         p->lane = NULL;
-        lane->polls--;
         if (p->flight) {
                 http_cancel(p->flight->transfer);
                 account_abandoned(lane->account);
@@ -272,7 +318,9 @@ void poll_stop(struct poller *poller, struct poll *p) {
 }
 
 void poll_now(struct poller *poller, struct poll *p, usec_t now) {
-        if (p->lane && timer_is_armed(&p->timer))
+        if (p->flight)
+                p->flight->again = true;
+        else if (p->lane && timer_is_armed(&p->timer))
                 timer_arm(poller->timers, &p->timer, now);
 }
 

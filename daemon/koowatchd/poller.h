@@ -9,12 +9,13 @@
  * again.
  */
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "common/timespan.h"
 #include "koowatchd/account.h"
 #include "koowatchd/due-queue.h"
 #include "koowatchd/http.h"
-#include "koowatchd/koodrive.h"
+#include "koowatchd/koodrive-answer.h"
 #include "koowatchd/timer.h"
 
 struct poller;
@@ -26,6 +27,7 @@ struct poll {
         struct timer timer;
         struct due_entry due; /* its interval is valid also while it waits */
         struct poller_lane *lane;
+        TAILQ_ENTRY(poll) peers; /* of the lane */
         struct flight *flight;
 };
 
@@ -40,6 +42,8 @@ struct poller_handler {
          */
         usec_t (*on_answer)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                             usec_t now);
+        /* It is time for a new token: accounts_refresh() is to be called. */
+        void (*on_refresh_due)(void *userdata, struct account *account);
         /* Every answer, also those that concern the account, for the records. */
         void (*on_polled)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                           const char *trace_id, double seconds);
@@ -71,7 +75,10 @@ void poll_stop(struct poller *poller, struct poll *poll);
 static inline bool poll_is_started(const struct poll *poll) {
         return poll->lane;
 }
-/* Brings the next request forward to now, unless one is in flight. */
+/*
+ * What is asked with has changed: the next request is brought forward to now. A fault that
+ * one in flight meets is not told of; the next one follows at once then.
+ */
 void poll_now(struct poller *poller, struct poll *poll, usec_t now);
 
 /* No further request is started. */

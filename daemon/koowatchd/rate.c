@@ -4,10 +4,17 @@
 
 #include "common/util.h"
 
+#define GAP_MAX (50 * USEC_MSEC)
+
 /* The other side's clock runs through a network: a window 2 % wider keeps its count below the
  * limit. */
 static usec_t window(usec_t period) {
         return period + period / 50;
+}
+
+/* Between two sends at least: requests that fail stop the next one before it has gone. */
+static usec_t gap(const struct rate *rate) {
+        return MIN(rate->limit.period / 2 / rate->limit.count, GAP_MAX);
 }
 
 int rate_set_limit(struct rate *rate, struct rate_limit limit) {
@@ -45,14 +52,18 @@ void rate_clear(struct rate *rate) {
 
 usec_t rate_next(const struct rate *rate) {
         unsigned count = MAX(rate->limit.count / rate->divisor, 1U);
-        usec_t period = rate->limit.period, sent;
+        unsigned size = rate->limit.count;
+        usec_t period = rate->limit.period, sent, last, next;
 
         /* A limit of 1 cannot be halved in number: it is halved in time. */
         if (rate->divisor > rate->limit.count)
                 period *= rate->divisor / rate->limit.count;
 
-        sent = rate->sent[(rate->next + rate->limit.count - count) % rate->limit.count];
-        return sent < 0 ? 0 : usec_add(sent, window(period));
+        last = rate->sent[(rate->next + size - 1) % size];
+        sent = rate->sent[(rate->next + size - count) % size];
+        next = sent < 0 ? 0 : usec_add(sent, window(period));
+        /* Where less than the limit is let through, that is gap enough. */
+        return last < 0 || rate->divisor > 1 ? next : MAX(next, last + gap(rate));
 }
 
 void rate_take(struct rate *rate, usec_t now) {

@@ -4,7 +4,9 @@
  *
  * Pure. A window over the last sends rather than a bucket of tokens: a bucket
  * that allows a burst lets twice the limit through in the period after it has
- * been idle, and a limit is what the other side counts.
+ * been idle, and a limit is what the other side counts. Two sends are at least half of
+ * an even spacing apart (50 ms at most), so that a server that is down or refuses is
+ * known to after a few requests, not after as many as are allowed.
  */
 #include <stdint.h>
 

@@ -11,8 +11,12 @@
 #define STATUS_MAX 2048
 #define STATUS_URL_MAX 512
 
+#define CODES_TOLD 32
+
 struct report {
         enum download_url download_url;
+        char codes_told[CODES_TOLD][40];
+        size_t n_codes_told;
         char *last;   /* "photos completed, 1 all succeeded, https://..." */
         char *status; /* as sent last */
 };
@@ -112,11 +116,40 @@ void report_strange_status(const struct watch *w, long raw_status) {
              watch_name(w), raw_status);
 }
 
-void report_polled(const struct watch *w, const struct koodrive_answer *a, const char *trace_id,
-                   double seconds) {
-        struct fields f = {};
-        bool is_task = a->class == KOODRIVE_TASK;
+/* Whether the code is one that was not told before; from then on it was. */
+static bool is_news(struct report *r, const char *code) {
+        for (size_t i = 0; i < r->n_codes_told; i++)
+                if (streq(r->codes_told[i], code))
+                        return false;
+        if (r->n_codes_told == CODES_TOLD)
+                return false;
+        (void) snprintf(r->codes_told[r->n_codes_told++], sizeof(r->codes_told[0]), "%s", code);
+        return true;
+}
 
+static void report_strange_code(struct report *r, const struct watch *w,
+                                const struct koodrive_answer *a, const char *trace_id) {
+        struct fields f = {};
+
+        if (!*a->code || a->meaning.listed || !is_news(r, a->code))
+                return;
+        add_watch(&f, w);
+        add(&f, "KOOWATCH_ERROR_CODE", a->code);
+        add(&f, "KOOWATCH_ERROR_MESSAGE", a->message);
+        add(&f, "KOODRIVE_TRACE_ID", trace_id);
+        TELL(LEVEL_WARNING, NULL, &f,
+             "%s: the API does not document what it answers: %s; such answers are told of once, and "
+             "taken as %s",
+             watch_name(w), a->why, koodrive_class_name(a->meaning.class));
+}
+
+void report_polled(struct report *r, const struct watch *w, const struct koodrive_answer *a,
+                   const char *trace_id, double seconds) {
+        struct fields f = {};
+        bool is_task = a->meaning.class == KOODRIVE_TASK;
+
+        if (!is_task)
+                report_strange_code(r, w, a, trace_id);
         if (!log_wants(LEVEL_DEBUG))
                 return;
         add_watch(&f, w);
@@ -150,7 +183,7 @@ void report_account(const struct account *a, unsigned held) {
                 [ACCOUNT_THROTTLED] = "; its requests pause, then go on at a lower rate",
                 [ACCOUNT_UNREACHABLE] = "; one request at a time tries whether it is back",
                 [ACCOUNT_UNAUTHORIZED] =
-                        "; its tasks wait for another token and lose nothing meanwhile",
+                        "; its tasks wait for another credential and lose nothing meanwhile",
         };
         enum account_state state = account_state(a);
         struct fields f = {};
@@ -208,9 +241,38 @@ static void remember_last(struct report *r, json_object *event, const char *url)
                         (void) snprintf(text, sizeof(text), ", %d %s", (int) result,
                                         koodrive_result_text(result));
         }
+        if (event_string(event, "errorCode"))
+                (void) snprintf(text, sizeof(text), ", code %s", event_string(event, "errorCode"));
         free(r->last);
         r->last = str_printf("%s %s%s%s%s%s", event_string(event, "name"), outcome, text,
                              shown ? ", " : "", shown ? shown : "", cut ? "…" : "");
+}
+
+/* What was said when a task was rejected, with what there is to be done about it. */
+static char *describe_rejection(json_object *event) {
+        const char *code = event_string(event, "errorCode");
+        const char *message = event_string(event, "errorMessage");
+        struct koodrive_meaning meaning =
+                koodrive_classify(event_integer(event, "httpStatus"), code ? code : "");
+        const char *advice = meaning.advice ? meaning.advice : "";
+
+        if (!message)
+                message = "";
+        if (!code)
+                return str_printf(", %s%s%s", message, *advice ? "; " : "", advice);
+        return str_printf(", %s (code %s: %s)%s%s", meaning.text, code, message,
+                          *advice ? "; " : "", advice);
+}
+
+static void report_rejected(json_object *event) {
+        CLEANUP(freep) char *text = describe_rejection(event);
+        struct fields f = {};
+
+        add_event(&f, event);
+        add(&f, "KOOWATCH_ERROR_CODE", event_string(event, "errorCode"));
+        add(&f, "KOOWATCH_ERROR_MESSAGE", event_string(event, "errorMessage"));
+        TELL(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: rejected%s",
+             event_string(event, "name"), text ? text : "");
 }
 
 void report_finished(struct report *r, json_object *event) {
@@ -219,12 +281,16 @@ void report_finished(struct report *r, json_object *event) {
         bool completed = streq(outcome, outcome_name(OUTCOME_COMPLETED));
         struct fields f = {};
 
+        remember_last(r, event, url);
+        if (streq(outcome, outcome_name(OUTCOME_REJECTED))) {
+                report_rejected(event);
+                return;
+        }
         add_event(&f, event);
         add(&f, "KOODRIVE_DOWNLOAD_URL", url);
         TELL(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s", event_string(event, "name"),
              outcome, completed ? ", " : "",
              completed ? koodrive_result_text(result_of(event)) : "");
-        remember_last(r, event, url);
 }
 
 void report_stalled(json_object *event) {

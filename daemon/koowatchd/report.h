@@ -11,7 +11,7 @@
 
 #include "common/config.h"
 #include "koowatchd/account.h"
-#include "koowatchd/koodrive.h"
+#include "koowatchd/koodrive-answer.h"
 #include "koowatchd/runner.h"
 #include "koowatchd/watches.h"
 
@@ -27,9 +27,9 @@ void report_invalid(const char *name, const char *text, bool running);
 /* course holds the status already. */
 void report_status_changed(const struct watch *watch);
 void report_strange_status(const struct watch *watch, long raw_status);
-/* Every answer, at debug. */
-void report_polled(const struct watch *watch, const struct koodrive_answer *answer,
-                   const char *trace_id, double seconds);
+/* Every answer, at debug; one with a code that nobody documents, as a warning, once a code. */
+void report_polled(struct report *report, const struct watch *watch,
+                   const struct koodrive_answer *answer, const char *trace_id, double seconds);
 /* A task's own trouble: once when it begins, once when it is over after so many faults. */
 void report_fault(const struct watch *watch, const struct koodrive_answer *answer);
 void report_recovered(const struct watch *watch, unsigned faults);

@@ -456,7 +456,7 @@ static void update(struct watch *w, struct task *task, struct account *account) 
                 w->keyed = tsearch(w, &ws->by_key, by_key);
 
         /* What was corrected, a kdstoken or an interval, is tried at once. */
-        w->course.faults = 0;
+        course_forgive(&w->course);
         poll_now(ws->poller, &w->poll, clock_boot());
 }
 
@@ -851,10 +851,11 @@ struct course_verdict watch_observe(struct watch *w, usec_t now,
         return course_observe(&w->course, &limits, now, answer, random);
 }
 
-usec_t watch_fault(struct watch *w, double random) {
+struct course_verdict watch_fault(struct watch *w, usec_t now,
+                                  const struct koodrive_meaning *meaning, double random) {
         struct course_limits limits = limits_of(w);
 
-        return course_fault(&w->course, &limits, random);
+        return course_fault(&w->course, &limits, now, meaning, random);
 }
 
 void watch_finish(struct watch *w, char *event_id) {

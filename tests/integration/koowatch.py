@@ -282,10 +282,10 @@ class Koowatch:
                 and all(entry.fields.get(name) == str(value) for name, value in fields.items())
             ]
 
-    def wait_entry(self, pattern, count=1, **fields):
+    def wait_entry(self, pattern, count=1, timeout=PATIENCE, **fields):
         """Returns the last of count such entries."""
         found = lambda: self.find(pattern, **fields)  # noqa: E731
-        return self.wait(lambda: found()[count - 1 : count], f"{pattern} {fields}")[0]
+        return self.wait(lambda: found()[count - 1 : count], f"{pattern} {fields}", timeout)[0]
 
     def notified(self, name):
         """All values of a name, oldest first."""

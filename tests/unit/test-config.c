@@ -571,7 +571,7 @@ static void test_intervals(void **state) {
         expect_warning(
                 f, "[Poll]\nIntervalMin=1\nIntervalMax=15min 1s\n",
                 "warning k.conf:3: IntervalMax (15min 1s) in [Poll] is above 15min: KooDrive "
-                "drops a token after 20 idle minutes, so one task of each account is asked "
+                "drops a token after 20 idle minutes, so one task of its account is asked "
                 "about every 14min all the same\n");
 
         put(f, "k.conf", "[Poll]\nIntervalMin=3min\n");

@@ -41,6 +41,18 @@ static struct course_verdict observe_package(struct course *c, usec_t now,
                                                  .download_url = url});
 }
 
+static const struct koodrive_meaning transient = {.class = KOODRIVE_TRANSIENT};
+static const struct koodrive_meaning not_found = {
+        .class = KOODRIVE_DOUBTFUL, .tries = 3, .span = USEC_MINUTE};
+static const struct koodrive_meaning broken = {
+        .class = KOODRIVE_DOUBTFUL, .tries = 5, .span = 10 * USEC_MINUTE};
+static const struct koodrive_meaning rejected = {.class = KOODRIVE_REJECTED};
+
+static struct course_verdict fault(struct course *c, usec_t now,
+                                   const struct koodrive_meaning *meaning) {
+        return course_fault(c, &limits, now, meaning, MIDDLE);
+}
+
 static void test_ends(void **state) {
         static char url[] = "https://example.com/a.zip";
         static const struct {
@@ -168,8 +180,7 @@ static void test_last_answer_wins(void **state) {
 
         (void) state;
         for (unsigned i = 0; i < 20; i++)
-                assert_in_range(course_fault(&c, &limits, MIDDLE), limits.pace.interval_min,
-                                limits.pace.interval_max);
+                assert_int_equal(fault(&c, late, &transient).outcome, OUTCOME_NONE);
         assert_int_equal(observe_package(&c, late, KOODRIVE_RESULT_SUCCEEDED, url).outcome,
                          OUTCOME_COMPLETED);
 
@@ -331,35 +342,44 @@ static void test_faults_back_off(void **state) {
 
         (void) state;
         for (unsigned i = 0; i < 100; i++) {
-                usec_t delay = course_fault(&c, &limits, MIDDLE);
+                struct course_verdict v = fault(&c, START + i * USEC_HOUR, &transient);
 
-                assert_in_range(delay, last, limits.pace.interval_max);
+                assert_int_equal(v.outcome, OUTCOME_NONE);
+                assert_false(v.status_changed || v.stalled || v.strange);
+                assert_in_range(v.delay, last, limits.pace.interval_max);
                 if (i == 0)
-                        assert_int_equal(delay, limits.pace.interval_min);
+                        assert_int_equal(v.delay, limits.pace.interval_min);
                 else if (last < limits.pace.interval_max)
-                        assert_true(delay > last);
-                last = delay;
+                        assert_true(v.delay > last);
+                last = v.delay;
         }
         assert_int_equal(last, limits.pace.interval_max);
         assert_int_equal(c.polls, 0);
 
         /* A good answer ends the row. */
         (void) observe_running(&c, START, 10);
-        assert_int_equal(course_fault(&c, &limits, MIDDLE), limits.pace.interval_min);
+        assert_int_equal(fault(&c, START, &transient).delay, limits.pace.interval_min);
 }
 
 static void test_faults_keep_the_limits(void **state) {
         static const struct course_limits equal = {.pace = {5 * USEC_SEC, 5 * USEC_SEC}};
+        static const struct koodrive_meaning *const meanings[] = {&transient, &not_found, &broken};
         static const double randoms[] = {0, 0.25, 0.5, 0.75, 0.999999};
 
         (void) state;
-        for (size_t i = 0; i < ARRAY_LEN(randoms); i++) {
+        for (size_t i = 0; i < ARRAY_LEN(randoms) * ARRAY_LEN(meanings); i++) {
+                const struct koodrive_meaning *meaning = meanings[i / ARRAY_LEN(randoms)];
+                double random = randoms[i % ARRAY_LEN(randoms)];
                 struct course c = course_begun();
 
-                for (unsigned k = 0; k < 100; k++)
-                        assert_in_range(course_fault(&c, &limits, randoms[i]),
+                for (unsigned k = 0; k < 100; k++) {
+                        usec_t now = START + k * USEC_MINUTE;
+
+                        assert_in_range(course_fault(&c, &limits, now, meaning, random).delay,
                                         limits.pace.interval_min, limits.pace.interval_max);
-                assert_int_equal(course_fault(&c, &equal, randoms[i]), 5 * USEC_SEC);
+                        assert_int_equal(course_fault(&c, &equal, now, meaning, random).delay,
+                                         5 * USEC_SEC);
+                }
         }
 }
 
@@ -368,10 +388,162 @@ static void test_faults_are_spread(void **state) {
 
         (void) state;
         for (unsigned i = 0; i < 3; i++) {
-                (void) course_fault(&a, &limits, 0);
-                (void) course_fault(&b, &limits, 0);
+                (void) course_fault(&a, &limits, START, &transient, 0);
+                (void) course_fault(&b, &limits, START, &transient, 0);
         }
-        assert_true(course_fault(&a, &limits, 0.1) < course_fault(&b, &limits, 0.9));
+        assert_true(course_fault(&a, &limits, START, &transient, 0.1).delay <
+                    course_fault(&b, &limits, START, &transient, 0.9).delay);
+}
+
+/* Nobody was there, or has judged: it can go on like this for as long as it takes. */
+static void test_transient_never_rejects(void **state) {
+        static const enum koodrive_class classes[] = {KOODRIVE_TRANSIENT, KOODRIVE_UNREACHABLE,
+                                                      KOODRIVE_MISCONFIGURED};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+                const struct koodrive_meaning meaning = {.class = classes[i], .tries = 1};
+                struct course c = course_begun();
+
+                for (unsigned k = 0; k < 1000; k++)
+                        assert_int_equal(fault(&c, START + k * USEC_HOUR, &meaning).outcome,
+                                         OUTCOME_NONE);
+        }
+}
+
+static void test_rejected_at_once(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        assert_int_equal(fault(&c, START, &rejected).outcome, OUTCOME_REJECTED);
+        assert_int_equal(c.polls, 0);
+}
+
+/*
+ * Asked as it says, with a slow answer each time: returns how many refusals it took. *ret_span
+ * is how long.
+ */
+static unsigned refusals_until_rejected(const struct course_limits *use,
+                                        const struct koodrive_meaning *meaning, double random,
+                                        usec_t *ret_span) {
+        struct course c = course_begun();
+        usec_t now = START;
+
+        for (unsigned n = 1;; n++) {
+                struct course_verdict v = course_fault(&c, use, now, meaning, random);
+
+                *ret_span = now - START;
+                if (v.outcome == OUTCOME_REJECTED)
+                        return n;
+                assert_int_equal(v.outcome, OUTCOME_NONE);
+                assert_in_range(n, 1, 1000);
+                now += v.delay + USEC_MSEC;
+        }
+}
+
+/* Both so often and for so long, and not much longer. */
+static void test_refusals_are_bounded(void **state) {
+        static const struct course_limits fast = {.pace = {100 * USEC_MSEC, USEC_SEC}};
+        static const struct course_limits slow = {.pace = {10 * USEC_MINUTE, USEC_HOUR}};
+        static const struct koodrive_meaning *const meanings[] = {&not_found, &broken};
+        static const double randoms[] = {0, 0.5, 0.999999};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(meanings) * ARRAY_LEN(randoms); i++) {
+                const struct koodrive_meaning *meaning = meanings[i / ARRAY_LEN(randoms)];
+                double random = randoms[i % ARRAY_LEN(randoms)];
+                usec_t span;
+
+                assert_in_range(refusals_until_rejected(&limits, meaning, random, &span),
+                                meaning->tries, 15);
+                assert_in_range(span, meaning->span, meaning->span + 3 * USEC_SEC);
+                assert_true(refusals_until_rejected(&fast, meaning, random, &span) >
+                            meaning->tries);
+                assert_in_range(span, meaning->span, meaning->span + USEC_SEC);
+                assert_int_equal(refusals_until_rejected(&slow, meaning, random, &span),
+                                 meaning->tries);
+                assert_true(span >= (meaning->tries - 1) * slow.pace.interval_min);
+        }
+}
+
+/* Another try late, when the account was in trouble of its own in between, is one try. */
+static void test_time_alone_does_not_reject(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        assert_int_equal(fault(&c, START, &not_found).outcome, OUTCOME_NONE);
+        assert_int_equal(fault(&c, START + USEC_DAY, &not_found).outcome, OUTCOME_NONE);
+        assert_int_equal(fault(&c, START + USEC_DAY + USEC_SEC, &not_found).outcome,
+                         OUTCOME_REJECTED);
+}
+
+static void test_number_alone_does_not_reject(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(fault(&c, START + USEC_MINUTE - 1, &not_found).outcome,
+                                 OUTCOME_NONE);
+        assert_int_equal(fault(&c, START + 2 * USEC_MINUTE - 2, &not_found).outcome, OUTCOME_NONE);
+        assert_int_equal(fault(&c, START + 2 * USEC_MINUTE - 1, &not_found).outcome,
+                         OUTCOME_REJECTED);
+}
+
+/* What is no refusal neither counts nor clears the count. */
+static void test_transient_between_refusals(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        (void) fault(&c, START, &not_found);
+        for (unsigned i = 0; i < 10; i++)
+                (void) fault(&c, START + USEC_HOUR, &transient);
+        assert_int_equal(fault(&c, START + USEC_HOUR, &not_found).outcome, OUTCOME_NONE);
+        assert_int_equal(fault(&c, START + USEC_HOUR, &not_found).outcome, OUTCOME_REJECTED);
+}
+
+/* The refusals of two kinds are one row; the kind that came last says how long it may be. */
+static void test_refusals_of_two_kinds(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        (void) fault(&c, START, &broken);
+        (void) fault(&c, START + USEC_MINUTE, &broken);
+        assert_int_equal(fault(&c, START + 2 * USEC_MINUTE, &not_found).outcome, OUTCOME_REJECTED);
+}
+
+static void test_an_answer_ends_the_refusals(void **state) {
+        struct course c = course_begun();
+        usec_t now = START;
+
+        (void) state;
+        for (unsigned i = 0; i < 20; i++, now += USEC_HOUR) {
+                assert_int_equal(fault(&c, now, &not_found).outcome, OUTCOME_NONE);
+                assert_int_equal(fault(&c, now + USEC_MINUTE, &not_found).outcome, OUTCOME_NONE);
+                assert_int_equal(c.refusals, 2);
+                (void) observe(&c, now, &(struct koodrive_answer){.progress = -1});
+        }
+}
+
+static void test_forgiven(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        for (unsigned i = 0; i < 2; i++)
+                (void) fault(&c, START, &not_found);
+        course_forgive(&c);
+        assert_int_equal(fault(&c, START + USEC_DAY, &not_found).delay, limits.pace.interval_min);
+        assert_int_equal(fault(&c, START + 2 * USEC_DAY, &not_found).outcome, OUTCOME_NONE);
+        assert_int_equal(fault(&c, START + 2 * USEC_DAY, &not_found).outcome, OUTCOME_REJECTED);
+}
+
+/* The task's own deadline wants an answer; refusals end it by themselves. */
+static void test_faults_do_not_time_out(void **state) {
+        struct course c = course_begun();
+
+        (void) state;
+        assert_int_equal(fault(&c, START + 2 * limits.timeout, &transient).outcome, OUTCOME_NONE);
+        assert_int_equal(observe_running(&c, START + 2 * limits.timeout, 10).outcome,
+                         OUTCOME_TIMEOUT);
 }
 
 static void test_outcome_names(void **state) {
@@ -379,6 +551,7 @@ static void test_outcome_names(void **state) {
         assert_string_equal(outcome_name(OUTCOME_COMPLETED), "completed");
         assert_string_equal(outcome_name(OUTCOME_CANCELED), "canceled");
         assert_string_equal(outcome_name(OUTCOME_TIMEOUT), "timeout");
+        assert_string_equal(outcome_name(OUTCOME_REJECTED), "rejected");
 }
 
 int main(void) {
@@ -403,6 +576,16 @@ int main(void) {
                 cmocka_unit_test(test_faults_back_off),
                 cmocka_unit_test(test_faults_keep_the_limits),
                 cmocka_unit_test(test_faults_are_spread),
+                cmocka_unit_test(test_transient_never_rejects),
+                cmocka_unit_test(test_rejected_at_once),
+                cmocka_unit_test(test_refusals_are_bounded),
+                cmocka_unit_test(test_time_alone_does_not_reject),
+                cmocka_unit_test(test_number_alone_does_not_reject),
+                cmocka_unit_test(test_transient_between_refusals),
+                cmocka_unit_test(test_refusals_of_two_kinds),
+                cmocka_unit_test(test_an_answer_ends_the_refusals),
+                cmocka_unit_test(test_forgiven),
+                cmocka_unit_test(test_faults_do_not_time_out),
                 cmocka_unit_test(test_outcome_names),
         };
 

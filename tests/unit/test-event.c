@@ -120,7 +120,7 @@ static void test_at_least(void **state) {
 static void test_result_only_when_completed(void **state) {
         static const struct {
                 enum outcome outcome;
-                long status;
+                int status;
                 enum koodrive_result result;
                 const char *expected, *code; /* NULL: none */
         } cases[] = {
@@ -141,7 +141,7 @@ static void test_result_only_when_completed(void **state) {
                         .result = cases[i].result,
                         .progress = 40,
                 };
-                CLEANUP(freep) char *status = str_printf("%ld", cases[i].status);
+                CLEANUP(freep) char *status = str_printf("%d", cases[i].status);
                 struct event_task task = plain;
                 CLEANUP(json_object_putp) json_object *event = NULL;
 
@@ -169,6 +169,7 @@ static void test_outcomes(void **state) {
                 {OUTCOME_COMPLETED, "\"completed\""},
                 {OUTCOME_CANCELED, "\"canceled\""},
                 {OUTCOME_TIMEOUT, "\"timeout\""},
+                {OUTCOME_REJECTED, "\"rejected\""},
         };
 
         (void) state;
@@ -179,6 +180,75 @@ static void test_outcomes(void **state) {
                 task.outcome = cases[i].outcome;
                 event = event_of(EVENT_FINISHED, &task);
                 assert_value(event, "outcome", cases[i].expected);
+        }
+}
+
+/* What was said against it, and nothing of a state that the answer does not have. */
+static void test_rejected(void **state) {
+        struct koodrive_answer answer = {
+                .http_status = 400,
+                .code = "13000309",
+                .message = "resource not found",
+                .why = "not found (HTTP 400, 13000309: resource not found)",
+                .raw_status = 0,
+                .progress = 0,
+                .json = json_tokener_parse("{\"code\":13000309}"),
+        };
+        struct event_task task = plain;
+        CLEANUP(json_object_putp) json_object *event = NULL;
+
+        (void) state;
+        task.outcome = OUTCOME_REJECTED;
+        task.finished = task.registered + USEC_HOUR;
+        task.answer = &answer;
+        event = event_of(EVENT_FINISHED, &task);
+        koodrive_answer_clear(&answer);
+        assert_keys(event, "schema event eventId attempt name account taskId shareId outcome "
+                           "registeredAt finishedAt polls variables hooks httpStatus errorCode "
+                           "errorMessage answer");
+        assert_value(event, "httpStatus", "400");
+        assert_value(event, "errorCode", "\"13000309\"");
+        assert_value(event, "errorMessage", "\"resource not found\"");
+        assert_value(event, "answer", "{\"code\":13000309}");
+}
+
+/* Something in front of KooDrive has refused it: no code, no text of KooDrive's, no JSON. */
+static void test_rejected_without_a_word(void **state) {
+        const struct koodrive_answer answer = {.why = "the request is too large (HTTP 413)"};
+        struct event_task task = plain;
+        CLEANUP(json_object_putp) json_object *event = NULL;
+        CLEANUP(json_object_putp) json_object *unanswered = NULL;
+
+        (void) state;
+        task.outcome = OUTCOME_REJECTED;
+        unanswered = event_of(EVENT_FINISHED, &task);
+        assert_absent(unanswered, "errorMessage");
+        task.answer = &answer;
+        event = event_of(EVENT_FINISHED, &task);
+        assert_absent(event, "errorCode");
+        assert_value(event, "errorMessage", "\"the request is too large (HTTP 413)\"");
+        assert_absent(event, "answer");
+        assert_absent(event, "taskStatus");
+        assert_absent(event, "progress");
+        assert_absent(event, "result");
+}
+
+/* The error's members are those of a rejection alone. */
+static void test_no_error_otherwise(void **state) {
+        static const enum outcome outcomes[] = {OUTCOME_NONE, OUTCOME_COMPLETED, OUTCOME_CANCELED,
+                                                OUTCOME_TIMEOUT};
+        const struct koodrive_answer answer = {.code = "0", .message = "Success."};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+                struct event_task task = plain;
+                CLEANUP(json_object_putp) json_object *event = NULL;
+
+                task.outcome = outcomes[i];
+                task.answer = &answer;
+                event = event_of(EVENT_FINISHED, &task);
+                assert_absent(event, "errorCode");
+                assert_absent(event, "errorMessage");
         }
 }
 
@@ -265,6 +335,9 @@ int main(void) {
                 cmocka_unit_test(test_at_least),
                 cmocka_unit_test(test_result_only_when_completed),
                 cmocka_unit_test(test_outcomes),
+                cmocka_unit_test(test_rejected),
+                cmocka_unit_test(test_rejected_without_a_word),
+                cmocka_unit_test(test_no_error_otherwise),
                 cmocka_unit_test(test_unknown_is_left_out),
                 cmocka_unit_test(test_url_is_the_callers),
                 cmocka_unit_test(test_account),

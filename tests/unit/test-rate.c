@@ -63,8 +63,47 @@ static void test_limit_is_used(void **state) {
 
         set_limit(rate, 10, USEC_SEC);
         send_eagerly(rate, USEC_DAY, sent, ARRAY_LEN(sent));
-        assert_int_equal(sent[9], USEC_DAY);
+        assert_int_equal(sent[0], USEC_DAY);
+        assert_true(sent[9] <= USEC_DAY + USEC_SEC / 2);
         assert_in_range(sent[100] - sent[0], 10 * USEC_SEC, 11 * USEC_SEC);
+}
+
+/* What the first requests of a burst find out stops the others. */
+static void test_gap(void **state) {
+        static const struct {
+                struct rate_limit limit;
+                usec_t gap;
+        } cases[] = {
+                {{10, USEC_SEC}, 50 * USEC_MSEC},     /* half of an even spacing */
+                {{20, USEC_SEC}, 25 * USEC_MSEC},     /* likewise */
+                {{1000, USEC_SEC}, 500},              /* likewise */
+                {{2, USEC_SEC}, 50 * USEC_MSEC},      /* never more than that */
+                {{100, USEC_MINUTE}, 50 * USEC_MSEC}, /* likewise */
+                {{1000, USEC_MSEC}, 0},               /* less than the clock can tell */
+        };
+        struct rate *rate = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                usec_t now = (usec_t) (i + 1) * USEC_DAY;
+
+                set_limit(rate, cases[i].limit.count, cases[i].limit.period);
+                assert_true(rate_next(rate) <= now);
+                rate_take(rate, now);
+                assert_int_equal(rate_next(rate), now + cases[i].gap);
+        }
+}
+
+/* The window alone decides when less is allowed: two at once are no burst. */
+static void test_no_gap_when_halved(void **state) {
+        struct rate *rate = *state;
+
+        set_limit(rate, 10, USEC_SEC);
+        rate_halve(rate);
+        for (unsigned i = 0; i < 5; i++) {
+                assert_true(rate_next(rate) <= USEC_DAY);
+                rate_take(rate, USEC_DAY);
+        }
+        assert_true(rate_next(rate) > USEC_DAY + USEC_SEC);
 }
 
 static void test_time_from_zero(void **state) {
@@ -72,7 +111,7 @@ static void test_time_from_zero(void **state) {
 
         set_limit(rate, 2, USEC_SEC);
         rate_take(rate, 0);
-        assert_true(rate_next(rate) <= 0);
+        assert_int_equal(rate_next(rate), 50 * USEC_MSEC);
         rate_take(rate, 0);
         assert_in_range(rate_next(rate), USEC_SEC, USEC_SEC * 11 / 10);
 }
@@ -141,8 +180,8 @@ static void test_new_limit_remembers(void **state) {
                 for (unsigned k = 0; k < 4; k++)
                         rate_take(rate, now + k);
                 set_limit(rate, counts[i], USEC_SEC);
-                while (rate_next(rate) <= now + 4) {
-                        rate_take(rate, now + 4);
+                while (rate_next(rate) < now + USEC_SEC) {
+                        rate_take(rate, MAX(now + 4, rate_next(rate)));
                         allowed++;
                 }
                 assert_int_equal(allowed, counts[i] > 4 ? counts[i] - 4 : 0);
@@ -174,6 +213,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_first_at_once, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_never_over_the_limit, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_limit_is_used, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_gap, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_no_gap_when_halved, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_time_from_zero, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_halves_and_recovers, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_halves_one, set_up, tear_down),

@@ -1,0 +1,319 @@
+#include "koowatchd/koodrive-class.h"
+
+#include <limits.h>
+
+#include "common/util.h"
+
+/* A long silence of the account, where asking sooner cannot help or makes it worse. */
+#define QUOTA_PAUSE (10 * USEC_MINUTE)
+#define LOCKOUT_PAUSE (6 * USEC_MINUTE) /* the gateway locks for five */
+
+/* Members of struct koodrive_meaning that go together; what follows the advice is optional. */
+#define MEANS(name, what, remedy, ...) \
+        { .class = KOODRIVE_##name, .text = (what), .advice = (remedy), ##__VA_ARGS__ }
+#define A_FEW_TRIES .tries = 5, .span = 10 * USEC_MINUTE
+
+#define NEW_TOKEN "log in anew and replace the token (TokenFile=)"
+#define NEW_TOKENS "log in anew and replace both tokens (TokenFile=)"
+#define CHECK_APP "check AppId= and the app's secret"
+#define CHECK_ENDPOINT "check scheme, host and path prefix in Endpoint="
+#define CHECK_CREDENTIAL "check the token (TokenFile=), or AppId= and the app's secret"
+#define ALLOW_ADDRESS "have this machine's address allowed, or go through Proxy="
+#define RESTORE "restore it, then register the task again"
+#define ASK_SUPPORT "if it stays so, ask KooDrive's support"
+
+#define OWN_FAULT "KooDrive reported a fault of its own"
+#define GATEWAY_FAULT "the gateway reported a fault of its own"
+#define TOO_MANY "too many requests"
+#define LOWER_RATE "if it happens often, lower RateLimit="
+
+/* KooDrive's own. */
+static const struct {
+        const char *code;
+        struct koodrive_meaning meaning;
+} service_codes[] = {
+        {"13000101",
+         MEANS(REJECTED, "KooDrive calls the request bad",
+               "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account",
+               .suspicion = KOODRIVE_SUSPECT_SETTINGS)},
+        {"13000102",
+         MEANS(REJECTED, "KooDrive refuses a parameter of the request",
+               "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account",
+               .suspicion = KOODRIVE_SUSPECT_SETTINGS)},
+        {"13000201", MEANS(TRANSIENT, OWN_FAULT, ASK_SUPPORT)},
+        {"13000301", MEANS(DOUBTFUL, "the space is missing or in a bad state",
+                           "check the space in KooDrive", A_FEW_TRIES)},
+        {"13000302", MEANS(REJECTED, "the file is not in that space",
+                           "check in which space it is, then create a new task")},
+        {"13000303", MEANS(REJECTED, "the file is not in the recycle bin",
+                           "check where it is, then create a new task")},
+        {"13000304",
+         MEANS(DOUBTFUL, "the target directory is in a bad state", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000305", MEANS(REJECTED, "the target directory is in the recycle bin", RESTORE)},
+        {"13000306", MEANS(REJECTED, "the file is in the recycle bin", RESTORE)},
+        {"13000307",
+         MEANS(DOUBTFUL, "directories are nested in each other", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000308", MEANS(DOUBTFUL, "the file's metadata is wrong", ASK_SUPPORT, A_FEW_TRIES)},
+        /* May pass: a task that was created just now need not be known everywhere. */
+        {"13000309",
+         MEANS(DOUBTFUL, "the task, the share or its file was not found",
+               "check TaskId= and ShareId= of the task, and that the share still exists",
+               .tries = 3, .span = USEC_MINUTE)},
+        {"13000310", MEANS(REJECTED, "too many levels of directories",
+                           "remove a level, then create a new task")},
+        {"13000311", MEANS(REJECTED, "not enough space is left",
+                           "have the space extended, then create a new task")},
+        {"13000312", MEANS(REJECTED, "the file is in the target directory already", NULL)},
+        {"13000401", MEANS(REJECTED, "the upload was not found", "upload it again")},
+        {"13000402", MEANS(REJECTED, "the file has failed its integrity check", "upload it again")},
+        {"13000403",
+         MEANS(DOUBTFUL, "the file's status could not be changed", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000404", MEANS(REJECTED, "the parent directory is in the recycle bin", RESTORE)},
+        {"13000405", MEANS(REJECTED, "a file of that name exists already",
+                           "rename one of them, then create a new task")},
+        {"13000406", MEANS(REJECTED, "this cannot be done to a directory",
+                           "choose files, then create a new task")},
+        {"13000407",
+         MEANS(DOUBTFUL, "the download address does not exist", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000408", MEANS(DOUBTFUL, "the download of the file failed", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000409", MEANS(REJECTED, "the upload of the file failed", "upload it again")},
+        {"13000410",
+         MEANS(REJECTED, "the user has no rights on this space",
+               "have the account's user (UserId=) given rights, then register the task again")},
+        {"13000411", MEANS(REJECTED, "the file is not in this space",
+                           "check in which space it is, then create a new task")},
+        {"13000412",
+         MEANS(REJECTED, "the space is not active", "activate it, then register the task again")},
+        {"13000413", MEANS(REJECTED, "this type of search is not supported", ASK_SUPPORT)},
+        {"13000414", MEANS(REJECTED, "the type of search is missing", ASK_SUPPORT)},
+};
+
+/*
+ * The gateway's, by the four digits, which sort as text as they do as numbers. A row without
+ * a text leaves the meaning to the HTTP status.
+ */
+static const struct {
+        const char *first, *last;
+        struct koodrive_meaning meaning;
+} gateway_codes[] = {
+        {"0101", "0101", MEANS(MISCONFIGURED, "the gateway knows no such address", CHECK_ENDPOINT)},
+        {"0103", "0105", MEANS(UNREACHABLE, "the gateway is set up wrongly", ASK_SUPPORT)},
+        {"0106", "0106",
+         MEANS(MISCONFIGURED, "the gateway cannot pass such a request on",
+               "check Endpoint=, and whether Proxy= changes requests")},
+        {"0107", "0107", MEANS(UNREACHABLE, "the gateway is set up wrongly", ASK_SUPPORT)},
+        {"0201", "0201", {}},
+        {"0202", "0202", MEANS(UNREACHABLE, "the gateway does not reach KooDrive", ASK_SUPPORT)},
+        {"0203", "0203",
+         MEANS(UNREACHABLE, "KooDrive did not answer the gateway in time", ASK_SUPPORT)},
+        {"0204", "0204",
+         MEANS(MISCONFIGURED, "the gateway refuses this version of TLS",
+               "check Endpoint=, and Proxy= if it ends the encryption")},
+        {"0205", "0205",
+         MEANS(MISCONFIGURED, "the gateway refused the client certificate",
+               "koowatchd has none: name an address in Endpoint= that wants none")},
+        {"0301", "0301", MEANS(UNAUTHORIZED, "the IAM credential was refused", NEW_TOKEN)},
+        {"0302", "0302",
+         MEANS(UNAUTHORIZED, "the user may not use the API",
+               "have the account's user (UserId=) authorized for it")},
+        {"0303", "0303",
+         MEANS(UNAUTHORIZED, "the app's signature was refused",
+               "check AppId=, the app's secret, SignedHeaders= and this machine's clock")},
+        {"0304", "0304",
+         MEANS(UNAUTHORIZED, "the app may not use the API",
+               "have the app of AppId= authorized for it")},
+        {"0305", "0305", MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
+        {"0306", "0306",
+         MEANS(UNAUTHORIZED, "access to the API was refused",
+               "have the account's user or app authorized for it (UserId=, AppId=)")},
+        {"0307", "0307", MEANS(UNAUTHORIZED, "the token has to be renewed", NEW_TOKEN)},
+        {"0308", "0308", MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
+        {"0310", "0310",
+         MEANS(UNAUTHORIZED, "the project of the account is not available",
+               "check the project in Huawei Cloud, and the user of TokenFile=")},
+        {"0311", "0311",
+         MEANS(UNAUTHORIZED, "the credential for debugging was refused", CHECK_CREDENTIAL)},
+        {"0312", "0313",
+         MEANS(UNAUTHORIZED, "the credential was refused by a third party", CHECK_CREDENTIAL)},
+        {"0314", "0314",
+         MEANS(UNAUTHORIZED, "locked out after too many refused credentials", CHECK_CREDENTIAL,
+               .pause = LOCKOUT_PAUSE)},
+        {"0401", "0401",
+         MEANS(MISCONFIGURED, "the gateway cannot tell this machine's address", ALLOW_ADDRESS)},
+        {"0402", "0402",
+         MEANS(MISCONFIGURED, "this machine's address is not allowed", ALLOW_ADDRESS)},
+        {"0404", "0404",
+         MEANS(MISCONFIGURED, "the gateway may not go to the address behind it", CHECK_ENDPOINT)},
+        {"0405", "0405",
+         MEANS(MISCONFIGURED, "the app is not allowed from this machine's address", ALLOW_ADDRESS)},
+        {"0501", "0501",
+         MEANS(THROTTLED, "the app's quota is used up",
+               "have the quota raised, or lower RateLimit=", .pause = QUOTA_PAUSE)},
+        {"0502", "0502",
+         MEANS(THROTTLED, "the app is frozen", "check the balance of the Huawei Cloud account",
+               .pause = QUOTA_PAUSE)},
+        {"0601", "0601", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0602", "0602",
+         MEANS(MISCONFIGURED, "the gateway calls the request bad",
+               "check Endpoint=, and whether Proxy= changes requests")},
+        {"0605", "0605",
+         MEANS(UNREACHABLE, "the gateway cannot resolve a name behind it", ASK_SUPPORT)},
+        {"0606", "0606", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0607", "0607",
+         MEANS(MISCONFIGURED, "the gateway refuses this protocol",
+               "check http:// or https:// in Endpoint=")},
+        {"0608", "0609", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0610", "0610", MEANS(UNREACHABLE, "nothing behind the gateway is up", ASK_SUPPORT)},
+        {"0611", "0612", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0613", "0613",
+         MEANS(UNREACHABLE, "the gateway cannot check credentials now", ASK_SUPPORT)},
+        {"0615", "0617",
+         MEANS(UNREACHABLE, "the gateway does not reach who checks credentials", ASK_SUPPORT)},
+        {"0705", "0705", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0802", "0802",
+         MEANS(UNAUTHORIZED, "the user is disabled in this region",
+               "have the account's user enabled, or name another region in Endpoint=")},
+        {"1001", "1001", MEANS(UNAUTHORIZED, "the refresh token has expired", NEW_TOKENS)},
+        {"1002", "1002", MEANS(UNAUTHORIZED, "the token has expired", NEW_TOKEN)},
+        {"1003", "1003",
+         MEANS(UNAUTHORIZED, "the refresh token belongs to another app", NEW_TOKENS)},
+        {"1004", "1004", MEANS(UNAUTHORIZED, "the app does not exist", CHECK_APP)},
+        {"1005", "1008", MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
+        {"1009", "1009", MEANS(UNAUTHORIZED, "the app's id or secret is wrong", CHECK_APP)},
+        {"2201", "2201", MEANS(UNAUTHORIZED, "the app's id or secret is wrong", CHECK_APP)},
+        {"2202", "2202", MEANS(UNAUTHORIZED, "the refresh token is not valid", NEW_TOKENS)},
+        {"2203", "2203", MEANS(UNAUTHORIZED, "the token is not valid", NEW_TOKEN)},
+        {"2204", "2213",
+         MEANS(UNAUTHORIZED, "the way of authentication was refused", CHECK_CREDENTIAL)},
+};
+
+/* The first row that fits counts, and the last fits always. */
+static const struct {
+        long first, last;
+        struct koodrive_meaning meaning;
+} http_statuses[] = {
+        {200, 299,
+         MEANS(TRANSIENT, "no task in the answer",
+               "check that Endpoint= is an address of KooDrive")},
+        {300, 399,
+         MEANS(TRANSIENT, "a redirect, which is never followed",
+               "name the final host in Endpoint=")},
+        {401, 401, MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
+        {403, 403,
+         MEANS(UNAUTHORIZED, "access was refused",
+               "check the rights of the account's user or app (UserId=, AppId=)")},
+        {404, 404, MEANS(MISCONFIGURED, "there is no such address", CHECK_ENDPOINT)},
+        {405, 405,
+         MEANS(THROTTLED, "the app's quota is used up, or the app is frozen",
+               "check quota and balance of the Huawei Cloud account, and Endpoint=",
+               .pause = QUOTA_PAUSE)},
+        {407, 407,
+         MEANS(MISCONFIGURED, "the proxy wants a user name and a password",
+               "name another one in Proxy=, or put them into the service's https_proxy")},
+        {413, 414,
+         MEANS(REJECTED, "the request is too large", "check KdsToken= of the task, and Endpoint=")},
+        {429, 429, MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
+        {494, 494, MEANS(REJECTED, "the request is too large", CHECK_CREDENTIAL)},
+        {400, 499,
+         MEANS(DOUBTFUL, "the request was refused",
+               "renew the token (TokenFile=) if other tasks are refused too", A_FEW_TRIES,
+               .suspicion = KOODRIVE_SUSPECT_CREDENTIAL)},
+        {500, 599, MEANS(UNREACHABLE, "the service is not available", ASK_SUPPORT)},
+        {LONG_MIN, LONG_MAX,
+         MEANS(TRANSIENT, "an HTTP status that has no meaning",
+               "check that Endpoint= is an address of KooDrive")},
+};
+
+static const struct koodrive_meaning own_fault = MEANS(TRANSIENT, OWN_FAULT, ASK_SUPPORT);
+
+/* What an expired share, kdstoken or token is answered with is not documented either. */
+static const struct koodrive_meaning unlisted =
+        MEANS(DOUBTFUL, "refused with a code that is not documented",
+              "renew the task's KdsToken=, or TokenFile= if other tasks are refused too",
+              A_FEW_TRIES, .suspicion = KOODRIVE_SUSPECT_CREDENTIAL);
+
+static const struct koodrive_meaning *find_service(const char *code) {
+        for (size_t i = 0; i < ARRAY_LEN(service_codes); i++)
+                if (streq(code, service_codes[i].code))
+                        return &service_codes[i].meaning;
+        return NULL;
+}
+
+static const struct koodrive_meaning *find_gateway(const char *digits) {
+        for (size_t i = 0; i < ARRAY_LEN(gateway_codes); i++)
+                if (strcmp(digits, gateway_codes[i].first) >= 0 &&
+                    strcmp(digits, gateway_codes[i].last) <= 0)
+                        return &gateway_codes[i].meaning;
+        return NULL;
+}
+
+/* The four digits of a gateway's code, or NULL. */
+static const char *gateway_digits(const char *code) {
+        const char *digits = str_after(code, "APIG.");
+
+        if (!digits)
+                digits = str_after(code, "APIGW.");
+        return digits && strlen(digits) == 4 && strspn(digits, "0123456789") == 4 ? digits : NULL;
+}
+
+static struct koodrive_meaning classify_status(long status) {
+        size_t i = 0;
+
+        while (status < http_statuses[i].first || status > http_statuses[i].last)
+                i++;
+        return http_statuses[i].meaning;
+}
+
+static struct koodrive_meaning classify_gateway(long status, const char *digits) {
+        const struct koodrive_meaning *row = find_gateway(digits);
+        struct koodrive_meaning meaning;
+
+        if (row)
+                meaning = row->text ? *row : classify_status(status);
+        else
+                meaning = status >= 400 && status <= 599 ? classify_status(status) : unlisted;
+        meaning.listed = row != NULL;
+        return meaning;
+}
+
+static struct koodrive_meaning classify_service(long status, const char *code) {
+        const struct koodrive_meaning *row = find_service(code);
+        struct koodrive_meaning meaning;
+
+        if (row)
+                meaning = *row;
+        else if (status == 401 || status == 429)
+                meaning = classify_status(status);
+        else if (status >= 500 && status <= 599)
+                meaning = own_fault;
+        else /* 403 as well: one share must not stop an account */
+                meaning = unlisted;
+        meaning.listed = row != NULL;
+        meaning.by_koodrive = true;
+        return meaning;
+}
+
+struct koodrive_meaning koodrive_classify(long status, const char *code) {
+        const char *digits = gateway_digits(code);
+
+        if (digits)
+                return classify_gateway(status, digits);
+        if (!*code || streq(code, "0"))
+                return classify_status(status);
+        return classify_service(status, code);
+}
+
+const char *koodrive_class_name(enum koodrive_class class) {
+        static const char *const names[KOODRIVE_CLASSES] = {
+                [KOODRIVE_TASK] = "task",
+                [KOODRIVE_TRANSIENT] = "transient",
+                [KOODRIVE_DOUBTFUL] = "doubtful",
+                [KOODRIVE_REJECTED] = "rejected",
+                [KOODRIVE_UNREACHABLE] = "unreachable",
+                [KOODRIVE_MISCONFIGURED] = "misconfigured",
+                [KOODRIVE_THROTTLED] = "throttled",
+                [KOODRIVE_UNAUTHORIZED] = "unauthorized",
+        };
+
+        return names[class];
+}
