@@ -29,50 +29,50 @@
 struct account {
         struct account_config settings; /* own copies of the strings */
         usec_t probe_max;
-        bool retired;
         account_changed_fn on_changed;
         void *userdata;
+        struct rate rate;
+        struct server_clock clock;
 
         char *secret; /* the token or the AppSecret */
         char *authorization;
-        bool proven; /* KooDrive has judged a request since settings or secret changed */
 
         enum account_state state;
+        unsigned held; /* failed requests since it was entered */
         char reason[640];
-        unsigned held;      /* failed requests since the state was entered */
         usec_t not_before;  /* silence until then */
         usec_t since;       /* a request that went out earlier tells nothing new */
         usec_t pause;       /* the last one, when throttled or unreachable */
+        usec_t recover_at;  /* then the rate doubles */
         unsigned failures;  /* in a row, to reach it */
         unsigned throttles; /* in a row */
         unsigned refusals;  /* in a row: no request was judged, and no secret changed between */
-        usec_t recover_at;
-        const void *failed; /* who met the first of the failures */
-        bool failed_two;    /* and another one has */
 
-        const void *suspects[SUSPECTS_MAX]; /* refused in a row as with a dead token */
-        unsigned n_suspects;
-
-        char *refresh_secret;
-        bool refused;            /* the token was: a new one comes before the next poll */
-        bool refreshing;         /* a request for one is on its way */
-        bool refresh_overtaken;  /* there is another token meanwhile */
-        bool renewal_overtaken;  /* there is another refresh_secret meanwhile */
-        bool refresh_refused;    /* refresh_secret was */
-        usec_t refresh_due;      /* before the token expires; 0: not known when */
-        usec_t refresh_after;    /* no earlier than that */
-        usec_t refused_after;    /* nor for a refusal before that */
-        usec_t refreshed;        /* when the last new token came after a refusal; 0: never */
-        usec_t refresh_gap;      /* from then until a refusal may lead to another one */
-        unsigned refresh_faults; /* in a row */
-
-        struct rate rate;
         unsigned in_flight;
         usec_t last_sent, last_good; /* 0: never */
         usec_t first_alone;          /* until then the first request's answer is waited for */
 
-        struct server_clock clock;
-        bool clock_corrected; /* for a refusal, and there was no good answer since */
+        const void *failed;                 /* who met the first of the failures */
+        const void *suspects[SUSPECTS_MAX]; /* refused in a row as with a dead token */
+        unsigned n_suspects;
+
+        unsigned refresh_faults; /* in a row */
+        char *refresh_secret;
+        usec_t refresh_due;   /* before the token expires; 0: not known when */
+        usec_t refresh_after; /* no earlier than that */
+        usec_t refused_after; /* nor for a refusal before that */
+        usec_t refreshed;     /* when the last new token came after a refusal; 0: never */
+        usec_t refresh_gap;   /* from then until a refusal may lead to another one */
+
+        bool retired;
+        bool proven;            /* KooDrive has judged a request since settings or secret changed */
+        bool failed_two;        /* not only failed has met one of the failures */
+        bool clock_corrected;   /* for a refusal, and there was no good answer since */
+        bool refused;           /* the token was: a new one comes before the next poll */
+        bool refreshing;        /* a request for one is on its way */
+        bool refresh_overtaken; /* there is another token meanwhile */
+        bool renewal_overtaken; /* there is another refresh_secret meanwhile */
+        bool refresh_refused;   /* refresh_secret was */
 };
 
 static void settings_clear(struct account_config *s) {

@@ -182,7 +182,7 @@ int credential_read(struct credential *c) {
                 if (c->text && !streq(problem, c->problem))
                         log_warning("account %s: %s; the %s read before stays in use", c->account,
                                     problem, kinds[c->kind].name);
-        } else if (!c->text || !streq(c->text, text)) {
+        } else if (text && (!c->text || !streq(c->text, text))) {
                 warn_of_mode(c, &st);
                 secret_free(c->text);
                 c->text = STEAL_PTR(text);

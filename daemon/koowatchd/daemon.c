@@ -202,23 +202,22 @@ static json_object *make_event(struct watch *w, const char *type, const char *id
                             watch_name(w), settings->name);
                 url = NULL;
         }
-        return event_of_task(
-                type, id,
-                &(struct event_task){
-                        .name = watch_name(w),
-                        .account = settings->name,
-                        .task_id = task->task_id,
-                        .share_id = task->share_id,
-                        .file = path,
-                        .hooks = task->hooks,
-                        .variables = (const char *const *) task->variables,
-                        .registered = watch_registered(w),
-                        .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
-                        .polls = watch_course(w)->polls,
-                        .outcome = outcome,
-                        .answer = answer,
-                        .download_url = url,
-                });
+        return event_of_task(type, id,
+                             &(struct event_task){
+                                     .name = watch_name(w),
+                                     .account = settings->name,
+                                     .task_id = task->task_id,
+                                     .share_id = task->share_id,
+                                     .file = path,
+                                     .hooks = task->hooks,
+                                     .variables = (const char *const *) task->variables,
+                                     .registered = watch_registered(w),
+                                     .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
+                                     .polls = watch_course(w)->polls,
+                                     .outcome = outcome,
+                                     .answer = answer,
+                                     .download_url = url,
+                             });
 }
 
 /* Returns false when memory is short: then the task is asked about again. */

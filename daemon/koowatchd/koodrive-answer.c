@@ -153,9 +153,10 @@ static size_t secret_at(const char *text, const struct secrets *secrets) {
 
         for (size_t i = 0; i < ARRAY_LEN(secrets->list); i++) {
                 const char *secret = secrets->list[i];
+                size_t length = secret ? strlen(secret) : 0;
 
-                if (!str_empty(secret) && str_after(text, secret))
-                        longest = MAX(longest, strlen(secret));
+                if (length > longest && strncmp(text, secret, length) == 0)
+                        longest = length;
         }
         return longest;
 }
