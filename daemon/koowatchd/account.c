@@ -13,6 +13,7 @@
 #define REFUSAL_PAUSE (2 * USEC_SEC)
 #define REFUSAL_SILENCE (6 * USEC_MINUTE)
 #define SUSPECTS_MAX 3 /* tasks whose refusals in a row are the credential's */
+#define ODD_MAX 8      /* tasks that are refused while others are answered */
 #define THROTTLE_FIRST (5 * USEC_SEC)
 #define THROTTLE_MAX USEC_HOUR
 #define THROTTLE_HINTS 3              /* pauses in a row for which the gateway's hint is believed */
@@ -55,6 +56,9 @@ struct account {
         const void *failed;                 /* who met the first of the failures */
         const void *suspects[SUSPECTS_MAX]; /* refused in a row as with a dead token */
         unsigned n_suspects;
+        const void *refused_last; /* who was refused last with this secret */
+        const void *odd[ODD_MAX]; /* ring: refused alone, which is their own trouble */
+        unsigned next_odd;
 
         unsigned refresh_faults; /* in a row */
         char *refresh_secret;
@@ -149,6 +153,7 @@ static int set_authorization(struct account *a) {
 
 /* What was wrong may have been put right: all that was held against it is forgotten. */
 static void give_another_chance(struct account *a, usec_t now) {
+        memset(a->odd, 0, sizeof(a->odd));
         if (a->in_flight > 0) /* all of it went out before */
                 a->since = MAX(a->since, a->last_sent + 1);
         a->failures = a->throttles = a->refusals = 0;
@@ -317,6 +322,7 @@ static int use_secret(struct account *a, char *secret, usec_t now) {
         a->since = now; /* what is in flight speaks of the old one */
         a->last_good = now;
         a->n_suspects = 0;
+        a->refused_last = NULL;
         a->refresh_due = 0;
         return set_authorization(a);
 }
@@ -437,15 +443,35 @@ static void on_good(struct account *a, usec_t now) {
         }
 }
 
+static const void **find_odd(struct account *a, const void *asker) {
+        for (size_t i = 0; i < ODD_MAX; i++)
+                if (a->odd[i] == asker)
+                        return &a->odd[i];
+        return NULL;
+}
+
+/* What one is refused and another one is not is no matter of the credential that they share. */
+static void note_odd(struct account *a, const void *asker) {
+        const void **known = find_odd(a, asker);
+
+        if (known)
+                *known = NULL;
+        if (a->state == ACCOUNT_UNAUTHORIZED && a->refused_last && a->refused_last != asker) {
+                a->odd[a->next_odd++ % ODD_MAX] = a->refused_last;
+                a->refused_last = NULL;
+        }
+}
+
 /* KooDrive has judged the request itself: the credential and the settings are good. */
-static void on_proof(struct account *a, usec_t now) {
+static void on_proof(struct account *a, const struct account_reply *reply) {
+        note_odd(a, reply->asker);
         a->proven = true;
-        a->last_good = now;
+        a->last_good = reply->received;
         a->n_suspects = 0;
         a->clock_corrected = false;
         a->refusals = 0;
         a->refused_after = MIN(a->refused_after, a->refreshed + a->refresh_gap);
-        on_good(a, now);
+        on_good(a, reply->received);
 }
 
 static usec_t with_jitter(usec_t pause, double chance) {
@@ -514,6 +540,13 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
         const struct koodrive_answer *answer = reply->answer;
         usec_t now = reply->received;
 
+        if (a->state == ACCOUNT_OK && !reply->alone && find_odd(a, reply->asker) &&
+            a->refusals + 1 < REFUSALS_MAX) {
+                a->refusals++;
+                a->since = now;
+                return ACCOUNT_IS_WELL;
+        }
+        a->refused_last = reply->asker;
         if (can_refresh(a) && now >= a->refused_after) {
                 a->refused = true;
                 a->since = now;
@@ -586,7 +619,7 @@ static enum account_verdict on_task_fault(struct account *a, const struct accoun
                 return on_suspect(a, reply);
 
         if (meaning->by_koodrive && meaning->suspicion != KOODRIVE_SUSPECT_CREDENTIAL) {
-                on_proof(a, reply->received);
+                on_proof(a, reply);
         } else if (a->state == ACCOUNT_UNAUTHORIZED && meaning->class == KOODRIVE_TRANSIENT) {
                 /* Somebody answered, who might as well be in front of the one that refuses. */
                 a->refusals++;
@@ -610,7 +643,7 @@ enum account_verdict account_answered(struct account *a, const struct account_re
         switch (class) {
         case KOODRIVE_TASK:
                 if (reply->sent >= a->since)
-                        on_proof(a, reply->received);
+                        on_proof(a, reply);
                 return ACCOUNT_IS_WELL;
         case KOODRIVE_TRANSIENT:
         case KOODRIVE_DOUBTFUL:

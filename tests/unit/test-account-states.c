@@ -495,6 +495,31 @@ static void test_throttled_between_refusals(void **state) {
         assert_in_range(refusals, 1, 3);
 }
 
+/* Others are answered with the same credential: told once, then it is that task's own. */
+static void test_refused_alone_among_others(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 1, &refused);
+        assert_changes(f, "unauthorized(1) ");
+        (void) wait_out(f);
+        ask_well(f, 0, &good);
+        assert_changes(f, "ok(0) ");
+        for (unsigned i = 0; i < 10; i++) {
+                ask_well(f, 1, &refused);
+                ask_well(f, 0, &good);
+        }
+        assert_changes(f, "");
+
+        /* But not for ever: once it was answered, and when the others are refused too. */
+        ask_held(f, 0, &refused);
+        assert_changes(f, "unauthorized(11) ");
+        (void) wait_out(f);
+        ask_well(f, 1, &good);
+        (void) wait_out(f);
+        ask_held(f, 1, &refused);
+        assert_changes(f, "ok(0) unauthorized(1) ");
+}
+
 /* Suspicion */
 
 /* A dead token may look like a bad request: when one task after another meets it, it is. */
@@ -710,6 +735,7 @@ int main(void) {
                 TEST(test_judgement_ends_unauthorized),
                 TEST(test_throttled_while_unauthorized),
                 TEST(test_throttled_between_refusals),
+                TEST(test_refused_alone_among_others),
                 cmocka_unit_test(test_suspect_credential),
                 TEST(test_two_suspects_never_suffice),
                 TEST(test_judgement_between_suspects),
