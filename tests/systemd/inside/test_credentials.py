@@ -4,7 +4,7 @@ import pathlib
 import shutil
 
 from koodrive_simulator import DEFAULT_TOKEN
-from service import DAEMON, ETC, run, write_file
+from service import CREDENTIALS, DAEMON, ETC, STATE, run, systemctl, write_file
 
 
 def finish(service, sim, account):
@@ -69,3 +69,31 @@ def test_a_token_file_is_followed(service, sim):
     set_token("new\n")
     service.wait_entry("^photos: completed")
     assert service.pid == pid
+
+
+def test_a_token_that_is_refreshed_outlives_the_credential(service, sim):
+    session = sim.sessions.add_session(rotate=True)
+    service.set_credential("default", session.token)
+    write_file(CREDENTIALS / "default.refresh-token", session.refresh_token + "\n", mode=0o600)
+    service.settings["Account"]["Refresh"] = "carrier"
+    session.expire()
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_entry("^photos: completed")
+    path = STATE / "tokens/default.json"
+    assert path.stat().st_mode & 0o777 == 0o600 and path.owner() == "koowatch"
+    systemctl("restart", DAEMON)
+    service.add_task("videos", sim.add_task())
+    service.wait_entry("^videos: completed")
+    assert session.refreshes == 1
+    assert sim.requests[-1].header("Authorization") == session.token
+
+
+def test_an_app_that_signs(service, sim):
+    sim.apps = {"demo": "s3cret"}
+    write_file(CREDENTIALS / "default.app-secret", "s3cret\n", mode=0o600)
+    service.settings["Account"] |= {"Auth": "app", "AppId": "demo", "UserId": "1505"}
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_entry("^photos: completed")
+    assert {request.verdict for request in sim.requests} == {"ok"}
