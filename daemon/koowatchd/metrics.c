@@ -180,7 +180,7 @@ int metrics_write(const struct metrics *m, const struct metrics_gauges *g, const
         write_polls(m, f);
         write_outcomes(m, f);
         (void) fprintf(f, "# EOF\n");
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 return -ENOMEM;
         return replace_file(path, text, length, 0644);
 }
