@@ -282,7 +282,8 @@ static void enter(struct account *a, enum account_state state, usec_t now, const
                 return;
         a->state = state;
         a->held = 0;
-        a->since = now;
+        if (state != ACCOUNT_OK) /* then what is under way has news, should it be bad */
+                a->since = now;
         a->pause = 0;
         a->failures = a->throttles = 0;
         a->failed = NULL;

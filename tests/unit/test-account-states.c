@@ -495,6 +495,24 @@ static void test_throttled_between_refusals(void **state) {
         assert_in_range(refusals, 1, 3);
 }
 
+/* One of several that went out together after the pause is answered, the next one is not. */
+static void test_throttled_once_more_behind_a_good_answer(void **state) {
+        struct fixture *f = *state;
+        usec_t sent;
+
+        ask_held(f, 0, &throttled);
+        (void) wait_out(f);
+        sent = f->now;
+        send_one(f);
+        f->now = MAX(f->now, account_next(f->account));
+        send_one(f);
+        f->now += USEC_MSEC;
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_HOLDS);
+        assert_int_equal(account_state(f->account), ACCOUNT_THROTTLED);
+        assert_true(wait_out(f) >= 5 * USEC_SEC);
+}
+
 /* Others are answered with the same credential: told once, then it is that task's own. */
 static void test_refused_alone_among_others(void **state) {
         struct fixture *f = *state;
@@ -736,6 +754,7 @@ int main(void) {
                 TEST(test_throttled_while_unauthorized),
                 TEST(test_throttled_between_refusals),
                 TEST(test_refused_alone_among_others),
+                TEST(test_throttled_once_more_behind_a_good_answer),
                 cmocka_unit_test(test_suspect_credential),
                 TEST(test_two_suspects_never_suffice),
                 TEST(test_judgement_between_suspects),
