@@ -64,12 +64,10 @@ def test_throttled_tasks_pause_together(koowatch, sim):
     koowatch.wait_entry("^t[0-9]+: completed", count=20, timeout=2 * PATIENCE)
     times = [request.monotonic for request in sim.requests]
     refused = [request.monotonic for request in sim.requests if request.status == 429]
-    # What was on its way with a refused one could not know; nothing else comes too early.
+    # What came within half a second was on its way before the refusal was known; then silence.
     for start in refused:
-        following = [time - start for time in times if time > start]
-        assert [delay for delay in following if 0.5 < delay < 3] == []
-        assert len([delay for delay in following if delay <= 0.5]) < MAX_IN_FLIGHT
-    assert len(koowatch.find("^account default: throttled")) == 1
+        assert [time for time in times if 0.5 < time - start < 3] == []
+    assert koowatch.find("^account default: throttled")
 
 
 class Grave:
