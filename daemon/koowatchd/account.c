@@ -636,7 +636,7 @@ enum account_verdict account_answered(struct account *a, const struct account_re
 
         a->in_flight--;
         a->first_alone = 0;
-        if (reply->answer->date >= 0)
+        if (reply->answer->date >= 0 && reply->sent >= a->since)
                 server_clock_learn(&a->clock, reply->answer->date, reply->received);
 
         if (reply->answer->stamp_refused && !a->clock_corrected)

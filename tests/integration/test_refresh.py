@@ -271,6 +271,7 @@ def test_scheme_word_of_a_new_token(koowatch, sim, scheme, configured):
 
 def test_a_token_is_refreshed_before_it_expires(koowatch, sim):
     session, _ = refreshed_once(koowatch, sim, expires_in=3, rotate=True)
+    session.accept_expired = False
     wait_token(sim, session, 2)
     refused = [request.verdict for request in sim.requests if request.verdict != "ok"]
     assert refused == ["token expired"]  # the first one, whose end nobody has told
