@@ -84,11 +84,7 @@ bool name_is_valid(const char *s, size_t min, size_t max, const char *extra, boo
         return n >= min;
 }
 
-/*
- * Length of the sequence that starts at s, of which left bytes are there; 0 when
- * it is malformed: NUL, overlong, a surrogate, beyond U+10FFFF or cut short.
- */
-static size_t utf8_sequence(const unsigned char *s, size_t left) {
+size_t utf8_sequence(const unsigned char *s, size_t left) {
         unsigned char low = 0x80, high = 0xBF; /* what the second byte may be */
         size_t length;
 

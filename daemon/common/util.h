@@ -115,6 +115,12 @@ double random_share(void);
  */
 bool name_is_valid(const char *s, size_t min, size_t max, const char *extra, bool no_leading_dot);
 
+/*
+ * Length of the sequence that starts at s, of which left bytes are there; 0 when
+ * it is malformed: NUL, overlong, a surrogate, beyond U+10FFFF or cut short.
+ */
+size_t utf8_sequence(const unsigned char *s, size_t left);
+
 /* Whether the bytes are well-formed UTF-8 without a NUL byte. */
 bool utf8_is_valid(const char *s, size_t length);
 

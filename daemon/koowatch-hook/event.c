@@ -2,35 +2,27 @@
 
 #include <errno.h>
 
+#include "common/json.h"
 #include "common/util.h"
 
-#define DEPTH_MAX 64
-
-static void tokener_freep(json_tokener **tokener) {
-        if (*tokener)
-                json_tokener_free(*tokener);
-}
+/* What the daemon writes is exactly JSON: anything else is not the daemon's. */
+static const struct json_rules rules = {.depth = 64, .containers = 100000, .values = 1000000};
 
 static int parse_object(const char *line, size_t length, json_object **ret, const char **ret_why) {
-        CLEANUP(tokener_freep) json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+        char fault[JSON_FAULT_MAX];
         json_object *json;
+        int r;
 
-        if (!tokener)
-                return -ENOMEM;
-
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        json = json_tokener_parse_ex(tokener, line, (int) length);
-
-        if (json_tokener_get_error(tokener) != json_tokener_success ||
-            json_tokener_get_parse_end(tokener) != length ||
-            !json_object_is_type(json, json_type_object)) {
+        r = json_read(line, length, &rules, NULL, &json, fault);
+        if (r == 0 && !json_object_is_type(json, json_type_object)) {
                 json_object_put(json);
-                *ret_why = "not one JSON object";
-                return -EBADMSG;
+                r = -EBADMSG;
         }
-
-        *ret = json;
-        return 0;
+        if (r == 0)
+                *ret = json;
+        else if (r == -EBADMSG)
+                *ret_why = "not one JSON object";
+        return r;
 }
 
 /* JSON strings may have NUL bytes inside; what is behind one would be lost. */

@@ -1,5 +1,7 @@
 #include "koowatchd/event.h"
 
+#include "common/json.h"
+
 DEFINE_CLEANUP(json_object *, json_object_put)
 
 /* Each returns false when memory is short. A NULL string is left out. */
@@ -130,15 +132,13 @@ void event_id_make(char ret[EVENT_ID_LENGTH + 1]) {
 }
 
 json_object *event_parse(const char *text) {
-        /* An answer nests as deep as json-c's default allows; in the event it is a level further
-         * down. */
-        json_tokener *tokener = json_tokener_new_ex(JSON_TOKENER_DEFAULT_DEPTH + 8);
+        /* An answer is a level further down in it. Older versions have stored NaN. */
+        static const struct json_rules rules = {
+                .depth = 64, .containers = 100000, .values = 1000000, .repair = true};
+        char fault[JSON_FAULT_MAX];
         json_object *event = NULL;
 
-        if (tokener)
-                event = json_tokener_parse_ex(tokener, text, -1);
-        if (tokener)
-                json_tokener_free(tokener);
+        (void) json_read(text, strlen(text), &rules, NULL, &event, fault);
         return event;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 
+#include "common/json.h"
 #include "common/util.h"
 
 #define FILE_SIZE_MAX (256 * 1024)
@@ -36,17 +37,12 @@ static bool read_secret(json_object *root, const char *key, struct stored_secret
                secret_trim(ret->text, strlen(ret->text));
 }
 
-/* All of the text, or NULL. */
 static json_object *parse(const char *text, size_t length) {
-        json_tokener *tokener = json_tokener_new();
+        static const struct json_rules rules = {.depth = 8, .containers = 16, .values = 64};
+        char fault[JSON_FAULT_MAX];
         json_object *root = NULL;
 
-        if (tokener && length <= FILE_SIZE_MAX) {
-                json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-                root = json_tokener_parse_ex(tokener, text, (int) length);
-        }
-        if (tokener)
-                json_tokener_free(tokener);
+        (void) json_read(text, length, &rules, NULL, &root, fault);
         return root;
 }
 

@@ -1,0 +1,433 @@
+#include "common/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+
+#include "common/util.h"
+
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* One pass over the text. Without out it only tells whether there is anything to repair. */
+struct scan {
+        const unsigned char *start, *at, *end;
+        const struct json_rules *rules;
+        FILE *out;
+        bool repaired;
+        uint64_t objects; /* a bit a level: it is an object, not an array */
+        unsigned depth;
+        size_t containers, values;
+        char *fault;
+};
+
+static bool fail(struct scan *s, const char *what) {
+        if (!*s->fault)
+                (void) snprintf(s->fault, JSON_FAULT_MAX, "%s at byte %zu", what,
+                                (size_t) (s->at - s->start));
+        return false;
+}
+
+static bool fail_early(struct scan *s) {
+        (void) snprintf(s->fault, JSON_FAULT_MAX, "ends too early, after %zu bytes",
+                        (size_t) (s->end - s->start));
+        return false;
+}
+
+static void keep(struct scan *s, size_t n) {
+        if (s->out)
+                (void) fwrite(s->at, 1, n, s->out);
+        s->at += n;
+}
+
+/* text in place of the next n bytes. */
+static bool repair(struct scan *s, size_t n, const char *text, const char *what) {
+        if (!s->rules->repair)
+                return fail(s, what);
+        s->repaired = true;
+        if (s->out)
+                (void) fputs(text, s->out);
+        s->at += n;
+        return true;
+}
+
+static bool hex_digits(const unsigned char *at, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (!isxdigit(at[i]))
+                        return false;
+        return true;
+}
+
+static bool scan_escape(struct scan *s, bool is_key) {
+        size_t left = (size_t) (s->end - s->at);
+
+        if (left < 2)
+                return fail_early(s);
+        if (s->at[1] == 'u' && left >= 6 && hex_digits(s->at + 2, 4)) {
+                /* json-c's names are C strings: what follows a NUL would be another name's. */
+                if (is_key && memcmp(s->at + 2, "0000", 4) == 0)
+                        return repair(s, 6, REPLACEMENT, "a NUL in a name");
+                keep(s, 6);
+                return true;
+        }
+        if (s->at[1] != '\0' && strchr("\"\\/bfnrt", s->at[1])) {
+                keep(s, 2);
+                return true;
+        }
+        return repair(s, 1, "\\\\", "an unknown escape");
+}
+
+static bool scan_string(struct scan *s, bool is_key) {
+        keep(s, 1);
+        while (s->at < s->end && *s->at != '"') {
+                unsigned char c = *s->at;
+                size_t n = utf8_sequence(s->at, (size_t) (s->end - s->at));
+                char escaped[8];
+                bool good = true;
+
+                if (c == '\\') {
+                        good = scan_escape(s, is_key);
+                } else if (n == 0) {
+                        good = repair(s, 1, REPLACEMENT, "a byte that is no UTF-8");
+                } else if (c < ' ') {
+                        (void) snprintf(escaped, sizeof(escaped), "\\u%04x", c);
+                        good = repair(s, 1, escaped, "a control character in a string");
+                } else {
+                        keep(s, n);
+                }
+                if (!good)
+                        return false;
+        }
+        if (s->at == s->end)
+                return fail_early(s);
+        keep(s, 1);
+        return true;
+}
+
+static size_t digits(const char *text) {
+        return strspn(text, "0123456789");
+}
+
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
+static bool is_number(const char *text, bool *ret_integer) {
+        size_t n;
+
+        text += *text == '-';
+        n = digits(text);
+        if (n == 0 || (*text == '0' && n > 1))
+                return false;
+        text += n;
+        *ret_integer = !*text;
+        if (*text == '.') {
+                n = digits(++text);
+                if (n == 0)
+                        return false;
+                text += n;
+        }
+        if (*text == 'e' || *text == 'E') {
+                text++;
+                text += *text == '+' || *text == '-';
+                n = digits(text);
+                text += n;
+                return n > 0 && !*text;
+        }
+        return !*text;
+}
+
+static bool is_in_range(const char *number, bool integer) {
+        errno = 0;
+        if (!integer)
+                return isfinite(strtod(number, NULL));
+        if (*number == '-')
+                (void) strtoll(number, NULL, 10);
+        else
+                (void) strtoull(number, NULL, 10);
+        return errno == 0;
+}
+
+/* true, false, null, a number, or whatever else consists of such characters. */
+static bool scan_word(struct scan *s) {
+        size_t n = 0, left = (size_t) (s->end - s->at);
+        char word[400]; /* the longest finite number of any sense has 309 digits */
+        bool integer;
+
+        while (n < left && (isalnum(s->at[n]) || (s->at[n] && strchr("+-._", s->at[n]))))
+                n++;
+        if (n == 0)
+                return fail(s, "no value");
+        if (n == left)
+                return fail_early(s);
+        (void) snprintf(word, sizeof(word), "%.*s", (int) MIN(n, sizeof(word)), s->at);
+        if (streq(word, "true") || streq(word, "false") || streq(word, "null")) {
+                keep(s, n);
+                return true;
+        }
+        if (!is_number(word, &integer))
+                return repair(s, n, "null", "no value");
+        if (n < sizeof(word) && is_in_range(word, integer)) {
+                keep(s, n);
+                return true;
+        }
+        s->repaired = true;
+        if (s->out)
+                (void) fputs("null", s->out);
+        s->at += n;
+        return true;
+}
+
+static bool skip_blanks(struct scan *s) {
+        size_t n = 0, left = (size_t) (s->end - s->at);
+
+        while (n < left && s->at[n] && strchr(" \t\n\r", s->at[n]))
+                n++;
+        keep(s, n);
+        return s->at < s->end || fail_early(s);
+}
+
+static bool open_container(struct scan *s) {
+        if (s->depth == s->rules->depth)
+                return fail(s, "too many levels");
+        if (++s->containers > s->rules->containers)
+                return fail(s, "too many objects and arrays");
+        s->objects = s->objects << 1 | (*s->at == '{');
+        s->depth++;
+        keep(s, 1);
+        return true;
+}
+
+static bool in_object(const struct scan *s) {
+        return s->objects & 1;
+}
+
+static bool scan_name(struct scan *s) {
+        if (*s->at != '"')
+                return fail(s, "no name of a value");
+        if (!scan_string(s, true) || !skip_blanks(s))
+                return false;
+        if (*s->at != ':')
+                return fail(s, "no colon");
+        keep(s, 1);
+        return skip_blanks(s);
+}
+
+/* Closes what ends here. Returns whether another value follows in what is still open. */
+static bool close_containers(struct scan *s) {
+        while (s->depth > 0) {
+                if (!skip_blanks(s))
+                        return false;
+                if (*s->at == ',') {
+                        keep(s, 1);
+                        return skip_blanks(s);
+                }
+                if (*s->at != (in_object(s) ? '}' : ']'))
+                        return fail(s, in_object(s) ? "no comma or closing brace"
+                                                    : "no comma or closing bracket");
+                keep(s, 1);
+                s->depth--;
+                s->objects >>= 1;
+        }
+        return false;
+}
+
+static bool is_opening(const struct scan *s) {
+        return *s->at == '{' || *s->at == '[';
+}
+
+/* A value, or the opening of one that has further ones in it. */
+static bool scan_value(struct scan *s) {
+        if (++s->values > s->rules->values)
+                return fail(s, "too many values");
+        if (is_opening(s))
+                return open_container(s);
+        return *s->at == '"' ? scan_string(s, false) : scan_word(s);
+}
+
+static bool scan_values(struct scan *s) {
+        for (;;) {
+                bool opened = is_opening(s);
+
+                if (!scan_value(s))
+                        return false;
+                if (opened) {
+                        if (!skip_blanks(s))
+                                return false;
+                        if (*s->at != (in_object(s) ? '}' : ']')) {
+                                if (in_object(s) && !scan_name(s))
+                                        return false;
+                                continue;
+                        }
+                }
+                if (!close_containers(s))
+                        return !*s->fault;
+                if (in_object(s) && !scan_name(s))
+                        return false;
+        }
+}
+
+static bool scan_document(struct scan *s) {
+        if (s->at == s->end) {
+                (void) snprintf(s->fault, JSON_FAULT_MAX, "is empty");
+                return false;
+        }
+        if (!skip_blanks(s))
+                return false;
+        if (!is_opening(s))
+                return fail(s, "no object");
+        if (!scan_values(s))
+                return false;
+        while (s->at < s->end && *s->at && strchr(" \t\n\r", *s->at))
+                s->at++;
+        return s->at == s->end || s->rules->repair || fail(s, "more text behind the end");
+}
+
+static int scan_all(struct scan *s, FILE *out) {
+        *s = (struct scan){
+                .start = s->start,
+                .at = s->start,
+                .end = s->end,
+                .rules = s->rules,
+                .fault = s->fault,
+                .out = out,
+        };
+        *s->fault = '\0';
+        return scan_document(s) ? 0 : -EBADMSG;
+}
+
+static int parse(const char *text, size_t length, json_tokener *tokener, json_object **ret,
+                 char *fault) {
+        json_object *root;
+
+        json_tokener_reset(tokener);
+        root = json_tokener_parse_ex(tokener, text, (int) length);
+        if (json_tokener_get_error(tokener) != json_tokener_success) {
+                (void) snprintf(fault, JSON_FAULT_MAX, "%s",
+                                json_tokener_error_desc(json_tokener_get_error(tokener)));
+                json_object_put(root);
+                return -EBADMSG;
+        }
+        *ret = root;
+        return 0;
+}
+
+static int read_repaired(struct scan *s, json_tokener *tokener, json_object **ret) {
+        CLEANUP(freep) char *text = NULL;
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+        bool bad;
+
+        if (!out)
+                return -ENOMEM;
+        (void) scan_all(s, out);
+        bad = ferror(out);
+        if (fclose(out) != 0 || bad || !text)
+                return -ENOMEM;
+        return parse(text, length, tokener, ret, s->fault);
+}
+
+static void put_utf8(uint32_t c, FILE *out) {
+        if (c < 0x80) {
+                (void) fputc((int) c, out);
+                return;
+        }
+        if (c < 0x800) {
+                (void) fputc((int) (0xc0 | c >> 6), out);
+        } else {
+                if (c < 0x10000) {
+                        (void) fputc((int) (0xe0 | c >> 12), out);
+                } else {
+                        (void) fputc((int) (0xf0 | c >> 18), out);
+                        (void) fputc((int) (0x80 | (c >> 12 & 0x3f)), out);
+                }
+                (void) fputc((int) (0x80 | (c >> 6 & 0x3f)), out);
+        }
+        (void) fputc((int) (0x80 | (c & 0x3f)), out);
+}
+
+static bool is_surrogate(uint32_t unit, uint32_t first) {
+        return (unit & 0xfc00) == first;
+}
+
+/* UTF-16 without its mark, as UTF-8; an odd byte at the end is left out. */
+static char *from_utf16(const unsigned char *at, size_t length, bool big, size_t *ret_length) {
+        char *text = NULL;
+        FILE *out = open_memstream(&text, ret_length);
+        uint32_t high = 0;
+
+        if (!out)
+                return NULL;
+        for (size_t i = 0; i + 1 < length; i += 2) {
+                uint32_t unit = (uint32_t) at[i + !big] << 8 | at[i + big];
+
+                if (high && is_surrogate(unit, 0xdc00)) {
+                        put_utf8(0x10000 + ((high & 0x3ff) << 10 | (unit & 0x3ff)), out);
+                        high = 0;
+                        continue;
+                }
+                if (high)
+                        (void) fputs(REPLACEMENT, out);
+                high = is_surrogate(unit, 0xd800) ? unit : 0;
+                if (is_surrogate(unit, 0xdc00))
+                        (void) fputs(REPLACEMENT, out);
+                else if (!high)
+                        put_utf8(unit, out);
+        }
+        return fclose(out) == 0 ? text : NULL;
+}
+
+/* Takes marks of the encoding off; *ret_owned is what the text was recoded to, if it was. */
+static int decode(struct scan *s, char **ret_owned) {
+        size_t length = (size_t) (s->end - s->start);
+        const unsigned char *t = s->start;
+        bool big, little;
+
+        if (!s->rules->repair || length < 2)
+                return 0;
+        if (length >= 3 && memcmp(t, "\xef\xbb\xbf", 3) == 0) {
+                s->start += 3;
+                return 0;
+        }
+        big = (t[0] == 0xfe && t[1] == 0xff) || (t[0] == 0 && t[1] != 0);
+        little = (t[0] == 0xff && t[1] == 0xfe) || (t[0] != 0 && t[1] == 0);
+        if (!big && !little)
+                return 0;
+        if (t[0] >= 0xfe) {
+                t += 2;
+                length -= 2;
+        }
+        *ret_owned = from_utf16(t, length, big, &length);
+        if (!*ret_owned)
+                return -ENOMEM;
+        s->start = (const unsigned char *) *ret_owned;
+        s->end = s->start + length;
+        return 0;
+}
+
+static void tokener_freep(json_tokener **tokener) {
+        if (*tokener)
+                json_tokener_free(*tokener);
+}
+
+int json_read(const char *text, size_t length, const struct json_rules *rules,
+              json_tokener *tokener, json_object **ret, char fault[JSON_FAULT_MAX]) {
+        CLEANUP(tokener_freep) json_tokener *own = NULL;
+        CLEANUP(freep) char *recoded = NULL;
+        struct scan s = {
+                .start = (const unsigned char *) text,
+                .end = (const unsigned char *) text + length,
+                .rules = rules,
+                .fault = fault,
+        };
+        int r;
+
+        if (!tokener && !(tokener = own = json_tokener_new_ex((int) rules->depth + 1)))
+                return -ENOMEM;
+        r = decode(&s, &recoded);
+        if (r < 0)
+                return r;
+        r = scan_all(&s, NULL);
+        if (r < 0)
+                return r;
+        if (s.repaired)
+                return read_repaired(&s, tokener, ret);
+        return parse((const char *) s.start, (size_t) (s.end - s.start), tokener, ret, fault);
+}

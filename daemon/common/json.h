@@ -1,0 +1,38 @@
+#pragma once
+/*
+ * JSON: read by our own rules, whatever json-c's are
+ *
+ * What json-c's tokener takes differs from version to version: with JSON_TOKENER_STRICT 0.18
+ * refuses every string that is not ASCII, 0.17 and later an integer that is out of range, and
+ * without it all take comments, NaN and 007. So the tokener only gets text that has been
+ * checked here and is plain RFC 8259 in UTF-8.
+ *
+ * Pure. Nothing here recurses, whatever the input.
+ */
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define JSON_FAULT_MAX 96
+
+struct json_rules {
+        unsigned depth;    /* of nested objects and arrays, 64 at most */
+        size_t containers; /* an empty object takes two bytes of text and a kilobyte of memory */
+        size_t values;
+        /*
+         * Read what is meant, where that is clear: UTF-16 and byte order marks; bytes that are no
+         * UTF-8, which become U+FFFD; controls in strings and a backslash that escapes nothing,
+         * which become characters; a word or a number that JSON has not, or a number that is out
+         * of range, which become null: a value that is not known. What follows the end is left
+         * out. Without it each of these is a fault, but for a number out of range.
+         */
+        bool repair;
+};
+
+/*
+ * Reads an object or an array; other values are a fault. tokener has no flags set, a depth of
+ * rules->depth at least, and is reused from call to call; NULL: one is made for this call. The
+ * caller owns *ret. Returns 0, -ENOMEM, or -EBADMSG with the fault in words: "ends too early".
+ */
+int json_read(const char *text, size_t length, const struct json_rules *rules,
+              json_tokener *tokener, json_object **ret, char fault[JSON_FAULT_MAX]);
