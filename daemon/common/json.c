@@ -8,12 +8,13 @@
 #include "common/util.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+#define GROWTH 6                   /* a control becomes \u0001 */
 
 /* One pass over the text. Without out it only tells whether there is anything to repair. */
 struct scan {
         const unsigned char *start, *at, *end;
         const struct json_rules *rules;
-        FILE *out;
+        char *out; /* where the plain text goes, if it is wanted */
         bool repaired;
         uint64_t objects; /* a bit a level: it is an object, not an array */
         unsigned depth;
@@ -36,18 +37,22 @@ static bool fail_early(struct scan *s) {
 
 static void keep(struct scan *s, size_t n) {
         if (s->out)
-                (void) fwrite(s->at, 1, n, s->out);
+                s->out = mempcpy(s->out, s->at, n);
         s->at += n;
 }
 
-/* text in place of the next n bytes. */
+/* text, which is no longer than GROWTH, in place of the next n bytes. */
+static void replace(struct scan *s, size_t n, const char *text) {
+        s->repaired = true;
+        if (s->out)
+                s->out = stpcpy(s->out, text);
+        s->at += n;
+}
+
 static bool repair(struct scan *s, size_t n, const char *text, const char *what) {
         if (!s->rules->repair)
                 return fail(s, what);
-        s->repaired = true;
-        if (s->out)
-                (void) fputs(text, s->out);
-        s->at += n;
+        replace(s, n, text);
         return true;
 }
 
@@ -168,10 +173,7 @@ static bool scan_word(struct scan *s) {
                 keep(s, n);
                 return true;
         }
-        s->repaired = true;
-        if (s->out)
-                (void) fputs("null", s->out);
-        s->at += n;
+        replace(s, n, "null");
         return true;
 }
 
@@ -265,6 +267,8 @@ static bool scan_values(struct scan *s) {
 }
 
 static bool scan_document(struct scan *s) {
+        const unsigned char *end;
+
         if (s->at == s->end) {
                 (void) snprintf(s->fault, JSON_FAULT_MAX, "is empty");
                 return false;
@@ -275,12 +279,16 @@ static bool scan_document(struct scan *s) {
                 return fail(s, "no object");
         if (!scan_values(s))
                 return false;
+        end = s->at;
         while (s->at < s->end && *s->at && strchr(" \t\n\r", *s->at))
                 s->at++;
-        return s->at == s->end || s->rules->repair || fail(s, "more text behind the end");
+        if (s->at < s->end && !s->rules->repair)
+                return fail(s, "more text behind the end");
+        s->end = end; /* json-c would look at what follows, and wait for the end of a comment */
+        return true;
 }
 
-static int scan_all(struct scan *s, FILE *out) {
+static int scan_all(struct scan *s, char *out) {
         *s = (struct scan){
                 .start = s->start,
                 .at = s->start,
@@ -310,37 +318,33 @@ static int parse(const char *text, size_t length, json_tokener *tokener, json_ob
 }
 
 static int read_repaired(struct scan *s, json_tokener *tokener, json_object **ret) {
-        CLEANUP(freep) char *text = NULL;
-        size_t length = 0;
-        FILE *out = open_memstream(&text, &length);
-        bool bad;
+        size_t size = GROWTH * (size_t) (s->end - s->start) + 1;
+        CLEANUP(freep) char *text = malloc(size);
 
-        if (!out)
+        if (!text)
                 return -ENOMEM;
-        (void) scan_all(s, out);
-        bad = ferror(out);
-        if (fclose(out) != 0 || bad || !text)
-                return -ENOMEM;
-        return parse(text, length, tokener, ret, s->fault);
+        (void) scan_all(s, text);
+        return parse(text, (size_t) (s->out - text), tokener, ret, s->fault);
 }
 
-static void put_utf8(uint32_t c, FILE *out) {
+static char *put_utf8(uint32_t c, char *out) {
         if (c < 0x80) {
-                (void) fputc((int) c, out);
-                return;
+                *out++ = (char) c;
+                return out;
         }
         if (c < 0x800) {
-                (void) fputc((int) (0xc0 | c >> 6), out);
+                *out++ = (char) (0xc0 | c >> 6);
         } else {
                 if (c < 0x10000) {
-                        (void) fputc((int) (0xe0 | c >> 12), out);
+                        *out++ = (char) (0xe0 | c >> 12);
                 } else {
-                        (void) fputc((int) (0xf0 | c >> 18), out);
-                        (void) fputc((int) (0x80 | (c >> 12 & 0x3f)), out);
+                        *out++ = (char) (0xf0 | c >> 18);
+                        *out++ = (char) (0x80 | (c >> 12 & 0x3f));
                 }
-                (void) fputc((int) (0x80 | (c >> 6 & 0x3f)), out);
+                *out++ = (char) (0x80 | (c >> 6 & 0x3f));
         }
-        (void) fputc((int) (0x80 | (c & 0x3f)), out);
+        *out++ = (char) (0x80 | (c & 0x3f));
+        return out;
 }
 
 static bool is_surrogate(uint32_t unit, uint32_t first) {
@@ -349,29 +353,29 @@ static bool is_surrogate(uint32_t unit, uint32_t first) {
 
 /* UTF-16 without its mark, as UTF-8; an odd byte at the end is left out. */
 static char *from_utf16(const unsigned char *at, size_t length, bool big, size_t *ret_length) {
-        char *text = NULL;
-        FILE *out = open_memstream(&text, ret_length);
+        char *text = malloc(length / 2 * 3 + 1), *out = text;
         uint32_t high = 0;
 
-        if (!out)
+        if (!text)
                 return NULL;
         for (size_t i = 0; i + 1 < length; i += 2) {
                 uint32_t unit = (uint32_t) at[i + !big] << 8 | at[i + big];
 
                 if (high && is_surrogate(unit, 0xdc00)) {
-                        put_utf8(0x10000 + ((high & 0x3ff) << 10 | (unit & 0x3ff)), out);
+                        out = put_utf8(0x10000 + ((high & 0x3ff) << 10 | (unit & 0x3ff)), out);
                         high = 0;
                         continue;
                 }
                 if (high)
-                        (void) fputs(REPLACEMENT, out);
+                        out = stpcpy(out, REPLACEMENT);
                 high = is_surrogate(unit, 0xd800) ? unit : 0;
                 if (is_surrogate(unit, 0xdc00))
-                        (void) fputs(REPLACEMENT, out);
+                        out = stpcpy(out, REPLACEMENT);
                 else if (!high)
-                        put_utf8(unit, out);
+                        out = put_utf8(unit, out);
         }
-        return fclose(out) == 0 ? text : NULL;
+        *ret_length = (size_t) (out - text);
+        return text;
 }
 
 /* Takes marks of the encoding off; *ret_owned is what the text was recoded to, if it was. */

@@ -485,12 +485,11 @@ static void on_throttled(struct account *a, const struct account_reply *reply) {
         usec_t longer = again > 0 ? 2 * a->pause : 0, pause;
 
         /* A quota of the day hides behind the hint of a second: belief has an end. */
-        if (answer->retry_after >= 0)
-                pause = answer->retry_after;
-        else if (answer->window >= 0)
-                pause = again < THROTTLE_HINTS ? answer->window : MAX(answer->window, longer);
-        else
+        pause = answer->retry_after > 0 ? answer->retry_after : answer->window;
+        if (pause <= 0)
                 pause = MAX(THROTTLE_FIRST, longer);
+        else if (again >= THROTTLE_HINTS && answer->retry_after < THROTTLE_FIRST)
+                pause = MAX(pause, longer);
         pause = MIN(MAX(MAX(pause, answer->meaning.pause), USEC_SEC), THROTTLE_MAX);
 
         rate_halve(&a->rate);
@@ -522,13 +521,22 @@ static bool is_failure_of_many(struct account *a, const struct account_reply *re
 static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
                                            const char *before) {
         bool probed = account_is_probing(a);
+        usec_t pause;
 
         /* Until it is met by others, it is the task's own. */
         if (!probed && !is_failure_of_many(a, reply))
                 return ACCOUNT_IS_WELL;
+        /* Also what a dead token may be answered with: then a new one is worth a try. */
+        if (reply->answer->meaning.suspicion == KOODRIVE_SUSPECT_CREDENTIAL && can_refresh(a) &&
+            reply->received >= a->refused_after) {
+                a->refused = true;
+                a->since = reply->received;
+                return ACCOUNT_HOLDS;
+        }
         if (!probed)
                 enter_for(a, ACCOUNT_UNREACHABLE, reply->received, before, reply->answer);
-        a->not_before = reply->received + probe_pause(a, reply);
+        pause = probe_pause(a, reply);
+        a->not_before = reply->received + MAX(pause, reply->answer->retry_after);
         return ACCOUNT_HOLDS;
 }
 
@@ -556,7 +564,8 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
         if (a->state != ACCOUNT_UNAUTHORIZED)
                 enter_for(a, ACCOUNT_UNAUTHORIZED, now, before, answer);
         a->refusals++;
-        a->not_before = now + MAX(refusal_pause(a), answer->meaning.pause);
+        a->not_before =
+                now + MAX(MAX(refusal_pause(a), answer->meaning.pause), answer->retry_after);
         return ACCOUNT_HOLDS;
 }
 

@@ -2,6 +2,7 @@
 
 #define URL_WAITS 3
 #define URL_WAIT (10 * USEC_SEC)
+#define OVERDUE_FAULTS 3 /* in a row: then what is no answer goes on */
 
 void course_init(struct course *c, usec_t registered, usec_t now) {
         *c = (struct course){
@@ -14,7 +15,7 @@ void course_init(struct course *c, usec_t registered, usec_t now) {
 }
 
 static bool waits_for_url(struct course *c, const struct koodrive_answer *a) {
-        return a->type == KOODRIVE_TYPE_PACKAGE && !a->download_url &&
+        return a->type == KOODRIVE_TYPE_PACKAGE && !a->download_url && !a->url_problem &&
                (a->result == KOODRIVE_RESULT_SUCCEEDED || a->result == KOODRIVE_RESULT_PARTIAL) &&
                c->url_waits < URL_WAITS;
 }
@@ -77,23 +78,27 @@ static usec_t next_pause(const struct course *c, const struct course_limits *lim
 }
 
 struct course_verdict course_fault(struct course *c, const struct course_limits *limits, usec_t now,
-                                   const struct koodrive_meaning *meaning, double random) {
+                                   const struct koodrive_answer *answer, double random) {
+        const struct koodrive_meaning *meaning = &answer->meaning;
         struct course_verdict v = {.delay = next_pause(c, limits, random)};
         usec_t end;
 
         c->faults++;
         if (meaning->class == KOODRIVE_REJECTED)
                 v.outcome = OUTCOME_REJECTED;
-        if (meaning->class != KOODRIVE_DOUBTFUL)
-                return v;
-
-        if (c->refusals++ == 0)
-                c->refused = now;
-        end = c->refused + meaning->span;
-        if (c->refusals >= meaning->tries && now >= end)
-                v.outcome = OUTCOME_REJECTED;
-        /* The last try is not put off beyond the end. */
-        v.delay = MIN(v.delay, MAX(end - now, limits->pace.interval_min));
+        else if (meaning->overdue && c->faults >= OVERDUE_FAULTS &&
+                 now >= usec_add(c->registered, limits->timeout))
+                v.outcome = OUTCOME_TIMEOUT;
+        if (meaning->class == KOODRIVE_DOUBTFUL) {
+                if (c->refusals++ == 0)
+                        c->refused = now;
+                end = c->refused + meaning->span;
+                if (c->refusals >= meaning->tries && now >= end)
+                        v.outcome = OUTCOME_REJECTED;
+                /* The last try is not put off beyond the end. */
+                v.delay = MIN(v.delay, MAX(end - now, limits->pace.interval_min));
+        }
+        v.delay = MAX(v.delay, answer->retry_after);
         return v;
 }
 

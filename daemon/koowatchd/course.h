@@ -58,11 +58,11 @@ struct course_verdict course_observe(struct course *course, const struct course_
 
 /*
  * An answer at now that was no state of the task, and was its own trouble: OUTCOME_REJECTED
- * where it says for good that there will be no other, or has been repeated for long enough.
+ * where it says for good that there will be no other, or has been repeated for long enough;
+ * OUTCOME_TIMEOUT where it is KooDrive's word all the same and goes on past the deadline.
  */
 struct course_verdict course_fault(struct course *course, const struct course_limits *limits,
-                                   usec_t now, const struct koodrive_meaning *meaning,
-                                   double random);
+                                   usec_t now, const struct koodrive_answer *answer, double random);
 
 /* What was wrong may have been put right: faults begin to count anew. */
 void course_forgive(struct course *course);

@@ -17,6 +17,7 @@
 #include "koowatchd/event.h"
 #include "koowatchd/footprint.h"
 #include "koowatchd/http.h"
+#include "koowatchd/link.h"
 #include "koowatchd/metrics.h"
 #include "koowatchd/no-exec.h"
 #include "koowatchd/poller.h"
@@ -194,14 +195,12 @@ static json_object *make_event(struct watch *w, const char *type, const char *id
         const struct account_config *settings = account_settings(watch_account(w));
         const struct task *task = watch_task(w);
         CLEANUP(freep) char *path = watch_path(w);
-        const char *url = answer->download_url;
+        const char *url = answer->download_url, *problem = answer->url_problem;
 
-        if (url && !url_is_allowed(url, settings->allow_plain_http)) {
-                log_warning("%s: the downloadUrl is not https://, it is not handed to hooks "
-                            "(AllowPlainHttp=yes in [Account %s] allows it)",
-                            watch_name(w), settings->name);
+        if (url && (problem = link_problem(url, settings->allow_plain_http)))
                 url = NULL;
-        }
+        if (problem)
+                report_link_kept(w, problem);
         return event_of_task(type, id,
                              &(struct event_task){
                                      .name = watch_name(w),
@@ -253,7 +252,7 @@ static void stall(struct daemon *d, struct watch *w, const struct koodrive_answe
 
 static usec_t on_fault(struct daemon *d, struct watch *w, const struct koodrive_answer *answer,
                        usec_t now) {
-        struct course_verdict verdict = watch_fault(w, now, &answer->meaning, random_share());
+        struct course_verdict verdict = watch_fault(w, now, answer, random_share());
 
         if (verdict.outcome != OUTCOME_NONE)
                 return finish(d, w, verdict.outcome, answer) ? POLL_STOP : USEC_SEC;

@@ -79,7 +79,7 @@ static bool add_answer(json_object *event, const struct event_task *t) {
 
         if (!a)
                 return true;
-        if (t->outcome == OUTCOME_REJECTED)
+        if (a->meaning.class != KOODRIVE_TASK)
                 return add_integer(event, "httpStatus", a->http_status) &&
                        add_string(event, "errorCode", *a->code ? a->code : NULL) &&
                        add_string(event, "errorMessage", *a->message ? a->message : a->why) &&

@@ -1,25 +1,40 @@
 #include "koowatchd/koodrive-answer.h"
 
-#include <curl/curl.h>
+#include <ctype.h>
 #include <errno.h>
-#include <json-c/json_visit.h>
 #include <strings.h>
-#include <time.h>
+
+#include "common/json.h"
+#include "koowatchd/koodrive-hints.h"
+#include "koowatchd/koodrive-redact.h"
+#include "koowatchd/link.h"
 
 #define JSON_DEPTH 32
 #define CONTAINERS_MAX 10000 /* a thousand files of a share need a thousand objects, ... */
 #define VALUES_MAX 50000     /* ... and five thousand values */
-#define RETRY_AFTER_MAX USEC_HOUR
-#define URL_MAX (32 * 1024)
 #define SECRET_MAX (16 * 1024)
 #define LIFETIME_MAX (30L * 24 * 3600)
-#define DATE_MIN 1577836800L /* 2020 and 2100: a clock outside is no clock */
-#define DATE_MAX 4102444800L
+
+/* "12", "12.0", "12,5 ": the integer part, and what is behind it; NULL when it is no number. */
+static const char *parse_number(const char *text, int64_t *ret, bool *ret_is_whole) {
+        char *end;
+
+        errno = 0;
+        *ret = strtoll(text, &end, 10);
+        *ret_is_whole = true;
+        if (errno != 0 || end == text)
+                return NULL;
+        if (*end == '.' || *end == ',') {
+                end++;
+                *ret_is_whole = strspn(end, "0") == strspn(end, "0123456789");
+                end += strspn(end, "0123456789");
+        }
+        return end + strspn(end, " \t\r\n");
+}
 
 /* An integer, however it is written: 2, "2", 2.0. Numbers beyond what a long holds are none. */
 static bool get_integer(json_object *object, const char *key, int64_t *ret) {
         json_object *value;
-        int64_t number;
 
         if (!json_object_object_get_ex(object, key, &value))
                 return false;
@@ -27,7 +42,7 @@ static bool get_integer(json_object *object, const char *key, int64_t *ret) {
         switch (json_object_get_type(value)) {
         case json_type_int:
                 *ret = json_object_get_int64(value);
-                return true;
+                return *ret < 0 || (uint64_t) *ret == json_object_get_uint64(value);
         case json_type_double: {
                 double d = json_object_get_double(value);
 
@@ -37,16 +52,36 @@ static bool get_integer(json_object *object, const char *key, int64_t *ret) {
                 return true;
         }
         case json_type_string: {
-                const char *text = json_object_get_string(value);
-                char *end;
+                bool whole;
+                const char *end = parse_number(json_object_get_string(value), ret, &whole);
 
-                errno = 0;
-                number = strtoll(text, &end, 10);
-                if (errno != 0 || end == text || *end)
-                        return false;
-                *ret = number;
-                return true;
+                return end && !*end && whole;
         }
+        default:
+                return false;
+        }
+}
+
+/* 45, 45.5, "45", "45 %", "45,5": whole percents, never more than are done. */
+static bool get_percent(json_object *object, const char *key, int64_t *ret) {
+        json_object *value = json_object_object_get(object, key);
+        const char *end;
+        bool whole;
+        double d;
+
+        switch (json_object_get_type(value)) {
+        case json_type_int:
+                *ret = json_object_get_int64(value);
+                return true;
+        case json_type_double:
+                d = json_object_get_double(value);
+                *ret = d < 0 ? 0 : d > 100 ? 100 : (int64_t) d;
+                return true;
+        case json_type_string:
+                end = parse_number(json_object_get_string(value), ret, &whole);
+                if (end && *end == '%')
+                        end += 1 + strspn(end + 1, " \t\r\n");
+                return end && !*end;
         default:
                 return false;
         }
@@ -103,8 +138,18 @@ static json_object *find_job(json_object *root, const char **ret_status_key) {
         return NULL;
 }
 
+static void read_link(json_object *job, struct koodrive_answer *a) {
+        json_object *value = json_object_object_get(job, "downloadUrl");
+
+        if (json_object_is_type(value, json_type_string))
+                a->download_url =
+                        link_clean(json_object_get_string(value),
+                                   (size_t) json_object_get_string_len(value), &a->url_problem);
+        else if (value)
+                a->url_problem = "it is no string";
+}
+
 static void read_job(json_object *job, const char *status_key, struct koodrive_answer *a) {
-        const char *url;
         int64_t n;
 
         a->status = KOODRIVE_STATUS_UNKNOWN;
@@ -117,231 +162,65 @@ static void read_job(json_object *job, const char *status_key, struct koodrive_a
         if (get_integer(job, "taskResultCode", &n) && n >= KOODRIVE_RESULT_SUCCEEDED &&
             n <= KOODRIVE_RESULT_FAILED)
                 a->result = (enum koodrive_result) n;
-        if (get_integer(job, "progress", &n))
+        if (get_percent(job, "progress", &n))
                 a->progress = n < 0 ? 0 : n > 100 ? 100 : (int) n;
         if (get_integer(job, "taskType", &n) && n > 0 && n < 1000)
                 a->type = (int) n;
-        if (get_string(job, "downloadUrl", &url) && *url && strlen(url) <= URL_MAX) {
-                const char *c = url;
-
-                while ((unsigned char) *c > ' ' && *c != 0x7f)
-                        c++;
-                if (!*c)
-                        a->download_url = strdup(url);
-        }
+        read_link(job, a);
 }
 
 /* ---- what is said of a fault ---- */
 
-/* What was sent and must not come back in a log; NULL entries are left out. */
-struct secrets {
-        const char *list[3];
-};
+/* The text under key, of a string or a number; "" where there is none. */
+static void get_text(json_object *object, const char *key, const struct secrets *secrets, char *ret,
+                     size_t size) {
+        int64_t number;
+        const char *text;
+        char digits[24];
 
-/* "Bearer abc": neither as a whole nor without its scheme. */
-static struct secrets secrets_of(const struct koodrive_identity *who, const char *own) {
-        const char *whole = who->authorization ? who->authorization : "", *word;
-
-        whole += strspn(whole, " "); /* which a server does not see */
-        word = strpbrk(whole, " +");
-        return (struct secrets){{whole, word ? word + 1 : NULL, own}};
-}
-
-/* How long the secret is that text begins with; 0: it begins with none. */
-static size_t secret_at(const char *text, const struct secrets *secrets) {
-        size_t longest = 0;
-
-        for (size_t i = 0; i < ARRAY_LEN(secrets->list); i++) {
-                const char *secret = secrets->list[i];
-                size_t length = secret ? strlen(secret) : 0;
-
-                if (length > longest && strncmp(text, secret, length) == 0)
-                        longest = length;
+        *ret = '\0';
+        if (get_integer(object, key, &number)) {
+                (void) snprintf(digits, sizeof(digits), "%lld", (long long) number);
+                redact_copy(ret, size, digits, secrets);
+        } else if (get_string(object, key, &text)) {
+                redact_copy(ret, size, text, secrets);
         }
-        return longest;
-}
-
-/* Copies text without secrets, controls and what does not fit; what is no UTF-8 becomes '?'. */
-static void copy_text(char *ret, size_t size, const char *text, const struct secrets *secrets) {
-        bool is_utf8 = utf8_is_valid(text, strlen(text));
-        size_t n = 0;
-
-        while (*text && n + 1 < size) {
-                unsigned char c = (unsigned char) *text;
-                size_t length = secret_at(text, secrets);
-
-                if (length > 0) {
-                        ret[n++] = '*';
-                        text += length;
-                } else if (c == 0xc2 && is_utf8 && (unsigned char) text[1] < 0xa0) {
-                        ret[n++] = '?'; /* C1: a terminal would obey it */
-                        text += 2;
-                } else {
-                        ret[n++] = c < ' ' || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : *text;
-                        text++;
-                }
-        }
-        if (is_utf8 && ((unsigned char) *text & 0xc0) == 0x80)
-                while (((unsigned char) ret[--n] & 0xc0) == 0x80) /* never within a character */
-                        ;
-        ret[n] = '\0';
 }
 
 /*
- * The code in a body: "code" where KooDrive has answered, a number however it is written;
- * "error_code" of the gateway. "" stands for none, and for 0, which is success.
+ * Code and message of a refusal: "code" and "msg" where KooDrive has answered, "error_code"
+ * and "error_msg" of the gateway, in an object "error" of either. A code of KooDrive or its
+ * gateway counts before any other; one that says that all is well is none.
  */
-static void read_code(json_object *root, const struct secrets *secrets, char *ret, size_t size) {
-        const char *text = "";
-        char digits[24] = "";
-        int64_t number = 0;
-
-        if (get_integer(root, "code", &number) && number != 0)
-                (void) snprintf(digits, sizeof(digits), "%lld", (long long) number);
-        else if (!get_string(root, "code", &text) || !str_after(text, "APIG"))
-                text = "";
-        if (!*digits && !*text) {
-                if (get_integer(root, "error_code", &number) && number != 0)
-                        (void) snprintf(digits, sizeof(digits), "%lld", (long long) number);
-                else if (!get_string(root, "error_code", &text) || streq(text, "0"))
-                        text = "";
-        }
-        copy_text(ret, size, *digits ? digits : text, secrets);
-}
-
 static void read_fault(json_object *root, const struct secrets *secrets,
                        struct koodrive_answer *a) {
-        const char *message = "";
+        static const char *const codes[] = {"code", "error_code", "errorCode"};
+        static const char *const messages[] = {"msg", "error_msg", "errorMsg", "message"};
+        json_object *const places[] = {root, json_object_object_get(root, "error")};
+        char text[sizeof(a->code)];
 
-        if (!json_object_is_type(root, json_type_object))
-                return;
-        read_code(root, secrets, a->code, sizeof(a->code));
-        if (!get_string(root, "msg", &message))
-                (void) get_string(root, "error_msg", &message);
-        copy_text(a->message, sizeof(a->message), message, secrets);
+        for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+                if (!json_object_is_type(places[i], json_type_object))
+                        continue;
+                for (size_t k = 0; k < ARRAY_LEN(codes) && !koodrive_code_is_own(a->code); k++) {
+                        get_text(places[i], codes[k], secrets, text, sizeof(text));
+                        if (!koodrive_code_is_success(text) &&
+                            (!*a->code || koodrive_code_is_own(text)))
+                                memcpy(a->code, text, sizeof(text));
+                }
+                for (size_t k = 0; k < ARRAY_LEN(messages) && !*a->message; k++) {
+                        const char *message = "";
+
+                        (void) get_string(places[i], messages[k], &message);
+                        redact_copy(a->message, sizeof(a->message), message, secrets);
+                }
+        }
 }
 
 static void say_why(long http_status, struct koodrive_answer *a) {
         (void) snprintf(a->why, sizeof(a->why), "%s (HTTP %ld%s%s%s%s)", a->meaning.text,
                         http_status, *a->code ? ", code " : "", a->code, *a->message ? ": " : "",
                         a->message);
-}
-
-static usec_t unit_of(const char *text) {
-        static const struct {
-                const char *name;
-                usec_t span;
-        } units[] = {
-                {"second", USEC_SEC},
-                {"minute", USEC_MINUTE},
-                {"hour", USEC_HOUR},
-                {"day", USEC_DAY},
-        };
-
-        for (size_t i = 0; i < ARRAY_LEN(units); i++)
-                if (str_after(text, units[i].name))
-                        return units[i].span;
-        return 0;
-}
-
-/* "limit:20,time:1 second": the gateway's limit and its period. Returns the period, or -1. */
-static usec_t read_window(const char *text) {
-        const char *limit = strstr(text, "limit:"), *at = limit ? strstr(limit, "time:") : NULL;
-        long count;
-        char *end;
-
-        if (!at)
-                return -1;
-        count = strtol(at + strlen("time:"), &end, 10);
-        if (count < 1 || count > 1000 || *end != ' ' || unit_of(end + 1) == 0)
-                return -1;
-        return count * unit_of(end + 1);
-}
-
-/* Of "X-Apig-Ratelimit-Api: remain:0,limit:100,time:1 minute" and its like, the longest wait. */
-static usec_t read_rate_headers(const struct http_answer *http) {
-        usec_t window = -1;
-
-        for (size_t i = 0; i < http->n_headers; i++)
-                if (strncasecmp(http->headers[i].name, "X-Apig-Ratelimit-", 17) == 0 &&
-                    str_after(http->headers[i].value, "remain:0,"))
-                        window = MAX(window, read_window(http->headers[i].value));
-        return window;
-}
-
-static usec_t sane_date(time_t date) {
-        return date < DATE_MIN || date > DATE_MAX ? -1 : (usec_t) date * USEC_SEC;
-}
-
-/* "signature expired, signature time:...,server time:20230527T020608Z" */
-static void read_stamp_refusal(struct koodrive_answer *a) {
-        const char *at = strstr(a->message, "server time:");
-        struct tm tm = {};
-
-        a->stamp_refused = strstr(a->message, "signature expired");
-        if (a->stamp_refused && at && strptime(at + strlen("server time:"), "%Y%m%dT%H%M%SZ", &tm))
-                a->server_time = sane_date(timegm(&tm));
-}
-/*
- * Whether there are only so many values in it. An empty object is two bytes of text and
- * nearly a kilobyte in memory: a limit of length alone would let through 250 times as much.
- */
-static bool is_modest(const char *json, size_t length) {
-        size_t containers = 0, values = 0;
-        bool quoted = false;
-
-        for (size_t i = 0; i < length; i++) {
-                if (quoted && json[i] == '\\')
-                        i++;
-                else if (json[i] == '"')
-                        quoted = !quoted;
-                else if (!quoted && (json[i] == '{' || json[i] == '['))
-                        containers++;
-                else if (!quoted && json[i] == ',')
-                        values++;
-        }
-        return containers <= CONTAINERS_MAX && values <= VALUES_MAX;
-}
-
-static json_object *parse(const struct http_answer *http, json_tokener *tokener) {
-        json_object *root;
-
-        /* json-c's own check lets overlong forms, surrogates and a NUL behind the document pass. */
-        if (http->body_length == 0 || http->body_length > KOODRIVE_ANSWER_MAX ||
-            !is_modest(http->body, http->body_length) ||
-            !utf8_is_valid(http->body, http->body_length))
-                return NULL;
-        json_tokener_reset(tokener);
-        root = json_tokener_parse_ex(tokener, http->body, (int) http->body_length);
-        if (json_tokener_get_error(tokener) == json_tokener_success)
-                return root;
-        json_object_put(root);
-        return NULL;
-}
-
-/* Seconds or an HTTP date (RFC 9110, 10.2.3); not documented by KooDrive, honoured where sent. */
-static usec_t read_retry_after(const char *text, usec_t now) {
-        unsigned long seconds;
-        time_t date;
-        char *end;
-
-        if (str_empty(text))
-                return -1;
-        if (*text >= '0' && *text <= '9') {
-                seconds = strtoul(text, &end, 10);
-                if (*end)
-                        return -1;
-                return seconds > RETRY_AFTER_MAX / USEC_SEC ? RETRY_AFTER_MAX
-                                                            : (usec_t) seconds * USEC_SEC;
-        }
-        date = curl_getdate(text, NULL);
-        if (date < 0)
-                return -1;
-        return MIN(MAX((usec_t) date * USEC_SEC - now, 0), RETRY_AFTER_MAX);
-}
-
-static usec_t read_date(const char *text) {
-        return text ? sane_date(curl_getdate(text, NULL)) : -1;
 }
 
 /* No answer at all, or none that could be read: no table is needed for that. */
@@ -362,17 +241,88 @@ static struct koodrive_meaning meaning_of_failure(enum http_outcome outcome) {
         }
 }
 
+static bool is_ok(const struct http_answer *http) {
+        return http->outcome == HTTP_ANSWERED && http->status >= 200 && http->status <= 299;
+}
+
+/* An object, or NULL with the fault in words. */
+static json_object *parse(const struct http_answer *http, json_tokener *tokener,
+                          char fault[JSON_FAULT_MAX]) {
+        static const struct json_rules rules = {
+                .depth = JSON_DEPTH,
+                .containers = CONTAINERS_MAX,
+                .values = VALUES_MAX,
+                .repair = true,
+        };
+        json_object *root = NULL;
+        int r;
+
+        if (http->body_length > KOODRIVE_ANSWER_MAX)
+                r = -EFBIG;
+        else
+                r = json_read(http->body, http->body_length, &rules, tokener, &root, fault);
+        if (r < 0 && r != -EBADMSG)
+                (void) snprintf(fault, JSON_FAULT_MAX, "%s", strerror(-r));
+        if (r == 0 && !json_object_is_type(root, json_type_object)) {
+                (void) snprintf(fault, JSON_FAULT_MAX, "it is no object");
+                json_object_put(STEAL_PTR(root));
+        }
+        return root;
+}
+
+static bool is_json_type(const struct http_answer *http) {
+        const char *type = http_header(http, "Content-Type");
+
+        return type ? strcasestr(type, "json") != NULL
+                    : http->body_length > 0 && http->body[0] == '{';
+}
+
+static bool is_page(const struct http_answer *http) {
+        const char *type = http_header(http, "Content-Type");
+        size_t n = 0;
+
+        while (n < http->body_length && isspace((unsigned char) http->body[n]))
+                n++;
+        return (n < http->body_length && http->body[n] == '<') ||
+               (type && strncasecmp(type, "text/html", 9) == 0);
+}
+
+/* CloudWAF names itself, also where it lets an answer pass. */
+static bool is_firewall(const struct http_answer *http) {
+        const char *server = http_header(http, "Server");
+
+        return server && strcasestr(server, "CloudWAF");
+}
+
+static enum koodrive_body kind_of_body(const struct http_answer *http, json_object *root) {
+        static const char *const members[] = {"code",      "msg",     "error_code", "error_msg",
+                                              "errorCode", "jobInfo", "taskInfo",   "data"};
+
+        if (!root)
+                return is_firewall(http) ? KOODRIVE_BODY_FIREWALL
+                       : is_page(http)   ? KOODRIVE_BODY_PAGE
+                                         : KOODRIVE_BODY_OTHER;
+        for (size_t i = 0; i < ARRAY_LEN(members); i++)
+                if (json_object_object_get_ex(root, members[i], NULL))
+                        return KOODRIVE_BODY_JSON;
+        return json_object_is_type(json_object_object_get(root, "error"), json_type_object)
+                       ? KOODRIVE_BODY_JSON
+                       : KOODRIVE_BODY_FOREIGN_JSON;
+}
+
 /*
- * What all answers have in common. Returns the body, which is NULL when there is none;
+ * What all answers have in common. Returns the body, which is NULL when it is no object;
  * the class is KOODRIVE_TRANSIENT when nothing speaks against the answer.
  */
 static json_object *read_common(const struct http_answer *http, const struct secrets *secrets,
                                 json_tokener *tokener, usec_t now, struct koodrive_answer *a) {
+        char fault[JSON_FAULT_MAX];
+        enum koodrive_body body;
         json_object *root;
 
         *a = (struct koodrive_answer){
                 .http_status = http->status,
-                .date = read_date(http_header(http, "Date")),
+                .date = hint_date(http_header(http, "Date")),
                 .retry_after = -1,
                 .window = -1,
                 .server_time = -1,
@@ -380,87 +330,64 @@ static json_object *read_common(const struct http_answer *http, const struct sec
         };
         if (http->outcome != HTTP_ANSWERED) {
                 a->meaning = meaning_of_failure(http->outcome);
-                copy_text(a->why, sizeof(a->why), http->error, secrets);
+                a->meaning.overdue = http->outcome == HTTP_MALFORMED && is_json_type(http);
+                redact_copy(a->why, sizeof(a->why), http->error, secrets);
                 return NULL;
         }
-        root = parse(http, tokener);
+        root = parse(http, tokener, fault);
         read_fault(root, secrets, a);
-        a->meaning = koodrive_classify(http->status, a->code);
+        body = kind_of_body(http, root);
+        a->meaning = koodrive_classify(http->status, a->code, body);
         say_why(http->status, a);
-        if (a->meaning.class == KOODRIVE_THROTTLED) {
-                a->retry_after = read_retry_after(http_header(http, "Retry-After"), now);
-                a->window = MAX(read_window(a->message), read_rate_headers(http));
-        }
+        if (!root && is_ok(http) && a->meaning.class == KOODRIVE_TRANSIENT)
+                (void) snprintf(a->why, sizeof(a->why), "an answer that cannot be read: %s", fault);
+        a->meaning.overdue |=
+                is_ok(http) && a->meaning.class == KOODRIVE_TRANSIENT && is_json_type(http);
+        a->retry_after =
+                hint_retry_after(http_header(http, "Retry-After"), a->date >= 0 ? a->date : now);
+        if (a->meaning.class == KOODRIVE_THROTTLED)
+                a->window = MAX(hint_window(a->message), hint_rate_headers(http));
         if (a->meaning.class == KOODRIVE_UNAUTHORIZED ||
             a->meaning.suspicion == KOODRIVE_SUSPECT_CREDENTIAL)
-                read_stamp_refusal(a);
+                a->stamp_refused = hint_stamp_refused(a->message, &a->server_time);
         return root;
 }
 
-static bool is_success(const struct http_answer *http, const struct koodrive_answer *a) {
-        return http->outcome == HTTP_ANSWERED && http->status >= 200 && http->status <= 299 &&
-               !*a->code;
-}
-
+/* Keeps what was read of the answer, and whether it may go on past a deadline. */
 static void fault(struct koodrive_answer *a, const char *text) {
-        a->meaning = (struct koodrive_meaning){.class = KOODRIVE_TRANSIENT, .text = text};
+        a->meaning = (struct koodrive_meaning){
+                .class = KOODRIVE_TRANSIENT, .overdue = a->meaning.overdue, .text = text};
         (void) snprintf(a->why, sizeof(a->why), "%s", text);
 }
 
-static bool holds_secret(const char *text, size_t length, const struct secrets *secrets) {
-        for (size_t i = 0; i < ARRAY_LEN(secrets->list); i++)
-                if (!str_empty(secrets->list[i]) &&
-                    memmem(text, length, secrets->list[i], strlen(secrets->list[i])))
-                        return true;
-        return false;
-}
+/* A code beside a job of this very task does not make the job untrue. */
+static bool is_about_task(json_object *job, const char *status_key,
+                          const struct koodrive_answer *a) {
+        int64_t n;
 
-static int look_for_secret(json_object *value, int flags, json_object *parent, const char *key,
-                           size_t *index, void *userdata) {
-        bool is_string = json_object_is_type(value, json_type_string);
-        const char *text = "";
-
-        (void) flags;
-        (void) parent;
-        (void) index;
-        if (is_string || json_object_is_type(value, json_type_int))
-                text = json_object_get_string(value);
-        if (holds_secret(text,
-                         is_string ? (size_t) json_object_get_string_len(value) : strlen(text),
-                         userdata) ||
-            (key && holds_secret(key, strlen(key), userdata)))
-                return JSON_C_VISIT_RETURN_ERROR;
-        return JSON_C_VISIT_RETURN_CONTINUE;
-}
-
-/* Hooks get the answer as it is, and must not get what was sent with it. */
-static bool repeats_secrets(json_object *root, const struct secrets *secrets) {
-        struct secrets copy = *secrets; /* json_c_visit() takes no pointer to const */
-
-        return json_c_visit(root, 0, look_for_secret, &copy) < 0;
+        return !*a->code ||
+               (json_object_object_get_ex(job, "taskId", NULL) && get_integer(job, status_key, &n));
 }
 
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
-        const struct secrets secrets = secrets_of(&query->who, query->kdstoken);
+        const struct secrets secrets = redact_secrets(&query->who, query->kdstoken);
         const char *status_key = NULL;
         json_object *root, *job;
 
         root = read_common(http, &secrets, tokener, now, ret);
-        job = json_object_is_type(root, json_type_object) ? find_job(root, &status_key) : NULL;
+        job = root && is_ok(http) ? find_job(root, &status_key) : NULL;
 
-        if (is_success(http, ret)) {
-                if (!root) {
-                        fault(ret, "an answer that is no JSON, or holds too many values");
-                } else if (job && is_other_id(job, "taskId", query->task_id)) {
+        if (job && is_other_id(job, "taskId", query->task_id)) {
+                if (!*ret->code)
                         fault(ret, "an answer about another task");
-                } else if (job) {
-                        ret->meaning = (struct koodrive_meaning){.class = KOODRIVE_TASK};
-                        *ret->why = *ret->message = '\0';
-                        read_job(job, status_key, ret);
-                }
+        } else if (job && is_about_task(job, status_key, ret)) {
+                ret->meaning = (struct koodrive_meaning){.class = KOODRIVE_TASK};
+                *ret->why = *ret->code = *ret->message = '\0';
+                ret->retry_after = ret->window = -1;
+                read_job(job, status_key, ret);
         }
-        if (json_object_is_type(root, json_type_object) && !repeats_secrets(root, &secrets))
+        if (root && !redact_is_needed(root, &secrets))
                 ret->json = STEAL_PTR(root);
         json_object_put(root);
 }
@@ -499,25 +426,26 @@ static json_object *find_session(json_object *root, char **ret_token) {
 void koodrive_session_read(const struct http_answer *http, const struct koodrive_identity *who,
                            const char *secret, json_tokener *tokener, usec_t now,
                            struct koodrive_session *ret) {
-        const struct secrets secrets = secrets_of(who, secret);
+        const struct secrets secrets = redact_secrets(who, secret);
         json_object *root, *session;
         int64_t seconds;
 
         *ret = (struct koodrive_session){.lifetime = -1};
         root = read_common(http, &secrets, tokener, now, &ret->answer);
-        if (!is_success(http, &ret->answer)) {
+        if (!is_ok(http) || *ret->answer.code) {
                 json_object_put(root);
                 return;
         }
 
-        session = find_session(root, &ret->token);
+        session = root ? find_session(root, &ret->token) : NULL;
         if (session) {
                 ret->answer.meaning = (struct koodrive_meaning){.class = KOODRIVE_TASK};
                 ret->refresh_token = get_secret(session, "refreshToken");
                 if (get_integer(session, "expiresIn", &seconds) && seconds > 0 &&
                     seconds <= LIFETIME_MAX)
                         ret->lifetime = seconds * USEC_SEC;
-        } else {
+                ret->answer.retry_after = -1;
+        } else if (root) {
                 fault(&ret->answer, "an answer without a token");
         }
         json_object_put(root);
@@ -538,11 +466,7 @@ void koodrive_answer_clear(struct koodrive_answer *a) {
 }
 
 json_tokener *koodrive_tokener_new(void) {
-        json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
-
-        if (tokener)
-                json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        return tokener;
+        return json_tokener_new_ex(JSON_DEPTH + 1);
 }
 
 const char *koodrive_status_name(enum koodrive_status status) {

@@ -45,7 +45,7 @@ struct koodrive_answer {
         char message[256]; /* KooDrive's own; "" where it says nothing */
 
         usec_t date;        /* wall clock of the server, or -1 */
-        usec_t retry_after; /* pause asked for, or -1 */
+        usec_t retry_after; /* pause asked for, an hour at most, or -1 */
         usec_t window;      /* the period of the limit that was exceeded, or -1 */
         bool stamp_refused; /* X-Date is outside the server's window */
         usec_t server_time; /* and this is what its clock says, or -1 */
@@ -53,16 +53,18 @@ struct koodrive_answer {
         enum koodrive_status status;
         long raw_status; /* what KOODRIVE_STATUS_UNKNOWN stands for */
         enum koodrive_result result;
-        int progress;       /* 0 to 100, clamped; -1: not said */
-        int type;           /* taskType; 0: not said */
-        char *download_url; /* NULL: none, or one with control characters */
-        json_object *json;  /* the whole answer; NULL where it is no object, or repeats a secret */
+        int progress;            /* 0 to 100, clamped; -1: not said */
+        int type;                /* taskType; 0: not said */
+        char *download_url;      /* as link_clean() leaves it; NULL: none */
+        const char *url_problem; /* static: why there is none although KooDrive has sent one */
+        json_object *json; /* the whole answer; NULL where it is no object, or repeats a secret */
 };
 
 /*
  * Reads the answer to a query; one about another task is a transient fault. tokener is
  * reused from call to call (koodrive_tokener_new()). now is wall clock, for a Retry-After
- * that names a date. Never fails: what cannot be read has a class too.
+ * that names a date in an answer that does not tell the server's. Never fails: what cannot be read
+ * has a class too.
  */
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret);

@@ -1,6 +1,7 @@
 #include "koowatchd/koodrive-class.h"
 
 #include <limits.h>
+#include <strings.h>
 
 #include "common/util.h"
 
@@ -20,6 +21,7 @@
 #define CHECK_CREDENTIAL "check the token (TokenFile=), or AppId= and the app's secret"
 #define ALLOW_ADDRESS "have this machine's address allowed, or go through Proxy="
 #define RESTORE "restore it, then register the task again"
+#define IN_FRONT "check Endpoint=, Proxy= and what else stands in front of KooDrive"
 #define ASK_SUPPORT "if it stays so, ask KooDrive's support"
 
 #define OWN_FAULT "KooDrive reported a fault of its own"
@@ -198,31 +200,46 @@ static const struct {
         {300, 399,
          MEANS(TRANSIENT, "a redirect, which is never followed",
                "name the final host in Endpoint=")},
+        /* KooDrive's own page of statuses calls this one "authentication not passed". */
+        {400, 400,
+         MEANS(UNREACHABLE, "refused without a code of KooDrive", IN_FRONT ", and the token",
+               .suspicion = KOODRIVE_SUSPECT_CREDENTIAL)},
         {401, 401, MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
         {403, 403,
          MEANS(UNAUTHORIZED, "access was refused",
                "check the rights of the account's user or app (UserId=, AppId=)")},
         {404, 404, MEANS(MISCONFIGURED, "there is no such address", CHECK_ENDPOINT)},
-        {405, 405,
-         MEANS(THROTTLED, "the app's quota is used up, or the app is frozen",
-               "check quota and balance of the Huawei Cloud account, and Endpoint=",
-               .pause = QUOTA_PAUSE)},
         {407, 407,
          MEANS(MISCONFIGURED, "the proxy wants a user name and a password",
                "name another one in Proxy=, or put them into the service's https_proxy")},
         {413, 414,
-         MEANS(REJECTED, "the request is too large", "check KdsToken= of the task, and Endpoint=")},
+         MEANS(UNREACHABLE, "too large a request for what stands in front of KooDrive", IN_FRONT)},
         {429, 429, MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
-        {494, 494, MEANS(REJECTED, "the request is too large", CHECK_CREDENTIAL)},
-        {400, 499,
-         MEANS(DOUBTFUL, "the request was refused",
-               "renew the token (TokenFile=) if other tasks are refused too", A_FEW_TRIES,
-               .suspicion = KOODRIVE_SUSPECT_CREDENTIAL)},
+        {494, 494,
+         MEANS(UNREACHABLE, "too large a request for what stands in front of KooDrive", IN_FRONT)},
+        {400, 499, MEANS(UNREACHABLE, "refused without a code of KooDrive", IN_FRONT)},
         {500, 599, MEANS(UNREACHABLE, "the service is not available", ASK_SUPPORT)},
         {LONG_MIN, LONG_MAX,
          MEANS(TRANSIENT, "an HTTP status that has no meaning",
                "check that Endpoint= is an address of KooDrive")},
 };
+
+static const struct koodrive_meaning page =
+        MEANS(UNREACHABLE, "a page instead of an answer of KooDrive",
+              "check Endpoint= and Proxy=; a firewall or a login page may stand in front");
+static const struct koodrive_meaning firewall =
+        MEANS(UNREACHABLE, "blocked by the web application firewall in front of KooDrive",
+              "have this machine's address allowed there (CloudWAF), or go through Proxy=");
+static const struct koodrive_meaning foreign =
+        MEANS(UNREACHABLE, "an answer that is not KooDrive's", IN_FRONT);
+
+/* APIG.0201 names no fault of its own, and its status tells which one. */
+static const struct koodrive_meaning too_large =
+        MEANS(REJECTED, "the request is too large", "check KdsToken= of the task, and the token");
+static const struct koodrive_meaning malformed =
+        MEANS(DOUBTFUL, "the gateway calls the request malformed",
+              "renew the token (TokenFile=) if other tasks are refused too", A_FEW_TRIES,
+              .suspicion = KOODRIVE_SUSPECT_CREDENTIAL);
 
 static const struct koodrive_meaning own_fault = MEANS(TRANSIENT, OWN_FAULT, ASK_SUPPORT);
 
@@ -268,10 +285,14 @@ static struct koodrive_meaning classify_gateway(long status, const char *digits)
         const struct koodrive_meaning *row = find_gateway(digits);
         struct koodrive_meaning meaning;
 
-        if (row)
-                meaning = row->text ? *row : classify_status(status);
+        if (row && row->text)
+                meaning = *row;
+        else if (row && (status == 413 || status == 414 || status == 494))
+                meaning = too_large;
+        else if (row && status == 400)
+                meaning = malformed;
         else
-                meaning = status >= 400 && status <= 599 ? classify_status(status) : unlisted;
+                meaning = status >= 400 && status <= 599 ? classify_status(status) : foreign;
         meaning.listed = row != NULL;
         return meaning;
 }
@@ -289,18 +310,71 @@ static struct koodrive_meaning classify_service(long status, const char *code) {
         else /* 403 as well: one share must not stop an account */
                 meaning = unlisted;
         meaning.listed = row != NULL;
-        meaning.by_koodrive = true;
+        meaning.by_koodrive = meaning.overdue = true;
         return meaning;
 }
 
-struct koodrive_meaning koodrive_classify(long status, const char *code) {
+static bool has_digits(const char *code, size_t n) {
+        return strlen(code) == n && strspn(code, "0123456789") == n;
+}
+
+/* All codes that are documented are of this form. */
+static bool is_service_code(const char *code) {
+        return has_digits(code, 8) && str_after(code, "13");
+}
+
+/* The HTTP status that the code quotes, or 0. */
+static long quoted_status(const char *code) {
+        long status = has_digits(code, 3) ? strtol(code, NULL, 10) : 0;
+
+        return status >= 100 && status <= 599 ? status : 0;
+}
+
+bool koodrive_code_is_own(const char *code) {
+        return gateway_digits(code) || is_service_code(code);
+}
+
+bool koodrive_code_is_success(const char *code) {
+        static const char *const words[] = {"", "0", "ok", "success", "succeeded", "none", "null"};
+        long status = quoted_status(code);
+
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+                if (strcasecmp(code, words[i]) == 0)
+                        return true;
+        return status >= 200 && status <= 299;
+}
+
+/* Neither KooDrive nor its gateway, as it seems. NULL: the status tells as much. */
+static const struct koodrive_meaning *find_front(long status, const char *code,
+                                                 enum koodrive_body body) {
+        bool is_ok = status >= 200 && status <= 299;
+
+        switch (body) {
+        case KOODRIVE_BODY_FIREWALL:
+        case KOODRIVE_BODY_PAGE:
+                if (!is_ok && (status < 400 || status > 499 || status == 401 || status == 404 ||
+                               status == 407 || status == 429))
+                        return NULL;
+                return body == KOODRIVE_BODY_PAGE ? &page : &firewall;
+        case KOODRIVE_BODY_FOREIGN_JSON:
+                return is_ok ? &foreign : NULL;
+        default:
+                return is_ok && !koodrive_code_is_success(code) ? &foreign : NULL;
+        }
+}
+
+struct koodrive_meaning koodrive_classify(long status, const char *code, enum koodrive_body body) {
         const char *digits = gateway_digits(code);
+        const struct koodrive_meaning *front;
 
         if (digits)
                 return classify_gateway(status, digits);
-        if (!*code || streq(code, "0"))
-                return classify_status(status);
-        return classify_service(status, code);
+        if (is_service_code(code))
+                return classify_service(status, code);
+        if (quoted_status(code) >= 300 && status != 401 && status != 429)
+                return classify_status(quoted_status(code));
+        front = find_front(status, code, body);
+        return front ? *front : classify_status(status);
 }
 
 const char *koodrive_class_name(enum koodrive_class class) {

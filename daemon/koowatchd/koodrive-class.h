@@ -4,6 +4,8 @@
  *
  * Pure: three tables and the order in which they are asked. The code in the body
  * comes first, as HTTP 400 stands for every business error, and the status second.
+ * Only a code of KooDrive or its gateway ever ends a task: whatever else comes is not
+ * its word but that of a firewall, proxy or balancer in front of it, and is waited out.
  * Rows follow the KooDrive API reference, "Error codes" and "Status codes", and for
  * codes that begin with APIG the error codes of Huawei Cloud's API gateway.
  */
@@ -36,6 +38,7 @@ struct koodrive_meaning {
         enum koodrive_suspicion suspicion;
         bool listed;        /* the code is in a table */
         bool by_koodrive;   /* the code is KooDrive's own: what is in front of it has let us pass */
+        bool overdue;       /* not waited for past the task's deadline, when it goes on */
         unsigned tries;     /* KOODRIVE_DOUBTFUL: so many refusals in a row at least, ... */
         usec_t span;        /* ... over at least so long, make it KOODRIVE_REJECTED */
         usec_t pause;       /* the account's silence at least; 0: its own rule */
@@ -43,13 +46,27 @@ struct koodrive_meaning {
         const char *advice; /* what an administrator can do: "restore it, ..."; NULL: nothing */
 };
 
+enum koodrive_body {
+        KOODRIVE_BODY_OTHER, /* nothing, or what is neither of these */
+        KOODRIVE_BODY_JSON,  /* an object with members as KooDrive has them */
+        KOODRIVE_BODY_FOREIGN_JSON,
+        KOODRIVE_BODY_PAGE,
+        KOODRIVE_BODY_FIREWALL, /* Huawei Cloud's own, CloudWAF, says that it has blocked */
+};
+
 /*
- * What an answer with this HTTP status (0: none) and this code in its body ("" or "0": none)
- * means, if it is not a task's state. Codes are numbers (KooDrive's own, "13000309") or the
- * gateway's ("APIG.0303", also "APIGW.0303"). A code of any other form counts as one of
- * KooDrive's that no table has.
+ * What an answer with this HTTP status (0: none), this code in its body ("": none) and such
+ * a body means, if it is not a task's state. Codes of KooDrive are eight digits that begin
+ * with 13 ("13000309"), its gateway's are "APIG.0303", also "APIGW.0303"; one that quotes an
+ * HTTP status ("401") is read as that status. Any other one is not KooDrive's.
  */
-struct koodrive_meaning koodrive_classify(long http_status, const char *code);
+struct koodrive_meaning koodrive_classify(long http_status, const char *code,
+                                          enum koodrive_body body);
+
+/* Whether the code says that all is well: "0", "200", "success", ... */
+bool koodrive_code_is_success(const char *code);
+/* Whether it is one of KooDrive's own or of its gateway, documented or not. */
+bool koodrive_code_is_own(const char *code);
 
 /* "task", "transient", "doubtful", "rejected", ... */
 const char *koodrive_class_name(enum koodrive_class class);

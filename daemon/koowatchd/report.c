@@ -248,12 +248,12 @@ static void remember_last(struct report *r, json_object *event, const char *url)
                              shown ? ", " : "", shown ? shown : "", cut ? "…" : "");
 }
 
-/* What was said when a task was rejected, with what there is to be done about it. */
-static char *describe_rejection(json_object *event) {
+/* What was said when the task was refused, with what there is to be done about it. */
+static char *describe_refusal(json_object *event) {
         const char *code = event_string(event, "errorCode");
         const char *message = event_string(event, "errorMessage");
-        struct koodrive_meaning meaning =
-                koodrive_classify(event_integer(event, "httpStatus"), code ? code : "");
+        struct koodrive_meaning meaning = koodrive_classify(event_integer(event, "httpStatus"),
+                                                            code ? code : "", KOODRIVE_BODY_OTHER);
         const char *advice = meaning.advice ? meaning.advice : "";
 
         if (!message)
@@ -264,15 +264,15 @@ static char *describe_rejection(json_object *event) {
                           *advice ? "; " : "", advice);
 }
 
-static void report_rejected(json_object *event) {
-        CLEANUP(freep) char *text = describe_rejection(event);
+static void report_refused(json_object *event) {
+        CLEANUP(freep) char *text = describe_refusal(event);
         struct fields f = {};
 
         add_event(&f, event);
         add(&f, "KOOWATCH_ERROR_CODE", event_string(event, "errorCode"));
         add(&f, "KOOWATCH_ERROR_MESSAGE", event_string(event, "errorMessage"));
-        TELL(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: rejected%s",
-             event_string(event, "name"), text ? text : "");
+        TELL(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s", event_string(event, "name"),
+             event_string(event, "outcome"), text ? text : "");
 }
 
 void report_finished(struct report *r, json_object *event) {
@@ -282,8 +282,8 @@ void report_finished(struct report *r, json_object *event) {
         struct fields f = {};
 
         remember_last(r, event, url);
-        if (streq(outcome, outcome_name(OUTCOME_REJECTED))) {
-                report_rejected(event);
+        if (event_string(event, "errorMessage")) {
+                report_refused(event);
                 return;
         }
         add_event(&f, event);
@@ -291,6 +291,14 @@ void report_finished(struct report *r, json_object *event) {
         TELL(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s", event_string(event, "name"),
              outcome, completed ? ", " : "",
              completed ? koodrive_result_text(result_of(event)) : "");
+}
+
+void report_link_kept(const struct watch *w, const char *problem) {
+        struct fields f = {};
+
+        add_watch(&f, w);
+        TELL(LEVEL_WARNING, NULL, &f, "%s: the downloadUrl is not handed to hooks: %s",
+             watch_name(w), problem);
 }
 
 void report_stalled(json_object *event) {

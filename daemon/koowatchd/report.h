@@ -38,6 +38,8 @@ void report_lag(double seconds);
 
 /* event: what the hooks get. */
 void report_finished(struct report *report, json_object *event);
+/* problem: why hooks do not get the link that KooDrive has sent. */
+void report_link_kept(const struct watch *watch, const char *problem);
 void report_stalled(json_object *event);
 void report_hook_start(json_object *event, const char *hook);
 void report_hook_end(json_object *event, const struct runner_hook_end *end);

@@ -851,11 +851,11 @@ struct course_verdict watch_observe(struct watch *w, usec_t now,
         return course_observe(&w->course, &limits, now, answer, random);
 }
 
-struct course_verdict watch_fault(struct watch *w, usec_t now,
-                                  const struct koodrive_meaning *meaning, double random) {
+struct course_verdict watch_fault(struct watch *w, usec_t now, const struct koodrive_answer *answer,
+                                  double random) {
         struct course_limits limits = limits_of(w);
 
-        return course_fault(&w->course, &limits, now, meaning, random);
+        return course_fault(&w->course, &limits, now, answer, random);
 }
 
 void watch_finish(struct watch *w, char *event_id) {

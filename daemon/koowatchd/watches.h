@@ -89,7 +89,7 @@ const char *watch_kdstoken(struct watch *watch);
 struct course_verdict watch_observe(struct watch *watch, usec_t now,
                                     const struct koodrive_answer *answer, double random);
 struct course_verdict watch_fault(struct watch *watch, usec_t now,
-                                  const struct koodrive_meaning *meaning, double random);
+                                  const struct koodrive_answer *answer, double random);
 
 /* It has ended under this event id (taken over): polled no more, done with the next write. */
 void watch_finish(struct watch *watch, char *event_id);

@@ -48,6 +48,17 @@ static void test_throttled_as_asked_again(void **state) {
         assert_changes(f, "throttled(1) ");
 }
 
+/* One request a second is no way to wait for a quota. */
+static void test_throttled_for_moments(void **state) {
+        static const int pauses[] = {1, 1, 1, 2, 4, 8, 16};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
+                ask_throttled(f, USEC_SEC, -1);
+                assert_int_equal(wait_out(f), pauses[i] * USEC_SEC);
+        }
+}
+
 static void test_throttled_without_hint(void **state) {
         struct fixture *f = *state;
 
@@ -106,12 +117,12 @@ static void test_throttled_with_no_pause(void **state) {
         usec_t first;
 
         ask_throttled(f, 0, -1);
-        assert_int_equal(wait_out(f), USEC_SEC);
-        ask_throttled(f, -1, -1);
         first = wait_out(f);
         assert_true(first >= 5 * USEC_SEC);
-        ask_throttled(f, -1, -1);
+        ask_throttled(f, 0, -1);
         assert_int_equal(wait_out(f), 2 * first);
+        ask_throttled(f, -1, -1);
+        assert_int_equal(wait_out(f), 4 * first);
 }
 
 /* All that were under way are refused: that is one throttling, not eight. */
@@ -726,6 +737,7 @@ int main(void) {
                 TEST(test_throttled_as_asked),
                 TEST(test_throttled_is_spread),
                 TEST(test_throttled_as_asked_again),
+                TEST(test_throttled_for_moments),
                 TEST(test_throttled_without_hint),
                 TEST(test_throttled_window),
                 TEST(test_throttled_by_meaning),

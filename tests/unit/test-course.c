@@ -48,9 +48,11 @@ static const struct koodrive_meaning broken = {
         .class = KOODRIVE_DOUBTFUL, .tries = 5, .span = 10 * USEC_MINUTE};
 static const struct koodrive_meaning rejected = {.class = KOODRIVE_REJECTED};
 
+#define ANSWER(means) ((struct koodrive_answer){.meaning = *(means), .retry_after = -1})
+
 static struct course_verdict fault(struct course *c, usec_t now,
                                    const struct koodrive_meaning *meaning) {
-        return course_fault(c, &limits, now, meaning, MIDDLE);
+        return course_fault(c, &limits, now, &ANSWER(meaning), MIDDLE);
 }
 
 static void test_ends(void **state) {
@@ -375,10 +377,12 @@ static void test_faults_keep_the_limits(void **state) {
                 for (unsigned k = 0; k < 100; k++) {
                         usec_t now = START + k * USEC_MINUTE;
 
-                        assert_in_range(course_fault(&c, &limits, now, meaning, random).delay,
-                                        limits.pace.interval_min, limits.pace.interval_max);
-                        assert_int_equal(course_fault(&c, &equal, now, meaning, random).delay,
-                                         5 * USEC_SEC);
+                        assert_in_range(
+                                course_fault(&c, &limits, now, &ANSWER(meaning), random).delay,
+                                limits.pace.interval_min, limits.pace.interval_max);
+                        assert_int_equal(
+                                course_fault(&c, &equal, now, &ANSWER(meaning), random).delay,
+                                5 * USEC_SEC);
                 }
         }
 }
@@ -388,11 +392,11 @@ static void test_faults_are_spread(void **state) {
 
         (void) state;
         for (unsigned i = 0; i < 3; i++) {
-                (void) course_fault(&a, &limits, START, &transient, 0);
-                (void) course_fault(&b, &limits, START, &transient, 0);
+                (void) course_fault(&a, &limits, START, &ANSWER(&transient), 0);
+                (void) course_fault(&b, &limits, START, &ANSWER(&transient), 0);
         }
-        assert_true(course_fault(&a, &limits, START, &transient, 0.1).delay <
-                    course_fault(&b, &limits, START, &transient, 0.9).delay);
+        assert_true(course_fault(&a, &limits, START, &ANSWER(&transient), 0.1).delay <
+                    course_fault(&b, &limits, START, &ANSWER(&transient), 0.9).delay);
 }
 
 /* Nobody was there, or has judged: it can go on like this for as long as it takes. */
@@ -409,6 +413,48 @@ static void test_transient_never_rejects(void **state) {
                         assert_int_equal(fault(&c, START + k * USEC_HOUR, &meaning).outcome,
                                          OUTCOME_NONE);
         }
+}
+
+/* KooDrive's own word, and what is of its type, is not waited for past the deadline. */
+static void test_overdue(void **state) {
+        static const struct koodrive_meaning overdue = {.class = KOODRIVE_TRANSIENT,
+                                                        .overdue = true};
+        static const struct koodrive_meaning refused = {
+                .class = KOODRIVE_DOUBTFUL, .overdue = true, .tries = 100, .span = USEC_DAY};
+        static const struct koodrive_meaning *const meanings[] = {&overdue, &refused};
+        const struct course_limits some = {.pace = limits.pace, .timeout = USEC_HOUR};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
+                const struct koodrive_answer answer = ANSWER(meanings[i]);
+                struct course c = course_begun();
+
+                for (unsigned k = 0; k < 5; k++)
+                        assert_int_equal(
+                                course_fault(&c, &some, START + USEC_HOUR - 1, &answer, 0).outcome,
+                                OUTCOME_NONE);
+                assert_int_equal(course_fault(&c, &some, START + USEC_HOUR, &answer, 0).outcome,
+                                 OUTCOME_TIMEOUT);
+
+                c = course_begun();
+                for (unsigned k = 0; k < 2; k++)
+                        assert_int_equal(
+                                course_fault(&c, &some, START + 2 * USEC_HOUR, &answer, 0).outcome,
+                                OUTCOME_NONE);
+                assert_int_equal(course_fault(&c, &some, START + 2 * USEC_HOUR, &answer, 0).outcome,
+                                 OUTCOME_TIMEOUT);
+        }
+}
+
+static void test_pause_asked_for(void **state) {
+        struct koodrive_answer answer = ANSWER(&transient);
+        struct course c = course_begun();
+
+        (void) state;
+        answer.retry_after = 20 * USEC_MINUTE;
+        assert_int_equal(course_fault(&c, &limits, START, &answer, 0).delay, 20 * USEC_MINUTE);
+        answer.retry_after = 0;
+        assert_true(course_fault(&c, &limits, START, &answer, 0).delay >= limits.pace.interval_min);
 }
 
 static void test_rejected_at_once(void **state) {
@@ -430,7 +476,7 @@ static unsigned refusals_until_rejected(const struct course_limits *use,
         usec_t now = START;
 
         for (unsigned n = 1;; n++) {
-                struct course_verdict v = course_fault(&c, use, now, meaning, random);
+                struct course_verdict v = course_fault(&c, use, now, &ANSWER(meaning), random);
 
                 *ret_span = now - START;
                 if (v.outcome == OUTCOME_REJECTED)
@@ -577,6 +623,8 @@ int main(void) {
                 cmocka_unit_test(test_faults_keep_the_limits),
                 cmocka_unit_test(test_faults_are_spread),
                 cmocka_unit_test(test_transient_never_rejects),
+                cmocka_unit_test(test_overdue),
+                cmocka_unit_test(test_pause_asked_for),
                 cmocka_unit_test(test_rejected_at_once),
                 cmocka_unit_test(test_refusals_are_bounded),
                 cmocka_unit_test(test_time_alone_does_not_reject),

@@ -186,6 +186,7 @@ static void test_outcomes(void **state) {
 /* What was said against it, and nothing of a state that the answer does not have. */
 static void test_rejected(void **state) {
         struct koodrive_answer answer = {
+                .meaning.class = KOODRIVE_REJECTED,
                 .http_status = 400,
                 .code = "13000309",
                 .message = "resource not found",
@@ -214,7 +215,8 @@ static void test_rejected(void **state) {
 
 /* Something in front of KooDrive has refused it: no code, no text of KooDrive's, no JSON. */
 static void test_rejected_without_a_word(void **state) {
-        const struct koodrive_answer answer = {.why = "the request is too large (HTTP 413)"};
+        const struct koodrive_answer answer = {.meaning.class = KOODRIVE_REJECTED,
+                                               .why = "the request is too large (HTTP 413)"};
         struct event_task task = plain;
         CLEANUP(json_object_putp) json_object *event = NULL;
         CLEANUP(json_object_putp) json_object *unanswered = NULL;
@@ -233,7 +235,27 @@ static void test_rejected_without_a_word(void **state) {
         assert_absent(event, "result");
 }
 
-/* The error's members are those of a rejection alone. */
+/* A deadline that passes while the task is refused or cannot be read of: with what was said. */
+static void test_timeout_of_a_refusal(void **state) {
+        const struct koodrive_answer answer = {.meaning.class = KOODRIVE_TRANSIENT,
+                                               .http_status = 500,
+                                               .code = "13000201",
+                                               .message = "inner server invoke failure",
+                                               .progress = -1};
+        struct event_task task = plain;
+        CLEANUP(json_object_putp) json_object *event = NULL;
+
+        (void) state;
+        task.outcome = OUTCOME_TIMEOUT;
+        task.answer = &answer;
+        event = event_of(EVENT_FINISHED, &task);
+        assert_value(event, "outcome", "\"timeout\"");
+        assert_value(event, "errorCode", "\"13000201\"");
+        assert_value(event, "errorMessage", "\"inner server invoke failure\"");
+        assert_absent(event, "taskStatus");
+}
+
+/* The error's members are those of a refusal alone. */
 static void test_no_error_otherwise(void **state) {
         static const enum outcome outcomes[] = {OUTCOME_NONE, OUTCOME_COMPLETED, OUTCOME_CANCELED,
                                                 OUTCOME_TIMEOUT};
@@ -337,6 +359,7 @@ int main(void) {
                 cmocka_unit_test(test_outcomes),
                 cmocka_unit_test(test_rejected),
                 cmocka_unit_test(test_rejected_without_a_word),
+                cmocka_unit_test(test_timeout_of_a_refusal),
                 cmocka_unit_test(test_no_error_otherwise),
                 cmocka_unit_test(test_unknown_is_left_out),
                 cmocka_unit_test(test_url_is_the_callers),

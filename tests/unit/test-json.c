@@ -118,6 +118,8 @@ static void test_repaired(void **state) {
                 {"[None,True,nan,undefined]", "[null,null,null,null]"},
                 {"{\"a\":1}xx", "{\"a\":1}"},
                 {"{\"a\":1}{\"a\":2}", "{\"a\":1}"},
+                {"{\"a\":1} // done", "{\"a\":1}"},
+                {"{\"a\":1} /* done", "{\"a\":1}"},
                 {"{\"a\":\"\xff\"}xx", "{\"a\":\"" FFFD "\"}"},
         };
 

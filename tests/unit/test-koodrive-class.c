@@ -152,7 +152,7 @@ static bool is_clause(const char *text, size_t max) {
 
 /* What every meaning keeps to, whatever it is. */
 static struct koodrive_meaning classify(long status, const char *code) {
-        struct koodrive_meaning m = koodrive_classify(status, code);
+        struct koodrive_meaning m = koodrive_classify(status, code, KOODRIVE_BODY_OTHER);
 
         if (m.class <= KOODRIVE_TASK || m.class >= KOODRIVE_CLASSES)
                 fail_msg("HTTP %ld, code \"%s\": class %d", status, code, (int) m.class);
@@ -162,7 +162,8 @@ static struct koodrive_meaning classify(long status, const char *code) {
                 fail_msg("HTTP %ld, code \"%s\": advice \"%s\"", status, code, m.advice);
         if ((m.tries > 0) != (m.class == DOUBTFUL) || (m.span > 0) != (m.class == DOUBTFUL))
                 fail_msg("HTTP %ld, code \"%s\": %u tries", status, code, m.tries);
-        if (m.suspicion != KOODRIVE_NO_SUSPICION && m.class != DOUBTFUL && m.class != REJECTED)
+        if (m.suspicion != KOODRIVE_NO_SUSPICION && m.class != DOUBTFUL && m.class != REJECTED &&
+            m.class != UNREACHABLE)
                 fail_msg("HTTP %ld, code \"%s\": suspicion", status, code);
         if (m.pause < 0 || (m.pause > 0 && m.class != THROTTLED && m.class != UNAUTHORIZED))
                 fail_msg("HTTP %ld, code \"%s\": pause", status, code);
@@ -256,21 +257,21 @@ struct status_case {
 static const struct status_case status_cases[] = {
         {200, 299, TRANSIENT, .text = "no task in the answer"},
         {300, 399, TRANSIENT, .text = "a redirect, which is never followed"},
-        {400, 400, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
+        {400, 400, UNREACHABLE, CREDENTIAL, .text = "without a code"},
         {401, 401, UNAUTHORIZED, .text = "the credential was refused"},
-        {402, 402, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
+        {402, 402, UNREACHABLE, .text = "without a code"},
         {403, 403, UNAUTHORIZED, .text = "access was refused"},
         {404, 404, MISCONFIGURED, .text = "no such address"},
-        {405, 405, THROTTLED, .pause = 600 * USEC_SEC, .text = "quota"},
-        {406, 406, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
+        {405, 405, UNREACHABLE, .text = "without a code"},
+        {406, 406, UNREACHABLE, .text = "without a code"},
         {407, 407, MISCONFIGURED, .text = "proxy"},
-        {408, 412, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
-        {413, 414, REJECTED, .text = "too large"},
-        {415, 428, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
+        {408, 412, UNREACHABLE, .text = "without a code"},
+        {413, 414, UNREACHABLE, .text = "too large"},
+        {415, 428, UNREACHABLE, .text = "without a code"},
         {429, 429, THROTTLED, .text = "too many requests"},
-        {430, 493, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
-        {494, 494, REJECTED, .text = "too large"},
-        {495, 499, DOUBTFUL, CREDENTIAL, FIVE_TRIES, .text = "the request was refused"},
+        {430, 493, UNREACHABLE, .text = "without a code"},
+        {494, 494, UNREACHABLE, .text = "too large"},
+        {495, 499, UNREACHABLE, .text = "without a code"},
         {500, 599, UNREACHABLE, .text = "the service is not available"},
         {-1000, 199, TRANSIENT, .text = "HTTP status"},
         {600, 1000, TRANSIENT, .text = "HTTP status"},
@@ -303,16 +304,23 @@ static void test_statuses(void **state) {
 /* APIG.0201 stands for all that can go wrong with a request. */
 static void test_gateway_code_that_leaves_it_to_the_status(void **state) {
         static const char *const codes[] = {"APIG.0201", "APIGW.0201"};
+        static const struct {
+                long status;
+                enum koodrive_class class;
+        } cases[] = {
+                {400, DOUBTFUL},    {401, UNAUTHORIZED}, {413, REJECTED},
+                {414, REJECTED},    {494, REJECTED},     {500, UNREACHABLE},
+                {502, UNREACHABLE}, {504, UNREACHABLE},  {200, UNREACHABLE},
+        };
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-                for (size_t k = 0; k < ARRAY_LEN(statuses); k++) {
-                        struct koodrive_meaning m = classify(statuses[k], codes[i]);
-                        struct koodrive_meaning expected = classify(statuses[k], "");
+                for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+                        struct koodrive_meaning m = classify(cases[k].status, codes[i]);
 
-                        expected.listed = true;
-                        if (!same_meaning(&m, &expected))
-                                fail_msg("HTTP %ld, %s: %s", statuses[k], codes[i], m.text);
+                        if (m.class != cases[k].class)
+                                fail_msg("HTTP %ld, %s: %s", cases[k].status, codes[i], m.text);
+                        assert_true(m.listed);
                 }
         }
 }
@@ -324,41 +332,48 @@ struct order_case {
         enum koodrive_class class;
 };
 
-static void check_unlisted(const char *code, const struct order_case *c, bool by_koodrive) {
-        struct koodrive_meaning m = classify(c->status, code);
+/* Eight digits that begin with 13 are KooDrive's own, whether they are documented or not. */
+static void test_unlisted_codes(void **state) {
+        static const char *const codes[] = {"13000100", "13000103", "13000202",
+                                            "13000300", "13000313", "13000400",
+                                            "13000415", "13000416", "13999999"};
+        static const struct order_case cases[] = {
+                {200, DOUBTFUL},  {302, DOUBTFUL},      {400, DOUBTFUL},      {401, UNAUTHORIZED},
+                {403, DOUBTFUL},  {404, DOUBTFUL},      {405, DOUBTFUL},      {407, DOUBTFUL},
+                {413, DOUBTFUL},  {429, THROTTLED},     {494, DOUBTFUL},      {499, DOUBTFUL},
+                {500, TRANSIENT}, {503, TRANSIENT},     {599, TRANSIENT},     {600, DOUBTFUL},
+                {0, DOUBTFUL},    {LONG_MIN, DOUBTFUL}, {LONG_MAX, DOUBTFUL},
+        };
 
-        if (m.class != c->class)
-                fail_msg("HTTP %ld, code \"%s\": %s (%s)", c->status, code,
-                         koodrive_class_name(m.class), m.text);
-        assert_false(m.listed);
-        assert_int_equal(m.by_koodrive, by_koodrive);
-        if (c->class != DOUBTFUL)
-                return;
-        if (by_koodrive || c->status < 400 || c->status > 599)
-                assert_string_equal(m.text, "refused with a code that is not documented");
-        else
-                assert_string_equal(m.text, "the request was refused");
-        assert_int_equal(m.suspicion, KOODRIVE_SUSPECT_CREDENTIAL);
-        assert_int_equal(m.tries, 5);
-        assert_int_equal(m.span, 600 * USEC_SEC);
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+                assert_true(koodrive_code_is_own(codes[i]));
+                for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+                        struct koodrive_meaning m = classify(cases[k].status, codes[i]);
+
+                        if (m.class != cases[k].class)
+                                fail_msg("HTTP %ld, code %s: %s", cases[k].status, codes[i],
+                                         m.text);
+                        assert_false(m.listed);
+                        assert_true(m.by_koodrive);
+                        assert_true(m.overdue);
+                        if (m.class != DOUBTFUL)
+                                continue;
+                        assert_string_equal(m.text, "refused with a code that is not documented");
+                        assert_int_equal(m.suspicion, KOODRIVE_SUSPECT_CREDENTIAL);
+                        assert_int_equal(m.tries, 5);
+                        assert_int_equal(m.span, 600 * USEC_SEC);
+                }
+        }
 }
 
-/* Numbers, and whatever else is no code of the gateway: the status decides only where it is plain.
- */
-static void test_unlisted_codes(void **state) {
+/* Codes of any other form are not KooDrive's word: none of them ever ends a task. */
+static void test_foreign_codes(void **state) {
         static const char *const codes[] = {
                 "1",
-                "401",
-                "429",
                 "0303",
-                "13000100",
-                "13000103",
-                "13000202",
-                "13000300",
-                "13000313",
-                "13000400",
-                "13000415",
-                "13000416",
+                "600",
+                "099",
                 "18000001",
                 "-1",
                 "-13000102",
@@ -402,21 +417,63 @@ static void test_unlisted_codes(void **state) {
                 " ",
                 "\xe6\x88\x90",
         };
-        static const struct order_case cases[] = {
-                {200, DOUBTFUL},  {302, DOUBTFUL},      {400, DOUBTFUL},      {401, UNAUTHORIZED},
-                {403, DOUBTFUL},  {404, DOUBTFUL},      {405, DOUBTFUL},      {407, DOUBTFUL},
-                {413, DOUBTFUL},  {429, THROTTLED},     {494, DOUBTFUL},      {499, DOUBTFUL},
-                {500, TRANSIENT}, {503, TRANSIENT},     {599, TRANSIENT},     {600, DOUBTFUL},
-                {0, DOUBTFUL},    {LONG_MIN, DOUBTFUL}, {LONG_MAX, DOUBTFUL},
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+                assert_false(koodrive_code_is_own(codes[i]));
+                assert_false(koodrive_code_is_success(codes[i]));
+                for (size_t k = 0; k < ARRAY_LEN(statuses); k++) {
+                        bool is_ok = statuses[k] >= 200 && statuses[k] <= 299;
+                        struct koodrive_meaning m = classify(statuses[k], codes[i]);
+                        struct koodrive_meaning plain = classify(statuses[k], "");
+
+                        if (is_ok ? m.class != UNREACHABLE : !same_meaning(&m, &plain))
+                                fail_msg("HTTP %ld, code \"%s\": %s", statuses[k], codes[i],
+                                         m.text);
+                        assert_false(m.overdue);
+                }
+        }
+}
+
+static void test_code_that_quotes_a_status(void **state) {
+        static const struct {
+                long status;
+                const char *code;
+                enum koodrive_class class;
+        } cases[] = {
+                {200, "200", TRANSIENT},    {200, "204", TRANSIENT},     {200, "401", UNAUTHORIZED},
+                {200, "403", UNAUTHORIZED}, {200, "404", MISCONFIGURED}, {200, "429", THROTTLED},
+                {200, "500", UNREACHABLE},  {200, "503", UNREACHABLE},   {200, "400", UNREACHABLE},
+                {200, "413", UNREACHABLE},  {400, "401", UNAUTHORIZED},  {400, "200", UNREACHABLE},
+                {500, "429", THROTTLED},    {401, "400", UNAUTHORIZED},  {429, "500", THROTTLED},
         };
 
         (void) state;
-        for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-                for (size_t k = 0; k < ARRAY_LEN(cases); k++)
-                        check_unlisted(codes[i], &cases[k], true);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct koodrive_meaning m = classify(cases[i].status, cases[i].code);
+
+                if (m.class != cases[i].class)
+                        fail_msg("HTTP %ld, code %s: %s (%s)", cases[i].status, cases[i].code,
+                                 koodrive_class_name(m.class), m.text);
+        }
 }
 
-/* The gateway's code says that KooDrive has not answered, so its status says more than a code does.
+static void test_code_of_success(void **state) {
+        static const char *const codes[] = {"",   "0",       "200",     "201",  "299", "OK",
+                                            "ok", "Success", "SUCCESS", "NONE", "null"};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+                struct koodrive_meaning m = classify(200, codes[i]), plain = classify(200, "");
+
+                assert_true(koodrive_code_is_success(codes[i]));
+                assert_true(same_meaning(&m, &plain));
+        }
+        assert_false(koodrive_code_is_success("300"));
+        assert_false(koodrive_code_is_success("1"));
+}
+
+/* The gateway's code says that KooDrive has not answered; one that is not documented ends nothing.
  */
 static void test_unlisted_gateway_codes(void **state) {
         static const char *const codes[] = {
@@ -426,17 +483,59 @@ static void test_unlisted_gateway_codes(void **state) {
                 "APIG.2214", "APIG.9999",  "APIG.3030", "APIG.1300", "APIGW.9999",
         };
         static const struct order_case cases[] = {
-                {400, DOUBTFUL},    {401, UNAUTHORIZED},  {403, UNAUTHORIZED}, {404, MISCONFIGURED},
-                {405, THROTTLED},   {407, MISCONFIGURED}, {408, DOUBTFUL},     {413, REJECTED},
-                {414, REJECTED},    {429, THROTTLED},     {494, REJECTED},     {500, UNREACHABLE},
-                {502, UNREACHABLE}, {599, UNREACHABLE},   {200, DOUBTFUL},     {302, DOUBTFUL},
-                {399, DOUBTFUL},    {600, DOUBTFUL},      {0, DOUBTFUL},       {-1, DOUBTFUL},
+                {400, UNREACHABLE}, {401, UNAUTHORIZED},  {403, UNAUTHORIZED}, {404, MISCONFIGURED},
+                {405, UNREACHABLE}, {407, MISCONFIGURED}, {408, UNREACHABLE},  {413, UNREACHABLE},
+                {414, UNREACHABLE}, {429, THROTTLED},     {494, UNREACHABLE},  {500, UNREACHABLE},
+                {502, UNREACHABLE}, {599, UNREACHABLE},   {200, UNREACHABLE},  {302, UNREACHABLE},
+                {399, UNREACHABLE}, {600, UNREACHABLE},   {0, UNREACHABLE},    {-1, UNREACHABLE},
         };
 
         (void) state;
-        for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-                for (size_t k = 0; k < ARRAY_LEN(cases); k++)
-                        check_unlisted(codes[i], &cases[k], false);
+        for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+                for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+                        struct koodrive_meaning m = classify(cases[k].status, codes[i]);
+
+                        if (m.class != cases[k].class)
+                                fail_msg("HTTP %ld, code %s: %s (%s)", cases[k].status, codes[i],
+                                         koodrive_class_name(m.class), m.text);
+                        assert_false(m.listed);
+                        assert_false(m.by_koodrive);
+                }
+        }
+}
+
+/* Pages and firewalls: whatever they are, no task ends for them, and no token is blamed. */
+static void test_what_stands_in_front(void **state) {
+        (void) state;
+        for (long status = 200; status <= 499; status++) {
+                static const enum koodrive_body bodies[] = {
+                        KOODRIVE_BODY_PAGE, KOODRIVE_BODY_FIREWALL, KOODRIVE_BODY_FOREIGN_JSON,
+                        KOODRIVE_BODY_OTHER};
+
+                for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+                        struct koodrive_meaning m = koodrive_classify(status, "", bodies[i]);
+
+                        assert_int_not_equal(m.class, REJECTED);
+                        assert_int_not_equal(m.class, DOUBTFUL);
+                        assert_false(m.overdue);
+                }
+        }
+        for (size_t i = 0; i < 5; i++) {
+                static const long blocked[] = {200, 400, 403, 405, 418};
+                struct koodrive_meaning m =
+                        koodrive_classify(blocked[i], "", KOODRIVE_BODY_FIREWALL);
+
+                assert_int_equal(m.class, UNREACHABLE);
+                assert_non_null(strstr(m.text, "firewall"));
+                m = koodrive_classify(blocked[i], "", KOODRIVE_BODY_PAGE);
+                assert_int_equal(m.class, UNREACHABLE);
+                assert_non_null(strstr(m.text, "a page"));
+        }
+        assert_int_equal(koodrive_classify(200, "", KOODRIVE_BODY_FOREIGN_JSON).class, UNREACHABLE);
+        assert_int_equal(koodrive_classify(401, "", KOODRIVE_BODY_PAGE).class, UNAUTHORIZED);
+        assert_int_equal(koodrive_classify(429, "", KOODRIVE_BODY_PAGE).class, THROTTLED);
+        /* A code says more than what it is wrapped in. */
+        assert_int_equal(koodrive_classify(403, "13000306", KOODRIVE_BODY_PAGE).class, REJECTED);
 }
 
 /* Whose fault a 5xx is: KooDrive's own is one task's trouble, silence behind the gateway is not. */
@@ -520,7 +619,11 @@ int main(void) {
                 cmocka_unit_test(test_statuses),
                 cmocka_unit_test(test_gateway_code_that_leaves_it_to_the_status),
                 cmocka_unit_test(test_unlisted_codes),
+                cmocka_unit_test(test_foreign_codes),
+                cmocka_unit_test(test_code_that_quotes_a_status),
+                cmocka_unit_test(test_code_of_success),
                 cmocka_unit_test(test_unlisted_gateway_codes),
+                cmocka_unit_test(test_what_stands_in_front),
                 cmocka_unit_test(test_whose_fault),
                 cmocka_unit_test(test_advice_names_the_key),
                 cmocka_unit_test(test_class_names),
