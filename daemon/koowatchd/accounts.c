@@ -342,7 +342,12 @@ const struct account *accounts_troubled(const struct accounts *as) {
 size_t accounts_list(const struct accounts *as, struct account **ret, size_t max) {
         size_t n = 0;
 
-        for (const struct entry *e = as->entries; e && n < max; e = e->next)
-                ret[n++] = e->account;
+        for (const struct entry *e = as->entries; e; e = e->next) {
+                if (!account_is_configured(e->account))
+                        continue;
+                if (n < max)
+                        ret[n] = e->account;
+                n++;
+        }
         return n;
 }

@@ -50,5 +50,5 @@ bool accounts_are_refreshing(const struct accounts *accounts);
 /* One that is in use, configured and not ok; NULL: all is well. */
 const struct account *accounts_troubled(const struct accounts *accounts);
 
-/* Writes at most max of them to ret and returns how many. */
+/* Writes those that are configured to ret, at most max, and returns how many there are. */
 size_t accounts_list(const struct accounts *accounts, struct account **ret, size_t max);

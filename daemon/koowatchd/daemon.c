@@ -473,19 +473,19 @@ static void reload(struct daemon *d) {
 /* ---- timers and signals ---- */
 
 static void write_metrics(struct daemon *d, usec_t lag) {
-        struct account *accounts[256];
+        size_t n = accounts_list(d->accounts, NULL, 0);
+        CLEANUP(freep) struct account **accounts = calloc(n + 1, sizeof(struct account *));
         struct metrics_gauges gauges = {
                 .watches = watches_count(d->watches),
                 .accounts = accounts,
+                .n_accounts = accounts ? accounts_list(d->accounts, accounts, n) : 0,
                 .deliveries_pending = deliveries_pending(d->deliveries),
                 .deliveries_parked = d->counts.parked,
                 .poll_lag = (double) lag / 1e6,
                 .loop_lag = d->loop_lag,
         };
-        int r;
+        int r = accounts ? metrics_write(d->metrics, &gauges, d->config->metrics_file) : -ENOMEM;
 
-        gauges.n_accounts = accounts_list(d->accounts, accounts, ARRAY_LEN(accounts));
-        r = metrics_write(d->metrics, &gauges, d->config->metrics_file);
         if (r < 0)
                 log_warning("MetricsFile %s: cannot be written (%s), it is tried again in 15 s",
                             d->config->metrics_file, strerror(-r));

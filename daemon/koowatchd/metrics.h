@@ -2,8 +2,10 @@
 /*
  * Metrics: counters, and the file that a monitoring agent reads
  *
- * OpenMetrics text, replaced as a whole. Counters live here; what can be asked at
- * the moment of writing (gauges) comes in as an argument.
+ * Prometheus' text format 0.0.4, replaced as a whole: what node_exporter's textfile
+ * collector reads, which knows no OpenMetrics (no info, no stateset, a counter's TYPE is
+ * that of NAME_total). Counters live here; what can be asked at the moment of writing
+ * (gauges) comes in as an argument. Account names have nothing that a label must escape.
  */
 #include <stddef.h>
 

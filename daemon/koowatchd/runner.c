@@ -364,7 +364,7 @@ static char *find_program(void) {
         CLEANUP(freep) char *beside = NULL;
         char *slash;
 
-        if (n > 0) {
+        if (n > 0 && (size_t) n < sizeof(self)) {
                 self[n] = '\0';
                 slash = strrchr(self, '/');
                 if (slash)

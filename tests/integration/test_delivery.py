@@ -150,6 +150,7 @@ def test_events_in_delivery_are_limited(koowatch, sim):
         koowatch.release()
         koowatch.wait_entry("10-record ended", count=ended)
         koowatch.wait_record(count=min(ended + 2, 5))
+        koowatch.wait_entry("10-record started", count=min(ended + 2, 5))
         assert len(koowatch.find("10-record started")) == min(ended + 2, 5)
 
 

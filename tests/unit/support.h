@@ -16,6 +16,12 @@
 
 #include "common/util.h"
 
+/* cmocka 2 deprecates the one name, cmocka 1 has no other. */
+#ifdef assert_uint_in_range
+#undef assert_in_range
+#define assert_in_range(value, minimum, maximum) assert_uint_in_range(value, minimum, maximum)
+#endif
+
 #define DIRECTORY_MAX 64
 
 static inline void directory_make(char ret[static DIRECTORY_MAX]) {

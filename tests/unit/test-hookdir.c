@@ -10,16 +10,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include "common/hookdir.h"
+#include "support.h"
 
 #define OTHER_USER 4242
 

@@ -1,15 +1,7 @@
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include "../bench/pace-workload.h"
 #include "common/util.h"
 #include "koowatchd/pace.h"
+#include "support.h"
 
 #define MIDDLE 0.5 /* random that leaves no jitter in the middle of the range */
 

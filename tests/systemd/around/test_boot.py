@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import BOOT, PATIENCE
+from conftest import BOOT, PATIENCE, TOP
 
 
 def cgroups():
@@ -49,7 +49,8 @@ def is_overlay(path):
 
 @pytest.mark.skipif(is_overlay("/"), reason="no three overlays on one another")
 def test_a_boot_within_a_boot():
-    command = [BOOT, "--", BOOT, "--", "systemctl", "is-system-running"]
+    boot = [BOOT, "--bind", TOP, "--"]
+    command = [*boot, *boot, "systemctl", "is-system-running"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "running\n", done.stderr
 
