@@ -327,7 +327,8 @@ static enum http_outcome outcome_of_certificate(const struct http_transfer *t) {
 
         (void) curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
         switch (verdict) {
-        case X509_V_OK: /* the chain is in order: libcurl itself compares the name */
+        case X509_V_OK: /* the chain is in order: libcurl itself compares the name, ... */
+        case X509_V_ERR_UNSPECIFIED: /* ... before it asks for this */
                 return HTTP_UNTRUSTED_NAME;
         case X509_V_ERR_CERT_NOT_YET_VALID:
         case X509_V_ERR_CERT_HAS_EXPIRED:

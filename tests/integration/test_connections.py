@@ -11,6 +11,7 @@ import time
 
 import certificates
 import pytest
+from koodrive_simulator import Simulator
 from koowatch import wait_polls
 
 needs_nginx = pytest.mark.skipif(
@@ -388,3 +389,57 @@ def test_a_ca_file_that_is_missing_is_named(koowatch, sim):
         koowatch.start()
         entry = koowatch.wait_entry("^account default: unreachable")
     assert re.search("missing.pem.*can read", entry.message)
+
+
+AUTHORITY = """[ca]
+default_ca = own
+[own]
+database = {path}/database
+new_certs_dir = {path}
+serial = {path}/serial
+default_md = sha256
+policy = any
+x509_extensions = extensions
+[any]
+commonName = supplied
+[extensions]
+subjectAltName = IP:127.0.0.1
+basicConstraints = CA:TRUE
+"""
+
+
+def issue_for(path, begin, end):
+    """A certificate that vouches for itself, valid from begin to end."""
+    (path / "ca.conf").write_text(AUTHORITY.format(path=path))
+    (path / "database").touch()
+    (path / "serial").write_text("01\n")
+    certificate, key, request = (path / name for name in ("cert.pem", "key.pem", "request.pem"))
+    new = "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=simulator"
+    sign = f"openssl ca -batch -selfsign -notext -startdate {begin} -enddate {end}"
+    for command in (
+        [*new.split(), "-keyout", key, "-out", request],
+        [*sign.split(), "-config", path / "ca.conf", "-keyfile", key]
+        + ["-in", request, "-out", certificate],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.mark.parametrize(
+    ("issue", "words"),
+    [
+        (lambda path: issue_for(path, "20200101000000Z", "20210101000000Z"), "clock"),
+        (lambda path: issue_for(path, "20700101000000Z", "20710101000000Z"), "clock"),
+        (lambda path: certificates.issue(path, "DNS:other.example"), "check the host in Endpoint="),
+    ],
+    ids=["expired", "not-yet", "name"],
+)
+def test_a_certificate_is_refused_for_what_it_is(koowatch, tmp_path, issue, words):
+    certificate, key = issue(tmp_path)
+    with Simulator(certificate=certificate, key=key) as sim:
+        koowatch.settings["Account"] |= {"Endpoint": sim.url, "CAFile": certificate}
+        koowatch.add_task("photos", sim.add_task())
+        koowatch.start()
+        entry = koowatch.wait_entry("^account default: unreachable")
+        assert words in entry.message and "CAFile" not in entry.message
+        assert not sim.requests
