@@ -235,6 +235,18 @@ def test_a_kept_connection_that_ends_is_no_trouble(koowatch, sim):
     assert not koowatch.find("reset|no answer|fault", KOOWATCH_NAME="photos")
 
 
+def test_what_libcurl_repeats_keeps_to_the_rate(koowatch, sim):
+    koowatch.settings["Account"]["RateLimit"] = "1/s"
+    sim.faults.add("ok", count=1)
+    sim.faults.add("reset", count=1)
+    koowatch.add_task("photos", sim.add_task(polls=3))
+    koowatch.start()
+    koowatch.wait_entry("^photos: completed")
+    times = [request.monotonic for request in sim.requests]
+    assert len(times) == 4
+    assert all(later - earlier > 0.9 for earlier, later in zip(times, times[1:]))
+
+
 # Compression nobody asked for
 
 
