@@ -461,6 +461,14 @@ bool url_is_allowed(const char *url, bool allow_plain) {
         return streq(scheme, "http") && (allow_plain || host_is_loopback(host));
 }
 
+bool url_is_loopback(const char *url) {
+        CLEANUP(url_freep) CURLU *parsed = NULL;
+        CLEANUP(freep) char *host = NULL;
+
+        return url_open(url, 0, &parsed) == 0 && url_part(parsed, CURLUPART_HOST, &host) == 0 &&
+               host_is_loopback(host);
+}
+
 /* Whether plain HTTP is fine here is decided when AllowPlainHttp is known as well. */
 int config_parse_endpoint(const char *text, void *field) {
         CLEANUP(url_freep) CURLU *url = NULL;

@@ -99,3 +99,5 @@ int parse_bool(const char *text, bool *ret);
  * [::1]), or http:// and allow_plain; control characters and user:password@ never.
  */
 bool url_is_allowed(const char *url, bool allow_plain);
+/* Whether its host is one of those loopback hosts. */
+bool url_is_loopback(const char *url);

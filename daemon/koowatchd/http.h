@@ -6,7 +6,9 @@
  * handles are pooled. TLS is 1.2 at least and always verified, HTTP/2 is taken
  * where a server offers it over TLS, redirects are never followed. Whatever the
  * other side does ends in one call of the request's callback, with an answer or
- * with what kept it from coming.
+ * with what kept it from coming. A request goes out once: what libcurl would send
+ * again by itself is HTTP_DROPPED, because a limit of rate counts what is sent. When
+ * one has timed out, no later one uses a connection from before that.
  */
 #include <ev.h>
 #include <stdbool.h>
@@ -24,14 +26,18 @@ struct http_request {
         const char *body;
         size_t body_length;
         const char *ca_file; /* NULL: the system's */
-        const char *proxy;   /* NULL: the environment's */
+        const char *proxy;   /* NULL: the environment's, but none to this very machine */
 };
 
 enum http_outcome {
         HTTP_ANSWERED,
         HTTP_UNREACHABLE, /* no connection, no TLS, no complete answer, or too late */
-        HTTP_UNTRUSTED,   /* the server's certificate is not acceptable, or CAFile is not */
-        HTTP_MALFORMED,   /* no HTTP, or an answer over the limit */
+        HTTP_DROPPED,     /* a kept connection ended, or the server refused the stream: ask again */
+        HTTP_UNTRUSTED,   /* nobody trusted vouches for the server's certificate */
+        HTTP_UNTRUSTED_DATE,   /* the certificate is not valid yet, or no longer */
+        HTTP_UNTRUSTED_NAME,   /* the certificate is another host's */
+        HTTP_CA_FILE_UNUSABLE, /* ca_file cannot be read, or holds no certificate */
+        HTTP_MALFORMED,        /* no HTTP, an answer over the limit, or broken compression */
 };
 
 struct http_header {
@@ -41,9 +47,11 @@ struct http_header {
 /* All strings live until the callback returns. */
 struct http_answer {
         enum http_outcome outcome;
-        const char *error; /* in words, unless HTTP_ANSWERED */
+        const char *error; /* in words, unless HTTP_ANSWERED; never with a proxy's password */
         long status;       /* 0 when there is none */
-        const char *body;  /* NUL-terminated, may hold NULs before that */
+        /* What a proxy has refused the tunnel to an https server with; else 0. */
+        long connect_status;
+        const char *body; /* unpacked, NUL-terminated, may hold NULs before that */
         size_t body_length;
         const struct http_header *headers; /* those after HTTP_HEADERS_MAX are left out */
         size_t n_headers;
@@ -59,7 +67,7 @@ const char *http_header(const struct http_answer *answer, const char *name);
 typedef void (*http_done_fn)(void *userdata, const struct http_answer *answer);
 
 /*
- * max_answer: bytes of body at most. Timeouts are those of one request.
+ * max_answer: bytes of body at most, packed and unpacked. Timeouts are those of one request.
  * Returns 0 or a negative errno.
  */
 int http_new(struct ev_loop *loop, size_t max_answer, struct http **ret);
@@ -71,11 +79,15 @@ DEFINE_CLEANUP(struct http *, http_free)
 void http_set_max_connections(struct http *http, unsigned max);
 
 /*
- * Starts a request. on_done is called from the loop, never from inside this call.
- * Returns 0, -EINVAL for settings that libcurl refuses, or -ENOMEM.
+ * Starts a request. on_done is called from the loop, never from inside this call, also for
+ * settings that libcurl refuses (HTTP_UNREACHABLE). Returns 0 or -ENOMEM.
  */
 int http_post(struct http *http, const struct http_request *request, http_done_fn on_done,
               void *userdata, struct http_transfer **ret);
+
+/* The same for a request that could not be made: ends as HTTP_UNREACHABLE, in these words. */
+int http_fail(struct http *http, const char *why, http_done_fn on_done, void *userdata,
+              struct http_transfer **ret);
 
 /* Ends a transfer without calling back. Accepts NULL. */
 void http_cancel(struct http_transfer *transfer);

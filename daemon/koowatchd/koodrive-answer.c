@@ -224,8 +224,8 @@ static void say_why(long http_status, struct koodrive_answer *a) {
 }
 
 /* No answer at all, or none that could be read: no table is needed for that. */
-static struct koodrive_meaning meaning_of_failure(enum http_outcome outcome) {
-        switch (outcome) {
+static struct koodrive_meaning meaning_of_failure(const struct http_answer *http) {
+        switch (http->outcome) {
         case HTTP_MALFORMED:
                 return (struct koodrive_meaning){.class = KOODRIVE_TRANSIENT,
                                                  .text = "the answer cannot be read"};
@@ -234,6 +234,26 @@ static struct koodrive_meaning meaning_of_failure(enum http_outcome outcome) {
                         .class = KOODRIVE_MISCONFIGURED,
                         .text = "the server is not trusted",
                         .advice = "set CAFile= if the server's certificate is to be trusted",
+                };
+        case HTTP_UNTRUSTED_DATE:
+                return (struct koodrive_meaning){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "the server's certificate is not valid at this time",
+                        .advice = "check this machine's clock; if it is right, the server, or "
+                                  "the proxy that ends the encryption, needs a new certificate",
+                };
+        case HTTP_UNTRUSTED_NAME:
+                return (struct koodrive_meaning){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "the server's certificate is another host's",
+                        .advice = "check the host in Endpoint=",
+                };
+        case HTTP_CA_FILE_UNUSABLE:
+                return (struct koodrive_meaning){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "CAFile= cannot be read",
+                        .advice = "let CAFile= name a file of certificates (PEM) that the "
+                                  "daemon's user can read",
                 };
         default:
                 return (struct koodrive_meaning){.class = KOODRIVE_UNREACHABLE,
@@ -310,6 +330,24 @@ static enum koodrive_body kind_of_body(const struct http_answer *http, json_obje
                        : KOODRIVE_BODY_FOREIGN_JSON;
 }
 
+static void read_failure(const struct http_answer *http, const struct secrets *secrets,
+                         struct koodrive_answer *a) {
+        if (http->connect_status > 0) {
+                if (http->connect_status == 407)
+                        a->meaning = koodrive_classify(407, "", KOODRIVE_BODY_OTHER);
+                else
+                        a->meaning = (struct koodrive_meaning){
+                                .class = KOODRIVE_UNREACHABLE,
+                                .text = "the proxy refused the connection",
+                        };
+                say_why(http->connect_status, a);
+                return;
+        }
+        a->meaning = meaning_of_failure(http);
+        a->meaning.overdue = http->outcome == HTTP_MALFORMED && is_json_type(http);
+        redact_copy(a->why, sizeof(a->why), http->error, secrets);
+}
+
 /*
  * What all answers have in common. Returns the body, which is NULL when it is no object;
  * the class is KOODRIVE_TRANSIENT when nothing speaks against the answer.
@@ -329,9 +367,7 @@ static json_object *read_common(const struct http_answer *http, const struct sec
                 .progress = -1,
         };
         if (http->outcome != HTTP_ANSWERED) {
-                a->meaning = meaning_of_failure(http->outcome);
-                a->meaning.overdue = http->outcome == HTTP_MALFORMED && is_json_type(http);
-                redact_copy(a->why, sizeof(a->why), http->error, secrets);
+                read_failure(http, secrets, a);
                 return NULL;
         }
         root = parse(http, tokener, fault);

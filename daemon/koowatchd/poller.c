@@ -75,6 +75,15 @@ static bool is_alone(const struct poller_lane *lane) {
         return TAILQ_FIRST(&lane->polls) == TAILQ_LAST(&lane->polls, poll_list);
 }
 
+/* A connection that was kept has ended, as they do: that is no trouble of anybody's, once. */
+static void ask_again(struct flight *f, usec_t now) {
+        struct poll *p = f->poll;
+
+        account_abandoned(p->lane->account);
+        finish_flight(f);
+        arm(p->lane->poller, p, now, p->due.interval);
+}
+
 static void on_done(void *userdata, const struct http_answer *http) {
         struct flight *f = userdata;
         struct poller *poller = f->poller;
@@ -88,8 +97,14 @@ static void on_done(void *userdata, const struct http_answer *http) {
         };
         struct koodrive_answer answer;
         enum account_verdict verdict;
-        bool again = f->again;
+        bool again = f->again, dropped = http->outcome == HTTP_DROPPED && !p->dropped;
 
+        p->dropped = dropped;
+        if (dropped) {
+                ask_again(f, now);
+                pump(lane);
+                return;
+        }
         koodrive_answer_read(http, &query, poller->tokener, clock_wall(), &answer);
         poller->handler.on_polled(poller->handler.userdata, p, &answer, f->trace_id, http->seconds);
         verdict = account_answered(lane->account, &(struct account_reply){
@@ -128,12 +143,15 @@ static int send_request(struct poll *p, struct flight *f, usec_t now) {
         if (str_replace(&f->authorization, query.who.authorization) < 0 ||
             str_replace(&f->kdstoken, query.kdstoken) < 0)
                 return -ENOMEM;
+        (void) snprintf(f->task_id, sizeof(f->task_id), "%s", query.task_id);
+        f->sent = now;
         r = koodrive_request_task(&query, &request);
+        if (r == -EINVAL)
+                return http_fail(f->poller->http, "the request cannot be written", on_done, f,
+                                 &f->transfer);
         if (r < 0)
                 return r;
-        (void) snprintf(f->task_id, sizeof(f->task_id), "%s", query.task_id);
         memcpy(f->trace_id, request.trace_id, sizeof(f->trace_id));
-        f->sent = now;
         r = http_post(f->poller->http,
                       &(struct http_request){
                               .url = request.url,
@@ -194,7 +212,7 @@ static usec_t send_due(struct poller_lane *lane, usec_t now) {
                 if (next > now)
                         return next;
                 due_queue_remove(&lane->queue, first);
-                if (take_off(p, now) < 0) /* memory is short, or libcurl refuses the settings */
+                if (take_off(p, now) < 0) /* memory is short */
                         arm(lane->poller, p, now + MAX(p->due.interval, USEC_SEC), p->due.interval);
         }
         return USEC_INFINITY;

@@ -29,6 +29,7 @@ struct poll {
         struct poller_lane *lane;
         TAILQ_ENTRY(poll) peers; /* of the lane */
         struct flight *flight;
+        bool dropped; /* the last request got no answer, through nobody's fault */
 };
 
 #define POLL_STOP ((usec_t) -1)

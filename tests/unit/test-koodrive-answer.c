@@ -1137,7 +1137,11 @@ static void test_no_answer(void **state) {
                 const char *advice; /* must be in it */
         } cases[] = {
                 {HTTP_UNREACHABLE, KOODRIVE_UNREACHABLE, NULL},
-                {HTTP_UNTRUSTED, KOODRIVE_MISCONFIGURED, "CAFile="},
+                {HTTP_DROPPED, KOODRIVE_UNREACHABLE, NULL},
+                {HTTP_UNTRUSTED, KOODRIVE_MISCONFIGURED, "set CAFile="},
+                {HTTP_UNTRUSTED_DATE, KOODRIVE_MISCONFIGURED, "clock"},
+                {HTTP_UNTRUSTED_NAME, KOODRIVE_MISCONFIGURED, "Endpoint="},
+                {HTTP_CA_FILE_UNUSABLE, KOODRIVE_MISCONFIGURED, "user can read"},
                 {HTTP_MALFORMED, KOODRIVE_TRANSIENT, NULL},
         };
 
