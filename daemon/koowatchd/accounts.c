@@ -15,9 +15,10 @@ struct entry {
         struct credential *main;    /* token or AppSecret */
         struct credential *renewal; /* refresh token or session id; NULL: none is used */
         struct stored_tokens stored;
-        struct refresh *refresh; /* on its way */
-        char told[512];          /* what was said of the renewal last */
-        bool used;               /* it is in the configuration, or a task asks for it */
+        struct refresh *refresh; /* on its way, and the fingerprints of what the admin had given */
+        char asked_main[SIGNATURE_LENGTH + 1], asked_renewal[SIGNATURE_LENGTH + 1];
+        char told[512]; /* what was said of the renewal last */
+        bool used;      /* it is in the configuration, or a task asks for it */
 };
 
 struct accounts {
@@ -135,24 +136,36 @@ static void on_secret_changed(void *userdata) {
 
 /* ---- refresh ---- */
 
-static int remember(struct stored_secret *stored, const struct credential *c, const char *text) {
+/* c: where the secret that it follows comes from; NULL: from what asked is the fingerprint of. */
+static int remember(struct stored_secret *stored, const char *text, const struct credential *c,
+                    const char *asked) {
         char *copy = strdup(text);
 
         if (!copy)
                 return -ENOMEM;
         secret_free(stored->text);
         stored->text = copy;
-        return fingerprint(c, stored->source);
+        if (c)
+                return fingerprint(c, stored->source);
+        (void) snprintf(stored->source, sizeof(stored->source), "%s", asked);
+        return 0;
 }
 
-static void store_tokens(struct entry *e, bool is_new_renewal) {
+/*
+ * What is not used, because something else has come meanwhile, is kept as well: it may have
+ * ended the life of what it was asked for with, and that may come back with the next reload.
+ */
+static void store_tokens(struct entry *e, const struct koodrive_session *session, unsigned taken) {
+        struct stored_tokens *stored = &e->stored;
         int r;
 
-        r = remember(&e->stored.token, e->main, account_secret(e->account));
-        if (r == 0 && is_new_renewal)
-                r = remember(&e->stored.refresh, e->renewal, account_refresh_secret(e->account));
+        r = remember(&stored->token, session->token, taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL,
+                     e->asked_main);
+        if (r == 0 && session->refresh_token)
+                r = remember(&stored->refresh, session->refresh_token,
+                             taken & ACCOUNT_TOOK_RENEWAL ? e->renewal : NULL, e->asked_renewal);
         if (r == 0)
-                r = token_store_save(e->owner->tokens, account_name(e->account), &e->stored);
+                r = token_store_save(e->owner->tokens, account_name(e->account), stored);
         if (r < 0)
                 log_warning(
                         "account %s: the new token cannot be stored in %s (%s); it is used, but "
@@ -163,13 +176,12 @@ static void store_tokens(struct entry *e, bool is_new_renewal) {
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
         struct entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
+        unsigned taken = account_refreshed(e->account, clock_boot(), session);
 
-        if (account_refreshed(e->account, clock_boot(), session)) {
+        if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: has a new token", account_name(e->account));
-                store_tokens(e, session->refresh_token && e->renewal &&
-                                        streq(session->refresh_token,
-                                              account_refresh_secret(e->account)));
-        }
+        if (session->token)
+                store_tokens(e, session, taken);
         poller_kick(e->owner->poller, e->account);
 }
 
@@ -188,8 +200,13 @@ void accounts_refresh(struct accounts *as, struct account *account) {
 
         if (!e || !e->renewal || e->refresh)
                 return;
-        account_refresh_sent(account, now);
-        r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
+        r = account_refresh_sent(account, now);
+        if (r == 0)
+                r = fingerprint(e->main, e->asked_main);
+        if (r == 0)
+                r = fingerprint(e->renewal, e->asked_renewal);
+        if (r == 0)
+                r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
         if (r < 0) {
                 struct koodrive_session failed = {
                         .answer = {.meaning.class = KOODRIVE_TRANSIENT,

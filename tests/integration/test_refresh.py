@@ -747,6 +747,47 @@ def test_a_refresh_token_file_that_changes_during_a_refresh(koowatch, sim):
     assert verdicts(refreshes(sim)) == {"ok"}
 
 
+def test_a_renewal_after_an_overtaken_one_is_kept(koowatch, sim):
+    """The login of a renewal that was replaced in mid-flight must not be lost at the next one."""
+    session = log_in(koowatch, sim, rotate=True)
+    session.expire()
+    sim.faults.add("delay", 1, where="refresh", seconds=0.5)
+    task = watch(koowatch, sim, session, hold=True)
+    koowatch.start()
+    sim.wait_for(lambda s: refreshes(s))
+    new = sim.sessions.add_session(rotate=True)
+    write_renewal(koowatch, new)
+    sim.wait_for(lambda s: refreshes(s)[0].finished)
+    wait_polls(sim, task)
+    task.require = [new]
+    write_token(koowatch, new.token)
+    sim.wait_for(lambda s: polls_with(s, new.token))
+    new.expire()
+    wait_token(sim, new)
+    assert stored(koowatch, "refresh") == new.refresh_token
+    assert verdicts(refreshes(sim)) == {"ok"}
+
+
+def test_a_renewal_that_comes_after_refresh_was_turned_off(koowatch, sim):
+    """It has used up the one in the file, which is what a later reload goes back to."""
+    session = log_in(koowatch, sim, rotate=True)
+    session.expire()
+    sim.faults.add("delay", 1, where="refresh", seconds=0.5)
+    watch(koowatch, sim, session, hold=True)
+    koowatch.start()
+    sim.wait_for(lambda s: refreshes(s))
+    koowatch.settings["Account"]["Refresh"] = "none"
+    koowatch.reload()
+    koowatch.wait(lambda: token_file(koowatch).exists(), "the stored token")
+    assert not polls_with(sim, session.token)
+    koowatch.settings["Account"]["Refresh"] = "carrier"
+    koowatch.reload()
+    wait_token(sim, session)
+    session.expire()
+    wait_token(sim, session, 2)
+    assert verdicts(refreshes(sim)) == {"ok"}
+
+
 def test_a_refresh_token_that_comes_later(koowatch, sim):
     session = log_in(koowatch, sim)
     path = koowatch.path / "default.refresh-token"
