@@ -7,6 +7,9 @@
 #include "koowatchd/refresh.h"
 #include "koowatchd/token-store.h"
 
+/* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
+#define SETTLE (200 * USEC_MSEC)
+
 /* An account, and the files that its secrets come from. */
 struct entry {
         struct entry *next;
@@ -17,11 +20,13 @@ struct entry {
         struct stored_tokens stored;
         struct refresh *refresh; /* on its way, and the fingerprints of what the admin had given */
         char asked_main[SIGNATURE_LENGTH + 1], asked_renewal[SIGNATURE_LENGTH + 1];
-        char told[512]; /* what was said of the renewal last */
-        bool used;      /* it is in the configuration, or a task asks for it */
+        struct timer settle; /* until changed files are read */
+        char told[512];      /* what was said of the renewal last */
+        bool used;           /* it is in the configuration, or a task asks for it */
 };
 
 struct accounts {
+        struct timers *timers;
         struct dirwatch *dirwatch;
         struct http *http;
         struct poller *poller;
@@ -30,13 +35,14 @@ struct accounts {
         struct entry *entries;
 };
 
-int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *poller,
-                 const char *tokens, const struct accounts_handler *handler,
+int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
+                 struct poller *poller, const char *tokens, const struct accounts_handler *handler,
                  struct accounts **ret) {
         struct accounts *as = calloc(1, sizeof(*as));
 
         if (!as)
                 return -ENOMEM;
+        as->timers = timers;
         as->dirwatch = dirwatch;
         as->http = http;
         as->poller = poller;
@@ -51,6 +57,7 @@ int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *po
 }
 
 static void entry_free(struct entry *e) {
+        timer_close(e->owner->timers, &e->settle);
         refresh_free(e->refresh);
         credential_free(e->main);
         credential_free(e->renewal);
@@ -92,19 +99,22 @@ static const char *newest(const struct credential *c, const struct stored_secret
         return stored->text;
 }
 
-static void read_credential(struct entry *e, struct credential *c) {
+/* Returns whether there is another secret in it than before. */
+static bool read_credential(struct entry *e, struct credential *c) {
         struct accounts *as = e->owner;
         int r = credential_read(c);
 
-        if (error_is_passing(-r))
+        if (r < 0 && error_is_passing(-r))
                 as->handler.on_missed(as->handler.userdata, credential_path(c), strerror(-r));
+        return r > 0;
 }
 
-static void read_renewal(struct entry *e, usec_t now) {
+static bool read_renewal(struct entry *e, usec_t now) {
         const char *secret = NULL;
+        bool replaced = false;
 
         if (e->renewal) {
-                read_credential(e, e->renewal);
+                replaced = read_credential(e, e->renewal);
                 secret = newest(e->renewal, &e->stored.refresh);
         }
         if (e->renewal && !secret && !streq(e->told, credential_problem(e->renewal))) {
@@ -113,14 +123,20 @@ static void read_renewal(struct entry *e, usec_t now) {
                             account_name(e->account), e->told);
         }
         (void) account_set_refresh_secret(e->account, secret, now);
+        return replaced;
 }
 
 static void read_secrets(struct entry *e) {
         static const struct stored_secret none = {};
+        const char *name = account_name(e->account);
         usec_t now = clock_boot();
+        bool replaced;
 
-        read_renewal(e, now);
-        read_credential(e, e->main);
+        replaced = read_renewal(e, now);
+        replaced = read_credential(e, e->main) || replaced;
+        if (replaced && account_is_configured(e->account))
+                log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
+                          "credential of account %s replaced, trying it", name);
         (void) account_set_secret(e->account,
                                   newest(e->main, e->renewal ? &e->stored.token : &none),
                                   credential_problem(e->main), now);
@@ -130,8 +146,13 @@ static void read_secrets(struct entry *e) {
 static void on_secret_changed(void *userdata) {
         struct entry *e = userdata;
 
-        if (e->used)
-                read_secrets(e);
+        if (e->used && !timer_is_armed(&e->settle))
+                timer_arm(e->owner->timers, &e->settle, clock_boot() + SETTLE);
+}
+
+static void on_settled(struct timer *timer, usec_t now) {
+        (void) now;
+        read_secrets(container_of(timer, struct entry, settle));
 }
 
 /* ---- refresh ---- */
@@ -301,6 +322,8 @@ static int add(struct accounts *as, const struct account_config *settings, usec_
         e->owner = as;
         r = account_new(settings, probe_max, as->handler.on_changed, as->handler.userdata,
                         &e->account);
+        if (r == 0)
+                r = timer_open(as->timers, &e->settle, on_settled);
         if (r == 0)
                 r = poller_add_account(as->poller, e->account);
         if (r < 0)

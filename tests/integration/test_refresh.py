@@ -788,6 +788,19 @@ def test_a_renewal_that_comes_after_refresh_was_turned_off(koowatch, sim):
     assert verdicts(refreshes(sim)) == {"ok"}
 
 
+def test_files_of_a_login_are_confirmed_in_one_line(koowatch, sim):
+    """Both are replaced at once; the token that a refresh brought was no news."""
+    session, _ = refreshed_once(koowatch, sim, rotate=True)
+    assert koowatch.find("replaced, trying it") == []
+    new = sim.sessions.add_session()
+    write_renewal(koowatch, new)
+    write_token(koowatch, new.token)
+    sim.wait_for(lambda s: polls_with(s, new.token))
+    assert len(koowatch.find("^credential of account default replaced, trying it$")) == 1
+    write_renewal(koowatch, session)
+    koowatch.wait_entry("^credential of account default replaced, trying it$", count=2)
+
+
 def test_a_refresh_token_that_comes_later(koowatch, sim):
     session = log_in(koowatch, sim)
     path = koowatch.path / "default.refresh-token"
@@ -1000,7 +1013,7 @@ def tell(koowatch, sim, kind):
     koowatch.wait_entry("cannot be used")
     task.complete()
     write_token(koowatch, session.token + "\n" + session.token)
-    koowatch.wait_entry("holds something else than one line")
+    koowatch.wait_entry("holds more than one line")
     write_token(koowatch, session.token)
     koowatch.wait_entry("20-environment ended: done")
     koowatch.wait_record(event="finished")
