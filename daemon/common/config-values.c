@@ -125,14 +125,14 @@ int config_parse_bool_field(const char *text, void *field) {
         return parse_bool(text, field);
 }
 
-int config_parse_finite_span(const char *text, void *field) {
+int config_parse_interval(const char *text, void *field) {
         usec_t span;
         int r;
 
         r = timespan_parse(text, &span);
         if (r < 0)
                 return r;
-        if (span == 0 || span == USEC_INFINITY)
+        if (span == 0 || span > USEC_INTERVAL_MAX)
                 return -ERANGE;
 
         *(usec_t *) field = span;

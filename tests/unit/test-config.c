@@ -443,6 +443,8 @@ static void test_bad_values(void **state) {
                 "[Poll]\nIntervalMin=0",
                 "[Poll]\nIntervalMin=infinity",
                 "[Poll]\nIntervalMax=infinity",
+                "[Poll]\nIntervalMax=1d 1us",
+                "[Poll]\nIntervalMax=200000y",
                 "[Poll]\nTimeout=0",
                 "[Poll]\nTimeout=99999999999999999999",
                 "[Poll]\nStallTimeout=0s",
