@@ -701,7 +701,7 @@ def test_a_changed_refresh_token_file_wins(koowatch, sim, kind, restarted):
     if restarted:
         koowatch.start()
     else:
-        put(koowatch, "default.token", session.tokens[0] + "\n")  # read after the other
+        koowatch.wait_entry("^credential of account default replaced, trying it$")
     sim.wait_for(lambda s: polls_with(s, session.token))
     session.expire()
     wait_token(sim, session, 2)
