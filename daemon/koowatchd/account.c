@@ -128,6 +128,26 @@ static int settings_copy(const struct account_config *from, struct account_confi
         return 0;
 }
 
+static bool is_same_text(const char *a, const char *b) {
+        return a && b ? streq(a, b) : a == b;
+}
+
+bool account_config_is_same(const struct account_config *a, const struct account_config *b) {
+        return streq(a->name, b->name) && streq(a->endpoint, b->endpoint) &&
+               is_same_text(a->user_id, b->user_id) && is_same_text(a->agent_name, b->agent_name) &&
+               is_same_text(a->token_file, b->token_file) &&
+               is_same_text(a->refresh_token_file, b->refresh_token_file) &&
+               is_same_text(a->app_id, b->app_id) &&
+               is_same_text(a->app_secret_file, b->app_secret_file) &&
+               is_same_text(a->signed_headers, b->signed_headers) &&
+               is_same_text(a->ca_file, b->ca_file) && is_same_text(a->proxy, b->proxy) &&
+               a->auth == b->auth && a->token_scheme == b->token_scheme &&
+               a->refresh == b->refresh && a->string_to_sign == b->string_to_sign &&
+               a->rate_limit.count == b->rate_limit.count &&
+               a->rate_limit.period == b->rate_limit.period &&
+               a->max_in_flight == b->max_in_flight && a->allow_plain_http == b->allow_plain_http;
+}
+
 /* "Bearer xyz", "AT+xyz": the token brings its own word. */
 static bool has_scheme(const char *token) {
         return strchr(token, ' ') || strncasecmp(token, "Bearer+", 7) == 0 ||

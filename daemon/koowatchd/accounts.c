@@ -336,6 +336,7 @@ static int add(struct accounts *as, const struct account_config *settings, usec_
 
 static int configure(struct accounts *as, const struct account_config *settings, usec_t probe_max) {
         struct entry *e = find(as, settings->name);
+        bool changed = e && !account_config_is_same(account_settings(e->account), settings);
         int r;
 
         r = e ? account_configure(e->account, settings, probe_max)
@@ -348,6 +349,8 @@ static int configure(struct accounts *as, const struct account_config *settings,
                 e->used = true;
         if (e->used)
                 read_secrets(e);
+        if (changed)
+                poller_probe(as->poller, e->account);
         return 0;
 }
 

@@ -170,6 +170,29 @@ def test_a_new_token_is_used_at_once(koowatch, sim):
     assert {request.verdict for request in sim.requests} == {"ok"}
 
 
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_changed_settings_are_tried_at_once(koowatch, sim, tasks):
+    """One request, though no task is due for an hour; none where nothing has changed."""
+    koowatch.settings["Poll"] = {"IntervalMin": "1h", "IntervalMax": "1h"}
+    watched = [sim.add_task(hold=True) for _ in range(tasks)]
+    for i, task in enumerate(watched):
+        koowatch.add_task(f"photos-{i}", task)
+    koowatch.start()
+    sim.wait_for(lambda s: all(s.polls(task) for task in watched))
+    koowatch.wait(lambda: all(r.finished for r in sim.requests), "the answers")
+    koowatch.reload()
+    koowatch.settings["Account"]["UserId"] = "150508"
+    koowatch.reload()
+    sim.wait_for(lambda s: s.requests[-1].header("X-User-Id") == "150508")
+    koowatch.wait(lambda: sim.requests[-1].finished, "the answer")
+    koowatch.reload()
+    assert len(sim.requests) == tasks + 1
+
+    koowatch.settings["Account"]["Endpoint"] = "http://127.0.0.1:1"
+    koowatch.reload()
+    koowatch.wait_entry("^account default: unreachable: .*127.0.0.1")
+
+
 def replace_by_rename(path, text):
     (path.parent / ".new").write_text(text)
     (path.parent / ".new").chmod(0o600)
