@@ -150,7 +150,8 @@ static const struct key keys[] = {
           .parse = config_parse_path, .offset = ACCOUNT(ca_file), .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "Proxy", .default_text = "",
           .parse = config_parse_proxy, .offset = ACCOUNT(proxy),
-          .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h" },
+          .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h, in whose "
+                      "user name and password # is written %23, ? %3F, / %2F and @ %40" },
 };
 /* clang-format on */
 
