@@ -334,11 +334,19 @@ static int add(struct accounts *as, const struct account_config *settings, usec_
         return 0;
 }
 
+static void check_ca_file(const struct account_config *s) {
+        if (s->ca_file && access(s->ca_file, R_OK) < 0)
+                log_warning("%s:%u: CAFile %s of account %s cannot be read (%s); without it no "
+                            "server is trusted, its tasks wait",
+                            s->file, s->line, s->ca_file, s->name, strerror(errno));
+}
+
 static int configure(struct accounts *as, const struct account_config *settings, usec_t probe_max) {
         struct entry *e = find(as, settings->name);
         bool changed = e && !account_config_is_same(account_settings(e->account), settings);
         int r;
 
+        check_ca_file(settings);
         r = e ? account_configure(e->account, settings, probe_max)
               : add(as, settings, probe_max, &e);
         if (r == 0)

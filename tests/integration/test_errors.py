@@ -193,6 +193,15 @@ def test_changed_settings_are_tried_at_once(koowatch, sim, tasks):
     koowatch.wait_entry("^account default: unreachable: .*127.0.0.1")
 
 
+def test_a_ca_file_that_is_missing_is_named(koowatch):
+    path = koowatch.path / "missing.pem"
+    koowatch.settings["Account"]["CAFile"] = path
+    koowatch.start()
+    koowatch.reload()
+    entries = koowatch.find(f"koowatch.conf:[0-9]+: CAFile {path} of account default cannot be")
+    assert [entry.level for entry in entries] == ["warning"] * 2
+
+
 def replace_by_rename(path, text):
     (path.parent / ".new").write_text(text)
     (path.parent / ".new").chmod(0o600)
