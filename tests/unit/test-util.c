@@ -347,7 +347,7 @@ static void test_utf8_cut(void **state) {
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-                char text[32];
+                char text[16];
 
                 (void) snprintf(text, sizeof(text), "%s", rows[i].text);
                 assert_int_equal(utf8_cut(text, rows[i].max), strlen(rows[i].text) > rows[i].max);
@@ -381,7 +381,7 @@ static void test_secret_trim(void **state) {
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-                char text[16];
+                char text[32];
 
                 memcpy(text, rows[i].text, rows[i].length + 1);
                 assert_int_equal(secret_trim(text, rows[i].length), rows[i].trimmed != NULL);
