@@ -125,14 +125,14 @@ int config_parse_bool_field(const char *text, void *field) {
         return parse_bool(text, field);
 }
 
-int config_parse_finite_span(const char *text, void *field) {
+int config_parse_interval(const char *text, void *field) {
         usec_t span;
         int r;
 
         r = timespan_parse(text, &span);
         if (r < 0)
                 return r;
-        if (span == 0 || span == USEC_INFINITY)
+        if (span == 0 || span > USEC_INTERVAL_MAX)
                 return -ERANGE;
 
         *(usec_t *) field = span;
@@ -493,15 +493,24 @@ int config_parse_proxy(const char *text, void *field) {
         static const char *const schemes[] = {"http",    "https",  "socks4",
                                               "socks4a", "socks5", "socks5h"};
         CLEANUP(url_freep) CURLU *url = NULL;
-        CLEANUP(freep) char *scheme = NULL;
+        CLEANUP(freep) char *scheme = NULL, *path = NULL;
         int r;
 
+        /* One of these in a password would end the host's part: it is to be percent-encoded. */
+        if (strpbrk(text, "#?\\"))
+                return -EINVAL;
         r = url_open(text, CURLU_NON_SUPPORT_SCHEME, &url);
         if (r < 0)
                 return r;
         r = url_part(url, CURLUPART_SCHEME, &scheme);
         if (r < 0)
                 return r;
+
+        r = url_part(url, CURLUPART_PATH, &path);
+        if (r < 0)
+                return r;
+        if (*path && !streq(path, "/"))
+                return -EINVAL;
 
         r = parse_choice(scheme, schemes, ARRAY_LEN(schemes));
         return r < 0 ? r : str_replace(field, text);

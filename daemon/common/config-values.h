@@ -48,8 +48,8 @@ int config_parse_log_level(const char *text, void *field);
 /* bool */
 int config_parse_bool_field(const char *text, void *field);
 
-/* usec_t: above 0; above 0 or infinity; any. */
-int config_parse_finite_span(const char *text, void *field);
+/* usec_t: above 0, at most USEC_INTERVAL_MAX; above 0 or infinity; any. */
+int config_parse_interval(const char *text, void *field);
 int config_parse_span(const char *text, void *field);
 int config_parse_span_or_zero(const char *text, void *field);
 

@@ -40,7 +40,7 @@ struct key {
 
 #define SECTION_ACCOUNT "Account"
 #define EXPECT_SPAN "a time span above 0 such as 90, 1500ms, 2min 30s or infinity"
-#define EXPECT_FINITE_SPAN "a time span above 0 such as 90, 1500ms or 2min 30s"
+#define EXPECT_INTERVAL "a time span above 0 and of at most 1d such as 90, 1500ms or 2min 30s"
 #define EXPECT_PATH "an absolute path without control characters"
 #define EXPECT_HEADER "1 to 256 printable ASCII characters"
 
@@ -73,11 +73,11 @@ static const struct key keys[] = {
           .expected = "a time span such as 0, 36h, 90d or infinity" },
 
         { .section = "Poll", .name = "IntervalMin", .default_text = "2s",
-          .parse = config_parse_finite_span, .offset = GLOBAL(interval_min),
-          .expected = EXPECT_FINITE_SPAN },
+          .parse = config_parse_interval, .offset = GLOBAL(interval_min),
+          .expected = EXPECT_INTERVAL },
         { .section = "Poll", .name = "IntervalMax", .default_text = "2min",
-          .parse = config_parse_finite_span, .offset = GLOBAL(interval_max),
-          .expected = EXPECT_FINITE_SPAN },
+          .parse = config_parse_interval, .offset = GLOBAL(interval_max),
+          .expected = EXPECT_INTERVAL },
         { .section = "Poll", .name = "Timeout", .default_text = "7d",
           .parse = config_parse_span, .offset = GLOBAL(timeout), .expected = EXPECT_SPAN },
         { .section = "Poll", .name = "StallTimeout", .default_text = "30min",
@@ -150,7 +150,8 @@ static const struct key keys[] = {
           .parse = config_parse_path, .offset = ACCOUNT(ca_file), .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "Proxy", .default_text = "",
           .parse = config_parse_proxy, .offset = ACCOUNT(proxy),
-          .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h" },
+          .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h, in whose "
+                      "user name and password # is written %23, ? %3F, / %2F and @ %40" },
 };
 /* clang-format on */
 

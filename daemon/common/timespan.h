@@ -17,6 +17,8 @@ typedef int64_t usec_t;
 #define USEC_MINUTE (60 * USEC_SEC)
 #define USEC_HOUR (60 * USEC_MINUTE)
 #define USEC_DAY (24 * USEC_HOUR)
+/* The most that an interval between polls can be set to: what doubles up to it never overflows. */
+#define USEC_INTERVAL_MAX USEC_DAY
 #define USEC_INFINITY INT64_MAX
 
 usec_t clock_boot(void);

@@ -47,9 +47,20 @@ static bool is_alphanumeric(char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 bool secret_trim(char *s, size_t length) {
-        while (length > 0 && (s[length - 1] == '\n' || s[length - 1] == '\r'))
+        static const char mark[] = "\xEF\xBB\xBF";
+        size_t start = length >= 3 && memcmp(s, mark, 3) == 0 ? 3 : 0;
+
+        while (length > start && is_blank(s[length - 1]))
                 s[--length] = '\0';
+        while (start < length && is_blank(s[start]))
+                start++;
+        length -= start;
+        memmove(s, s + start, length + 1);
         for (size_t i = 0; i < length; i++)
                 if (s[i] < ' ' || s[i] > '~')
                         return false;

@@ -98,8 +98,8 @@ void secret_free(char *s);
 DEFINE_CLEANUP(char *, secret_free)
 
 /*
- * Cuts the line's end off a secret that was read from a file. Returns whether what is left
- * is one line of printable ASCII, and not empty.
+ * Cuts blanks, tabs and line ends off both ends of a secret, and a byte order mark before it.
+ * Returns whether what is left is one line of printable ASCII, and not empty.
  */
 bool secret_trim(char *s, size_t length);
 

@@ -69,14 +69,17 @@ struct account {
         usec_t refresh_gap;   /* from then until a refusal may lead to another one */
 
         bool retired;
-        bool proven;            /* KooDrive has judged a request since settings or secret changed */
-        bool failed_two;        /* not only failed has met one of the failures */
-        bool clock_corrected;   /* for a refusal, and there was no good answer since */
-        bool refused;           /* the token was: a new one comes before the next poll */
-        bool refreshing;        /* a request for one is on its way */
-        bool refresh_overtaken; /* there is another token meanwhile */
-        bool renewal_overtaken; /* there is another refresh_secret meanwhile */
-        bool refresh_refused;   /* refresh_secret was */
+        bool proven;          /* KooDrive has judged a request since settings or secret changed */
+        bool failed_two;      /* not only failed has met one of the failures */
+        bool clock_corrected; /* for a refusal, and there was no good answer since */
+        bool refused;         /* the token was: a new one comes before the next poll */
+        bool refreshing;      /* a request for one is on its way */
+        bool refresh_refused; /* refresh_secret was */
+
+        /* What the refresh on its way was asked for with: its answer speaks of nothing newer. */
+        char *asked_secret, *asked_renewal;
+        enum refresh_kind asked_kind;
+        bool asked_anew; /* something was put right since */
 };
 
 static void settings_clear(struct account_config *s) {
@@ -125,6 +128,26 @@ static int settings_copy(const struct account_config *from, struct account_confi
         return 0;
 }
 
+static bool is_same_text(const char *a, const char *b) {
+        return a && b ? streq(a, b) : a == b;
+}
+
+bool account_config_is_same(const struct account_config *a, const struct account_config *b) {
+        return streq(a->name, b->name) && streq(a->endpoint, b->endpoint) &&
+               is_same_text(a->user_id, b->user_id) && is_same_text(a->agent_name, b->agent_name) &&
+               is_same_text(a->token_file, b->token_file) &&
+               is_same_text(a->refresh_token_file, b->refresh_token_file) &&
+               is_same_text(a->app_id, b->app_id) &&
+               is_same_text(a->app_secret_file, b->app_secret_file) &&
+               is_same_text(a->signed_headers, b->signed_headers) &&
+               is_same_text(a->ca_file, b->ca_file) && is_same_text(a->proxy, b->proxy) &&
+               a->auth == b->auth && a->token_scheme == b->token_scheme &&
+               a->refresh == b->refresh && a->string_to_sign == b->string_to_sign &&
+               a->rate_limit.count == b->rate_limit.count &&
+               a->rate_limit.period == b->rate_limit.period &&
+               a->max_in_flight == b->max_in_flight && a->allow_plain_http == b->allow_plain_http;
+}
+
 /* "Bearer xyz", "AT+xyz": the token brings its own word. */
 static bool has_scheme(const char *token) {
         return strchr(token, ' ') || strncasecmp(token, "Bearer+", 7) == 0 ||
@@ -163,6 +186,7 @@ static void give_another_chance(struct account *a, usec_t now) {
         a->refresh_after = a->refused_after = 0;
         a->refresh_faults = 0;
         a->clock_corrected = false;
+        a->asked_anew = true;
         if (a->state == ACCOUNT_UNAUTHORIZED && a->secret)
                 a->not_before = now;
 }
@@ -213,6 +237,8 @@ void account_free(struct account *a) {
         secret_free(a->secret);
         secret_free(a->authorization);
         secret_free(a->refresh_secret);
+        secret_free(a->asked_secret);
+        secret_free(a->asked_renewal);
         rate_clear(&a->rate);
         free(a);
 }
@@ -346,7 +372,6 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
         r = use_secret(a, copy, now);
         give_another_chance(a, now);
         a->not_before = now;
-        a->refresh_overtaken = a->refreshing;
         return r;
 }
 
@@ -362,7 +387,6 @@ int account_set_refresh_secret(struct account *a, const char *secret, usec_t now
         }
         secret_free(a->refresh_secret);
         a->refresh_secret = copy;
-        a->renewal_overtaken = a->refreshing;
         a->refused = false;
         if (copy)
                 give_another_chance(a, now);
@@ -677,21 +701,39 @@ enum account_verdict account_answered(struct account *a, const struct account_re
 
 /* ---- refresh ---- */
 
-void account_refresh_sent(struct account *a, usec_t now) {
-        count_sent(a, now);
-        a->refreshing = true;
+/* Takes copy over. */
+static bool replace_secret(char **secret, char *copy) {
+        secret_free(*secret);
+        *secret = copy;
+        return copy;
 }
 
-static bool take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
-        CLEANUP(secret_freep) char *token = strdup(s->token);
-        CLEANUP(secret_freep) char *next = s->refresh_token ? strdup(s->refresh_token) : NULL;
+int account_refresh_sent(struct account *a, usec_t now) {
+        count_sent(a, now);
+        a->refreshing = true;
+        a->asked_anew = false;
+        a->asked_kind = a->settings.refresh;
+        if (!replace_secret(&a->asked_secret, strdup(a->secret)) ||
+            !replace_secret(&a->asked_renewal, strdup(a->refresh_secret)))
+                return -ENOMEM;
+        return 0;
+}
 
-        if (!token || (s->refresh_token && !next) || use_secret(a, STEAL_PTR(token), now) < 0)
-                return false;
-        if (next && !a->renewal_overtaken) {
-                secret_free(a->refresh_secret);
-                a->refresh_secret = STEAL_PTR(next);
-        }
+static bool is_same(const char *secret, const char *asked) {
+        return secret && asked && streq(secret, asked);
+}
+
+/* The token file may have gone meanwhile: then what was asked for with it is as good. */
+static bool wants_token(const struct account *a) {
+        return a->settings.refresh != REFRESH_NONE &&
+               (!a->secret || is_same(a->secret, a->asked_secret));
+}
+
+static bool wants_renewal(const struct account *a) {
+        return a->settings.refresh == a->asked_kind && is_same(a->refresh_secret, a->asked_renewal);
+}
+
+static void after_new_token(struct account *a, usec_t now, usec_t lifetime) {
         if (a->refused) {
                 bool calm = a->refreshed == 0 || now - a->refreshed > REFRESH_CALM;
 
@@ -702,11 +744,30 @@ static bool take_session(struct account *a, usec_t now, const struct koodrive_se
         a->refused = false;
         a->refresh_faults = 0;
         a->refused_after = now + REFUSAL_SILENCE;
-        if (s->lifetime > 0)
-                a->refresh_due = now + MAX(s->lifetime / 5 * 4, REFRESH_SOONEST);
+        if (lifetime > 0)
+                a->refresh_due = now + MAX(lifetime / 5 * 4, REFRESH_SOONEST);
         if (a->state == ACCOUNT_UNAUTHORIZED)
                 a->not_before = now;
-        return true;
+}
+
+/*
+ * Each of the two takes the place of the one that it was asked for with, and of no other: a
+ * refresh token that was used up is worth its successor, also beside a token that is newer.
+ */
+static unsigned take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
+        CLEANUP(secret_freep) char *token = strdup(s->token);
+        CLEANUP(secret_freep) char *next = s->refresh_token ? strdup(s->refresh_token) : NULL;
+        unsigned taken = 0;
+
+        if (next && wants_renewal(a)) {
+                (void) replace_secret(&a->refresh_secret, STEAL_PTR(next));
+                taken |= ACCOUNT_TOOK_RENEWAL;
+        }
+        if (token && wants_token(a) && use_secret(a, STEAL_PTR(token), now) == 0) {
+                after_new_token(a, now, s->lifetime);
+                taken |= ACCOUNT_TOOK_TOKEN;
+        }
+        return taken;
 }
 
 /* The token was refused and there is no new one. */
@@ -737,24 +798,28 @@ static void fail_early(struct account *a, usec_t now, const struct koodrive_answ
                                     : "it is used on, and its refresh tried again");
 }
 
-bool account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {
-        enum koodrive_class class = s->answer.meaning.class;
-        bool overtaken = a->refresh_overtaken || a->settings.refresh == REFRESH_NONE;
+/* Not that it could not be asked for, or found no answer. */
+static bool is_refusal(enum koodrive_class class) {
+        return class != KOODRIVE_TRANSIENT && class != KOODRIVE_UNREACHABLE &&
+               class != KOODRIVE_MISCONFIGURED && class != KOODRIVE_THROTTLED &&
+               class != KOODRIVE_TASK;
+}
 
-        a->refreshing = a->refresh_overtaken = false;
+unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {
+        bool refusal = is_refusal(s->answer.meaning.class);
+
+        a->refreshing = false;
         if (s->answer.date >= 0)
                 server_clock_learn(&a->clock, s->answer.date, now);
-        if (overtaken)
-                return false;
-        if (s->token && take_session(a, now, s))
-                return true;
+        if (s->token)
+                return take_session(a, now, s);
+        if (a->settings.refresh == REFRESH_NONE || (refusal && a->asked_anew))
+                return 0;
 
-        a->refresh_refused = class != KOODRIVE_TRANSIENT && class != KOODRIVE_UNREACHABLE &&
-                             class != KOODRIVE_MISCONFIGURED && class != KOODRIVE_THROTTLED &&
-                             class != KOODRIVE_TASK;
+        a->refresh_refused = refusal;
         if (a->refused)
                 fail_refused(a, now, &s->answer);
         else
                 fail_early(a, now, &s->answer);
-        return false;
+        return 0;
 }

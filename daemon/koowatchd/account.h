@@ -44,6 +44,9 @@ struct account;
  */
 typedef void (*account_changed_fn)(void *userdata, struct account *account, unsigned held);
 
+/* Whether nothing differs but where it is written. */
+bool account_config_is_same(const struct account_config *a, const struct account_config *b);
+
 /* Copies what it needs of the settings. Returns 0 or -ENOMEM. It has no credential yet. */
 int account_new(const struct account_config *settings, usec_t probe_max,
                 account_changed_fn on_changed, void *userdata, struct account **ret);
@@ -125,11 +128,22 @@ enum account_verdict {
 /* A poll has ended with an answer. */
 enum account_verdict account_answered(struct account *account, const struct account_reply *reply);
 
-/* A request for a new token goes out; after a refusal polls wait for its end. */
-void account_refresh_sent(struct account *account, usec_t now);
+/*
+ * A request for a new token goes out with the secrets as they are; after a refusal polls wait
+ * for its end. Returns 0, or -ENOMEM: then it must end as one that was not answered.
+ */
+int account_refresh_sent(struct account *account, usec_t now);
 
-/* It has ended. Returns whether there is a new token. Problems are logged, each once. */
-bool account_refreshed(struct account *account, usec_t now, const struct koodrive_session *session);
+#define ACCOUNT_TOOK_TOKEN 1U
+#define ACCOUNT_TOOK_RENEWAL 2U
+
+/*
+ * It has ended. Returns which of the session's secrets are in use now: those that have not been
+ * replaced by others since it was sent. A refusal of what was replaced since is no news.
+ * Problems are logged, each once.
+ */
+unsigned account_refreshed(struct account *account, usec_t now,
+                           const struct koodrive_session *session);
 
 unsigned account_in_flight(const struct account *account);
 

@@ -7,6 +7,9 @@
 #include "koowatchd/refresh.h"
 #include "koowatchd/token-store.h"
 
+/* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
+#define SETTLE (200 * USEC_MSEC)
+
 /* An account, and the files that its secrets come from. */
 struct entry {
         struct entry *next;
@@ -15,12 +18,15 @@ struct entry {
         struct credential *main;    /* token or AppSecret */
         struct credential *renewal; /* refresh token or session id; NULL: none is used */
         struct stored_tokens stored;
-        struct refresh *refresh; /* on its way */
-        char told[512];          /* what was said of the renewal last */
-        bool used;               /* it is in the configuration, or a task asks for it */
+        struct refresh *refresh; /* on its way, and the fingerprints of what the admin had given */
+        char asked_main[SIGNATURE_LENGTH + 1], asked_renewal[SIGNATURE_LENGTH + 1];
+        struct timer settle; /* until changed files are read */
+        char told[512];      /* what was said of the renewal last */
+        bool used;           /* it is in the configuration, or a task asks for it */
 };
 
 struct accounts {
+        struct timers *timers;
         struct dirwatch *dirwatch;
         struct http *http;
         struct poller *poller;
@@ -29,13 +35,14 @@ struct accounts {
         struct entry *entries;
 };
 
-int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *poller,
-                 const char *tokens, const struct accounts_handler *handler,
+int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
+                 struct poller *poller, const char *tokens, const struct accounts_handler *handler,
                  struct accounts **ret) {
         struct accounts *as = calloc(1, sizeof(*as));
 
         if (!as)
                 return -ENOMEM;
+        as->timers = timers;
         as->dirwatch = dirwatch;
         as->http = http;
         as->poller = poller;
@@ -50,6 +57,7 @@ int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *po
 }
 
 static void entry_free(struct entry *e) {
+        timer_close(e->owner->timers, &e->settle);
         refresh_free(e->refresh);
         credential_free(e->main);
         credential_free(e->renewal);
@@ -91,19 +99,22 @@ static const char *newest(const struct credential *c, const struct stored_secret
         return stored->text;
 }
 
-static void read_credential(struct entry *e, struct credential *c) {
+/* Returns whether there is another secret in it than before. */
+static bool read_credential(struct entry *e, struct credential *c) {
         struct accounts *as = e->owner;
         int r = credential_read(c);
 
-        if (error_is_passing(-r))
+        if (r < 0 && error_is_passing(-r))
                 as->handler.on_missed(as->handler.userdata, credential_path(c), strerror(-r));
+        return r > 0;
 }
 
-static void read_renewal(struct entry *e, usec_t now) {
+static bool read_renewal(struct entry *e, usec_t now) {
         const char *secret = NULL;
+        bool replaced = false;
 
         if (e->renewal) {
-                read_credential(e, e->renewal);
+                replaced = read_credential(e, e->renewal);
                 secret = newest(e->renewal, &e->stored.refresh);
         }
         if (e->renewal && !secret && !streq(e->told, credential_problem(e->renewal))) {
@@ -112,14 +123,20 @@ static void read_renewal(struct entry *e, usec_t now) {
                             account_name(e->account), e->told);
         }
         (void) account_set_refresh_secret(e->account, secret, now);
+        return replaced;
 }
 
 static void read_secrets(struct entry *e) {
         static const struct stored_secret none = {};
+        const char *name = account_name(e->account);
         usec_t now = clock_boot();
+        bool replaced;
 
-        read_renewal(e, now);
-        read_credential(e, e->main);
+        replaced = read_renewal(e, now);
+        replaced = read_credential(e, e->main) || replaced;
+        if (replaced && account_is_configured(e->account))
+                log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
+                          "credential of account %s replaced, trying it", name);
         (void) account_set_secret(e->account,
                                   newest(e->main, e->renewal ? &e->stored.token : &none),
                                   credential_problem(e->main), now);
@@ -129,30 +146,47 @@ static void read_secrets(struct entry *e) {
 static void on_secret_changed(void *userdata) {
         struct entry *e = userdata;
 
-        if (e->used)
-                read_secrets(e);
+        if (e->used && !timer_is_armed(&e->settle))
+                timer_arm(e->owner->timers, &e->settle, clock_boot() + SETTLE);
+}
+
+static void on_settled(struct timer *timer, usec_t now) {
+        (void) now;
+        read_secrets(container_of(timer, struct entry, settle));
 }
 
 /* ---- refresh ---- */
 
-static int remember(struct stored_secret *stored, const struct credential *c, const char *text) {
+/* c: where the secret that it follows comes from; NULL: from what asked is the fingerprint of. */
+static int remember(struct stored_secret *stored, const char *text, const struct credential *c,
+                    const char *asked) {
         char *copy = strdup(text);
 
         if (!copy)
                 return -ENOMEM;
         secret_free(stored->text);
         stored->text = copy;
-        return fingerprint(c, stored->source);
+        if (c)
+                return fingerprint(c, stored->source);
+        (void) snprintf(stored->source, sizeof(stored->source), "%s", asked);
+        return 0;
 }
 
-static void store_tokens(struct entry *e, bool is_new_renewal) {
+/*
+ * What is not used, because something else has come meanwhile, is kept as well: it may have
+ * ended the life of what it was asked for with, and that may come back with the next reload.
+ */
+static void store_tokens(struct entry *e, const struct koodrive_session *session, unsigned taken) {
+        struct stored_tokens *stored = &e->stored;
         int r;
 
-        r = remember(&e->stored.token, e->main, account_secret(e->account));
-        if (r == 0 && is_new_renewal)
-                r = remember(&e->stored.refresh, e->renewal, account_refresh_secret(e->account));
+        r = remember(&stored->token, session->token, taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL,
+                     e->asked_main);
+        if (r == 0 && session->refresh_token)
+                r = remember(&stored->refresh, session->refresh_token,
+                             taken & ACCOUNT_TOOK_RENEWAL ? e->renewal : NULL, e->asked_renewal);
         if (r == 0)
-                r = token_store_save(e->owner->tokens, account_name(e->account), &e->stored);
+                r = token_store_save(e->owner->tokens, account_name(e->account), stored);
         if (r < 0)
                 log_warning(
                         "account %s: the new token cannot be stored in %s (%s); it is used, but "
@@ -163,13 +197,12 @@ static void store_tokens(struct entry *e, bool is_new_renewal) {
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
         struct entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
+        unsigned taken = account_refreshed(e->account, clock_boot(), session);
 
-        if (account_refreshed(e->account, clock_boot(), session)) {
+        if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: has a new token", account_name(e->account));
-                store_tokens(e, session->refresh_token && e->renewal &&
-                                        streq(session->refresh_token,
-                                              account_refresh_secret(e->account)));
-        }
+        if (session->token)
+                store_tokens(e, session, taken);
         poller_kick(e->owner->poller, e->account);
 }
 
@@ -188,8 +221,13 @@ void accounts_refresh(struct accounts *as, struct account *account) {
 
         if (!e || !e->renewal || e->refresh)
                 return;
-        account_refresh_sent(account, now);
-        r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
+        r = account_refresh_sent(account, now);
+        if (r == 0)
+                r = fingerprint(e->main, e->asked_main);
+        if (r == 0)
+                r = fingerprint(e->renewal, e->asked_renewal);
+        if (r == 0)
+                r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
         if (r < 0) {
                 struct koodrive_session failed = {
                         .answer = {.meaning.class = KOODRIVE_TRANSIENT,
@@ -285,6 +323,8 @@ static int add(struct accounts *as, const struct account_config *settings, usec_
         r = account_new(settings, probe_max, as->handler.on_changed, as->handler.userdata,
                         &e->account);
         if (r == 0)
+                r = timer_open(as->timers, &e->settle, on_settled);
+        if (r == 0)
                 r = poller_add_account(as->poller, e->account);
         if (r < 0)
                 return r;
@@ -294,10 +334,19 @@ static int add(struct accounts *as, const struct account_config *settings, usec_
         return 0;
 }
 
+static void check_ca_file(const struct account_config *s) {
+        if (s->ca_file && access(s->ca_file, R_OK) < 0)
+                log_warning("%s:%u: CAFile %s of account %s cannot be read (%s); without it no "
+                            "server is trusted, its tasks wait",
+                            s->file, s->line, s->ca_file, s->name, strerror(errno));
+}
+
 static int configure(struct accounts *as, const struct account_config *settings, usec_t probe_max) {
         struct entry *e = find(as, settings->name);
+        bool changed = e && !account_config_is_same(account_settings(e->account), settings);
         int r;
 
+        check_ca_file(settings);
         r = e ? account_configure(e->account, settings, probe_max)
               : add(as, settings, probe_max, &e);
         if (r == 0)
@@ -308,6 +357,8 @@ static int configure(struct accounts *as, const struct account_config *settings,
                 e->used = true;
         if (e->used)
                 read_secrets(e);
+        if (changed)
+                poller_probe(as->poller, e->account);
         return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "koowatchd/dirwatch.h"
 #include "koowatchd/http.h"
 #include "koowatchd/poller.h"
+#include "koowatchd/timer.h"
 
 struct accounts;
 
@@ -24,9 +25,11 @@ struct accounts_handler {
         void *userdata;
 };
 
-/* Borrows dirwatch, http and poller; tokens (copied): STATE/tokens. Returns 0 or -ENOMEM. */
-int accounts_new(struct dirwatch *dirwatch, struct http *http, struct poller *poller,
-                 const char *tokens, const struct accounts_handler *handler, struct accounts **ret);
+/* Borrows timers, dirwatch, http and poller; tokens (copied): STATE/tokens. Returns 0 or -ENOMEM.
+ */
+int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
+                 struct poller *poller, const char *tokens, const struct accounts_handler *handler,
+                 struct accounts **ret);
 void accounts_free(struct accounts *accounts);
 DEFINE_CLEANUP(struct accounts *, accounts_free)
 

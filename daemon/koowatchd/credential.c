@@ -28,6 +28,7 @@ struct credential {
         bool configured; /* path is the admin's word, and should be there */
 
         char *text;
+        mode_t mode;       /* of its file */
         char problem[512]; /* "": none; the one that was told last */
 };
 
@@ -156,12 +157,38 @@ static int read_file(const struct credential *c, char **ret, size_t *ret_length,
         return r;
 }
 
-/* Told with the secret, once each time it changes. */
-static void warn_of_mode(const struct credential *c, const struct stat *st) {
-        if (c->configured && (st->st_mode & 077))
+/* Told with the secret, once each time that one of them changes. */
+static void warn_of_mode(struct credential *c, const struct stat *st, bool is_new) {
+        bool changed = is_new || c->mode != st->st_mode;
+
+        c->mode = st->st_mode;
+        if (changed && c->configured && (st->st_mode & 077))
                 log_warning("account %s: %s can be read by others than its owner (mode %04o); "
                             "chmod 0600 it",
                             c->account, c->path, (unsigned) (st->st_mode & 07777));
+}
+
+/* In words and without a byte of it, why a text that was trimmed is no secret; NULL: it is one. */
+static const char *find_fault(const char *text, bool is_one_line, bool has_nul) {
+        if (is_one_line && !has_nul)
+                return NULL;
+        if (has_nul)
+                return "holds a NUL byte: expected one line of printable ASCII";
+        if (!*text)
+                return "is empty";
+        if (strpbrk(text, "\r\n"))
+                return "holds more than one line: expected one";
+        return "holds something else than printable ASCII: expected one line of that";
+}
+
+/* Returns whether it took the place of another one. */
+static bool take(struct credential *c, char *text, const struct stat *st) {
+        bool is_new = !c->text || !streq(c->text, text), is_other = is_new && c->text;
+
+        warn_of_mode(c, st, is_new);
+        secret_free(c->text);
+        c->text = text;
+        return is_other;
 }
 
 int credential_read(struct credential *c) {
@@ -172,21 +199,18 @@ int credential_read(struct credential *c) {
         int r;
 
         r = read_file(c, &text, &length, &st, problem, sizeof(problem));
-        if (r == 0 && !secret_trim(text, length))
-                (void) snprintf(problem, sizeof(problem), "%s %s", c->path,
-                                *text ? "holds something else than one line of printable ASCII"
-                                      : "is empty");
-        if (*problem) {
-                /* Somebody may be in the middle of replacing it: the old one is good until refused.
-                 */
-                if (c->text && !streq(problem, c->problem))
-                        log_warning("account %s: %s; the %s read before stays in use", c->account,
-                                    problem, kinds[c->kind].name);
-        } else if (text && (!c->text || !streq(c->text, text))) {
-                warn_of_mode(c, &st);
-                secret_free(c->text);
-                c->text = STEAL_PTR(text);
+        if (r == 0) {
+                bool has_nul = strlen(text) < length;
+                const char *fault = find_fault(text, secret_trim(text, length), has_nul);
+
+                if (fault)
+                        (void) snprintf(problem, sizeof(problem), "%s %s", c->path, fault);
+                else
+                        r = take(c, STEAL_PTR(text), &st);
         }
+        if (*problem && c->text && !streq(problem, c->problem))
+                log_warning("account %s: %s; the %s read before stays in use", c->account, problem,
+                            kinds[c->kind].name);
         (void) snprintf(c->problem, sizeof(c->problem), "%s", problem);
         return r;
 }

@@ -33,8 +33,9 @@ int credential_follow(struct credential *credential, const char *path);
 
 /*
  * Reads the file again. One that has become unreadable leaves the secret that was read
- * before, with a warning. Returns 0 when the file told what there is (nothing, too), or the
- * negative errno that kept it from being read.
+ * before, with a warning. Returns 0 when the file told what there is (nothing, too), 1 when
+ * that is another secret than the one before, or the negative errno that kept it from being
+ * read.
  */
 int credential_read(struct credential *credential);
 

@@ -681,8 +681,8 @@ static int open_modules(struct daemon *d) {
         if (r == 0)
                 r = poller_new(d->timers, d->http, &poller_handler, &d->poller);
         if (r == 0)
-                r = accounts_new(d->dirwatch, d->http, d->poller, tokens, &accounts_handler,
-                                 &d->accounts);
+                r = accounts_new(d->timers, d->dirwatch, d->http, d->poller, tokens,
+                                 &accounts_handler, &d->accounts);
         if (r == 0)
                 r = watches_new(d->timers, d->store, d->poller, &watches_handler, &d->watches);
         if (r == 0)

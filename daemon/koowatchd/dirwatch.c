@@ -76,6 +76,13 @@ static int add_nearest(struct dirwatch *w, const char *path, char *ret_missing, 
         }
 }
 
+/* ENOSPC speaks of no disk here. */
+static const char *describe(int error) {
+        return error == -ENOSPC ? "this user watches too many: raise fs.inotify.max_user_watches "
+                                  "with sysctl, then reload"
+                                : strerror(-error);
+}
+
 static void attach(struct dirwatch *w, struct dirwatch_dir *d) {
         char missing[PATH_MAX];
         bool exact = false;
@@ -89,7 +96,7 @@ static void attach(struct dirwatch *w, struct dirwatch_dir *d) {
                 if (wd < 0) {
                         log_warning("%s: cannot be watched for changes (%s), they are seen at the "
                                     "next reload",
-                                    d->path, strerror(-wd));
+                                    d->path, describe(wd));
                         return;
                 }
                 d->wd = wd;
@@ -152,8 +159,15 @@ int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret) {
                 return -ENOMEM;
 
         fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (fd < 0)
-                return -errno;
+        if (fd < 0) {
+                int error = errno;
+
+                if (error == EMFILE)
+                        log_error("no inotify instance is left for this user: raise "
+                                  "fs.inotify.max_user_instances (sysctl), or LimitNOFILE= of the "
+                                  "unit where that is low");
+                return -error;
+        }
 
         w->loop = loop;
         ev_io_init(&w->io, on_readable, fd, EV_READ);

@@ -5,12 +5,17 @@
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define AGAIN (2 * USEC_SEC)
 
+/* As many as an account's trouble is known by. */
+#define PROBES 3
+
 struct poller_lane {
         struct poller *poller;
         struct poller_lane *next;
         struct account *account;
         struct due_queue queue;
         struct timer timer;                /* until the account lets the next one go */
+        unsigned probes;                   /* requests that are wanted before they are due */
+        usec_t probed;                     /* since then */
         TAILQ_HEAD(poll_list, poll) polls; /* started ones; the first was asked about longest ago */
 };
 
@@ -84,6 +89,12 @@ static void ask_again(struct flight *f, usec_t now) {
         arm(p->lane->poller, p, now, p->due.interval);
 }
 
+/* By one more failure, which is not yet the account's state. */
+static bool is_unreachable(const struct account *account, enum koodrive_class class) {
+        return account_state(account) == ACCOUNT_OK &&
+               (class == KOODRIVE_UNREACHABLE || class == KOODRIVE_MISCONFIGURED);
+}
+
 static void on_done(void *userdata, const struct http_answer *http) {
         struct flight *f = userdata;
         struct poller *poller = f->poller;
@@ -115,6 +126,8 @@ static void on_done(void *userdata, const struct http_answer *http) {
                                                           .alone = is_alone(lane),
                                                           .chance = random_share(),
                                                   });
+        if (f->sent >= lane->probed && !is_unreachable(lane->account, answer.meaning.class))
+                lane->probes = 0;
         finish_flight(f);
 
         if (verdict == ACCOUNT_IS_WELL && (!again || answer.meaning.class == KOODRIVE_TASK))
@@ -179,6 +192,7 @@ static int take_off(struct poll *p, usec_t now) {
         if (r < 0)
                 return r;
         account_sent(p->lane->account, now);
+        p->lane->probes -= p->lane->probes > 0;
         TAILQ_REMOVE(&p->lane->polls, p, peers);
         TAILQ_INSERT_TAIL(&p->lane->polls, p, peers);
         poller->in_flight++;
@@ -191,11 +205,15 @@ static struct due_entry *next_in_turn(const struct poller_lane *lane, usec_t now
                                                  : due_queue_first(&lane->queue, now);
 }
 
-/* Nobody is due for long, but the token needs a request: whoever waits longest is asked about. */
+/* Nobody is due for long, but a request is wanted: whoever waits longest is asked about. */
 static void keep_alive(struct poller_lane *lane, usec_t now) {
+        bool probe = lane->probes > 0 && account_in_flight(lane->account) == 0;
         struct poll *p = TAILQ_FIRST(&lane->polls);
 
-        if (p && timer_is_armed(&p->timer) && account_keepalive(lane->account) <= now) {
+        while (p && probe && !timer_is_armed(&p->timer))
+                p = TAILQ_NEXT(p, peers);
+        if (p && timer_is_armed(&p->timer) && !due_queue_oldest(&lane->queue) &&
+            (probe || account_keepalive(lane->account) <= now)) {
                 timer_disarm(lane->poller->timers, &p->timer);
                 due_queue_add(&lane->queue, &p->due, now, p->due.interval);
         }
@@ -297,6 +315,16 @@ void poller_kick(struct poller *poller, struct account *account) {
 
         if (lane)
                 pump(lane);
+}
+
+void poller_probe(struct poller *poller, struct account *account) {
+        struct poller_lane *lane = find_lane(poller, account);
+
+        if (lane) {
+                lane->probes = PROBES;
+                lane->probed = clock_boot();
+                pump(lane);
+        }
 }
 
 int poll_open(struct poller *poller, struct poll *p) {

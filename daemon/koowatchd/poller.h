@@ -82,6 +82,12 @@ static inline bool poll_is_started(const struct poll *poll) {
  */
 void poll_now(struct poller *poller, struct poll *poll, usec_t now);
 
+/*
+ * Other settings hold for the account: unless a poll goes anyway, the one that was asked about
+ * longest ago goes as soon as the account lets it, and so do the next two where nobody answers.
+ */
+void poller_probe(struct poller *poller, struct account *account);
+
 /* No further request is started. */
 void poller_drain(struct poller *poller);
 unsigned poller_in_flight(const struct poller *poller);

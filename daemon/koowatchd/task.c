@@ -95,12 +95,12 @@ static int parse_span(const char *value, void *ret) {
         return 0;
 }
 
-static int parse_finite_span(const char *value, void *ret) {
+static int parse_interval(const char *value, void *ret) {
         usec_t span;
         int r;
 
         r = parse_span(value, &span);
-        if (r < 0 || span == USEC_INFINITY)
+        if (r < 0 || span > USEC_INTERVAL_MAX)
                 return -EINVAL;
         *(usec_t *) ret = span;
         return 0;
@@ -125,10 +125,10 @@ static const struct {
          "expected bare names of files in named.d, with blanks between"},
         {"Timeout", parse_span, offsetof(struct task, timeout),
          "expected a time span such as 90, 2min 30s or infinity"},
-        {"IntervalMin", parse_finite_span, offsetof(struct task, interval_min),
-         "expected a time span such as 2s"},
-        {"IntervalMax", parse_finite_span, offsetof(struct task, interval_max),
-         "expected a time span such as 2min"},
+        {"IntervalMin", parse_interval, offsetof(struct task, interval_min),
+         "expected a time span of at most 1d such as 2s"},
+        {"IntervalMax", parse_interval, offsetof(struct task, interval_max),
+         "expected a time span of at most 1d such as 2min"},
         {"Description", parse_text, offsetof(struct task, description), ""},
 };
 

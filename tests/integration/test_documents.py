@@ -99,6 +99,26 @@ def test_man_page_has_each_key_with_its_default():
         assert documented[key].endswith(said), key
 
 
+def test_man_page_has_each_bound():
+    """The numbers in what config.c expects, and 1d, are in the paragraph of the key."""
+    source = read("daemon/common/config.c")
+    interval = re.search(r'#define EXPECT_INTERVAL "(.*)"', source)[1]
+    assert " 1d " in interval
+    rows = re.findall(
+        r'\.name = "(\w+)",[^}]*?\.parse = \w+,[^}]*?\.expected =\s*("[^}]*?|EXPECT_INTERVAL) \}',
+        source,
+    )
+    bounded = {key: re.findall(r"from (\d+) to (\d+)", text) for key, text in rows}
+    bounded = {key: bounds[0] for key, bounds in bounded.items() if bounds}
+    assert {"MaxParallel", "MaxInFlight", "Attempts", "RateLimit"} == bounded.keys()
+    paragraphs = {key: text for (_, key), text in man_keys(page("koowatch.conf.5")).items()}
+    for key, (low, high) in bounded.items():
+        assert f"{low} to {high}" in paragraphs[key]
+    for key, text in rows:
+        if text == "EXPECT_INTERVAL":
+            assert "at most 1d" in paragraphs[key]
+
+
 def test_man_page_has_each_key_of_a_task():
     documented = re.findall(r"^\*(\w+)=\*|, \*(\w+)=\*_", page("koowatch.task.5"), re.M)
     assert sorted(a or b for a, b in documented) == sorted(task_keys())

@@ -1,5 +1,6 @@
 """Trouble of tasks, of accounts and of the way to the service."""
 
+import os
 import pytest
 from koodrive_simulator import DEFAULT_TOKEN, Simulator
 from koowatch import wait_polls
@@ -167,6 +168,79 @@ def test_a_new_token_is_used_at_once(koowatch, sim):
     koowatch.set_token("Bearer new")
     sim.wait_for(lambda s: s.requests[-1].header("Authorization") == "Bearer new")
     assert {request.verdict for request in sim.requests} == {"ok"}
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_changed_settings_are_tried_at_once(koowatch, sim, tasks):
+    """One request, though no task is due for an hour; none where nothing has changed."""
+    koowatch.settings["Poll"] = {"IntervalMin": "1h", "IntervalMax": "1h"}
+    watched = [sim.add_task(hold=True) for _ in range(tasks)]
+    for i, task in enumerate(watched):
+        koowatch.add_task(f"photos-{i}", task)
+    koowatch.start()
+    sim.wait_for(lambda s: all(s.polls(task) for task in watched))
+    koowatch.wait(lambda: all(r.finished for r in sim.requests), "the answers")
+    koowatch.reload()
+    koowatch.settings["Account"]["UserId"] = "150508"
+    koowatch.reload()
+    sim.wait_for(lambda s: s.requests[-1].header("X-User-Id") == "150508")
+    koowatch.wait(lambda: sim.requests[-1].finished, "the answer")
+    koowatch.reload()
+    assert len(sim.requests) == tasks + 1
+
+    koowatch.settings["Account"]["Endpoint"] = "http://127.0.0.1:1"
+    koowatch.reload()
+    koowatch.wait_entry("^account default: unreachable: .*127.0.0.1")
+
+
+def test_a_ca_file_that_is_missing_is_named(koowatch):
+    path = koowatch.path / "missing.pem"
+    koowatch.settings["Account"]["CAFile"] = path
+    koowatch.start()
+    koowatch.reload()
+    entries = koowatch.find(f"koowatch.conf:[0-9]+: CAFile {path} of account default cannot be")
+    assert [entry.level for entry in entries] == ["warning"] * 2
+
+
+def replace_by_rename(path, text):
+    (path.parent / ".new").write_text(text)
+    (path.parent / ".new").chmod(0o600)
+    (path.parent / ".new").rename(path)
+
+
+def replace_by_install(path, text):
+    """As GNU install does: away, made anew, filled, and only then for nobody else to read."""
+    path.unlink()
+    with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+        file.flush()
+        path.chmod(0o600)
+
+
+def replace_in_place(path, text):
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("end", ["\n", " \n", "\t\r\n", "\n\n"])
+@pytest.mark.parametrize("replace", [replace_by_rename, replace_by_install, replace_in_place])
+def test_a_replaced_token_is_confirmed_in_one_line(koowatch, sim, replace, end):
+    sim.tokens = {DEFAULT_TOKEN, "Bearer n3w"}
+    koowatch.settings["Account"]["TokenScheme"] = "Bearer"
+    task = sim.add_task(hold=True)
+    koowatch.add_task("photos", task)
+    koowatch.start()
+    wait_polls(sim, task)
+    replace(koowatch.token_path, f"n3w{end}")
+    sim.wait_for(lambda s: s.requests[-1].header("Authorization") == "Bearer n3w")
+    wait_polls(sim, task, 2)
+    entries = koowatch.find("account default")
+    assert [(e.level, e.message) for e in entries] == [
+        ("notice", "credential of account default replaced, trying it")
+    ]
+    assert entries[0].fields["KOOWATCH_ACCOUNT"] == "default"
+    koowatch.restart()
+    wait_polls(sim, task, 2)
+    assert len(koowatch.find("replaced, trying it")) == 1 and "n3w" not in koowatch.log()
 
 
 def test_a_token_file_that_comes_later(koowatch, sim):

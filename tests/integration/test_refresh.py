@@ -701,7 +701,7 @@ def test_a_changed_refresh_token_file_wins(koowatch, sim, kind, restarted):
     if restarted:
         koowatch.start()
     else:
-        put(koowatch, "default.token", session.tokens[0] + "\n")  # read after the other
+        koowatch.wait_entry("^credential of account default replaced, trying it$")
     sim.wait_for(lambda s: polls_with(s, session.token))
     session.expire()
     wait_token(sim, session, 2)
@@ -745,6 +745,60 @@ def test_a_refresh_token_file_that_changes_during_a_refresh(koowatch, sim):
     new.expire()
     sim.wait_for(lambda s: len(refreshes(s)) == 2)
     assert verdicts(refreshes(sim)) == {"ok"}
+
+
+def test_a_renewal_after_an_overtaken_one_is_kept(koowatch, sim):
+    """The login of a renewal that was replaced in mid-flight must not be lost at the next one."""
+    session = log_in(koowatch, sim, rotate=True)
+    session.expire()
+    sim.faults.add("delay", 1, where="refresh", seconds=0.5)
+    task = watch(koowatch, sim, session, hold=True)
+    koowatch.start()
+    sim.wait_for(lambda s: refreshes(s))
+    new = sim.sessions.add_session(rotate=True)
+    write_renewal(koowatch, new)
+    sim.wait_for(lambda s: refreshes(s)[0].finished)
+    wait_polls(sim, task)
+    task.require = [new]
+    write_token(koowatch, new.token)
+    sim.wait_for(lambda s: polls_with(s, new.token))
+    new.expire()
+    wait_token(sim, new)
+    assert stored(koowatch, "refresh") == new.refresh_token
+    assert verdicts(refreshes(sim)) == {"ok"}
+
+
+def test_a_renewal_that_comes_after_refresh_was_turned_off(koowatch, sim):
+    """It has used up the one in the file, which is what a later reload goes back to."""
+    session = log_in(koowatch, sim, rotate=True)
+    session.expire()
+    sim.faults.add("delay", 1, where="refresh", seconds=0.5)
+    watch(koowatch, sim, session, hold=True)
+    koowatch.start()
+    sim.wait_for(lambda s: refreshes(s))
+    koowatch.settings["Account"]["Refresh"] = "none"
+    koowatch.reload()
+    koowatch.wait(lambda: token_file(koowatch).exists(), "the stored token")
+    assert not polls_with(sim, session.token)
+    koowatch.settings["Account"]["Refresh"] = "carrier"
+    koowatch.reload()
+    wait_token(sim, session)
+    session.expire()
+    wait_token(sim, session, 2)
+    assert verdicts(refreshes(sim)) == {"ok"}
+
+
+def test_files_of_a_login_are_confirmed_in_one_line(koowatch, sim):
+    """Both are replaced at once; the token that a refresh brought was no news."""
+    session, _ = refreshed_once(koowatch, sim, rotate=True)
+    assert koowatch.find("replaced, trying it") == []
+    new = sim.sessions.add_session()
+    write_renewal(koowatch, new)
+    write_token(koowatch, new.token)
+    sim.wait_for(lambda s: polls_with(s, new.token))
+    assert len(koowatch.find("^credential of account default replaced, trying it$")) == 1
+    write_renewal(koowatch, session)
+    koowatch.wait_entry("^credential of account default replaced, trying it$", count=2)
 
 
 def test_a_refresh_token_that_comes_later(koowatch, sim):
@@ -959,7 +1013,7 @@ def tell(koowatch, sim, kind):
     koowatch.wait_entry("cannot be used")
     task.complete()
     write_token(koowatch, session.token + "\n" + session.token)
-    koowatch.wait_entry("holds something else than one line")
+    koowatch.wait_entry("holds more than one line")
     write_token(koowatch, session.token)
     koowatch.wait_entry("20-environment ended: done")
     koowatch.wait_record(event="finished")

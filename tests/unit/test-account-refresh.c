@@ -34,11 +34,12 @@ static usec_t wait_for_refresh(struct fixture *f) {
 
 static void send_refresh(struct fixture *f) {
         assert_true(may_refresh(f));
-        account_refresh_sent(f->account, f->now);
+        assert_int_equal(account_refresh_sent(f->account, f->now), 0);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
 }
 
-static bool refreshed(struct fixture *f, const char *token, const char *renewal, usec_t lifetime) {
+static unsigned refreshed(struct fixture *f, const char *token, const char *renewal,
+                          usec_t lifetime) {
         CLEANUP(freep) char *token_copy = strdup(token);
         CLEANUP(freep) char *renewal_copy = renewal ? strdup(renewal) : NULL;
         const struct koodrive_session session = {
@@ -620,9 +621,10 @@ static void test_overtaken(void **state) {
         send_refresh(f);
         set_secret(f, "admins");
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY); /* still one in flight */
-        assert_false(refreshed(f, "second", "renewal-2", LIFETIME));
+        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), ACCOUNT_TOOK_RENEWAL);
         assert_string_equal(account_secret(f->account), "admins");
-        assert_string_equal(account_refresh_secret(f->account), "renewal");
+        assert_string_equal(account_refresh_secret(f->account),
+                            "renewal-2"); /* that one is used up */
         ask_well(f, 0, &good);
         assert_changes(f, "");
         assert_int_equal(account_refresh_at(f->account), f->now + 15 * USEC_MINUTE);
@@ -643,6 +645,138 @@ static void test_overtaken_and_failed(void **state) {
         assert_changes(f, "");
         ask_well(f, 0, &good);
         assert_true(account_refresh_at(f->account) < USEC_INFINITY);
+}
+
+/* A login writes both anew; the answer that was under way may still be used until then. */
+static void test_renewal_is_overtaken(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &refused);
+        send_refresh(f);
+        set_renewal(f, "admins");
+        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), ACCOUNT_TOOK_TOKEN);
+        assert_string_equal(account_secret(f->account), "second");
+        assert_string_equal(account_refresh_secret(f->account), "admins");
+
+        /* The next one counts again. */
+        (void) wait_for_refresh(f);
+        send_refresh(f);
+        assert_int_equal(refreshed(f, "third", "admins-2", LIFETIME),
+                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL);
+        assert_string_equal(account_refresh_secret(f->account), "admins-2");
+        assert_changes(f, "");
+}
+
+static void test_both_are_overtaken(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &refused);
+        send_refresh(f);
+        set_secret(f, "admins");
+        set_renewal(f, "admins too");
+        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), 0);
+        assert_string_equal(account_secret(f->account), "admins");
+        assert_string_equal(account_refresh_secret(f->account), "admins too");
+        (void) wait_for_refresh(f);
+        send_refresh(f);
+        assert_int_equal(refreshed(f, "third", "renewal-3", LIFETIME),
+                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL);
+}
+
+/* Replaced and put back: what was asked for with is what there is. */
+static void test_overtaken_and_back(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &refused);
+        send_refresh(f);
+        set_renewal(f, "admins");
+        set_renewal(f, NULL);
+        set_renewal(f, "renewal");
+        set_secret(f, "admins");
+        set_secret(f, "first");
+        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME),
+                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL);
+}
+
+/* Another kind takes another secret: a refresh token is no session id. */
+static void test_kind_is_overtaken(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &refused);
+        send_refresh(f);
+        f->settings.refresh = REFRESH_SESSION;
+        configure(f);
+        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), ACCOUNT_TOOK_TOKEN);
+        assert_string_equal(account_refresh_secret(f->account), "renewal");
+}
+
+static unsigned refusal_comes(struct fixture *f) {
+        const struct koodrive_session session = {.answer = answer_of(&refused), .lifetime = -1};
+
+        return account_refreshed(f->account, f->now, &session);
+}
+
+/* What was refused is not what there is now: that one is tried at once. */
+static void test_refusal_of_an_overtaken_renewal(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &refused);
+        send_refresh(f);
+        set_renewal(f, "admins");
+        ask_held(f, 0, &refused); /* the token is as dead as before */
+        assert_int_equal(refusal_comes(f), 0);
+        assert_changes(f, "");
+        refresh(f, "second", LIFETIME);
+        ask_well(f, 0, &good);
+        assert_changes(f, "");
+}
+
+static void test_early_refusal_of_an_overtaken_renewal(void **state) {
+        struct fixture *f = *state;
+
+        (void) wait_for_refresh(f);
+        send_refresh(f);
+        set_renewal(f, "admins");
+        assert_int_equal(refusal_comes(f), 0);
+        refresh(f, "second", LIFETIME);
+        assert_changes(f, "");
+}
+
+/* It came from where one asked before the reload. */
+static void test_refusal_before_a_reload(void **state) {
+        struct fixture *f = *state;
+
+        (void) wait_for_refresh(f);
+        send_refresh(f);
+        configure(f);
+        assert_int_equal(refusal_comes(f), 0);
+        refresh(f, "second", LIFETIME);
+        assert_changes(f, "");
+}
+
+/* But a refusal that nothing was put right before is one, also after an overtaken refresh. */
+static void test_refusal_after_an_overtaken_one(void **state) {
+        struct fixture *f = *state;
+
+        (void) wait_for_refresh(f);
+        send_refresh(f);
+        set_renewal(f, "admins");
+        assert_int_equal(refusal_comes(f), 0);
+        refresh_fails(f, &refused);
+        assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
+}
+
+/* Nobody answered: that is no matter of a secret, and its pause is kept. */
+static void test_overtaken_and_throttled(void **state) {
+        struct koodrive_session session = {.answer = answer_of(&throttled), .lifetime = -1};
+        struct fixture *f = *state;
+
+        session.answer.retry_after = USEC_MINUTE;
+        (void) wait_for_refresh(f);
+        send_refresh(f);
+        set_renewal(f, "admins");
+        assert_int_equal(account_refreshed(f->account, f->now, &session), 0);
+        assert_int_equal(wait_for_refresh(f), USEC_MINUTE);
 }
 
 static void test_reload_ends_refreshing(void **state) {
@@ -774,6 +908,15 @@ int main(void) {
                 RENEWABLE(test_no_early_refresh_in_trouble),
                 RENEWABLE(test_overtaken),
                 RENEWABLE(test_overtaken_and_failed),
+                RENEWABLE(test_renewal_is_overtaken),
+                RENEWABLE(test_both_are_overtaken),
+                RENEWABLE(test_overtaken_and_back),
+                RENEWABLE(test_kind_is_overtaken),
+                RENEWABLE(test_refusal_of_an_overtaken_renewal),
+                RENEWABLE(test_early_refusal_of_an_overtaken_renewal),
+                RENEWABLE(test_refusal_before_a_reload),
+                RENEWABLE(test_refusal_after_an_overtaken_one),
+                RENEWABLE(test_overtaken_and_throttled),
                 RENEWABLE(test_reload_ends_refreshing),
                 RENEWABLE(test_secret_goes_while_refreshing),
                 RENEWABLE(test_secret_goes_and_refresh_fails),

@@ -189,7 +189,7 @@ struct walk {
         struct flight flights[FLIGHTS];
         unsigned judgements;    /* answers that were one */
         bool corrected;         /* the clock was, and there was none since */
-        bool overtaken;         /* the refresh that is under way was */
+        char asked[16];         /* the token that the refresh under way was sent with */
         usec_t refresh_arrives; /* 0: none is under way */
 
         usec_t sends[16]; /* the last of them, polls and refreshes; a ring as long as the rate */
@@ -357,17 +357,18 @@ static void walk_refresh(struct walk *w) {
         assert_non_null(account_refresh_secret(w->f->account));
         if (w->renewed > 0)
                 assert_true(w->f->now - w->renewed >= SILENCE);
-        account_refresh_sent(w->f->account, w->f->now);
+        (void) snprintf(w->asked, sizeof(w->asked), "%s", account_secret(w->f->account));
+        assert_int_equal(account_refresh_sent(w->f->account, w->f->now), 0);
         note_send(w, true);
         w->refresh_arrives = w->f->now + draw_latency(w);
-        w->overtaken = false;
 }
 
 static void walk_refreshed(struct walk *w) {
         static char tokens[][8] = {"new-1", "new-2", "new-3"};
         const struct koodrive_meaning *meaning = draw_meaning(w);
         struct koodrive_session session = {.answer = answer_of(meaning), .lifetime = -1};
-        bool is_new = false;
+        const char *secret = account_secret(w->f->account);
+        bool overtaken = secret && !streq(secret, w->asked), is_new;
 
         w->refresh_arrives = 0;
         if (w->trouble == 0 || dice(w, 3) == 0)
@@ -376,9 +377,9 @@ static void walk_refreshed(struct walk *w) {
                 session.token = tokens[dice(w, ARRAY_LEN(tokens))];
                 session.lifetime = dice(w, 2) ? 30 * USEC_MINUTE : -1;
         }
-        is_new = account_refreshed(w->f->account, w->f->now, &session);
+        is_new = account_refreshed(w->f->account, w->f->now, &session) & ACCOUNT_TOOK_TOKEN;
         assert_int_equal(is_new,
-                         session.token && !w->overtaken && w->f->settings.refresh != REFRESH_NONE);
+                         session.token && !overtaken && w->f->settings.refresh != REFRESH_NONE);
         if (is_new) {
                 note_change(w);
                 w->secret = session.token;
@@ -399,7 +400,6 @@ static void walk_set_secret(struct walk *w) {
                 return;
         set_secret(w->f, w->secret);
         if (w->secret) {
-                w->overtaken = w->refresh_arrives > 0;
                 w->paused = 0;
         }
         note_change(w);
@@ -510,7 +510,6 @@ static void walk_home(struct walk *w) {
                 w->secret = "home";
                 configure(f);
                 set_secret(f, w->secret);
-                w->overtaken = w->refresh_arrives > 0;
                 w->paused = 0;
                 note_change(w);
         }

@@ -78,7 +78,10 @@ static void follow_file(struct fixture *f) {
 }
 
 static void assert_reads(struct fixture *f, const char *text) {
-        assert_int_equal(credential_read(f->credential), 0);
+        CLEANUP(freep) char *before = NULL;
+
+        assert_int_equal(str_replace(&before, credential_text(f->credential)), 0);
+        assert_int_equal(credential_read(f->credential), before && !streq(before, text));
         assert_string_equal(credential_text(f->credential), text);
         assert_string_equal(credential_problem(f->credential), "");
 }
@@ -244,7 +247,11 @@ static void test_texts(void **state) {
                 {"6ebb", "6ebb"},
                 {"Bearer+6ebb\n", "Bearer+6ebb"},
                 {"AT 6ebb\r\n", "AT 6ebb"},
-                {" 6ebb \n\n", " 6ebb "},
+                {" \t6ebb \t\r\n\n", "6ebb"},
+                {"\n6ebb", "6ebb"},
+                {"\xef\xbb\xbf"
+                 "6ebb\n",
+                 "6ebb"},
                 {"6eb+b/=\"\\~!", "6eb+b/=\"\\~!"},
         };
         struct fixture *f = *state;
@@ -263,13 +270,14 @@ static void test_bad_texts(void **state) {
         } cases[] = {
                 {"", "is empty"},
                 {"\n\r\n", "is empty"},
-                {"secr\nsecr\n", "holds something else than one line of printable ASCII"},
-                {"\nsecr", "holds something else than one line of printable ASCII"},
-                {"secr\r\nsecr", "holds something else than one line of printable ASCII"},
-                {"\tsecr", "holds something else than one line of printable ASCII"},
-                {"secr\x7f", "holds something else than one line of printable ASCII"},
-                {"secr\xc3\xa9t", "holds something else than one line of printable ASCII"},
-                {"\xef\xbb\xbfsecr", "holds something else than one line of printable ASCII"},
+                {" \t\n", "is empty"},
+                {"secr\nsecr\n", "holds more than one line"},
+                {"secr\r\nsecr", "holds more than one line"},
+                {"secr\n\n# secr", "holds more than one line"},
+                {"secr\tsecr", "holds something else than printable ASCII"},
+                {"secr\x7f", "holds something else than printable ASCII"},
+                {"secr\xc3\xa9t", "holds something else than printable ASCII"},
+                {"secr\xef\xbb\xbf", "holds something else than printable ASCII"},
         };
         struct fixture *f = *state;
 
@@ -287,7 +295,11 @@ static void test_nul_byte(void **state) {
 
         follow_file(f);
         assert_int_equal(replace_file(f->file, "a\0b", 3, 0600), 0);
-        assert_problem(f, 0, NULL, "one line of printable ASCII");
+        assert_problem(f, 0, NULL, "holds a NUL byte");
+        assert_int_equal(replace_file(f->file, "ab\n\0", 4, 0600), 0);
+        assert_problem(f, 0, NULL, "holds a NUL byte");
+        assert_int_equal(replace_file(f->file, "\0", 1, 0600), 0);
+        assert_problem(f, 0, NULL, "holds a NUL byte");
 }
 
 static void test_missing(void **state) {
@@ -495,6 +507,10 @@ static void test_mode(void **state) {
                 assert_reads(f, secret);
                 put(f->file, secret, cases[i].mode);
                 assert_logs(f, ""); /* once for each secret */
+                put(f->file, secret, 0600);
+                assert_logs(f, "");
+                put(f->file, secret, cases[i].mode);
+                assert_logs(f, cases[i].mode == 0600 ? "" : expected); /* and each mode */
         }
 }
 

@@ -176,6 +176,9 @@ static void test_bad_values(void **state) {
                 {TASK "IntervalMin=0\n", SPAN_MIN},
                 {TASK "IntervalMin=2 s s\n", SPAN_MIN},
                 {TASK "IntervalMax=infinity\n", "error 4: IntervalMax= has a value"},
+                {TASK "IntervalMax=1d 1us\n", "error 4: IntervalMax= has a value that it cannot "
+                                              "have: expected a time span of at most 1d"},
+                {TASK "IntervalMin=290000y\n", SPAN_MIN},
                 {TASK "[Variables]\n1st=x\n", "error 5: a variable's name is a letter"},
                 {TASK "[Variables]\n_a=x\n", "error 5: a variable's name is a letter"},
                 {TASK "[Variables]\na-b=x\n", "error 5: a variable's name is a letter"},

@@ -364,6 +364,13 @@ static void test_secret_trim(void **state) {
                 {"Bearer x\n", 9, "Bearer x"},
                 {"x\r\n\n", 4, "x"},
                 {"x", 1, "x"},
+                {" \t\r\n Bearer x \t\r\n ", 18, "Bearer x"},
+                {"\xEF\xBB\xBFx\r\n", 6, "x"},
+                {"\xEF\xBB\xBF", 3, NULL},
+                {"x\0", 2, NULL},
+                {"x\0\n", 3, NULL},
+                {"\0x", 2, NULL},
+                {" \n\t", 3, NULL},
                 {"", 0, NULL},
                 {"\n", 1, NULL},
                 {"a\nb\n", 4, NULL},
@@ -374,7 +381,7 @@ static void test_secret_trim(void **state) {
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-                char text[16];
+                char text[32];
 
                 memcpy(text, rows[i].text, rows[i].length + 1);
                 assert_int_equal(secret_trim(text, rows[i].length), rows[i].trimmed != NULL);
