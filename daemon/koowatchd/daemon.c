@@ -578,6 +578,24 @@ static void start_signal(struct daemon *d, ev_signal *watcher,
         ev_signal_start(d->loop, watcher);
 }
 
+static const char *store_advice(int error) {
+        switch (error) {
+        case -EUCLEAN:
+                return "; move it away to start afresh: tasks whose files are still there are then "
+                       "asked about again";
+        case -EPROTO:
+                return "; a later version has written it: run that one";
+        case -ENOSPC:
+                return "; make room on that disk: even to read it, it needs some";
+        case -EACCES:
+                return "; this user must be able to write it and its directory";
+        case -EBUSY:
+                return "; another program writes to it: end that one";
+        default:
+                return "";
+        }
+}
+
 /* Makes and locks the state directory. Returns 0 or a negative errno, with the reason logged. */
 static int open_state(struct daemon *d) {
         const char *path = d->config->state_directory;
@@ -615,11 +633,7 @@ static int open_state(struct daemon *d) {
                 r = store_count(d->store, &d->counts);
         if (r < 0)
                 log_error("%s: cannot be opened (%s)%s", database,
-                          d->store ? store_error(d->store) : strerror(-r),
-                          r == -EUCLEAN  ? "; move it away to start afresh: tasks whose files are "
-                                           "still there are then asked about again"
-                          : r == -EPROTO ? "; a later version has written it: run that one"
-                                         : "");
+                          d->store ? store_error(d->store) : strerror(-r), store_advice(r));
         return r;
 }
 
