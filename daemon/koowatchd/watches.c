@@ -318,12 +318,16 @@ static void remove_file(struct watch *w) {
 /* A file of a task that has finished: met again after a restart, or left by the one that stood. */
 static void take_up_finished(struct watch *w, const char *event_id) {
         enum delivery_state state = DELIVERY_DONE;
+        int r = store_get_delivery_state(w->owner->store, event_id, &state);
 
         set_state(w, WATCH_FINISHED);
         (void) str_replace(&w->event_id, event_id);
-        if (store_get_delivery_state(w->owner->store, event_id, &state) != 0 ||
-            state != DELIVERY_PENDING)
+        if (r == -ENOENT || (r == 0 && state != DELIVERY_PENDING))
                 remove_file(w);
+        else if (r < 0)
+                log_warning("%s: the store cannot tell whether its hooks have ended (%s); its file "
+                            "stays, and is looked at again at the next start",
+                            w->name, store_error(w->owner->store));
 }
 
 /* The registration begins, anew or where the store says that it was. */
