@@ -363,6 +363,39 @@ static void refuse_duplicate(struct watch *w, const struct watch *other) {
                 w->owner->handler.on_invalid(w->owner->handler.userdata, w->name, text, false);
 }
 
+/*
+ * A file in a higher directory stands for the task, whoever came first: what members of a group
+ * may write must not keep out what root does. The watch goes on under its name.
+ */
+static void take_over(struct watch *w, struct watch *other) {
+        CLEANUP(freep) char *path = path_of(w);
+        CLEANUP(freep) char *theirs = path_of(other);
+        CLEANUP(freep)
+        char *text = str_printf("%s: the same task as %s, which stands because its directory is a "
+                                "higher one",
+                                theirs ? theirs : other->name, path ? path : w->name);
+        bool running = other->running;
+
+        remove_key(other);
+        poll_stop(other->owner->poller, &other->poll);
+        set_state(other, WATCH_DUPLICATE);
+        other->anew = false;
+        set_state(w, WATCH_ACTIVE);
+        set_running(w, running);
+        w->registered = other->registered;
+        w->course = other->course;
+        w->keyed = tsearch(w, &w->owner->by_key, by_key);
+        start_polling(w, clock_boot());
+        mark_dirty(w);
+        if (text)
+                w->owner->handler.on_invalid(w->owner->handler.userdata, other->name, text, false);
+}
+
+static bool outranks(const struct watch *w, const struct watch *other) {
+        return other && other->state == WATCH_ACTIVE && !other->leaving &&
+               w->file.dir < other->file.dir;
+}
+
 /* Back to a file that has not been read, so that the next scan reads it. */
 static void disenroll(struct watch *w) {
         remove_key(w);
@@ -381,6 +414,10 @@ static void enroll(struct watch *w) {
         struct store_task stored;
         int r;
 
+        if (outranks(w, other)) {
+                take_over(w, other);
+                return;
+        }
         if (other) {
                 refuse_duplicate(w, other);
                 return;
@@ -447,6 +484,12 @@ static bool has_account(void *userdata, const char *name) {
         return account && account_is_configured(account);
 }
 
+static struct watch *standing_for(const struct watch *w) {
+        struct store_key key = key_of(w->task);
+
+        return find_key(w->owner, &key);
+}
+
 /* Settings for a watch that has some already, of the same key. */
 static void update(struct watch *w, struct task *task, struct account *account) {
         struct watches *ws = w->owner;
@@ -458,6 +501,8 @@ static void update(struct watch *w, struct task *task, struct account *account) 
         w->account = account;
         if (w->state != WATCH_DUPLICATE)
                 w->keyed = tsearch(w, &ws->by_key, by_key);
+        else if (outranks(w, standing_for(w)))
+                take_over(w, standing_for(w)); /* a file above its own has come */
 
         /* What was corrected, a kdstoken or an interval, is tried at once. */
         course_forgive(&w->course);
@@ -631,7 +676,7 @@ struct search {
 static void match_duplicate(struct watch *w, void *userdata) {
         struct search *s = userdata;
 
-        if (!s->found && is_duplicate_of(w, s->of))
+        if (is_duplicate_of(w, s->of) && (!s->found || w->file.dir < s->found->file.dir))
                 s->found = w;
 }
 

@@ -374,6 +374,69 @@ def test_a_second_file_takes_over_when_the_first_goes(koowatch, sim):
     assert registered <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin + 1))
 
 
+def test_of_two_files_for_a_task_the_one_in_the_higher_directory_stands(koowatch, sim):
+    task = sim.add_task(hold=True)
+    koowatch.record()
+    path = koowatch.add_task("theirs", task)
+    begin = time.time()
+    koowatch.start()
+    sim.wait_for(lambda s: s.requests and time.time() > begin + 1.1)
+    mine = koowatch.add_task("mine", task, where=koowatch.high, variables={"n": "2"})
+    entry = koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    assert entry.message.startswith(f"{path}: ") and str(mine) in entry.message
+    koowatch.wait_status("watching 1 .*, 1 invalid.*")
+    wait_polls(sim, task)
+    koowatch.restart()
+    koowatch.wait_entry("same task", count=2, KOOWATCH_NAME="theirs")
+    task.complete()
+    record = koowatch.wait_record()
+    assert record["event"]["name"] == "mine"
+    assert record["env"]["KOOWATCH_VAR_N"] == "2"
+    registered = record["event"]["registeredAt"]
+    assert registered <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin + 1))
+    koowatch.wait_entry("10-record ended")
+    assert len(koowatch.records()) == 1
+
+
+def test_a_file_that_lost_to_a_higher_one_takes_over_again(koowatch, sim):
+    task = sim.add_task(hold=True)
+    koowatch.record()
+    koowatch.add_task("theirs", task)
+    koowatch.start()
+    wait_polls(sim, task)
+    mine = koowatch.add_task("mine", task, where=koowatch.high)
+    koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    mine.unlink()
+    wait_for_the_end_of_grace()
+    wait_polls(sim, task)
+    task.complete()
+    assert koowatch.wait_record()["event"]["name"] == "theirs"
+
+
+def test_a_lower_file_for_the_same_task_is_refused(koowatch, sim):
+    task = sim.add_task(hold=True)
+    koowatch.add_task("mine", task, where=koowatch.high)
+    koowatch.start()
+    wait_polls(sim, task)
+    koowatch.add_task("theirs", task)
+    koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    assert not koowatch.find("same task", KOOWATCH_NAME="mine")
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_two_files_in_a_directory_the_older_one_stands(koowatch, sim, names):
+    task = sim.add_task(hold=True)
+    for number, name in enumerate(names):
+        os.utime(koowatch.add_task(name, task), (1_700_000_000 + number,) * 2)
+    first, second = (koowatch.low / f"{name}.task" for name in names)
+    run = koowatch.check()
+    assert (run.returncode, run.stderr) == (1, "")
+    assert run.stdout.startswith(f"{second}: the same task as {first}")
+    koowatch.start()
+    entry = koowatch.wait_entry("same task", KOOWATCH_NAME=names[1])
+    assert entry.message.startswith(f"{second}: the same task as {first}")
+
+
 def test_the_same_ids_under_two_accounts_are_two_tasks(koowatch, sim):
     koowatch.settings["Account second"] = dict(koowatch.settings["Account"])
     task = sim.add_task(polls=6)
