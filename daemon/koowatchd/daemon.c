@@ -16,6 +16,7 @@
 #include "koowatchd/dirwatch.h"
 #include "koowatchd/event.h"
 #include "koowatchd/footprint.h"
+#include "koowatchd/hook-check.h"
 #include "koowatchd/http.h"
 #include "koowatchd/metrics.h"
 #include "koowatchd/no-exec.h"
@@ -64,6 +65,7 @@ struct daemon {
         double loop_lag;
         struct store_counts counts;
         bool dirty, store_failing;
+        unsigned hook_problems; /* at the last tick */
         bool bad_config, lag_told;
         bool stopping;
 };
@@ -79,6 +81,8 @@ static void send_status(struct daemon *d, bool force) {
                               .watches = watches_count(d->watches),
                               .finished = d->counts.finished,
                               .parked = d->counts.parked,
+                              .deliveries = deliveries_count(d->deliveries),
+                              .hook_problem = watches_hook_problem(d->watches),
                               .lag = lag >= LAG_NOTICEABLE && !accounts_troubled(d->accounts)
                                              ? (double) lag / 1e6
                                              : 0,
@@ -299,6 +303,12 @@ static void on_invalid(void *userdata, const char *name, const char *text, bool 
         report_invalid(name, text, running);
 }
 
+static void on_hook_problem(void *userdata, const char *name, const char *path,
+                            const char *problem) {
+        mark_status(userdata);
+        report_hook_problem(name, path, problem);
+}
+
 static void on_missed(void *userdata, const char *what, const char *why) {
         struct daemon *d = userdata;
 
@@ -317,6 +327,7 @@ static void on_committed(void *userdata, json_object *event) {
         d->counts.finished++;
         report_finished(d->report, event);
         send_status(d, true);
+        mark_status(d); /* its delivery begins only now */
 }
 
 static void on_hook_start(void *userdata, json_object *event, const char *hook) {
@@ -329,6 +340,7 @@ static void on_hook_end(void *userdata, json_object *event, const struct runner_
 
         metrics_hook(d->metrics, end->result);
         report_hook_end(event, end);
+        mark_status(d);
 }
 
 static void on_over(void *userdata, json_object *event, unsigned parked_after) {
@@ -393,11 +405,13 @@ static void apply_settings(struct daemon *d) {
 
         log_set_level(d->options->has_log_level ? d->options->log_level : c->log_level);
         report_configure(d->report, c->download_url);
-        watches_configure(d->watches, &(struct course_limits){
-                                              .pace = {c->interval_min, c->interval_max},
-                                              .timeout = c->timeout,
-                                              .stall_timeout = c->stall_timeout,
-                                      });
+        watches_configure(d->watches,
+                          &(struct course_limits){
+                                  .pace = {c->interval_min, c->interval_max},
+                                  .timeout = c->timeout,
+                                  .stall_timeout = c->stall_timeout,
+                          },
+                          c->hook_directories);
         timer_arm(d->timers, &d->tick_timer, d->tick_due = clock_boot());
 }
 
@@ -427,6 +441,11 @@ static void warn_of_late_settings(const struct config *old, const struct config 
                 log_warning("Runner= has changed, which takes effect at a restart");
 }
 
+static void on_bad_hook(void *userdata, const char *path, const char *why) {
+        (void) userdata;
+        log_warning("%s: would not run when an event comes: %s", path, why);
+}
+
 /* Puts a new configuration (taken over) in the place of the old one. Returns 0 or a negative errno.
  */
 static int adopt(struct daemon *d, struct config *new) {
@@ -443,8 +462,8 @@ static int adopt(struct daemon *d, struct config *new) {
                 return r;
         }
         d->config = new;
-        config_free(old);
         apply_settings(d);
+        config_free(old);
         r = apply_accounts(d);
         if (r < 0)
                 return r;
@@ -454,6 +473,8 @@ static int adopt(struct daemon *d, struct config *new) {
         dirwatch_refresh(d->dirwatch);
         taskdir_scan(d->taskdir);
         watches_check_accounts(d->watches);
+        watches_check_hooks(d->watches, true);
+        hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
         return 0;
 }
 
@@ -500,8 +521,10 @@ static void on_tick(struct timer *timer, usec_t now) {
         d->loop_lag = (double) (now - d->tick_due) / 1e6;
         if (late && !d->lag_told)
                 report_lag((double) lag / 1e6);
-        if (late || d->lag_told)
+        watches_check_hooks(d->watches, false);
+        if (late || d->lag_told || watches_count(d->watches).hook_problems != d->hook_problems)
                 mark_status(d);
+        d->hook_problems = watches_count(d->watches).hook_problems;
         d->lag_told = late || (d->lag_told && lag >= LAG_NOTICEABLE / 2);
 
         if (d->config->metrics_file)
@@ -666,8 +689,8 @@ static int open_timers(struct daemon *d) {
 static int open_modules(struct daemon *d) {
         const struct poller_handler poller_handler = {on_ask, on_answer, on_refresh_due, on_polled,
                                                       d};
-        const struct watches_handler watches_handler = {find_account, on_registered, on_invalid,
-                                                        mark_dirty,   on_missed,     d};
+        const struct watches_handler watches_handler = {
+                find_account, on_registered, on_invalid, on_hook_problem, mark_dirty, on_missed, d};
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
                                                           on_over,      mark_dirty,    d};
         const struct accounts_handler accounts_handler = {on_account_changed, on_missed, d};
@@ -742,6 +765,7 @@ static int start(struct daemon *d) {
         }
 
         taskdir_scan(d->taskdir);
+        hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
         footprint_shrink();
         return 0;
 }

@@ -4,6 +4,7 @@
 #include <search.h>
 
 #include "common/log.h"
+#include "koowatchd/hook-check.h"
 #include "koowatchd/task-file.h"
 
 #define GRACE (500 * USEC_MSEC)
@@ -46,6 +47,7 @@ struct watch {
         bool ended;   /* leaving for good with the next write */
         bool dirty;
         bool running; /* counted as such */
+        bool hook_problem;
 };
 
 /* A registration in the store for which there is no file. */
@@ -61,7 +63,9 @@ struct watches {
         struct taskdir *taskdir;
         struct watches_handler handler;
         struct course_limits limits;
-        void *by_name, *by_key; /* tsearch() trees */
+        const char *hook_directories; /* borrowed */
+        char *hook_problem;           /* of one of them, in words */
+        void *by_name, *by_key;       /* tsearch() trees */
         struct watch *dirty_first, **dirty_last;
         struct orphan *orphans;
         struct watch_counts counts; /* pending: all active ones */
@@ -152,8 +156,19 @@ static void set_running(struct watch *w, bool running) {
         w->running = running;
 }
 
+static void set_hook_problem(struct watch *w, bool problem) {
+        struct watches *ws = w->owner;
+
+        ws->counts.hook_problems += problem;
+        ws->counts.hook_problems -= w->hook_problem;
+        w->hook_problem = problem;
+        if (ws->counts.hook_problems == 0)
+                free(STEAL_PTR(ws->hook_problem));
+}
+
 static void set_state(struct watch *w, enum watch_state state) {
         set_running(w, false);
+        set_hook_problem(w, false);
         --*counter_of(w->owner, w->state);
         ++*counter_of(w->owner, state);
         w->state = state;
@@ -216,6 +231,7 @@ static struct watch *watch_free(struct watch *w) {
                 (void) tdelete(w, &ws->by_name, by_name);
         remove_key(w);
         set_running(w, false);
+        set_hook_problem(w, false);
         --*counter_of(ws, w->state);
         poll_close(ws->poller, &w->poll);
         end_grace(w);
@@ -350,6 +366,25 @@ static char *path_of(const struct watch *w) {
         return str_printf("%s/%s.task", taskdir_path(w->owner->taskdir, w->file.dir), w->name);
 }
 
+/* Hooks are looked at when a task is read; the runner looks again when it has ended. */
+static void check_hooks(struct watch *w) {
+        struct watches *ws = w->owner;
+        CLEANUP(freep) char *problem = NULL, *path = NULL;
+        bool known = w->hook_problem;
+
+        if (w->state == WATCH_ACTIVE && w->task->hooks)
+                problem = hook_check_named(ws->hook_directories, w->task->hooks);
+        set_hook_problem(w, problem);
+        if (!problem)
+                return;
+        if (!ws->hook_problem)
+                ws->hook_problem = str_printf("%s: %s", w->name, problem);
+        path = path_of(w);
+        if (!known)
+                ws->handler.on_hook_problem(ws->handler.userdata, w->name, path ? path : w->name,
+                                            problem);
+}
+
 static void refuse_duplicate(struct watch *w, const struct watch *other) {
         CLEANUP(freep) char *path = path_of(w);
         CLEANUP(freep) char *theirs = path_of(other);
@@ -416,6 +451,7 @@ static void enroll(struct watch *w) {
 
         if (outranks(w, other)) {
                 take_over(w, other);
+                check_hooks(w);
                 return;
         }
         if (other) {
@@ -434,6 +470,7 @@ static void enroll(struct watch *w) {
                 take_up_finished(w, stored.event_id);
         else
                 activate(w, r > 0 && !stored.gone && !*stored.event_id ? &stored : NULL);
+        check_hooks(w);
 }
 
 /* Its file is there, again or still. */
@@ -503,6 +540,7 @@ static void update(struct watch *w, struct task *task, struct account *account) 
                 w->keyed = tsearch(w, &ws->by_key, by_key);
         else if (outranks(w, standing_for(w)))
                 take_over(w, standing_for(w)); /* a file above its own has come */
+        check_hooks(w);
 
         /* What was corrected, a kdstoken or an interval, is tried at once. */
         course_forgive(&w->course);
@@ -809,11 +847,30 @@ void watches_free(struct watches *ws) {
                 ws->orphans = o->next;
                 orphan_free(o);
         }
+        free(ws->hook_problem);
         free(ws);
 }
 
-void watches_configure(struct watches *ws, const struct course_limits *limits) {
+void watches_configure(struct watches *ws, const struct course_limits *limits,
+                       const char *hook_directories) {
         ws->limits = *limits;
+        ws->hook_directories = hook_directories;
+}
+
+static void check_hooks_again(struct watch *w, void *all) {
+        if (*(bool *) all || w->hook_problem)
+                check_hooks(w);
+}
+
+void watches_check_hooks(struct watches *ws, bool all) {
+        if (!all && ws->counts.hook_problems == 0)
+                return;
+        free(STEAL_PTR(ws->hook_problem));
+        each(ws, check_hooks_again, &all);
+}
+
+const char *watches_hook_problem(const struct watches *ws) {
+        return ws->hook_problem;
 }
 
 static void move_to_taskdir(struct watch *w, void *taskdir) {

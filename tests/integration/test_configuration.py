@@ -242,6 +242,17 @@ def test_check_warns_of_an_unknown_key_and_exits_well(koowatch, sim):
     assert run.stdout.startswith(f"{path}:4: warning: ") and "Colour" in run.stdout
 
 
+def test_check_warns_of_hooks_and_exits_well(koowatch, sim):
+    hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
+    path = koowatch.add_task("photos", sim.add_task(), Hook="fetch-pakage")
+    run = koowatch.check()
+    assert run.returncode == 0
+    assert run.stdout.splitlines() == [
+        f"{path}: warning: Hook=fetch-pakage is not there",
+        f"{hook}: warning: would not run when an event comes: it is writable by group or others",
+    ]
+
+
 def test_check_leaves_the_state_alone(koowatch, sim):
     koowatch.add_task("photos", sim.add_task())
     koowatch.check()

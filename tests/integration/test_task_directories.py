@@ -337,6 +337,43 @@ def test_a_share_token_that_all_can_read_is_warned_of(koowatch, sim):
     koowatch.wait_entry("^photos: completed")
 
 
+# Hooks that are not there
+
+
+def test_a_wrong_hook_is_told_at_registration(koowatch, sim):
+    task = sim.add_task(hold=True)
+    path = koowatch.add_task("photos", task, Hook="fetch-pakage")
+    koowatch.start()
+    entry = koowatch.wait_entry("Hook=fetch-pakage is not there", KOOWATCH_NAME="photos")
+    assert entry.level == "warning" and entry.message.startswith(f"{path}: ")
+    wait_polls(sim, task)
+    koowatch.wait_status("watching 1 .*; photos: Hook=fetch-pakage is not there")
+    path.write_text(task_text(task, Hook="fetch-pakage", Timeout="1h"))
+    koowatch.record("named.d/fetch-package")
+    path.write_text(task_text(task, Hook="fetch-package"))
+    koowatch.wait_status(r"watching 1 \([01] running\), 0 finished")
+    assert len(koowatch.find("is not there")) == 1
+    assert len(koowatch.find("^photos: registered")) == 1
+
+
+def test_a_hook_that_may_not_run_is_told_at_registration(koowatch, sim):
+    hook = koowatch.hook("named.d/mail", "true", mode=0o644)
+    koowatch.add_task("photos", sim.add_task(hold=True), Hook="mail")
+    koowatch.add_task("music", sim.add_task(hold=True), Hook="none")
+    koowatch.start()
+    koowatch.wait_entry(f"Hook=mail .*{hook}: it is not executable", KOOWATCH_NAME="photos")
+    koowatch.wait_status(r"watching 2 .*: Hook=.* \(and 1 more\)")
+    hook.chmod(0o755)
+    koowatch.reload()
+    koowatch.wait_status("watching 2 .*; music: Hook=none is not there")
+
+
+def test_a_hook_of_an_event_that_may_not_run_is_told_at_the_start(koowatch):
+    hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
+    koowatch.start()
+    koowatch.wait_entry(f"{hook}: would not run .*writable by group or others")
+
+
 # Duplicates
 
 

@@ -50,6 +50,13 @@ static void on_invalid(void *userdata, const char *name, const char *text, bool 
         fail_msg("%s", text);
 }
 
+static void on_hook_problem(void *userdata, const char *name, const char *path,
+                            const char *problem) {
+        (void) userdata;
+        (void) name;
+        fail_msg("%s: %s", path, problem);
+}
+
 static void on_dirty(void *userdata) {
         (void) userdata;
 }
@@ -77,6 +84,7 @@ static void open_watches(struct fixture *f) {
                 .find_account = find_account,
                 .on_registered = on_registered,
                 .on_invalid = on_invalid,
+                .on_hook_problem = on_hook_problem,
                 .on_dirty = on_dirty,
                 .on_missed = on_missed,
                 .userdata = f,
