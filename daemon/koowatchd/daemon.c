@@ -66,7 +66,7 @@ struct daemon {
         struct store_counts counts;
         bool dirty, store_failing;
         unsigned hook_problems; /* at the last tick */
-        bool bad_config, lag_told;
+        bool bad_config, lag_told, metrics_failing;
         bool stopping;
 };
 
@@ -508,9 +508,12 @@ static void write_metrics(struct daemon *d, usec_t lag) {
 
         gauges.n_accounts = accounts_list(d->accounts, accounts, ARRAY_LEN(accounts));
         r = metrics_write(d->metrics, &gauges, d->config->metrics_file);
-        if (r < 0)
-                log_warning("MetricsFile %s: cannot be written (%s), it is tried again in 15 s",
+        if (r < 0 && !d->metrics_failing)
+                log_warning("MetricsFile %s: cannot be written (%s), it is tried again every 15 s",
                             d->config->metrics_file, strerror(-r));
+        else if (r == 0 && d->metrics_failing)
+                log_notice("MetricsFile %s: can be written again", d->config->metrics_file);
+        d->metrics_failing = r < 0;
 }
 
 static void on_tick(struct timer *timer, usec_t now) {

@@ -1,5 +1,7 @@
 """The command line, and what of a configuration is accepted."""
 
+import os
+
 import pytest
 from koowatch import task_text, wait_polls
 
@@ -51,6 +53,16 @@ def test_log_level(koowatch, sim):
     koowatch.wait_record()
     koowatch.stop()
     assert koowatch.entries == []
+
+
+@pytest.mark.skipif(os.path.exists("/run/systemd/journal/socket"), reason="there is a journal")
+def test_no_journal_to_log_to(koowatch):
+    koowatch.settings["Daemon"]["LogTarget"] = "journal"
+    (koowatch.state / "state.db").write_bytes(b"no database" * 1000)
+    koowatch.start(wait=False)
+    assert koowatch.end() == 1
+    koowatch.wait_entry("the journal cannot be written")
+    koowatch.wait_entry("state.db: cannot be opened")
 
 
 # Files
