@@ -1,6 +1,8 @@
 """The command line, and what of a configuration is accepted."""
 
 import os
+import pathlib
+import subprocess
 
 import pytest
 from koowatch import task_text, wait_polls
@@ -275,3 +277,38 @@ def test_check_beside_a_running_daemon(koowatch, sim):
     koowatch.add_task("photos", sim.add_task(hold=True))
     koowatch.start()
     assert koowatch.check().returncode == 0
+
+
+# Installation
+
+CONF = pathlib.Path(__file__).parent.parent.parent / "conf"
+
+
+def install_config(directory, **environment):
+    run = subprocess.run(
+        [CONF / "install-config", CONF / "koowatch.conf", directory],
+        env={"PATH": os.environ["PATH"], **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return run.stdout
+
+
+def test_installing_again_keeps_an_edited_configuration(tmp_path):
+    text = (CONF / "koowatch.conf").read_text()
+    path, new = tmp_path / "etc/koowatch.conf", tmp_path / "etc/koowatch.conf.new"
+    assert install_config(path.parent) == install_config(path.parent) == ""
+    assert path.read_text() == text and not new.exists()
+    path.write_text("[Poll]\n")
+    assert str(new) in install_config(path.parent)
+    assert path.read_text() == "[Poll]\n" and new.read_text() == text
+
+
+def test_a_package_gets_the_configuration_as_it_is(tmp_path):
+    path = tmp_path / "etc/koowatch/koowatch.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("of an earlier version")
+    install_config("/etc/koowatch", DESTDIR=str(tmp_path))
+    assert path.read_text() == (CONF / "koowatch.conf").read_text()
+    assert list(path.parent.iterdir()) == [path]
