@@ -5,6 +5,7 @@
 
 #include "common/config.h"
 #include "koowatchd/hook-check.h"
+#include "koowatchd/strays.h"
 #include "koowatchd/task-file.h"
 
 /* A task's key, and the file that has it. */
@@ -137,6 +138,13 @@ static void on_scanned(void *userdata, uint32_t unreadable) {
         c->failed |= unreadable != 0; /* the log has told */
 }
 
+static void on_stray(void *userdata, const char *path) {
+        CLEANUP(freep) char *text = stray_is(path) ? stray_describe(path) : NULL;
+
+        if (text)
+                print_fault(userdata, false, path, 0, text);
+}
+
 static void on_missed(void *userdata, const char *what, const char *why) {
         struct checker *c = userdata;
 
@@ -153,6 +161,7 @@ int check(const char *config_path, bool config_required) {
                 .on_file = on_file,
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,
+                .on_stray = on_stray,
                 .on_missed = on_missed,
                 .userdata = &c,
         };

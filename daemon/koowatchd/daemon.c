@@ -24,6 +24,7 @@
 #include "koowatchd/report.h"
 #include "koowatchd/runner.h"
 #include "koowatchd/store.h"
+#include "koowatchd/strays.h"
 #include "koowatchd/taskdir.h"
 #include "koowatchd/timer.h"
 #include "koowatchd/watches.h"
@@ -64,6 +65,7 @@ struct daemon {
         usec_t tick_due;
         double loop_lag;
         struct store_counts counts;
+        struct strays strays;
         bool dirty, store_failing;
         unsigned hook_problems; /* at the last tick */
         bool bad_config, lag_told, metrics_failing;
@@ -309,6 +311,12 @@ static void on_hook_problem(void *userdata, const char *name, const char *path,
         report_hook_problem(name, path, problem);
 }
 
+static void on_stray(void *userdata, const char *path) {
+        struct daemon *d = userdata;
+
+        strays_note(&d->strays, path);
+}
+
 static void on_missed(void *userdata, const char *what, const char *why) {
         struct daemon *d = userdata;
 
@@ -524,6 +532,7 @@ static void on_tick(struct timer *timer, usec_t now) {
         d->loop_lag = (double) (now - d->tick_due) / 1e6;
         if (late && !d->lag_told)
                 report_lag((double) lag / 1e6);
+        strays_tell(&d->strays);
         watches_check_hooks(d->watches, false);
         if (late || d->lag_told || watches_count(d->watches).hook_problems != d->hook_problems)
                 mark_status(d);
@@ -693,7 +702,15 @@ static int open_modules(struct daemon *d) {
         const struct poller_handler poller_handler = {on_ask, on_answer, on_refresh_due, on_polled,
                                                       d};
         const struct watches_handler watches_handler = {
-                find_account, on_registered, on_invalid, on_hook_problem, mark_dirty, on_missed, d};
+                .find_account = find_account,
+                .on_registered = on_registered,
+                .on_invalid = on_invalid,
+                .on_hook_problem = on_hook_problem,
+                .on_dirty = mark_dirty,
+                .on_stray = on_stray,
+                .on_missed = on_missed,
+                .userdata = d,
+        };
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
                                                           on_over,      mark_dirty,    d};
         const struct accounts_handler accounts_handler = {on_account_changed, on_missed, d};
@@ -788,6 +805,7 @@ static void close_all(struct daemon *d) {
                 timer_close(d->timers, own_timer(d, i));
         timers_free(d->timers);
         store_close(d->store);
+        strays_clear(&d->strays);
         config_free(d->config);
         closep(&d->state_fd);
 }

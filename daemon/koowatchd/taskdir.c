@@ -39,6 +39,13 @@ static bool name_of(const char *file, char *ret, size_t size) {
         return true;
 }
 
+static void on_stray(struct taskdir *t, const struct directory *d, const char *file) {
+        CLEANUP(freep) char *path = file[0] == '.' ? NULL : str_printf("%s/%s", d->path, file);
+
+        if (path)
+                t->handler.on_stray(t->handler.userdata, path);
+}
+
 static struct task_file_id id_of(const struct stat *st, unsigned dir) {
         return (struct task_file_id){
                 .dir = dir,
@@ -180,8 +187,10 @@ static void on_event(void *userdata, const char *file, uint32_t mask) {
                 taskdir_scan(t);
                 return;
         }
-        if (!name_of(file, name, sizeof(name)))
+        if (!name_of(file, name, sizeof(name))) {
+                on_stray(t, d, file);
                 return;
+        }
 
         /* A file that is being written is read when its writer closes it; a link is whole at once.
          */
@@ -255,7 +264,11 @@ static int list_directory(struct taskdir *t, unsigned dir, DIR *stream, struct l
                 struct found found = {.name = name};
                 struct stat st;
 
-                if (!name_of(entry->d_name, name, sizeof(name)) || is_hidden(t, name, dir))
+                if (!name_of(entry->d_name, name, sizeof(name))) {
+                        on_stray(t, &t->dirs[dir], entry->d_name);
+                        continue;
+                }
+                if (is_hidden(t, name, dir))
                         continue;
                 found.known = fstatat(dirfd(stream), entry->d_name, &st, 0) == 0;
                 if (found.known)

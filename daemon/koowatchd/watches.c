@@ -48,6 +48,7 @@ struct watch {
         bool dirty;
         bool running; /* counted as such */
         bool hook_problem;
+        bool told_finished; /* that its file has changed in vain */
 };
 
 /* A registration in the store for which there is no file. */
@@ -331,6 +332,20 @@ static void remove_file(struct watch *w) {
         remove_one_file(w);
 }
 
+/* A file that stays, of a task that is done, was written again: maybe to have it asked anew. */
+static void tell_finished(struct watch *w) {
+        const struct log_field fields[] = {{"KOOWATCH_NAME", w->name},
+                                           {"KOOWATCH_EVENT_ID", w->event_id}};
+
+        mark_dirty(w); /* the next start knows the file as it is now */
+        if (!w->told_finished)
+                log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields),
+                          "%s: finished already, so its changed file has no effect; to have it "
+                          "asked about again, remove the file and put it back a second later",
+                          w->name);
+        w->told_finished = true;
+}
+
 /* A file of a task that has finished: met again after a restart, or left by the one that stood. */
 static void take_up_finished(struct watch *w, const char *event_id) {
         enum delivery_state state = DELIVERY_DONE;
@@ -466,10 +481,13 @@ static void enroll(struct watch *w) {
                 return;
         }
         if (r > 0 && !stored.gone && *stored.event_id &&
-            !is_new_file(w, stored.inode, stored.mtime_ns))
+            !is_new_file(w, stored.inode, stored.mtime_ns)) {
                 take_up_finished(w, stored.event_id);
-        else
+                if (stored.inode != w->file.inode || stored.mtime_ns != w->file.mtime_ns)
+                        tell_finished(w);
+        } else {
                 activate(w, r > 0 && !stored.gone && !*stored.event_id ? &stored : NULL);
+        }
         check_hooks(w);
 }
 
@@ -590,6 +608,8 @@ static void on_file(void *userdata, const struct task_file *file) {
                 update(w, task, account);
                 if (w->state == WATCH_FINISHED && is_new_file(w, old.inode, old.mtime_ns))
                         activate(w, NULL);
+                else if (w->state == WATCH_FINISHED && old.mtime_ns != w->file.mtime_ns)
+                        tell_finished(w);
         }
         if (was_leaving && w->state == WATCH_ACTIVE && !poll_is_started(&w->poll))
                 start_polling(w, clock_boot());
@@ -691,6 +711,12 @@ static void on_missed(void *userdata, const char *what, const char *why) {
         ws->handler.on_missed(ws->handler.userdata, what, why);
 }
 
+static void on_stray(void *userdata, const char *path) {
+        struct watches *ws = userdata;
+
+        ws->handler.on_stray(ws->handler.userdata, path);
+}
+
 struct taskdir_handler watches_taskdir_handler(struct watches *ws) {
         return (struct taskdir_handler){
                 .on_seen = on_seen,
@@ -699,6 +725,7 @@ struct taskdir_handler watches_taskdir_handler(struct watches *ws) {
                 .on_gone = on_gone,
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,
+                .on_stray = on_stray,
                 .on_missed = on_missed,
                 .userdata = ws,
         };

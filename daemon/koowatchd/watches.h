@@ -42,6 +42,8 @@ struct watches_handler {
                                 const char *problem);
         /* The number or kind of watches changed, and there may be something to write. */
         void (*on_dirty)(void *userdata);
+        /* A file in a task directory whose name is not a task file's. */
+        void (*on_stray)(void *userdata, const char *path);
         /* Something could not be read that may be readable in a moment: scan again then. */
         void (*on_missed)(void *userdata, const char *what, const char *why);
         void *userdata;

@@ -1,6 +1,7 @@
 """Task files: where they are found, how they come, change and go."""
 
 import os
+import re
 import time
 
 import pytest
@@ -321,6 +322,28 @@ def test_names_that_are_no_tasks(koowatch, sim, sentinel):
     sentinel()
     assert sim.polls(task) == 0
     assert not [entry for entry in koowatch.entries if entry.level == "warning"]
+
+
+def test_files_without_the_suffix_are_told_once(koowatch, sim):
+    koowatch.add_task("sentinel", sim.add_task(hold=True))
+    (koowatch.low / "photos.task.txt").write_text(task_text(sim.add_task()))
+    (koowatch.low / "folder").mkdir()
+    (koowatch.low / "photos.task~").write_text("")
+    run = koowatch.check()
+    said = f"{koowatch.low}/photos.task.txt: warning: not a task file.* rename it to photos.task"
+    assert run.returncode == 0 and re.fullmatch(said, run.stdout.rstrip("\n"))
+    koowatch.start()
+    (koowatch.high / "music").write_text(task_text(sim.add_task()))
+    (koowatch.high / "later").write_text(task_text(sim.add_task(hold=True)))
+    (koowatch.high / "later").rename(koowatch.high / "later.task")
+    koowatch.wait_entry("^later: registered")
+    koowatch.reload()  # looks at once at what has stayed
+    entry = koowatch.wait_entry("low/photos.task.txt: .*rename it to photos.task")
+    assert entry.level == "notice"
+    koowatch.wait_entry("high/music: .*rename it to music.task")
+    koowatch.reload()
+    koowatch.reload()
+    assert len(koowatch.find("not a task file")) == 2
 
 
 def test_a_name_that_cannot_be_one_is_invalid(koowatch, sim):
@@ -686,10 +709,17 @@ def test_an_admins_finished_file_that_is_edited_stays_done(koowatch, sim, sentin
     koowatch.start()
     koowatch.wait_entry("10-record ended: done")
     path.write_text(task_text(task, variables={"n": "2"}))
+    koowatch.wait_entry("finished already", KOOWATCH_NAME="photos")
     koowatch.add_task("photos", task, variables={"n": "3"})
     sentinel()
     koowatch.restart()
     sentinel()
+    assert len(koowatch.find("finished already")) == 1
+    koowatch.stop()
+    koowatch.add_task("photos", task, variables={"n": "4"})
+    koowatch.start()
+    koowatch.restart()
+    assert len(koowatch.find("finished already")) == 2
     assert sim.polls(task) == 1
     assert len(koowatch.records()) == 1
 

@@ -57,6 +57,11 @@ static void on_hook_problem(void *userdata, const char *name, const char *path,
         fail_msg("%s: %s", path, problem);
 }
 
+static void on_stray(void *userdata, const char *path) {
+        (void) userdata;
+        fail_msg("%s", path);
+}
+
 static void on_dirty(void *userdata) {
         (void) userdata;
 }
@@ -86,6 +91,7 @@ static void open_watches(struct fixture *f) {
                 .on_invalid = on_invalid,
                 .on_hook_problem = on_hook_problem,
                 .on_dirty = on_dirty,
+                .on_stray = on_stray,
                 .on_missed = on_missed,
                 .userdata = f,
         };
