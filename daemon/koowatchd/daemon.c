@@ -301,8 +301,10 @@ static void on_registered(void *userdata, struct watch *watch) {
 }
 
 static void on_invalid(void *userdata, const char *name, const char *text, bool running) {
-        mark_status(userdata);
-        report_invalid(name, text, running);
+        struct daemon *d = userdata;
+
+        mark_status(d);
+        report_invalid(d->report, name, text, running);
 }
 
 static void on_hook_problem(void *userdata, const char *name, const char *path,

@@ -10,6 +10,7 @@
 
 #define STATUS_MAX 2048
 #define STATUS_URL_MAX 512
+#define STATUS_REASON_MAX 256
 
 #define CODES_TOLD 32
 
@@ -17,7 +18,9 @@ struct report {
         enum download_url download_url;
         char codes_told[CODES_TOLD][40];
         size_t n_codes_told;
-        char *last;   /* "photos completed: all succeeded, https://..." */
+        char *last;    /* "photos completed: all succeeded, https://..." */
+        char *invalid; /* what is wrong with a file that is not watched; NULL: not known */
+        unsigned invalid_count;
         char *status; /* as sent last */
 };
 
@@ -85,9 +88,11 @@ void report_registered(const struct watch *w) {
              description ? ", " : "", description ? description : "");
 }
 
-void report_invalid(const char *name, const char *text, bool running) {
+void report_invalid(struct report *r, const char *name, const char *text, bool running) {
         struct fields f = {};
 
+        if (!running && str_replace(&r->invalid, text) == 0)
+                (void) utf8_cut(r->invalid, STATUS_REASON_MAX);
         add(&f, "KOOWATCH_NAME", name);
         TELL(LEVEL_WARNING, MESSAGE_ID_TASK_INVALID, &f, "%s; %s", text,
              running ? "the settings read before stay in force" : "the task is not watched so");
@@ -373,6 +378,8 @@ static char *make_status(const struct report *r, const struct report_status *s) 
                        s->watches.pending + s->watches.running, s->watches.running, s->finished);
         if (s->watches.invalid > 0)
                 (void) fprintf(f, ", %u invalid", s->watches.invalid);
+        if (s->watches.invalid > 0 && r->invalid)
+                (void) fprintf(f, " (%s)", r->invalid);
         put_deliveries(f, &s->deliveries, s->parked);
         if (s->bad_config)
                 (void) fprintf(f, "; the configuration has errors, the old one is in force");
@@ -395,15 +402,29 @@ static char *make_status(const struct report *r, const struct report_status *s) 
         return STEAL_PTR(text);
 }
 
-void report_status(struct report *r, const struct report_status *status, bool force) {
-        char *text = make_status(r, status);
+/* No control characters; and UTF-8, as the service manager takes nothing else. */
+static void make_harmless(char *text) {
+        bool is_utf8 = utf8_is_valid(text, strlen(text));
 
+        for (unsigned char *c = (unsigned char *) text; *c; c++)
+                if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !is_utf8))
+                        *c = '?';
+                else if (*c == 0xc2 && c[1] < 0xa0) /* U+0080 to U+009F */
+                        c[0] = c[1] = '?';
+}
+
+void report_status(struct report *r, const struct report_status *status, bool force) {
+        char *text;
+
+        /* One was corrected; which of them is not known here. */
+        if (status->watches.invalid < r->invalid_count)
+                free(STEAL_PTR(r->invalid));
+        r->invalid_count = status->watches.invalid;
+        text = make_status(r, status);
         if (!text)
                 return;
         (void) utf8_cut(text, STATUS_MAX - strlen("STATUS="));
-        for (char *c = text; *c; c++)
-                if ((unsigned char) *c < ' ' || *c == 0x7f)
-                        *c = '?';
+        make_harmless(text);
         if (force || !r->status || !streq(text, r->status))
                 (void) sd_notifyf(false, "STATUS=%s", text);
         free(r->status);
@@ -418,6 +439,7 @@ int report_new(struct report **ret) {
 void report_free(struct report *r) {
         if (!r)
                 return;
+        free(r->invalid);
         free(r->last);
         free(r->status);
         free(r);

@@ -24,7 +24,8 @@ DEFINE_CLEANUP(struct report *, report_free)
 void report_configure(struct report *report, enum download_url download_url);
 
 void report_registered(const struct watch *watch);
-void report_invalid(const char *name, const char *text, bool running);
+/* One that is not watched for it is in the status line until there are fewer of them. */
+void report_invalid(struct report *report, const char *name, const char *text, bool running);
 void report_hook_problem(const char *name, const char *path, const char *problem);
 /* course holds the status already. */
 void report_status_changed(const struct watch *watch);

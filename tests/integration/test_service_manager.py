@@ -86,6 +86,19 @@ def test_a_long_link_in_the_status_is_cut(koowatch, sim, letter):
     assert all(status.endswith("…") for status in last)
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(b"a\x1b\n\xc2\x9bb.task", "a????b"), (b"a\xffb\xc3\xa9.task", "a?b??"), (b"\xc3\xa9.task", "é")],
+)
+def test_odd_bytes_of_a_files_name_in_the_status(koowatch, name, shown):
+    """What is not UTF-8, the service manager would pass over."""
+    with open(bytes(koowatch.low) + b"/" + name, "wb"):
+        pass
+    koowatch.start()
+    path = re.escape(f"{koowatch.low}/{shown}.task")
+    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: a task's name .*")
+
+
 def test_the_status_counts_deliveries_that_wait(koowatch, sim):
     koowatch.settings["Hooks"]["MaxParallel"] = "1"
     koowatch.record(gated=True, exits=(1, 0))

@@ -247,7 +247,7 @@ def test_a_bad_file_costs_only_itself(koowatch, sim):
     assert entry.message.startswith(f"{path}:2: ")
     koowatch.wait_record(name="good")
     assert "s3cr3t" not in koowatch.log()
-    koowatch.wait_status("watching 0 .*, 1 invalid; last: good .*")
+    koowatch.wait_status(r"watching 0 .*, 1 invalid \(.*/bad.task:2: .*TaskId.*\); last: good .*")
 
 
 def test_the_status_shows_a_bad_file_that_has_come(koowatch, sim):
@@ -256,6 +256,15 @@ def test_the_status_shows_a_bad_file_that_has_come(koowatch, sim):
     koowatch.wait_status(r"watching 1 \(1 running\).*")
     koowatch.add_task("bad", text="[Task]\nTaskId=1\n")
     koowatch.wait_status("watching 1 .*, 1 invalid.*")
+
+
+def test_the_status_says_that_an_account_is_unknown(koowatch, sim):
+    task = sim.add_task(hold=True)
+    path = koowatch.add_task("photos", task, Account="other")
+    koowatch.start()
+    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: there is no \[Account other\] .*\)")
+    path.write_text(task_text(task))
+    koowatch.wait_status(r"watching 1 \([01] running\), 0 finished")
 
 
 def test_a_bad_file_that_is_corrected_is_watched(koowatch, sim):
