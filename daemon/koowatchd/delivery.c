@@ -26,10 +26,11 @@ struct delivery {
         unsigned laters; /* times in a row that the runner said "later" */
         usec_t next_wall;
         enum delivery_state state;
-        bool once;   /* not durable */
-        bool fresh;  /* not in the store yet */
-        bool dirty;  /* differs from the store */
-        bool unwell; /* a hook of this attempt has not ended well */
+        bool once;             /* not durable */
+        bool fresh;            /* not in the store yet */
+        bool dirty;            /* differs from the store */
+        bool unwell;           /* a hook of this attempt has not ended well */
+        bool waiting, failing; /* counted as such */
 };
 
 struct deliveries {
@@ -43,15 +44,28 @@ struct deliveries {
         struct delivery *first;
         struct delivery *ready_first, **ready_last; /* in order, waiting for a slot */
         struct delivery *dirty_first, **dirty_last; /* in order, to be written */
-        unsigned running, pending;
+        struct delivery_counts counts;
+        unsigned pending;
         bool stopping;
 };
 
 static void start_ready(struct deliveries *d);
 
+static void count_waiting(struct delivery *v, bool waiting) {
+        v->owner->counts.waiting += (unsigned) waiting - (unsigned) v->waiting;
+        v->waiting = waiting;
+}
+
+static void count_failing(struct delivery *v, bool failing) {
+        v->owner->counts.failing += (unsigned) failing - (unsigned) v->failing;
+        v->failing = failing;
+}
+
 static void delivery_free(struct delivery *v) {
         struct deliveries *d = v->owner;
 
+        count_waiting(v, false);
+        count_failing(v, false);
         timer_close(d->timers, &v->timer);
         *(v->previous ? &v->previous->next : &d->first) = v->next;
         if (v->next)
@@ -66,6 +80,7 @@ static void delivery_free(struct delivery *v) {
 static void make_ready(struct delivery *v) {
         struct deliveries *d = v->owner;
 
+        count_waiting(v, true);
         v->next_ready = NULL;
         *d->ready_last = v;
         d->ready_last = &v->next_ready;
@@ -151,12 +166,14 @@ static usec_t pause_after(unsigned n, usec_t first, usec_t most) {
 static void wait_for(struct delivery *v, usec_t pause) {
         if (!v->once)
                 json_object_put(STEAL_PTR(v->event)); /* the store has it */
+        count_waiting(v, true);
         v->next_wall = clock_wall() + pause;
         timer_arm(v->owner->timers, &v->timer, clock_boot() + pause);
 }
 
 /* Nothing more is to be run. A durable one is over when that has been written down. */
 static void finish(struct delivery *v, enum delivery_state state) {
+        count_failing(v, false);
         v->state = state;
         if (v->once)
                 delivery_free(v);
@@ -185,7 +202,7 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
         struct delivery *v = userdata;
         struct deliveries *d = v->owner;
 
-        d->running--;
+        d->counts.running--;
         if (outcome == RUNNER_LATER) {
                 put_off(v, "the hook runner is still busy with it, or does not become ready");
         } else {
@@ -196,6 +213,7 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
                 } else if (v->attempts >= d->attempts) {
                         finish(v, DELIVERY_PARKED);
                 } else {
+                        count_failing(v, true);
                         wait_for(v, pause_after(v->attempts, PAUSE_FIRST, PAUSE_MAX));
                         mark_dirty(v);
                 }
@@ -254,6 +272,7 @@ static void start(struct delivery *v) {
         char why[128];
         int r = -ENOMEM;
 
+        count_waiting(v, false);
         if (!v->event)
                 v->event = load_event(v, &r);
         if (v->event && !has_hooks(d, v->event)) {
@@ -268,7 +287,7 @@ static void start(struct delivery *v) {
         if (line)
                 r = runner_start(d->runner, line, strlen(line), &handler, v);
         if (r == 0) {
-                d->running++;
+                d->counts.running++;
                 return;
         }
         (void) snprintf(why, sizeof(why), "%s (%s)",
@@ -279,7 +298,7 @@ static void start(struct delivery *v) {
 }
 
 static void start_ready(struct deliveries *d) {
-        while (!d->stopping && d->running < d->max_parallel && d->ready_first) {
+        while (!d->stopping && d->counts.running < d->max_parallel && d->ready_first) {
                 struct delivery *v = d->ready_first;
 
                 d->ready_first = v->next_ready;
@@ -343,6 +362,8 @@ static void on_pending(void *userdata, const char *event_id, const struct store_
         }
         v->attempts = stored->attempts;
         v->next_wall = stored->next;
+        count_failing(v, v->attempts > 0);
+        count_waiting(v, true);
         if (stored->settled)
                 v->settled = json_tokener_parse(stored->settled);
         /* A wall clock that was wrong must not hold an outcome back for longer than any pause is.
@@ -453,4 +474,8 @@ void deliveries_stop(struct deliveries *d) {
 
 unsigned deliveries_pending(const struct deliveries *d) {
         return d->pending;
+}
+
+struct delivery_counts deliveries_count(const struct deliveries *d) {
+        return d->counts;
 }

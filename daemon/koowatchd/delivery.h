@@ -69,3 +69,10 @@ void deliveries_stop(struct deliveries *deliveries);
 
 /* Deliveries that are not over yet, durable ones only. */
 unsigned deliveries_pending(const struct deliveries *deliveries);
+
+struct delivery_counts {
+        unsigned waiting; /* for their first or next attempt */
+        unsigned failing; /* durable, and an attempt has failed; waiting or running */
+        unsigned running;
+};
+struct delivery_counts deliveries_count(const struct deliveries *deliveries);
