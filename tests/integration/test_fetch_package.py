@@ -1,7 +1,6 @@
 """fetch-package: what it stores, and what it is given."""
 
 import gzip
-import os
 
 import pytest
 from ready_hooks import (  # noqa: F401 # fixtures among them
@@ -260,10 +259,15 @@ def test_a_missing_directory_names_the_drop_in(server, env, store):
     assert "ReadWritePaths=" in text
 
 
-def test_a_name_that_is_no_utf_8(server, env, store):
-    name = b"\xff\xc3(.zip"
-    assert fetch({**env, "KOOWATCH_VAR_FILENAME": name})[0] == 0
-    assert os.listdir(bytes(store)) == [name]
+@pytest.mark.parametrize("variable", ["DESTINATION", "FILENAME"])
+def test_a_name_that_is_no_utf_8_is_refused(server, env, store, variable):
+    """Not every implementation of the tools can handle it."""
+    name = bytes(store) + b"/\xff" if variable == "DESTINATION" else b"\xff\xc3(.zip"
+    code, text = fetch({**env, f"KOOWATCH_VAR_{variable}": name})
+    assert code == 1
+    assert "UTF-8" in text
+    assert not server.requests
+    assert files(store) == []
 
 
 @pytest.mark.parametrize("event", ["../../x", "a/b", "a b", "a\n"])
