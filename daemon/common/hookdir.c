@@ -326,3 +326,26 @@ int hook_open_checked(const char *path, const char **ret_why) {
 
         return STEAL_FD(fd);
 }
+
+static int problem(int error, char *text, char **ret) {
+        *ret = text;
+        return text ? error : -ENOMEM;
+}
+
+int hook_find_named(const char *directories, const char *name, char **ret_problem) {
+        CLEANUP(freep) char *path = NULL;
+        CLEANUP(closep) int fd = -1;
+        const char *why = NULL;
+        int r;
+
+        r = hookdir_find(directories, "named.d", name, &path);
+        if (r == -ENOENT)
+                return problem(r, str_printf("no such hook in named.d of %s", directories),
+                               ret_problem);
+        if (r < 0)
+                return r;
+        fd = hook_open_checked(path, &why);
+        if (fd < 0)
+                return problem(fd, str_printf("%s is refused: %s", path, why), ret_problem);
+        return 0;
+}

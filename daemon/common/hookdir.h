@@ -38,6 +38,15 @@ void hook_list_clear(struct hook_list *list);
 /* Finds one hook by its bare name with the same hiding and masking; 0, -ENOENT or -ENOMEM. */
 int hookdir_find(const char *directories, const char *subdirectory, const char *name, char **ret);
 
+/*
+ * Whether a task that asks for the hook by its name gets it, as far as can be seen from here:
+ * whether its owner is one that the runner trusts is for the runner to say. Returns 0 when it
+ * does; -ENOENT when it is missing or masked, -EPERM when it would be refused, or another
+ * negative errno when it cannot be looked at: each with *ret_problem a clause about it, owned by
+ * the caller ("/etc/koowatch/hooks/named.d/fetch is not executable"); -ENOMEM has none.
+ */
+int hook_find_named(const char *directories, const char *name, char **ret_problem);
+
 /* Whether hookdir_list() would find any. Errors count as yes: the runner will tell of them. */
 bool hookdir_has_any(const char *directories, const char *subdirectory);
 

@@ -357,6 +357,34 @@ static void test_paths_that_name_no_file(void **state) {
         assert_string_equal(why, "its directory cannot be opened");
 }
 
+static void assert_problem(const struct fixture *f, const char *name, int error,
+                           const char *expected) {
+        CLEANUP(freep) char *problem = NULL;
+
+        assert_int_equal(hook_find_named(f->directories, name, &problem), error);
+        assert_non_null(problem);
+        assert_non_null(strstr(problem, expected));
+}
+
+static void test_what_is_wrong_with_a_named_hook(void **state) {
+        const struct fixture *f = *state;
+        char *problem = NULL;
+
+        make_dir(f, "low/named.d", 0755);
+        make_dir(f, "high/named.d", 0755);
+        make_hook(f, "low/named.d/fine");
+        make_file(f, "low/named.d/data", "#!/bin/sh\n", 0644);
+        make_hook(f, "low/named.d/masked");
+        make_link(f, "/dev/null", "high/named.d/masked");
+
+        assert_int_equal(hook_find_named(f->directories, "fine", &problem), 0);
+        assert_null(problem);
+        assert_problem(f, "missing", -ENOENT, f->directories);
+        assert_problem(f, "masked", -ENOENT, "no such hook");
+        assert_problem(f, "data", -EPERM, "low/named.d/data");
+        assert_problem(f, "data", -EPERM, "is not executable");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -370,6 +398,7 @@ int main(void) {
                 TEST(test_dangling_link_hides_and_is_refused),
                 TEST(test_missing_directories),
                 TEST(test_unreadable_directory),
+                TEST(test_what_is_wrong_with_a_named_hook),
                 TEST(test_accepted),
                 TEST(test_refused_for_its_mode),
                 TEST(test_refused_for_its_kind),
