@@ -20,6 +20,7 @@ static struct {
         const char *identifier;
         enum log_level level;
         bool to_journal;
+        bool complained; /* that the journal cannot be written */
 } state = {.identifier = "koowatch", .level = LEVEL_INFO};
 
 static const struct {
@@ -43,10 +44,13 @@ static bool stderr_is_journal(void) {
         return streq(stream, ours);
 }
 
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
 void log_open(const char *identifier, enum log_target target) {
         state.identifier = identifier;
         state.to_journal =
                 target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_AUTO && stderr_is_journal());
+        state.complained = false;
 }
 
 void log_set_level(enum log_level level) {
@@ -113,6 +117,10 @@ static int write_journal(enum log_level level, const char *message_id,
         };
         CLEANUP(parts_clear) struct parts parts = {0};
         int r = 0;
+
+        /* sd_journal_sendv() takes a journal that is not there for success. */
+        if (access(JOURNAL_SOCKET, W_OK) < 0)
+                return -errno;
 
         parts.iov = calloc(ARRAY_LEN(own) + count, sizeof(*parts.iov));
         if (!parts.iov)
@@ -200,6 +208,25 @@ static void write_console(enum log_level level, const struct log_field *fields, 
         (void) write_all(STDERR_FILENO, text, strlen(text)); /* there is nobody left to tell */
 }
 
+/* Returns whether the journal has it. That it does not is told once, before the first entry. */
+static bool try_journal(enum log_level level, const char *message_id,
+                        const struct log_field *fields, size_t count, const char *message) {
+        CLEANUP(freep) char *complaint = NULL;
+        int r;
+
+        if (!state.to_journal)
+                return false;
+        r = write_journal(level, message_id, fields, count, message);
+        if (r < 0 && !state.complained)
+                complaint = str_printf("the journal cannot be written (%s), entries come here "
+                                       "instead",
+                                       strerror(-r));
+        if (complaint)
+                write_console(LEVEL_WARNING, NULL, 0, complaint);
+        state.complained = r < 0;
+        return r >= 0;
+}
+
 void log_entry(enum log_level level, const char *message_id, const struct log_field *fields,
                size_t count, const char *format, ...) {
         CLEANUP(freep) char *message = NULL;
@@ -215,8 +242,7 @@ void log_entry(enum log_level level, const char *message_id, const struct log_fi
         va_end(arguments);
 
         /* An entry without text would not show anywhere; the format at least says which it was. */
-        if (!state.to_journal ||
-            write_journal(level, message_id, fields, count, message ? message : format) < 0)
+        if (!try_journal(level, message_id, fields, count, message ? message : format))
                 write_console(level, fields, count, message ? message : format);
 
         errno = saved_errno;

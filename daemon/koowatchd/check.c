@@ -4,6 +4,8 @@
 #include <search.h>
 
 #include "common/config.h"
+#include "koowatchd/hook-check.h"
+#include "koowatchd/strays.h"
 #include "koowatchd/task-file.h"
 
 /* A task's key, and the file that has it. */
@@ -82,6 +84,21 @@ static int check_duplicate(struct checker *c, const struct task *task) {
         return 0;
 }
 
+static void check_hooks(struct checker *c, const struct task *task) {
+        CLEANUP(freep) char *problem = NULL;
+
+        if (task->hooks)
+                problem = hook_check_named(c->config->hook_directories, task->hooks);
+        if (problem)
+                print_fault(c, false, c->path, 0, problem);
+}
+
+static void on_bad_hook(void *userdata, const char *path, const char *why) {
+        CLEANUP(freep) char *text = str_printf("would not run when an event comes: %s", why);
+
+        print_fault(userdata, false, path, 0, text ? text : why);
+}
+
 static void on_file(void *userdata, const struct task_file *file) {
         struct checker *c = userdata;
         const struct task_file_check rules = {has_account, on_task_fault, c};
@@ -92,6 +109,8 @@ static void on_file(void *userdata, const struct task_file *file) {
         r = task_file_read(file, &rules, &task);
         if (r == 0)
                 r = check_duplicate(c, task);
+        if (r == 0)
+                check_hooks(c, task);
         if (r < 0 && r != -EBADMSG)
                 print_fault(c, true, file->path, 0, strerror(-r));
 }
@@ -119,6 +138,13 @@ static void on_scanned(void *userdata, uint32_t unreadable) {
         c->failed |= unreadable != 0; /* the log has told */
 }
 
+static void on_stray(void *userdata, const char *path) {
+        CLEANUP(freep) char *text = stray_is(path) ? stray_describe(path) : NULL;
+
+        if (text)
+                print_fault(userdata, false, path, 0, text);
+}
+
 static void on_missed(void *userdata, const char *what, const char *why) {
         struct checker *c = userdata;
 
@@ -135,6 +161,7 @@ int check(const char *config_path, bool config_required) {
                 .on_file = on_file,
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,
+                .on_stray = on_stray,
                 .on_missed = on_missed,
                 .userdata = &c,
         };
@@ -150,6 +177,7 @@ int check(const char *config_path, bool config_required) {
         if (r < 0)
                 return r;
         taskdir_scan(taskdir);
+        hook_check_events(config->hook_directories, on_bad_hook, &c);
         tdestroy(c.seen, seen_free);
         return c.failed ? 1 : 0;
 }

@@ -16,6 +16,7 @@
 #include "koowatchd/dirwatch.h"
 #include "koowatchd/event.h"
 #include "koowatchd/footprint.h"
+#include "koowatchd/hook-check.h"
 #include "koowatchd/http.h"
 #include "koowatchd/metrics.h"
 #include "koowatchd/no-exec.h"
@@ -23,6 +24,7 @@
 #include "koowatchd/report.h"
 #include "koowatchd/runner.h"
 #include "koowatchd/store.h"
+#include "koowatchd/strays.h"
 #include "koowatchd/taskdir.h"
 #include "koowatchd/timer.h"
 #include "koowatchd/watches.h"
@@ -63,8 +65,10 @@ struct daemon {
         usec_t tick_due;
         double loop_lag;
         struct store_counts counts;
+        struct strays strays;
         bool dirty, store_failing;
-        bool bad_config, lag_told;
+        unsigned hook_problems; /* at the last tick */
+        bool bad_config, lag_told, metrics_failing;
         bool stopping;
 };
 
@@ -79,6 +83,8 @@ static void send_status(struct daemon *d, bool force) {
                               .watches = watches_count(d->watches),
                               .finished = d->counts.finished,
                               .parked = d->counts.parked,
+                              .deliveries = deliveries_count(d->deliveries),
+                              .hook_problem = watches_hook_problem(d->watches),
                               .lag = lag >= LAG_NOTICEABLE && !accounts_troubled(d->accounts)
                                              ? (double) lag / 1e6
                                              : 0,
@@ -295,8 +301,22 @@ static void on_registered(void *userdata, struct watch *watch) {
 }
 
 static void on_invalid(void *userdata, const char *name, const char *text, bool running) {
+        struct daemon *d = userdata;
+
+        mark_status(d);
+        report_invalid(d->report, name, text, running);
+}
+
+static void on_hook_problem(void *userdata, const char *name, const char *path,
+                            const char *problem) {
         mark_status(userdata);
-        report_invalid(name, text, running);
+        report_hook_problem(name, path, problem);
+}
+
+static void on_stray(void *userdata, const char *path) {
+        struct daemon *d = userdata;
+
+        strays_note(&d->strays, path);
 }
 
 static void on_missed(void *userdata, const char *what, const char *why) {
@@ -317,6 +337,7 @@ static void on_committed(void *userdata, json_object *event) {
         d->counts.finished++;
         report_finished(d->report, event);
         send_status(d, true);
+        mark_status(d); /* its delivery begins only now */
 }
 
 static void on_hook_start(void *userdata, json_object *event, const char *hook) {
@@ -329,6 +350,7 @@ static void on_hook_end(void *userdata, json_object *event, const struct runner_
 
         metrics_hook(d->metrics, end->result);
         report_hook_end(event, end);
+        mark_status(d);
 }
 
 static void on_over(void *userdata, json_object *event, unsigned parked_after) {
@@ -393,11 +415,13 @@ static void apply_settings(struct daemon *d) {
 
         log_set_level(d->options->has_log_level ? d->options->log_level : c->log_level);
         report_configure(d->report, c->download_url);
-        watches_configure(d->watches, &(struct course_limits){
-                                              .pace = {c->interval_min, c->interval_max},
-                                              .timeout = c->timeout,
-                                              .stall_timeout = c->stall_timeout,
-                                      });
+        watches_configure(d->watches,
+                          &(struct course_limits){
+                                  .pace = {c->interval_min, c->interval_max},
+                                  .timeout = c->timeout,
+                                  .stall_timeout = c->stall_timeout,
+                          },
+                          c->hook_directories);
         timer_arm(d->timers, &d->tick_timer, d->tick_due = clock_boot());
 }
 
@@ -427,6 +451,11 @@ static void warn_of_late_settings(const struct config *old, const struct config 
                 log_warning("Runner= has changed, which takes effect at a restart");
 }
 
+static void on_bad_hook(void *userdata, const char *path, const char *why) {
+        (void) userdata;
+        log_warning("%s: would not run when an event comes: %s", path, why);
+}
+
 /* Puts a new configuration (taken over) in the place of the old one. Returns 0 or a negative errno.
  */
 static int adopt(struct daemon *d, struct config *new) {
@@ -443,8 +472,8 @@ static int adopt(struct daemon *d, struct config *new) {
                 return r;
         }
         d->config = new;
-        config_free(old);
         apply_settings(d);
+        config_free(old);
         r = apply_accounts(d);
         if (r < 0)
                 return r;
@@ -454,6 +483,8 @@ static int adopt(struct daemon *d, struct config *new) {
         dirwatch_refresh(d->dirwatch);
         taskdir_scan(d->taskdir);
         watches_check_accounts(d->watches);
+        watches_check_hooks(d->watches, true);
+        hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
         return 0;
 }
 
@@ -487,9 +518,12 @@ static void write_metrics(struct daemon *d, usec_t lag) {
 
         gauges.n_accounts = accounts_list(d->accounts, accounts, ARRAY_LEN(accounts));
         r = metrics_write(d->metrics, &gauges, d->config->metrics_file);
-        if (r < 0)
-                log_warning("MetricsFile %s: cannot be written (%s), it is tried again in 15 s",
+        if (r < 0 && !d->metrics_failing)
+                log_warning("MetricsFile %s: cannot be written (%s), it is tried again every 15 s",
                             d->config->metrics_file, strerror(-r));
+        else if (r == 0 && d->metrics_failing)
+                log_notice("MetricsFile %s: can be written again", d->config->metrics_file);
+        d->metrics_failing = r < 0;
 }
 
 static void on_tick(struct timer *timer, usec_t now) {
@@ -500,8 +534,11 @@ static void on_tick(struct timer *timer, usec_t now) {
         d->loop_lag = (double) (now - d->tick_due) / 1e6;
         if (late && !d->lag_told)
                 report_lag((double) lag / 1e6);
-        if (late || d->lag_told)
+        strays_tell(&d->strays);
+        watches_check_hooks(d->watches, false);
+        if (late || d->lag_told || watches_count(d->watches).hook_problems != d->hook_problems)
                 mark_status(d);
+        d->hook_problems = watches_count(d->watches).hook_problems;
         d->lag_told = late || (d->lag_told && lag >= LAG_NOTICEABLE / 2);
 
         if (d->config->metrics_file)
@@ -578,6 +615,24 @@ static void start_signal(struct daemon *d, ev_signal *watcher,
         ev_signal_start(d->loop, watcher);
 }
 
+static const char *store_advice(int error) {
+        switch (error) {
+        case -EUCLEAN:
+                return "; move it away to start afresh: tasks whose files are still there are then "
+                       "asked about again";
+        case -EPROTO:
+                return "; a later version has written it: run that one";
+        case -ENOSPC:
+                return "; make room on that disk: even to read it, it needs some";
+        case -EACCES:
+                return "; this user must be able to write it and its directory";
+        case -EBUSY:
+                return "; another program writes to it: end that one";
+        default:
+                return "";
+        }
+}
+
 /* Makes and locks the state directory. Returns 0 or a negative errno, with the reason logged. */
 static int open_state(struct daemon *d) {
         const char *path = d->config->state_directory;
@@ -615,11 +670,7 @@ static int open_state(struct daemon *d) {
                 r = store_count(d->store, &d->counts);
         if (r < 0)
                 log_error("%s: cannot be opened (%s)%s", database,
-                          d->store ? store_error(d->store) : strerror(-r),
-                          r == -EUCLEAN  ? "; move it away to start afresh: tasks whose files are "
-                                           "still there are then asked about again"
-                          : r == -EPROTO ? "; a later version has written it: run that one"
-                                         : "");
+                          d->store ? store_error(d->store) : strerror(-r), store_advice(r));
         return r;
 }
 
@@ -652,8 +703,16 @@ static int open_timers(struct daemon *d) {
 static int open_modules(struct daemon *d) {
         const struct poller_handler poller_handler = {on_ask, on_answer, on_refresh_due, on_polled,
                                                       d};
-        const struct watches_handler watches_handler = {find_account, on_registered, on_invalid,
-                                                        mark_dirty,   on_missed,     d};
+        const struct watches_handler watches_handler = {
+                .find_account = find_account,
+                .on_registered = on_registered,
+                .on_invalid = on_invalid,
+                .on_hook_problem = on_hook_problem,
+                .on_dirty = mark_dirty,
+                .on_stray = on_stray,
+                .on_missed = on_missed,
+                .userdata = d,
+        };
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
                                                           on_over,      mark_dirty,    d};
         const struct accounts_handler accounts_handler = {on_account_changed, on_missed, d};
@@ -728,6 +787,7 @@ static int start(struct daemon *d) {
         }
 
         taskdir_scan(d->taskdir);
+        hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
         footprint_shrink();
         return 0;
 }
@@ -747,6 +807,7 @@ static void close_all(struct daemon *d) {
                 timer_close(d->timers, own_timer(d, i));
         timers_free(d->timers);
         store_close(d->store);
+        strays_clear(&d->strays);
         config_free(d->config);
         closep(&d->state_fd);
 }

@@ -10,6 +10,7 @@
 
 #define STATUS_MAX 2048
 #define STATUS_URL_MAX 512
+#define STATUS_REASON_MAX 256
 
 #define CODES_TOLD 32
 
@@ -17,7 +18,9 @@ struct report {
         enum download_url download_url;
         char codes_told[CODES_TOLD][40];
         size_t n_codes_told;
-        char *last;   /* "photos completed, 1 all succeeded, https://..." */
+        char *last;    /* "photos completed: all succeeded, https://..." */
+        char *invalid; /* what is wrong with a file that is not watched; NULL: not known */
+        unsigned invalid_count;
         char *status; /* as sent last */
 };
 
@@ -85,12 +88,23 @@ void report_registered(const struct watch *w) {
              description ? ", " : "", description ? description : "");
 }
 
-void report_invalid(const char *name, const char *text, bool running) {
+void report_invalid(struct report *r, const char *name, const char *text, bool running) {
         struct fields f = {};
 
+        if (!running && str_replace(&r->invalid, text) == 0)
+                (void) utf8_cut(r->invalid, STATUS_REASON_MAX);
         add(&f, "KOOWATCH_NAME", name);
         TELL(LEVEL_WARNING, MESSAGE_ID_TASK_INVALID, &f, "%s; %s", text,
              running ? "the settings read before stay in force" : "the task is not watched so");
+}
+
+void report_hook_problem(const char *name, const char *path, const char *problem) {
+        struct fields f = {};
+
+        add(&f, "KOOWATCH_NAME", name);
+        TELL(LEVEL_WARNING, NULL, &f,
+             "%s: %s; the task is watched, and the hook is looked for again when it has ended",
+             path, problem);
 }
 
 void report_status_changed(const struct watch *w) {
@@ -226,7 +240,6 @@ static enum koodrive_result result_of(json_object *event) {
                        : KOODRIVE_RESULT_UNKNOWN;
 }
 
-/* "1 all succeeded" for the status line, where there is no field to hold the number. */
 static void remember_last(struct report *r, json_object *event, const char *url) {
         CLEANUP(freep) char *shown = url ? strdup(url) : NULL;
         bool cut = shown && utf8_cut(shown, STATUS_URL_MAX);
@@ -234,13 +247,8 @@ static void remember_last(struct report *r, json_object *event, const char *url)
         enum koodrive_result result = result_of(event);
         char text[64] = "";
 
-        if (streq(outcome, outcome_name(OUTCOME_COMPLETED))) {
-                if (result == KOODRIVE_RESULT_UNKNOWN)
-                        (void) snprintf(text, sizeof(text), ", %s", koodrive_result_text(result));
-                else
-                        (void) snprintf(text, sizeof(text), ", %d %s", (int) result,
-                                        koodrive_result_text(result));
-        }
+        if (streq(outcome, outcome_name(OUTCOME_COMPLETED)))
+                (void) snprintf(text, sizeof(text), ": %s", koodrive_result_text(result));
         if (event_string(event, "errorCode"))
                 (void) snprintf(text, sizeof(text), ", code %s", event_string(event, "errorCode"));
         free(r->last);
@@ -258,7 +266,8 @@ static char *describe_rejection(json_object *event) {
 
         if (!message)
                 message = "";
-        if (!code)
+        /* Where KooDrive says nothing, message is what the event says: meaning and code. */
+        if (!code || str_after(message, meaning.text))
                 return str_printf(", %s%s%s", message, *advice ? "; " : "", advice);
         return str_printf(", %s (code %s: %s)%s%s", meaning.text, code, message,
                           *advice ? "; " : "", advice);
@@ -345,6 +354,19 @@ void report_parked(json_object *event, unsigned attempts) {
 
 /* ---- the service manager ---- */
 
+static void put_deliveries(FILE *f, const struct delivery_counts *c, unsigned parked) {
+        if (c->waiting > 0)
+                (void) fprintf(f, ", %u deliver%s waiting", c->waiting,
+                               c->waiting == 1 ? "y" : "ies");
+        if (c->waiting > 0 && c->failing > 0)
+                (void) fprintf(f, " (%u failing)", c->failing);
+        else if (c->failing > 0)
+                (void) fprintf(f, ", %u deliver%s failing", c->failing,
+                               c->failing == 1 ? "y" : "ies");
+        if (parked > 0)
+                (void) fprintf(f, ", %u parked", parked);
+}
+
 static char *make_status(const struct report *r, const struct report_status *s) {
         CLEANUP(freep) char *text = NULL;
         size_t length = 0;
@@ -356,8 +378,9 @@ static char *make_status(const struct report *r, const struct report_status *s) 
                        s->watches.pending + s->watches.running, s->watches.running, s->finished);
         if (s->watches.invalid > 0)
                 (void) fprintf(f, ", %u invalid", s->watches.invalid);
-        if (s->parked > 0)
-                (void) fprintf(f, ", %u parked", s->parked);
+        if (s->watches.invalid > 0 && r->invalid)
+                (void) fprintf(f, " (%s)", r->invalid);
+        put_deliveries(f, &s->deliveries, s->parked);
         if (s->bad_config)
                 (void) fprintf(f, "; the configuration has errors, the old one is in force");
         if (s->store_failing)
@@ -366,6 +389,10 @@ static char *make_status(const struct report *r, const struct report_status *s) 
                 (void) fprintf(f, "; account %s %s: %s", account_name(s->account),
                                account_state_name(account_state(s->account)),
                                account_reason(s->account));
+        if (s->hook_problem)
+                (void) fprintf(f, "; %s", s->hook_problem);
+        if (s->hook_problem && s->watches.hook_problems > 1)
+                (void) fprintf(f, " (and %u more)", s->watches.hook_problems - 1);
         if (s->lag > 0)
                 (void) fprintf(f, "; polls %.0f s late", s->lag);
         if (r->last)
@@ -375,15 +402,29 @@ static char *make_status(const struct report *r, const struct report_status *s) 
         return STEAL_PTR(text);
 }
 
-void report_status(struct report *r, const struct report_status *status, bool force) {
-        char *text = make_status(r, status);
+/* No control characters; and UTF-8, as the service manager takes nothing else. */
+static void make_harmless(char *text) {
+        bool is_utf8 = utf8_is_valid(text, strlen(text));
 
+        for (unsigned char *c = (unsigned char *) text; *c; c++)
+                if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !is_utf8))
+                        *c = '?';
+                else if (*c == 0xc2 && c[1] < 0xa0) /* U+0080 to U+009F */
+                        c[0] = c[1] = '?';
+}
+
+void report_status(struct report *r, const struct report_status *status, bool force) {
+        char *text;
+
+        /* One was corrected; which of them is not known here. */
+        if (status->watches.invalid < r->invalid_count)
+                free(STEAL_PTR(r->invalid));
+        r->invalid_count = status->watches.invalid;
+        text = make_status(r, status);
         if (!text)
                 return;
         (void) utf8_cut(text, STATUS_MAX - strlen("STATUS="));
-        for (char *c = text; *c; c++)
-                if ((unsigned char) *c < ' ' || *c == 0x7f)
-                        *c = '?';
+        make_harmless(text);
         if (force || !r->status || !streq(text, r->status))
                 (void) sd_notifyf(false, "STATUS=%s", text);
         free(r->status);
@@ -398,6 +439,7 @@ int report_new(struct report **ret) {
 void report_free(struct report *r) {
         if (!r)
                 return;
+        free(r->invalid);
         free(r->last);
         free(r->status);
         free(r);

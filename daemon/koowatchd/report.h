@@ -11,6 +11,7 @@
 
 #include "common/config.h"
 #include "koowatchd/account.h"
+#include "koowatchd/delivery.h"
 #include "koowatchd/koodrive-answer.h"
 #include "koowatchd/runner.h"
 #include "koowatchd/watches.h"
@@ -23,7 +24,9 @@ DEFINE_CLEANUP(struct report *, report_free)
 void report_configure(struct report *report, enum download_url download_url);
 
 void report_registered(const struct watch *watch);
-void report_invalid(const char *name, const char *text, bool running);
+/* One that is not watched for it is in the status line until there are fewer of them. */
+void report_invalid(struct report *report, const char *name, const char *text, bool running);
+void report_hook_problem(const char *name, const char *path, const char *problem);
 /* course holds the status already. */
 void report_status_changed(const struct watch *watch);
 void report_strange_status(const struct watch *watch, long raw_status);
@@ -47,6 +50,8 @@ struct report_status {
         struct watch_counts watches;
         unsigned finished; /* tasks remembered as such */
         unsigned parked;
+        struct delivery_counts deliveries;
+        const char *hook_problem;      /* of one of watches.hook_problems */
         double lag;                    /* seconds; 0: none to speak of */
         const struct account *account; /* one that is not ok, or NULL */
         bool bad_config, store_failing;

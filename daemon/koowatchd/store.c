@@ -5,21 +5,22 @@
 
 #define SCHEMA_VERSION 1
 
+/* Made where it is missing: in a new database, one restored from a dump, or one of before. */
 static const char schema[] =
-        "CREATE TABLE task ("
+        "CREATE TABLE IF NOT EXISTS task ("
         "  account TEXT NOT NULL, share_id TEXT NOT NULL, task_id TEXT NOT NULL,"
         "  name TEXT NOT NULL, registered INTEGER NOT NULL,"
         "  inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL," /* of the task file */
         "  event_id TEXT NOT NULL DEFAULT '',"                 /* '': not finished */
         "  gone INTEGER NOT NULL DEFAULT 0," /* since when no file stands for it */
         "  PRIMARY KEY (account, share_id, task_id)) WITHOUT ROWID;"
-        "CREATE INDEX task_gone ON task (gone) WHERE gone > 0;"
-        "CREATE TABLE event ("
+        "CREATE INDEX IF NOT EXISTS task_gone ON task (gone) WHERE gone > 0;"
+        "CREATE TABLE IF NOT EXISTS event ("
         "  id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, finished INTEGER NOT NULL,"
         "  body TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
         "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT);"
-        "CREATE INDEX event_open ON event (state) WHERE state <> 1;"
-        "PRAGMA user_version = 1;";
+        "CREATE INDEX IF NOT EXISTS event_open ON event (state) WHERE state <> 1;"
+        "CREATE INDEX IF NOT EXISTS event_over ON event (finished) WHERE state <> 0;";
 
 enum statement {
         BEGIN,
@@ -41,6 +42,8 @@ enum statement {
 };
 
 #define KEY "account = ?1 AND share_id = ?2 AND task_id = ?3"
+/* SQLite takes a partial index only for a query that repeats its condition word by word. */
+#define OPEN "state <> 1 AND "
 
 static const char *const sql[STATEMENTS] = {
         [BEGIN] = "BEGIN IMMEDIATE",
@@ -56,13 +59,13 @@ static const char *const sql[STATEMENTS] = {
                          "WHERE event_id = ?1",
         [GET_EVENT] = "SELECT body FROM event WHERE event_id = ?1",
         [GET_STATE] = "SELECT state FROM event WHERE event_id = ?1",
-        [EACH_PENDING] =
-                "SELECT event_id, attempts, next, settled FROM event WHERE state = 0 ORDER BY id",
+        [EACH_PENDING] = "SELECT event_id, attempts, next, settled FROM event WHERE " OPEN
+                         "state = 0 ORDER BY id",
         [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
         [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND event_id NOT IN "
                          "(SELECT event_id FROM task)",
         [COUNT] = "SELECT (SELECT count(*) FROM task WHERE event_id <> ''), "
-                  "(SELECT count(*) FROM event WHERE state = 2)",
+                  "(SELECT count(*) FROM event WHERE " OPEN "state = 2)",
 };
 
 struct store {
@@ -71,15 +74,31 @@ struct store {
         char error[256];
 };
 
-/* Notes what SQLite says and translates it. */
+/* The system's own reason, where SQLite knows one; 0: none. */
+static int system_error(const struct store *s, int code) {
+        switch (code & 0xff) {
+        case SQLITE_FULL:
+                return ENOSPC;
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN:
+                return s->db ? sqlite3_system_errno(s->db) : 0;
+        default:
+                return 0;
+        }
+}
+
+/* Notes what SQLite says, and what the system says beneath, and translates it. */
 static int failed(struct store *s, int code) {
-        (void) snprintf(s->error, sizeof(s->error), "%s",
-                        s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
+        int error = system_error(s, code);
+
+        (void) snprintf(s->error, sizeof(s->error), "%s%s%s",
+                        s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code), error ? ": " : "",
+                        error ? strerror(error) : "");
+        if (error == ENOSPC || error == EDQUOT)
+                return -ENOSPC;
         switch (code & 0xff) {
         case SQLITE_NOMEM:
                 return -ENOMEM;
-        case SQLITE_FULL:
-                return -ENOSPC;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
                 return -EBUSY;
@@ -166,15 +185,15 @@ static int prepare_database(struct store *s) {
                                 SCHEMA_VERSION);
                 return -EPROTO;
         }
-        if (version == 0) {
-                r = execute(s, "BEGIN IMMEDIATE");
-                if (r == 0)
-                        r = execute(s, schema);
-                if (r == 0)
-                        r = execute(s, "COMMIT");
-                if (r < 0)
-                        return r;
-        }
+        r = execute(s, "BEGIN IMMEDIATE");
+        if (r == 0)
+                r = execute(s, schema);
+        if (r == 0 && version == 0)
+                r = execute(s, "PRAGMA user_version = 1");
+        if (r == 0)
+                r = execute(s, "COMMIT");
+        if (r < 0)
+                return r;
 
         for (size_t i = 0; i < STATEMENTS; i++) {
                 int code = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,

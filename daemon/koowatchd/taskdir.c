@@ -39,6 +39,13 @@ static bool name_of(const char *file, char *ret, size_t size) {
         return true;
 }
 
+static void on_stray(struct taskdir *t, const struct directory *d, const char *file) {
+        CLEANUP(freep) char *path = file[0] == '.' ? NULL : str_printf("%s/%s", d->path, file);
+
+        if (path)
+                t->handler.on_stray(t->handler.userdata, path);
+}
+
 static struct task_file_id id_of(const struct stat *st, unsigned dir) {
         return (struct task_file_id){
                 .dir = dir,
@@ -180,8 +187,10 @@ static void on_event(void *userdata, const char *file, uint32_t mask) {
                 taskdir_scan(t);
                 return;
         }
-        if (!name_of(file, name, sizeof(name)))
+        if (!name_of(file, name, sizeof(name))) {
+                on_stray(t, d, file);
                 return;
+        }
 
         /* A file that is being written is read when its writer closes it; a link is whole at once.
          */
@@ -204,12 +213,82 @@ static void complain(struct directory *d, int error) {
         d->complained = true;
 }
 
+/* A file that was found: in a list because of two for one task, the one that came first counts. */
+struct found {
+        char *name;
+        struct task_file_id id;
+        bool known; /* id is */
+};
+
+struct listing {
+        struct found *files;
+        size_t count, allocated;
+};
+
+static void listing_clear(struct listing *l) {
+        for (size_t i = 0; i < l->count; i++)
+                free(l->files[i].name);
+        free(l->files);
+}
+
+static int listing_add(struct listing *l, const struct found *found) {
+        if (l->count == l->allocated) {
+                size_t allocated = MAX((size_t) 64, l->allocated * 2);
+                struct found *grown = reallocarray(l->files, allocated, sizeof(*grown));
+
+                if (!grown)
+                        return -ENOMEM;
+                l->files = grown;
+                l->allocated = allocated;
+        }
+        l->files[l->count] = *found;
+        l->files[l->count].name = strdup(found->name);
+        return l->files[l->count].name ? (l->count++, 0) : -ENOMEM;
+}
+
+static int compare_found(const void *a, const void *b) {
+        const struct found *x = a, *y = b;
+
+        if (x->id.mtime_ns != y->id.mtime_ns)
+                return x->id.mtime_ns < y->id.mtime_ns ? -1 : 1;
+        return strcmp(x->name, y->name);
+}
+
+/* The task files of a directory, the oldest first: readdir() has no order to rely on. */
+static int list_directory(struct taskdir *t, unsigned dir, DIR *stream, struct listing *ret) {
+        struct dirent *entry;
+        int r;
+
+        while ((errno = 0, entry = readdir(stream))) {
+                char name[NAME_MAX + 1];
+                struct found found = {.name = name};
+                struct stat st;
+
+                if (!name_of(entry->d_name, name, sizeof(name))) {
+                        on_stray(t, &t->dirs[dir], entry->d_name);
+                        continue;
+                }
+                if (is_hidden(t, name, dir))
+                        continue;
+                found.known = fstatat(dirfd(stream), entry->d_name, &st, 0) == 0;
+                if (found.known)
+                        found.id = id_of(&st, dir);
+                r = listing_add(ret, &found);
+                if (r < 0)
+                        return r;
+        }
+        r = -errno;
+        if (ret->count > 0)
+                qsort(ret->files, ret->count, sizeof(*ret->files), compare_found);
+        return r;
+}
+
 /* Returns false when the directory is there but cannot be read. */
 static bool scan_directory(struct taskdir *t, unsigned dir) {
         struct directory *d = &t->dirs[dir];
-        struct dirent *entry;
+        CLEANUP(listing_clear) struct listing listing = {};
         DIR *stream = NULL;
-        int fd;
+        int fd, r;
 
         fd = open_directory(d);
         if (fd == -ENOENT)
@@ -223,22 +302,15 @@ static bool scan_directory(struct taskdir *t, unsigned dir) {
         }
 
         t->missed = false;
-        while ((errno = 0, entry = readdir(stream))) {
-                char name[NAME_MAX + 1];
-                struct task_file_id id;
-                struct stat st;
+        r = list_directory(t, dir, stream, &listing);
+        for (size_t i = 0; i < listing.count; i++) {
+                const struct found *file = &listing.files[i];
 
-                if (!name_of(entry->d_name, name, sizeof(name)) || is_hidden(t, name, dir))
-                        continue;
-                if (fstatat(fd, entry->d_name, &st, 0) == 0) {
-                        id = id_of(&st, dir);
-                        if (t->handler.on_seen(t->handler.userdata, name, &id))
-                                continue;
-                }
-                (void) load(t, dir, fd, name);
+                if (!file->known || !t->handler.on_seen(t->handler.userdata, file->name, &file->id))
+                        (void) load(t, dir, fd, file->name);
         }
-        if (errno != 0)
-                complain(d, errno);
+        if (r < 0)
+                complain(d, -r);
         else
                 d->complained = false;
         (void) closedir(stream);

@@ -53,6 +53,8 @@ struct taskdir_handler {
          */
         void (*on_scan)(void *userdata);
         void (*on_scanned)(void *userdata, uint32_t unreadable);
+        /* A file, or what else it may be, whose name is not a task file's; not hidden. */
+        void (*on_stray)(void *userdata, const char *path);
         /* Descriptors or memory were short, or a disk failed: something may have been missed. */
         void (*on_missed)(void *userdata, const char *what, const char *why);
         void *userdata;

@@ -4,6 +4,7 @@
 #include <search.h>
 
 #include "common/log.h"
+#include "koowatchd/hook-check.h"
 #include "koowatchd/task-file.h"
 
 #define GRACE (500 * USEC_MSEC)
@@ -46,6 +47,8 @@ struct watch {
         bool ended;   /* leaving for good with the next write */
         bool dirty;
         bool running; /* counted as such */
+        bool hook_problem;
+        bool told_finished; /* that its file has changed in vain */
 };
 
 /* A registration in the store for which there is no file. */
@@ -61,7 +64,9 @@ struct watches {
         struct taskdir *taskdir;
         struct watches_handler handler;
         struct course_limits limits;
-        void *by_name, *by_key; /* tsearch() trees */
+        const char *hook_directories; /* borrowed */
+        char *hook_problem;           /* of one of them, in words */
+        void *by_name, *by_key;       /* tsearch() trees */
         struct watch *dirty_first, **dirty_last;
         struct orphan *orphans;
         struct watch_counts counts; /* pending: all active ones */
@@ -152,8 +157,19 @@ static void set_running(struct watch *w, bool running) {
         w->running = running;
 }
 
+static void set_hook_problem(struct watch *w, bool problem) {
+        struct watches *ws = w->owner;
+
+        ws->counts.hook_problems += problem;
+        ws->counts.hook_problems -= w->hook_problem;
+        w->hook_problem = problem;
+        if (ws->counts.hook_problems == 0)
+                free(STEAL_PTR(ws->hook_problem));
+}
+
 static void set_state(struct watch *w, enum watch_state state) {
         set_running(w, false);
+        set_hook_problem(w, false);
         --*counter_of(w->owner, w->state);
         ++*counter_of(w->owner, state);
         w->state = state;
@@ -216,6 +232,7 @@ static struct watch *watch_free(struct watch *w) {
                 (void) tdelete(w, &ws->by_name, by_name);
         remove_key(w);
         set_running(w, false);
+        set_hook_problem(w, false);
         --*counter_of(ws, w->state);
         poll_close(ws->poller, &w->poll);
         end_grace(w);
@@ -315,15 +332,33 @@ static void remove_file(struct watch *w) {
         remove_one_file(w);
 }
 
+/* A file that stays, of a task that is done, was written again: maybe to have it asked anew. */
+static void tell_finished(struct watch *w) {
+        const struct log_field fields[] = {{"KOOWATCH_NAME", w->name},
+                                           {"KOOWATCH_EVENT_ID", w->event_id}};
+
+        mark_dirty(w); /* the next start knows the file as it is now */
+        if (!w->told_finished)
+                log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields),
+                          "%s: finished already, so its changed file has no effect; to have it "
+                          "asked about again, remove the file and put it back a second later",
+                          w->name);
+        w->told_finished = true;
+}
+
 /* A file of a task that has finished: met again after a restart, or left by the one that stood. */
 static void take_up_finished(struct watch *w, const char *event_id) {
         enum delivery_state state = DELIVERY_DONE;
+        int r = store_get_delivery_state(w->owner->store, event_id, &state);
 
         set_state(w, WATCH_FINISHED);
         (void) str_replace(&w->event_id, event_id);
-        if (store_get_delivery_state(w->owner->store, event_id, &state) != 0 ||
-            state != DELIVERY_PENDING)
+        if (r == -ENOENT || (r == 0 && state != DELIVERY_PENDING))
                 remove_file(w);
+        else if (r < 0)
+                log_warning("%s: the store cannot tell whether its hooks have ended (%s); its file "
+                            "stays, and is looked at again at the next start",
+                            w->name, store_error(w->owner->store));
 }
 
 /* The registration begins, anew or where the store says that it was. */
@@ -346,6 +381,25 @@ static char *path_of(const struct watch *w) {
         return str_printf("%s/%s.task", taskdir_path(w->owner->taskdir, w->file.dir), w->name);
 }
 
+/* Hooks are looked at when a task is read; the runner looks again when it has ended. */
+static void check_hooks(struct watch *w) {
+        struct watches *ws = w->owner;
+        CLEANUP(freep) char *problem = NULL, *path = NULL;
+        bool known = w->hook_problem;
+
+        if (w->state == WATCH_ACTIVE && w->task->hooks)
+                problem = hook_check_named(ws->hook_directories, w->task->hooks);
+        set_hook_problem(w, problem);
+        if (!problem)
+                return;
+        if (!ws->hook_problem)
+                ws->hook_problem = str_printf("%s: %s", w->name, problem);
+        path = path_of(w);
+        if (!known)
+                ws->handler.on_hook_problem(ws->handler.userdata, w->name, path ? path : w->name,
+                                            problem);
+}
+
 static void refuse_duplicate(struct watch *w, const struct watch *other) {
         CLEANUP(freep) char *path = path_of(w);
         CLEANUP(freep) char *theirs = path_of(other);
@@ -357,6 +411,39 @@ static void refuse_duplicate(struct watch *w, const struct watch *other) {
         w->anew = other->leaving && is_new_file(other, w->file.inode, w->file.mtime_ns);
         if (text && !other->leaving) /* else it is being renamed, or will be out of the way soon */
                 w->owner->handler.on_invalid(w->owner->handler.userdata, w->name, text, false);
+}
+
+/*
+ * A file in a higher directory stands for the task, whoever came first: what members of a group
+ * may write must not keep out what root does. The watch goes on under its name.
+ */
+static void take_over(struct watch *w, struct watch *other) {
+        CLEANUP(freep) char *path = path_of(w);
+        CLEANUP(freep) char *theirs = path_of(other);
+        CLEANUP(freep)
+        char *text = str_printf("%s: the same task as %s, which stands because its directory is a "
+                                "higher one",
+                                theirs ? theirs : other->name, path ? path : w->name);
+        bool running = other->running;
+
+        remove_key(other);
+        poll_stop(other->owner->poller, &other->poll);
+        set_state(other, WATCH_DUPLICATE);
+        other->anew = false;
+        set_state(w, WATCH_ACTIVE);
+        set_running(w, running);
+        w->registered = other->registered;
+        w->course = other->course;
+        w->keyed = tsearch(w, &w->owner->by_key, by_key);
+        start_polling(w, clock_boot());
+        mark_dirty(w);
+        if (text)
+                w->owner->handler.on_invalid(w->owner->handler.userdata, other->name, text, false);
+}
+
+static bool outranks(const struct watch *w, const struct watch *other) {
+        return other && other->state == WATCH_ACTIVE && !other->leaving &&
+               w->file.dir < other->file.dir;
 }
 
 /* Back to a file that has not been read, so that the next scan reads it. */
@@ -377,6 +464,11 @@ static void enroll(struct watch *w) {
         struct store_task stored;
         int r;
 
+        if (outranks(w, other)) {
+                take_over(w, other);
+                check_hooks(w);
+                return;
+        }
         if (other) {
                 refuse_duplicate(w, other);
                 return;
@@ -389,10 +481,14 @@ static void enroll(struct watch *w) {
                 return;
         }
         if (r > 0 && !stored.gone && *stored.event_id &&
-            !is_new_file(w, stored.inode, stored.mtime_ns))
+            !is_new_file(w, stored.inode, stored.mtime_ns)) {
                 take_up_finished(w, stored.event_id);
-        else
+                if (stored.inode != w->file.inode || stored.mtime_ns != w->file.mtime_ns)
+                        tell_finished(w);
+        } else {
                 activate(w, r > 0 && !stored.gone && !*stored.event_id ? &stored : NULL);
+        }
+        check_hooks(w);
 }
 
 /* Its file is there, again or still. */
@@ -443,6 +539,12 @@ static bool has_account(void *userdata, const char *name) {
         return account && account_is_configured(account);
 }
 
+static struct watch *standing_for(const struct watch *w) {
+        struct store_key key = key_of(w->task);
+
+        return find_key(w->owner, &key);
+}
+
 /* Settings for a watch that has some already, of the same key. */
 static void update(struct watch *w, struct task *task, struct account *account) {
         struct watches *ws = w->owner;
@@ -454,6 +556,9 @@ static void update(struct watch *w, struct task *task, struct account *account) 
         w->account = account;
         if (w->state != WATCH_DUPLICATE)
                 w->keyed = tsearch(w, &ws->by_key, by_key);
+        else if (outranks(w, standing_for(w)))
+                take_over(w, standing_for(w)); /* a file above its own has come */
+        check_hooks(w);
 
         /* What was corrected, a kdstoken or an interval, is tried at once. */
         course_forgive(&w->course);
@@ -503,6 +608,8 @@ static void on_file(void *userdata, const struct task_file *file) {
                 update(w, task, account);
                 if (w->state == WATCH_FINISHED && is_new_file(w, old.inode, old.mtime_ns))
                         activate(w, NULL);
+                else if (w->state == WATCH_FINISHED && old.mtime_ns != w->file.mtime_ns)
+                        tell_finished(w);
         }
         if (was_leaving && w->state == WATCH_ACTIVE && !poll_is_started(&w->poll))
                 start_polling(w, clock_boot());
@@ -604,6 +711,12 @@ static void on_missed(void *userdata, const char *what, const char *why) {
         ws->handler.on_missed(ws->handler.userdata, what, why);
 }
 
+static void on_stray(void *userdata, const char *path) {
+        struct watches *ws = userdata;
+
+        ws->handler.on_stray(ws->handler.userdata, path);
+}
+
 struct taskdir_handler watches_taskdir_handler(struct watches *ws) {
         return (struct taskdir_handler){
                 .on_seen = on_seen,
@@ -612,6 +725,7 @@ struct taskdir_handler watches_taskdir_handler(struct watches *ws) {
                 .on_gone = on_gone,
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,
+                .on_stray = on_stray,
                 .on_missed = on_missed,
                 .userdata = ws,
         };
@@ -627,7 +741,7 @@ struct search {
 static void match_duplicate(struct watch *w, void *userdata) {
         struct search *s = userdata;
 
-        if (!s->found && is_duplicate_of(w, s->of))
+        if (is_duplicate_of(w, s->of) && (!s->found || w->file.dir < s->found->file.dir))
                 s->found = w;
 }
 
@@ -760,11 +874,30 @@ void watches_free(struct watches *ws) {
                 ws->orphans = o->next;
                 orphan_free(o);
         }
+        free(ws->hook_problem);
         free(ws);
 }
 
-void watches_configure(struct watches *ws, const struct course_limits *limits) {
+void watches_configure(struct watches *ws, const struct course_limits *limits,
+                       const char *hook_directories) {
         ws->limits = *limits;
+        ws->hook_directories = hook_directories;
+}
+
+static void check_hooks_again(struct watch *w, void *all) {
+        if (*(bool *) all || w->hook_problem)
+                check_hooks(w);
+}
+
+void watches_check_hooks(struct watches *ws, bool all) {
+        if (!all && ws->counts.hook_problems == 0)
+                return;
+        free(STEAL_PTR(ws->hook_problem));
+        each(ws, check_hooks_again, &all);
+}
+
+const char *watches_hook_problem(const struct watches *ws) {
+        return ws->hook_problem;
 }
 
 static void move_to_taskdir(struct watch *w, void *taskdir) {

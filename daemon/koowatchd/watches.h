@@ -37,8 +37,13 @@ struct watches_handler {
         /* A file was refused. text names file and line; running: its former settings stay in force.
          */
         void (*on_invalid)(void *userdata, const char *name, const char *text, bool running);
+        /* A task that is watched names a hook that would not run: once, until that is cured. */
+        void (*on_hook_problem)(void *userdata, const char *name, const char *path,
+                                const char *problem);
         /* The number or kind of watches changed, and there may be something to write. */
         void (*on_dirty)(void *userdata);
+        /* A file in a task directory whose name is not a task file's. */
+        void (*on_stray)(void *userdata, const char *path);
         /* Something could not be read that may be readable in a moment: scan again then. */
         void (*on_missed)(void *userdata, const char *what, const char *why);
         void *userdata;
@@ -50,8 +55,16 @@ int watches_new(struct timers *timers, struct store *store, struct poller *polle
 void watches_free(struct watches *watches);
 DEFINE_CLEANUP(struct watches *, watches_free)
 
-/* The defaults for tasks that set none, from now on also for those that run. */
-void watches_configure(struct watches *watches, const struct course_limits *limits);
+/*
+ * The defaults for tasks that set none, from now on also for those that run. hook_directories is
+ * borrowed until the next call.
+ */
+void watches_configure(struct watches *watches, const struct course_limits *limits,
+                       const char *hook_directories);
+/* Looks again at the hooks of tasks: of all that are watched, or of those that had a problem. */
+void watches_check_hooks(struct watches *watches, bool all);
+/* "photos: Hook=mail is not there" of one of those counted as such; NULL: none. */
+const char *watches_hook_problem(const struct watches *watches);
 /* The handler for taskdir_new(); taskdir is set as soon as that has returned. */
 struct taskdir_handler watches_taskdir_handler(struct watches *watches);
 /* Takes another one; what lay in directories that it has not is gone. The old one must still be
@@ -66,6 +79,7 @@ void watches_written(struct watches *watches);
 struct watch_counts {
         unsigned pending, running;  /* watched; by taskStatus */
         unsigned finished, invalid; /* duplicates are invalid */
+        unsigned hook_problems;     /* watched, with a Hook= that would not run */
 };
 struct watch_counts watches_count(const struct watches *watches);
 

@@ -1,5 +1,9 @@
 """The command line, and what of a configuration is accepted."""
 
+import os
+import pathlib
+import subprocess
+
 import pytest
 from koowatch import task_text, wait_polls
 
@@ -51,6 +55,16 @@ def test_log_level(koowatch, sim):
     koowatch.wait_record()
     koowatch.stop()
     assert koowatch.entries == []
+
+
+@pytest.mark.skipif(os.path.exists("/run/systemd/journal/socket"), reason="there is a journal")
+def test_no_journal_to_log_to(koowatch):
+    koowatch.settings["Daemon"]["LogTarget"] = "journal"
+    (koowatch.state / "state.db").write_bytes(b"no database" * 1000)
+    koowatch.start(wait=False)
+    assert koowatch.end() == 1
+    koowatch.wait_entry("the journal cannot be written")
+    koowatch.wait_entry("state.db: cannot be opened")
 
 
 # Files
@@ -242,6 +256,17 @@ def test_check_warns_of_an_unknown_key_and_exits_well(koowatch, sim):
     assert run.stdout.startswith(f"{path}:4: warning: ") and "Colour" in run.stdout
 
 
+def test_check_warns_of_hooks_and_exits_well(koowatch, sim):
+    hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
+    path = koowatch.add_task("photos", sim.add_task(), Hook="fetch-pakage")
+    run = koowatch.check()
+    assert run.returncode == 0
+    assert run.stdout.splitlines() == [
+        f"{path}: warning: Hook=fetch-pakage is not there",
+        f"{hook}: warning: would not run when an event comes: it is writable by group or others",
+    ]
+
+
 def test_check_leaves_the_state_alone(koowatch, sim):
     koowatch.add_task("photos", sim.add_task())
     koowatch.check()
@@ -252,3 +277,38 @@ def test_check_beside_a_running_daemon(koowatch, sim):
     koowatch.add_task("photos", sim.add_task(hold=True))
     koowatch.start()
     assert koowatch.check().returncode == 0
+
+
+# Installation
+
+CONF = pathlib.Path(__file__).parent.parent.parent / "conf"
+
+
+def install_config(directory, **environment):
+    run = subprocess.run(
+        [CONF / "install-config", CONF / "koowatch.conf", directory],
+        env={"PATH": os.environ["PATH"], **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return run.stdout
+
+
+def test_installing_again_keeps_an_edited_configuration(tmp_path):
+    text = (CONF / "koowatch.conf").read_text()
+    path, new = tmp_path / "etc/koowatch.conf", tmp_path / "etc/koowatch.conf.new"
+    assert install_config(path.parent) == install_config(path.parent) == ""
+    assert path.read_text() == text and not new.exists()
+    path.write_text("[Poll]\n")
+    assert str(new) in install_config(path.parent)
+    assert path.read_text() == "[Poll]\n" and new.read_text() == text
+
+
+def test_a_package_gets_the_configuration_as_it_is(tmp_path):
+    path = tmp_path / "etc/koowatch/koowatch.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("of an earlier version")
+    install_config("/etc/koowatch", DESTDIR=str(tmp_path))
+    assert path.read_text() == (CONF / "koowatch.conf").read_text()
+    assert list(path.parent.iterdir()) == [path]

@@ -109,5 +109,11 @@ def test_metrics_that_cannot_be_written_are_warned_of(koowatch, sim):
     koowatch.settings["Daemon"]["MetricsFile"] = koowatch.path / "none" / "metrics"
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
-    koowatch.wait_entry("MetricsFile")
+    koowatch.wait_entry("MetricsFile .*cannot be written")
+    koowatch.reload()  # writes at once
+    koowatch.reload()
+    (koowatch.path / "none").mkdir()
+    koowatch.reload()
+    koowatch.wait_entry("MetricsFile .*can be written again")
+    assert len(koowatch.find("MetricsFile .*cannot be written")) == 1
     koowatch.wait_entry("^photos: completed")

@@ -313,3 +313,12 @@ def test_stalled_is_told_once(koowatch, sim):
     task.complete()
     koowatch.wait_record(event="finished")
     assert len(koowatch.records(event="stalled")) == 1
+
+
+def test_a_rejection_without_a_message_says_its_reason_once(koowatch, sim):
+    sim.faults.add("answer", status=400, body='{"code":13000302}')
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    entry = koowatch.wait_entry("^photos: rejected", KOOWATCH_ERROR_CODE="13000302")
+    reason = entry.message.removeprefix("photos: rejected, ").partition(" (")[0]
+    assert reason and entry.message.count(reason) == 1

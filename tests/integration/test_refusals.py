@@ -443,6 +443,7 @@ def test_a_request_that_is_too_large(koowatch, sim, shape):
         why = f"the request is too large (HTTP {status})"
         entry = koowatch.wait_entry(f"^{name}: rejected")
         assert entry.message.startswith(f"{name}: rejected, {why}")
+        assert entry.message.count(why) == 1
         assert entry.fields["KOOWATCH_ERROR_MESSAGE"] == why
         record = koowatch.wait_record(name=name)
         assert record["env"]["KOOWATCH_ERROR_MESSAGE"] == record["event"]["errorMessage"] == why

@@ -42,17 +42,17 @@ def test_form_of_the_status(koowatch, sim):
     koowatch.start()
     koowatch.wait_status(re.escape("watching 3 (1 running), 0 finished"))
     koowatch.add_task("photos", photos)
-    last = f"last: photos completed, 1 all succeeded, {photos.download_url}"
+    last = f"last: photos completed: all succeeded, {photos.download_url}"
     koowatch.wait_status(re.escape(f"watching 3 (1 running), 1 finished; {last}"))
 
 
 @pytest.mark.parametrize(
     ("course", "last"),
     [
-        ({"result": 2, "download": True}, "photos completed, 2 partially failed, http.*"),
-        ({"result": 3}, "photos completed, 3 all failed.*"),
-        ({"result": 0, "task_type": 2}, "photos completed, result unknown"),
-        ({"task_type": 2}, "photos completed, 1 all succeeded"),
+        ({"result": 2, "download": True}, "photos completed: partially failed, http.*"),
+        ({"result": 3}, "photos completed: all failed.*"),
+        ({"result": 0, "task_type": 2}, "photos completed: result unknown"),
+        ({"task_type": 2}, "photos completed: all succeeded"),
         ({"cancel": True}, "photos canceled"),
     ],
 )
@@ -84,6 +84,32 @@ def test_a_long_link_in_the_status_is_cut(koowatch, sim, letter):
     assert max(len(data) for data in koowatch.datagrams) <= 2048
     last = [s for s in koowatch.notified("STATUS") if "last" in s]  # decodes: no half characters
     assert all(status.endswith("…") for status in last)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(b"a\x1b\n\xc2\x9bb.task", "a????b"), (b"a\xffb\xc3\xa9.task", "a?b??"), (b"\xc3\xa9.task", "é")],
+)
+def test_odd_bytes_of_a_files_name_in_the_status(koowatch, name, shown):
+    """What is not UTF-8, the service manager would pass over."""
+    with open(bytes(koowatch.low) + b"/" + name, "wb"):
+        pass
+    koowatch.start()
+    path = re.escape(f"{koowatch.low}/{shown}.task")
+    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: a task's name .*")
+
+
+def test_the_status_counts_deliveries_that_wait(koowatch, sim):
+    koowatch.settings["Hooks"]["MaxParallel"] = "1"
+    koowatch.record(gated=True, exits=(1, 0))
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.add_task("music", sim.add_task())
+    koowatch.start()
+    koowatch.wait_status("watching 0 .*, 2 finished, 1 delivery waiting; last: .*")
+    koowatch.release(2)
+    koowatch.wait_status(r"watching 0 .*, 2 finished, 2 deliveries waiting \(2 failing\); last: .*")
+    koowatch.restart()
+    koowatch.wait_status(r"watching 0 .*, 2 finished, 2 deliveries waiting \(2 failing\)")
 
 
 def test_the_status_shows_an_account_in_trouble(koowatch, sim):

@@ -1,6 +1,7 @@
 """Task files: where they are found, how they come, change and go."""
 
 import os
+import re
 import time
 
 import pytest
@@ -246,7 +247,7 @@ def test_a_bad_file_costs_only_itself(koowatch, sim):
     assert entry.message.startswith(f"{path}:2: ")
     koowatch.wait_record(name="good")
     assert "s3cr3t" not in koowatch.log()
-    koowatch.wait_status("watching 0 .*, 1 invalid; last: good .*")
+    koowatch.wait_status(r"watching 0 .*, 1 invalid \(.*/bad.task:2: .*TaskId.*\); last: good .*")
 
 
 def test_the_status_shows_a_bad_file_that_has_come(koowatch, sim):
@@ -255,6 +256,15 @@ def test_the_status_shows_a_bad_file_that_has_come(koowatch, sim):
     koowatch.wait_status(r"watching 1 \(1 running\).*")
     koowatch.add_task("bad", text="[Task]\nTaskId=1\n")
     koowatch.wait_status("watching 1 .*, 1 invalid.*")
+
+
+def test_the_status_says_that_an_account_is_unknown(koowatch, sim):
+    task = sim.add_task(hold=True)
+    path = koowatch.add_task("photos", task, Account="other")
+    koowatch.start()
+    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: there is no \[Account other\] .*\)")
+    path.write_text(task_text(task))
+    koowatch.wait_status(r"watching 1 \([01] running\), 0 finished")
 
 
 def test_a_bad_file_that_is_corrected_is_watched(koowatch, sim):
@@ -323,6 +333,28 @@ def test_names_that_are_no_tasks(koowatch, sim, sentinel):
     assert not [entry for entry in koowatch.entries if entry.level == "warning"]
 
 
+def test_files_without_the_suffix_are_told_once(koowatch, sim):
+    koowatch.add_task("sentinel", sim.add_task(hold=True))
+    (koowatch.low / "photos.task.txt").write_text(task_text(sim.add_task()))
+    (koowatch.low / "folder").mkdir()
+    (koowatch.low / "photos.task~").write_text("")
+    run = koowatch.check()
+    said = f"{koowatch.low}/photos.task.txt: warning: not a task file.* rename it to photos.task"
+    assert run.returncode == 0 and re.fullmatch(said, run.stdout.rstrip("\n"))
+    koowatch.start()
+    (koowatch.high / "music").write_text(task_text(sim.add_task()))
+    (koowatch.high / "later").write_text(task_text(sim.add_task(hold=True)))
+    (koowatch.high / "later").rename(koowatch.high / "later.task")
+    koowatch.wait_entry("^later: registered")
+    koowatch.reload()  # looks at once at what has stayed
+    entry = koowatch.wait_entry("low/photos.task.txt: .*rename it to photos.task")
+    assert entry.level == "notice"
+    koowatch.wait_entry("high/music: .*rename it to music.task")
+    koowatch.reload()
+    koowatch.reload()
+    assert len(koowatch.find("not a task file")) == 2
+
+
 def test_a_name_that_cannot_be_one_is_invalid(koowatch, sim):
     (koowatch.low / "a b.task").write_text(task_text(sim.add_task()))
     koowatch.start()
@@ -335,6 +367,43 @@ def test_a_share_token_that_all_can_read_is_warned_of(koowatch, sim):
     koowatch.start()
     koowatch.wait_entry("photos.task: .*KdsToken=")
     koowatch.wait_entry("^photos: completed")
+
+
+# Hooks that are not there
+
+
+def test_a_wrong_hook_is_told_at_registration(koowatch, sim):
+    task = sim.add_task(hold=True)
+    path = koowatch.add_task("photos", task, Hook="fetch-pakage")
+    koowatch.start()
+    entry = koowatch.wait_entry("Hook=fetch-pakage is not there", KOOWATCH_NAME="photos")
+    assert entry.level == "warning" and entry.message.startswith(f"{path}: ")
+    wait_polls(sim, task)
+    koowatch.wait_status("watching 1 .*; photos: Hook=fetch-pakage is not there")
+    path.write_text(task_text(task, Hook="fetch-pakage", Timeout="1h"))
+    koowatch.record("named.d/fetch-package")
+    path.write_text(task_text(task, Hook="fetch-package"))
+    koowatch.wait_status(r"watching 1 \([01] running\), 0 finished")
+    assert len(koowatch.find("is not there")) == 1
+    assert len(koowatch.find("^photos: registered")) == 1
+
+
+def test_a_hook_that_may_not_run_is_told_at_registration(koowatch, sim):
+    hook = koowatch.hook("named.d/mail", "true", mode=0o644)
+    koowatch.add_task("photos", sim.add_task(hold=True), Hook="mail")
+    koowatch.add_task("music", sim.add_task(hold=True), Hook="none")
+    koowatch.start()
+    koowatch.wait_entry(f"Hook=mail .*{hook}: it is not executable", KOOWATCH_NAME="photos")
+    koowatch.wait_status(r"watching 2 .*: Hook=.* \(and 1 more\)")
+    hook.chmod(0o755)
+    koowatch.reload()
+    koowatch.wait_status("watching 2 .*; music: Hook=none is not there")
+
+
+def test_a_hook_of_an_event_that_may_not_run_is_told_at_the_start(koowatch):
+    hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
+    koowatch.start()
+    koowatch.wait_entry(f"{hook}: would not run .*writable by group or others")
 
 
 # Duplicates
@@ -372,6 +441,69 @@ def test_a_second_file_takes_over_when_the_first_goes(koowatch, sim):
     assert record["env"]["KOOWATCH_VAR_N"] == "2"
     registered = record["event"]["registeredAt"]
     assert registered <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin + 1))
+
+
+def test_of_two_files_for_a_task_the_one_in_the_higher_directory_stands(koowatch, sim):
+    task = sim.add_task(hold=True)
+    koowatch.record()
+    path = koowatch.add_task("theirs", task)
+    begin = time.time()
+    koowatch.start()
+    sim.wait_for(lambda s: s.requests and time.time() > begin + 1.1)
+    mine = koowatch.add_task("mine", task, where=koowatch.high, variables={"n": "2"})
+    entry = koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    assert entry.message.startswith(f"{path}: ") and str(mine) in entry.message
+    koowatch.wait_status("watching 1 .*, 1 invalid.*")
+    wait_polls(sim, task)
+    koowatch.restart()
+    koowatch.wait_entry("same task", count=2, KOOWATCH_NAME="theirs")
+    task.complete()
+    record = koowatch.wait_record()
+    assert record["event"]["name"] == "mine"
+    assert record["env"]["KOOWATCH_VAR_N"] == "2"
+    registered = record["event"]["registeredAt"]
+    assert registered <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin + 1))
+    koowatch.wait_entry("10-record ended")
+    assert len(koowatch.records()) == 1
+
+
+def test_a_file_that_lost_to_a_higher_one_takes_over_again(koowatch, sim):
+    task = sim.add_task(hold=True)
+    koowatch.record()
+    koowatch.add_task("theirs", task)
+    koowatch.start()
+    wait_polls(sim, task)
+    mine = koowatch.add_task("mine", task, where=koowatch.high)
+    koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    mine.unlink()
+    wait_for_the_end_of_grace()
+    wait_polls(sim, task)
+    task.complete()
+    assert koowatch.wait_record()["event"]["name"] == "theirs"
+
+
+def test_a_lower_file_for_the_same_task_is_refused(koowatch, sim):
+    task = sim.add_task(hold=True)
+    koowatch.add_task("mine", task, where=koowatch.high)
+    koowatch.start()
+    wait_polls(sim, task)
+    koowatch.add_task("theirs", task)
+    koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    assert not koowatch.find("same task", KOOWATCH_NAME="mine")
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_two_files_in_a_directory_the_older_one_stands(koowatch, sim, names):
+    task = sim.add_task(hold=True)
+    for number, name in enumerate(names):
+        os.utime(koowatch.add_task(name, task), (1_700_000_000 + number,) * 2)
+    first, second = (koowatch.low / f"{name}.task" for name in names)
+    run = koowatch.check()
+    assert (run.returncode, run.stderr) == (1, "")
+    assert run.stdout.startswith(f"{second}: the same task as {first}")
+    koowatch.start()
+    entry = koowatch.wait_entry("same task", KOOWATCH_NAME=names[1])
+    assert entry.message.startswith(f"{second}: the same task as {first}")
 
 
 def test_the_same_ids_under_two_accounts_are_two_tasks(koowatch, sim):
@@ -586,10 +718,17 @@ def test_an_admins_finished_file_that_is_edited_stays_done(koowatch, sim, sentin
     koowatch.start()
     koowatch.wait_entry("10-record ended: done")
     path.write_text(task_text(task, variables={"n": "2"}))
+    koowatch.wait_entry("finished already", KOOWATCH_NAME="photos")
     koowatch.add_task("photos", task, variables={"n": "3"})
     sentinel()
     koowatch.restart()
     sentinel()
+    assert len(koowatch.find("finished already")) == 1
+    koowatch.stop()
+    koowatch.add_task("photos", task, variables={"n": "4"})
+    koowatch.start()
+    koowatch.restart()
+    assert len(koowatch.find("finished already")) == 2
     assert sim.polls(task) == 1
     assert len(koowatch.records()) == 1
 

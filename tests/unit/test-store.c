@@ -482,6 +482,110 @@ static void test_empty_file(void **state) {
         (void) find_task(f, &photos);
 }
 
+/* A dump that was restored has the tables, but neither version nor, maybe, all indexes. */
+static void test_restored_from_a_dump(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos, "");
+        put_event(f, "e1", WALL);
+        store_close(STEAL_PTR(f->store));
+        execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone");
+        assert_int_equal(store_open(f->path, &f->store), 0);
+        reopen(f);
+        (void) find_task(f, &photos);
+        assert_pending(f, "e1:0:0:- ");
+}
+
+/* Tables of another program's are left alone. */
+static void test_foreign_database(void **state) {
+        struct fixture *f = *state;
+
+        store_close(STEAL_PTR(f->store));
+        execute(f, "DROP TABLE task; CREATE TABLE task (title TEXT); PRAGMA user_version = 0");
+        expect_refused(f, -EIO);
+        expect_refused(f, -EIO);
+}
+
+/* Each handle that is opened, so that a test can look at the store's own statements. */
+static sqlite3 *opened_last;
+
+static int on_open(sqlite3 *db, char **ret_error, const struct sqlite3_api_routines *api) {
+        (void) ret_error;
+        (void) api;
+        opened_last = db;
+        return SQLITE_OK;
+}
+
+static void assert_no_scan_of_events(sqlite3_stmt *statement) {
+        CLEANUP(freep) char *explain = str_printf("EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
+        sqlite3_stmt *plan = NULL;
+
+        assert_int_equal(sqlite3_prepare_v2(opened_last, explain, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+                const char *step = (const char *) sqlite3_column_text(plan, 3);
+
+                if (str_after(step, "SCAN event") || str_after(step, "SCAN TABLE event"))
+                        fail_msg("%s: %s", sqlite3_sql(statement), step);
+        }
+        (void) sqlite3_finalize(plan);
+}
+
+/* Events have large bodies, and are kept for months: what goes through all blocks the loop. */
+static void test_no_statement_goes_through_all_events(void **state) {
+        struct fixture *f = *state;
+        sqlite3_stmt *next = NULL;
+        unsigned count = 0;
+
+        assert_int_equal(sqlite3_auto_extension((void (*)(void)) on_open), SQLITE_OK);
+        reopen(f);
+        sqlite3_reset_auto_extension();
+        while ((next = sqlite3_next_stmt(opened_last, next))) {
+                assert_no_scan_of_events(next);
+                count++;
+        }
+        assert_true(count > 10);
+}
+
+static ssize_t no_space(int fd, const void *data, size_t length, off_t at) {
+        (void) fd;
+        (void) data;
+        (void) length;
+        (void) at;
+        errno = ENOSPC;
+        return -1;
+}
+
+static void fill_disk(bool full) {
+        static const char *const calls[] = {"pwrite", "pwrite64"};
+        sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+                (void) vfs->xSetSystemCall(vfs, calls[i],
+                                           full ? (sqlite3_syscall_ptr) no_space : NULL);
+}
+
+/* The shared memory beside a database that was closed well must be made even to read it. */
+static void test_full_disk(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos, "");
+        store_close(STEAL_PTR(f->store));
+        fill_disk(true);
+        assert_int_equal(store_open(f->path, &f->store), -ENOSPC);
+        assert_non_null(strstr(store_error(f->store), "No space left on device"));
+        fill_disk(false);
+        reopen(f);
+
+        fill_disk(true);
+        assert_int_equal(store_begin(f->store), 0);
+        put_task(f, &music, "");
+        assert_int_equal(store_commit(f->store), -ENOSPC);
+        assert_non_null(strstr(store_error(f->store), "No space left on device"));
+        fill_disk(false);
+        (void) find_task(f, &photos);
+        assert_unknown(f, &music);
+}
+
 static void test_close_nothing(void **state) {
         (void) state;
         store_close(NULL);
@@ -514,6 +618,10 @@ int main(void) {
                 TEST(test_damaged_page),
                 TEST(test_truncated),
                 TEST(test_empty_file),
+                TEST(test_restored_from_a_dump),
+                TEST(test_foreign_database),
+                TEST(test_no_statement_goes_through_all_events),
+                TEST(test_full_disk),
                 cmocka_unit_test(test_close_nothing),
         };
 

@@ -47,6 +47,7 @@ def test_exposure(installed, unit, most):
         ("RestartUSec", "5s"),
         ("RestartPreventExitStatus", "78"),
         ("StartLimitIntervalUSec", "0"),
+        ("LimitNOFILE", "16384"),
     ],
 )
 def test_policy_of_the_unit(installed, name, value):
