@@ -13,10 +13,10 @@
 
 /*
  * Reads up to the first newline or the end; what follows the newline is not
- * looked at. Returns 0, -EFBIG for a line over PROTOCOL_LINE_MAX, or a negative
- * errno.
+ * looked at. Returns 0, -EFBIG for a line over PROTOCOL_LINE_MAX, -ETIMEDOUT when
+ * it has not come within that time, or another negative errno.
  */
-int protocol_read_line(int fd, char **ret, size_t *ret_length);
+int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length);
 
 void protocol_busy(void);
 void protocol_ready(void);

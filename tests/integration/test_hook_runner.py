@@ -13,6 +13,7 @@ import pwd
 import re
 import select
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -172,6 +173,41 @@ def wait_for_last_writer(fd):
     poll = select.poll()
     poll.register(fd, 0)
     assert poll.poll(PATIENCE * 1000), "somebody still holds the FIFO"
+
+
+# Its connection
+
+
+def on_a_connection(house):
+    """A runner as the service manager starts it, and our end."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        env = {"PATH": "/usr/bin:/bin", "RUNTIME_DIRECTORY": str(house.locks)}
+        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "")
+        command = [pathlib.Path(BUILD) / "koowatch-hook", "--config", house.config]
+        runner = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=env
+        )
+    return runner, ours
+
+
+def test_a_connection_without_an_event_is_closed(house):
+    """It has had its event: this is what an instance is given that was restarted."""
+    runner, ours = on_a_connection(house)
+    with ours:
+        _, log = runner.communicate(timeout=PATIENCE)
+        assert ours.recv(1) == b""
+    assert runner.returncode == 1
+    assert b"error standard input: no event" in log and b"restarted" in log
+
+
+def test_half_an_event_is_not_waited_for_either(house):
+    runner, ours = on_a_connection(house)
+    with ours:
+        ours.sendall(b'{"event":')
+        _, log = runner.communicate(timeout=PATIENCE)
+        assert ours.recv(1) == b""
+    assert runner.returncode == 1 and b"no event" in log
 
 
 # What is run, and in which order
