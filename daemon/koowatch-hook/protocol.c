@@ -154,10 +154,10 @@ void protocol_end(const char *hook, const struct hook_end *end) {
         send_object(object);
 }
 
-void protocol_not_run(const char *hook, const char *reason) {
+void protocol_not_run(const char *hook, const char *result, const char *reason) {
         json_object *object = object_with("end", json_object_new_string(hook));
 
-        add(object, "result", json_object_new_string("failed"));
+        add(object, "result", json_object_new_string(result));
         add(object, "reason", json_object_new_string(reason));
 
         send_object(object);

@@ -23,7 +23,7 @@ void protocol_ready(void);
 void protocol_start(const char *hook);
 void protocol_end(const char *hook, const struct hook_end *end);
 
-/* The end of a hook that never started. */
-void protocol_not_run(const char *hook, const char *reason);
+/* The end of a hook that never started; result: "failed" or "skipped". */
+void protocol_not_run(const char *hook, const char *result, const char *reason);
 
 void protocol_done(void);
