@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "common/log.h"
+#include "common/hook-file.h"
 
 struct candidate {
         struct hook hook;
@@ -26,8 +26,7 @@ struct scan {
         struct candidate *candidates;
         size_t count;
         size_t allocated;
-        bool quiet;
-        bool unreadable; /* what a directory holds could not be seen */
+        char *problem; /* what a directory holds could not be seen */
 };
 
 static void scan_clear(struct scan *scan) {
@@ -36,6 +35,7 @@ static void scan_clear(struct scan *scan) {
                 free(scan->candidates[i].hook.path);
         }
         free(scan->candidates);
+        free(scan->problem);
 }
 
 static void closedirp(DIR **d) {
@@ -43,12 +43,35 @@ static void closedirp(DIR **d) {
                 (void) closedir(*d);
 }
 
+/* What editors, package managers and careful people leave beside a file, also numbered. */
+static bool is_leftover(const char *name) {
+        static const char *const parts[] = {".dpkg-", ".ucf-", ".rpm", ".pac"};
+        static const char *const endings[] = {".bak", ".orig", ".save", ".old",
+                                              ".new", ".swp",  ".swo",  ".tmp",
+                                              ".rej", ".part", ".copy", ".disabled"};
+        size_t n = strlen(name);
+
+        for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+                if (strstr(name, parts[i]))
+                        return true;
+        if (name[n - 1] == '~' || (name[0] == '#' && name[n - 1] == '#'))
+                return true;
+        while (n > 0 && strchr("0123456789.-_", name[n - 1]))
+                n--;
+        for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+                size_t k = strlen(endings[i]);
+
+                if (n > k && strncasecmp(name + n - k, endings[i], k) == 0)
+                        return true;
+        }
+        return false;
+}
+
 bool hook_name_is_valid(const char *name) {
         size_t n = strlen(name);
 
         return n > 0 && n <= NAME_MAX && name[0] != '.' && !strchr(name, '/') &&
-               !str_ends_with(name, "~") && !strstr(name, ".dpkg-") && !strstr(name, ".rpm") &&
-               utf8_is_valid(name, n);
+               !is_leftover(name) && utf8_is_valid(name, n);
 }
 
 static bool is_mask(const struct stat *st) {
@@ -91,16 +114,11 @@ static int scan_add(struct scan *scan, const char *directory, size_t rank, const
         return candidate.hook.name && candidate.hook.path ? 0 : -ENOMEM;
 }
 
-/* Opens a directory of hooks for a look into it; *ret NULL when there is nothing to see. */
-static void scan_open(struct scan *scan, const char *directory, DIR **ret) {
-        DIR *d = opendir(directory);
-
-        if (!d && errno != ENOENT) {
-                scan->unreadable = true;
-                if (!scan->quiet)
-                        log_warning("%s: cannot be read, its hooks are not run now: %m", directory);
-        }
-        *ret = d;
+/* The first one is kept. Returns 0 or -ENOMEM. */
+static int scan_note(struct scan *scan, const char *directory, int error) {
+        if (!scan->problem)
+                scan->problem = str_printf("%s cannot be read: %s", directory, strerror(error));
+        return scan->problem ? 0 : -ENOMEM;
 }
 
 static int scan_directory(struct scan *scan, const char *directory, size_t rank) {
@@ -109,9 +127,9 @@ static int scan_directory(struct scan *scan, const char *directory, size_t rank)
         struct stat st;
         int r;
 
-        scan_open(scan, directory, &d);
+        d = opendir(directory);
         if (!d)
-                return 0;
+                return errno == ENOENT ? 0 : scan_note(scan, directory, errno);
 
         for (errno = 0; (entry = readdir(d)); errno = 0) {
                 if (!hook_name_is_valid(entry->d_name))
@@ -126,7 +144,7 @@ static int scan_directory(struct scan *scan, const char *directory, size_t rank)
                         return r;
         }
 
-        return -errno;
+        return errno == 0 ? 0 : scan_note(scan, directory, errno);
 }
 
 static int compare(const void *a, const void *b) {
@@ -194,7 +212,8 @@ int hookdir_list(const char *directories, const char *subdirectory, struct hook_
                 return r;
 
         r = scan_choose(&scan, ret);
-        ret->unreadable = scan.unreadable;
+        if (r == 0)
+                ret->problem = STEAL_PTR(scan.problem);
         return r;
 }
 
@@ -204,125 +223,71 @@ void hook_list_clear(struct hook_list *list) {
                 free(list->hooks[i].path);
         }
         free(list->hooks);
+        free(list->problem);
         *list = (struct hook_list){0};
 }
 
 bool hookdir_has_any(const char *directories, const char *subdirectory) {
-        CLEANUP(scan_clear) struct scan scan = {.quiet = true};
+        CLEANUP(scan_clear) struct scan scan = {0};
         CLEANUP(hook_list_clear) struct hook_list list = {0};
 
         if (scan_all(&scan, directories, subdirectory) < 0 || scan_choose(&scan, &list) < 0)
                 return true;
 
-        return scan.unreadable || list.count > 0;
+        return scan.problem || list.count > 0;
 }
 
-int hookdir_find(const char *directories, const char *subdirectory, const char *name, char **ret) {
-        if (!hook_name_is_valid(name))
-                return -ENOENT;
+static int problem(int error, char *text, char **ret) {
+        *ret = text;
+        return text ? error : -ENOMEM;
+}
 
+/* Looks into one directory. Returns 1 with *ret_path, 0: not there, or as hookdir_find(). */
+static int find_in(const char *directory, const char *name, char **ret_path, char **ret_problem) {
+        CLEANUP(freep) char *path = str_printf("%s/%s", directory, name);
+        struct stat st = {0};
+
+        if (!path)
+                return -ENOMEM;
+        /* A dangling link is there as well, and hides: hence the second look. */
+        if (stat(path, &st) < 0 && lstat(path, &st) < 0)
+                return errno == ENOENT
+                               ? 0
+                               : problem(-errno, str_printf("%s cannot be looked at: %m", path),
+                                         ret_problem);
+        if (is_mask(&st))
+                return problem(-ENOENT, str_printf("%s masks it", path), ret_problem);
+        *ret_path = STEAL_PTR(path);
+        return 1;
+}
+
+int hookdir_find(const char *directories, const char *subdirectory, const char *name,
+                 char **ret_path, char **ret_problem) {
+        const char *all = directories;
+
+        if (!hook_name_is_valid(name))
+                return problem(-ENOENT, strdup("its name can be no hook's"), ret_problem);
         while (!at_end(directories)) {
                 CLEANUP(freep) char *directory = next_directory(&directories, subdirectory);
-                CLEANUP(freep) char *path = NULL;
-                struct stat st = {0};
+                int r = directory ? find_in(directory, name, ret_path, ret_problem) : -ENOMEM;
 
-                path = directory ? str_printf("%s/%s", directory, name) : NULL;
-                if (!path)
-                        return -ENOMEM;
-
-                /* A dangling link is there as well, and hides: hence the second look. */
-                if (stat(path, &st) < 0 && lstat(path, &st) < 0) {
-                        if (errno != ENOENT)
-                                log_warning("%s: cannot be looked at, passed over: %m", path);
-                        continue;
-                }
-                if (is_mask(&st))
-                        return -ENOENT;
-
-                *ret = STEAL_PTR(path);
-                return 0;
+                if (r != 0)
+                        return r > 0 ? 0 : r;
         }
-
-        return -ENOENT;
+        return problem(-ENOENT, str_printf("no such hook in %s of %s", subdirectory, all),
+                       ret_problem);
 }
 
-static int refuse(const char *why, const char **ret_why) {
-        *ret_why = why;
-        return -EPERM;
-}
-
-static int cannot_open(const char *why, const char **ret_why) {
-        *ret_why = why;
-        return -errno;
-}
-
-static bool is_trusted(uid_t owner) {
-        return owner == 0 || owner == geteuid();
-}
-
-static int check_directory(int fd, const char **ret_why) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return cannot_open("its directory cannot be examined", ret_why);
-        if (!is_trusted(st.st_uid))
-                return refuse("its directory is owned by neither root nor the runner's user",
-                              ret_why);
-        if (st.st_mode & (S_IWGRP | S_IWOTH))
-                return refuse("its directory is writable by group or others", ret_why);
-
-        return 0;
-}
-
-static int check_file(int fd, const char **ret_why) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return cannot_open("it cannot be examined", ret_why);
-        if (!S_ISREG(st.st_mode))
-                return refuse("it is not a regular file", ret_why);
-        if (!is_trusted(st.st_uid))
-                return refuse("it is owned by neither root nor the runner's user", ret_why);
-        if (st.st_mode & (S_ISUID | S_ISGID))
-                return refuse("it is set-user-id or set-group-id", ret_why);
-        if (st.st_mode & (S_IWGRP | S_IWOTH))
-                return refuse("it is writable by group or others", ret_why);
-        if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-                return refuse("it is not executable", ret_why);
-
-        return 0;
-}
-
-int hook_open_checked(const char *path, const char **ret_why) {
-        CLEANUP(freep) char *directory = NULL;
-        CLEANUP(closep) int dir_fd = -1, fd = -1;
-        const char *slash = strrchr(path, '/');
+int hook_find_named(const char *directories, const char *name, char **ret_problem) {
+        CLEANUP(freep) char *path = NULL;
+        CLEANUP(freep) char *why = NULL;
         int r;
 
-        if (!slash || !slash[1]) {
-                *ret_why = "its path names no file in a directory";
-                return -EINVAL;
-        }
-
-        directory = strndup(path, MAX((size_t) (slash - path), (size_t) 1));
-        if (!directory) {
-                *ret_why = "out of memory";
-                return -ENOMEM;
-        }
-
-        dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir_fd < 0)
-                return cannot_open("its directory cannot be opened", ret_why);
-        r = check_directory(dir_fd, ret_why);
+        r = hookdir_find(directories, "named.d", name, &path, ret_problem);
         if (r < 0)
                 return r;
-
-        fd = openat(dir_fd, slash + 1, O_PATH | O_CLOEXEC);
-        if (fd < 0)
-                return cannot_open("it cannot be opened", ret_why);
-        r = check_file(fd, ret_why);
+        r = hook_file_check(path, true, &why);
         if (r < 0)
-                return r;
-
-        return STEAL_FD(fd);
+                return problem(r, why ? str_printf("%s: %s", path, why) : NULL, ret_problem);
+        return 0;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "common/hook-file.h"
 #include "common/hookdir.h"
 #include "koowatch-hook/environment.h"
 #include "koowatch-hook/output.h"
@@ -56,41 +57,45 @@ static bool was_interrupted(const struct run *run) {
         return poll(&pollfd, 1, 0) > 0;
 }
 
-static void warn(const struct run *run, const char *id, const char *what, const char *why) {
+static void warn(const struct run *run, const char *id, const char *why) {
         struct log_field fields[EVENT_FIELDS];
 
         event_log_fields(run->event, id, fields);
         log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields), "%s: hook %s is not run: %s",
-                  run->event->name, what, why);
+                  run->event->name, id, why);
 }
 
-/* Checked, and the reason told where it counts; whether the hook may run. */
+/* It has failed, and is tried again when somebody may have helped. */
+static void tell_not_run(const struct run *run, const char *id, const char *path, const char *why) {
+        CLEANUP(freep) char *reason = path ? str_printf("%s: %s", path, why) : NULL;
+
+        warn(run, id, reason ? reason : why);
+        protocol_not_run(id, "failed", reason ? reason : why);
+}
+
+/* A file that is no hook is passed over in EVENT.d, which the daemon tells once an event. */
+static void tell_passed_over(const char *id, const char *path, const char *why) {
+        CLEANUP(freep) char *reason = str_printf("%s: %s, it was passed over", path, why);
+
+        protocol_not_run(id, "skipped", reason ? reason : why);
+}
+
+/* Whether the hook may run. */
 static bool is_accepted(const struct run *run, const char *id, const char *path, bool named) {
-        CLEANUP(closep) int fd = -1;
-        CLEANUP(freep) char *reason = NULL;
-        const char *why = NULL;
+        CLEANUP(freep) char *why = NULL;
+        int r = hook_file_check(path, false, &why);
 
-        fd = hook_open_checked(path, &why);
-        if (fd >= 0)
-                return true;
-
-        if (fd != -EPERM)
-                reason = str_printf("%s: %s", why, strerror(-fd));
-        warn(run, id, path, reason ? reason : why);
-        /* A hook of the event that is refused by rule is none. One that cannot be looked at has
-         * failed. */
-        if (named || fd != -EPERM)
-                protocol_not_run(id, reason ? reason : why);
-
-        return false;
+        if (r == -ENOEXEC && !named)
+                tell_passed_over(id, path, why ? why : "it is no hook");
+        else if (r < 0)
+                tell_not_run(run, id, path, why ? why : strerror(-r));
+        return r == 0;
 }
 
 static void tell_not_started(const struct run *run, const char *id, const char *path, int error) {
-        CLEANUP(freep) char *reason = str_printf("it cannot be executed: %s", strerror(-error));
-        const char *why = reason ? reason : "it cannot be executed";
+        CLEANUP(freep) char *why = hook_file_explain(path, error);
 
-        warn(run, id, path, why);
-        protocol_not_run(id, why);
+        tell_not_run(run, id, path, why ? why : strerror(error));
 }
 
 static int run_hook(struct run *run, const char *id, const char *path, bool named) {
@@ -105,7 +110,7 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
 
         r = hook_process_start(path, run->event, run->environment, &process);
         if (r < 0) {
-                tell_not_started(run, id, path, r);
+                tell_not_started(run, id, path, -r);
                 return 0;
         }
 
@@ -131,6 +136,11 @@ static int run_own(struct run *run) {
         r = hookdir_list(run->config->hook_directories, directory, &list);
         if (r < 0)
                 return r;
+        /* What hides or masks the others cannot be seen; nor may the event count as delivered. */
+        if (list.problem) {
+                tell_not_run(run, directory, NULL, list.problem);
+                return 0;
+        }
 
         for (size_t i = 0; i < list.count; i++) {
                 CLEANUP(freep) char *id = str_printf("%s/%s", directory, list.hooks[i].name);
@@ -143,15 +153,13 @@ static int run_own(struct run *run) {
                         return r;
         }
 
-        /* The event must not count as delivered to hooks that nobody has seen. */
-        if (list.unreadable)
-                protocol_not_run(directory, "a hook directory cannot be read");
         return 0;
 }
 
 static int run_named(struct run *run, const char *name) {
         CLEANUP(freep) char *id = str_printf(NAMED "/%s", name);
         CLEANUP(freep) char *path = NULL;
+        CLEANUP(freep) char *problem = NULL;
         bool before;
         int r;
 
@@ -160,14 +168,13 @@ static int run_named(struct run *run, const char *name) {
         if (before)
                 return 0;
 
-        r = hookdir_find(run->config->hook_directories, NAMED, name, &path);
-        if (r == -ENOENT) {
-                warn(run, id, id, "no hook directory has it");
-                protocol_not_run(id, "no hook directory has it");
+        r = hookdir_find(run->config->hook_directories, NAMED, name, &path, &problem);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                tell_not_run(run, id, NULL, problem ? problem : strerror(-r));
                 return 0;
         }
-        if (r < 0)
-                return r;
 
         return run_hook(run, id, path, true);
 }

@@ -4,8 +4,8 @@
  *
  * First those of the event's own directories, then the named ones that the event
  * asks for; each once, and none that has ended well before. A hook that is refused
- * counts as not there, with a warning, but one that was asked for by name has
- * then failed.
+ * has failed. A file that is no hook (no x bit) is skipped, but has failed when it
+ * was asked for by name.
  */
 #include "common/config.h"
 #include "koowatch-hook/event.h"

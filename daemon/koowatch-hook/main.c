@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 #include "common/config.h"
 #include "common/log.h"
@@ -21,6 +22,12 @@
 #include "koowatch-hook/protocol.h"
 
 #define EXIT_USAGE 2
+
+/*
+ * The other side writes its event at once. A connection on which nothing comes has had its event:
+ * the service manager hands a unit that is restarted the connection of before.
+ */
+#define EVENT_WITHIN (10 * USEC_SEC)
 
 static void print_help(void) {
         (void) printf("Usage: koowatch-hook [OPTION]...\n"
@@ -98,10 +105,17 @@ static int read_config(const char *path, struct config **ret) {
 static int read_event(struct event *ret) {
         CLEANUP(freep) char *line = NULL;
         const char *why = NULL;
+        struct stat st;
+        bool is_socket;
         size_t length;
         int r;
 
-        r = protocol_read_line(STDIN_FILENO, &line, &length);
+        is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
+        r = protocol_read_line(STDIN_FILENO, is_socket ? EVENT_WITHIN : USEC_INFINITY, &line,
+                               &length);
+        if (r == -ETIMEDOUT)
+                why = "nothing comes on this connection, which was used before if the unit was "
+                      "restarted; koowatchd tries the event again";
         if (r == 0)
                 r = event_parse(line, length, ret, &why);
         if (r < 0)

@@ -2,25 +2,42 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 
 #include "common/util.h"
 
 #define EXIT_LATER 75
 #define EXIT_SKIPPED 77
 
-/* A socket that was handed over may be a non-blocking one; that is waited for as well. */
-static ssize_t read_blocking(int fd, char *buffer, size_t size) {
+static usec_t clock_running(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * USEC_SEC + now.tv_nsec / 1000;
+}
+
+/* What was handed over may be blocking or not: it is waited for before each read. */
+static ssize_t read_until(int fd, char *buffer, size_t size, usec_t deadline) {
         for (;;) {
                 struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-                ssize_t n = read(fd, buffer, size);
+                usec_t left = deadline - clock_running();
+                int n;
+                ssize_t length;
 
-                if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-                        return n;
-                (void) poll(&pollfd, 1, -1);
+                n = poll(&pollfd, 1,
+                         deadline == USEC_INFINITY ? -1 : (int) MAX(left / 1000 + 1, (usec_t) 0));
+                if (n == 0 && clock_running() >= deadline) {
+                        errno = ETIMEDOUT;
+                        return -1;
+                }
+                length = n > 0 ? read(fd, buffer, size) : -1;
+                if (n > 0 && (length >= 0 || (errno != EAGAIN && errno != EINTR)))
+                        return length;
         }
 }
 
-int protocol_read_line(int fd, char **ret, size_t *ret_length) {
+int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length) {
+        usec_t deadline = usec_add(clock_running(), within);
         CLEANUP(freep) char *line = NULL;
         size_t length = 0, allocated = 0;
 
@@ -38,7 +55,7 @@ int protocol_read_line(int fd, char **ret, size_t *ret_length) {
                         line = grown;
                 }
 
-                n = read_blocking(fd, line + length, allocated - length);
+                n = read_until(fd, line + length, allocated - length, deadline);
                 if (n < 0)
                         return -errno;
 
@@ -137,10 +154,10 @@ void protocol_end(const char *hook, const struct hook_end *end) {
         send_object(object);
 }
 
-void protocol_not_run(const char *hook, const char *reason) {
+void protocol_not_run(const char *hook, const char *result, const char *reason) {
         json_object *object = object_with("end", json_object_new_string(hook));
 
-        add(object, "result", json_object_new_string("failed"));
+        add(object, "result", json_object_new_string(result));
         add(object, "reason", json_object_new_string(reason));
 
         send_object(object);

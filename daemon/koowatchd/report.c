@@ -328,26 +328,30 @@ void report_hook_start(json_object *event, const char *hook) {
              event_string(event, "name"), hook);
 }
 
+/* How a hook ended, where its result alone does not say it; the caller frees it. */
+static char *describe_end(const struct runner_hook_end *end, bool failed) {
+        if (end->timed_out)
+                return str_printf(", its time was up after %.1f s", end->seconds);
+        if (end->signal > 0)
+                return str_printf(", signal %d", end->signal);
+        if (end->reason)
+                return str_printf(", %s", end->reason);
+        return failed && end->status >= 0 ? str_printf(", exit status %d", end->status) : NULL;
+}
+
 void report_hook_end(json_object *event, const struct runner_hook_end *end) {
-        const char *name = event_string(event, "name");
-        bool failed = !end->result || streq(end->result, "failed");
-        enum log_level level = failed ? LEVEL_WARNING : LEVEL_INFO;
+        const char *result = end->result ? end->result : "failed";
+        bool failed = streq(result, "failed");
+        CLEANUP(freep) char *how = describe_end(end, failed);
         struct fields f = {};
-        char how[96] = "";
 
         add_event(&f, event);
         add(&f, "KOOWATCH_HOOK", end->hook);
         add_number(&f, "KOOWATCH_EXIT_STATUS", end->status);
-        if (end->timed_out)
-                (void) snprintf(how, sizeof(how), ", its time was up after %.1f s", end->seconds);
-        else if (end->signal > 0)
-                (void) snprintf(how, sizeof(how), ", signal %d", end->signal);
-        else if (end->reason)
-                (void) snprintf(how, sizeof(how), ", %s", end->reason);
-        else if (failed && end->status >= 0)
-                (void) snprintf(how, sizeof(how), ", exit status %d", end->status);
-        TELL(level, MESSAGE_ID_HOOK_ENDED, &f, "%s: hook %s ended: %s%s", name, end->hook,
-             end->result ? end->result : "failed", how);
+        /* With a reason it was not run at all. */
+        TELL(failed || end->reason ? LEVEL_WARNING : LEVEL_INFO, MESSAGE_ID_HOOK_ENDED, &f,
+             "%s: hook %s ended: %s%s", event_string(event, "name"), end->hook, result,
+             how ? how : "");
 }
 
 void report_parked(json_object *event, unsigned attempts) {

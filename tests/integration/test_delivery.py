@@ -115,6 +115,30 @@ def test_a_named_hook_alone(koowatch, sim):
     assert koowatch.wait_record()["argv"] == ["finished", "photos"]
 
 
+def test_a_file_that_is_no_hook_is_told_of_once_an_event(koowatch, sim):
+    path = koowatch.hook("finished.d/10-tell", "echo told", mode=0o644)
+    koowatch.record("finished.d/20-later", exits=[75, 0])
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    koowatch.wait_record(attempt=2)
+    koowatch.wait_entry("20-later ended: done")
+    [entry] = koowatch.find("10-tell ended: skipped")
+    assert entry.level == "warning" and entry.fields["KOOWATCH_NAME"] == "photos"
+    assert f"{path}: it is not executable (chmod +x" in entry.message
+    assert not koowatch.find("told")
+
+
+def test_a_hook_that_is_refused_runs_once_it_is_mended(koowatch, sim):
+    path = koowatch.record("finished.d/10-record")
+    path.chmod(0o777)
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    entry = koowatch.wait_entry("10-record ended: failed")
+    assert f"{path}: it is writable by group or others" in entry.message
+    path.chmod(0o755)
+    assert koowatch.wait_record()["env"]["KOOWATCH_ATTEMPT"] == "2"
+
+
 def test_a_named_hook_that_is_missing_has_failed(koowatch, sim):
     koowatch.settings["Hooks"]["Attempts"] = "1"
     koowatch.add_task("photos", sim.add_task(), Hook="fetch")

@@ -13,6 +13,7 @@ import pwd
 import re
 import select
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -174,6 +175,41 @@ def wait_for_last_writer(fd):
     assert poll.poll(PATIENCE * 1000), "somebody still holds the FIFO"
 
 
+# Its connection
+
+
+def on_a_connection(house):
+    """A runner as the service manager starts it, and our end."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        env = {"PATH": "/usr/bin:/bin", "RUNTIME_DIRECTORY": str(house.locks)}
+        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "")
+        command = [pathlib.Path(BUILD) / "koowatch-hook", "--config", house.config]
+        runner = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=env
+        )
+    return runner, ours
+
+
+def test_a_connection_without_an_event_is_closed(house):
+    """It has had its event: this is what an instance is given that was restarted."""
+    runner, ours = on_a_connection(house)
+    with ours:
+        _, log = runner.communicate(timeout=PATIENCE)
+        assert ours.recv(1) == b""
+    assert runner.returncode == 1
+    assert b"error standard input: no event" in log and b"restarted" in log
+
+
+def test_half_an_event_is_not_waited_for_either(house):
+    runner, ours = on_a_connection(house)
+    with ours:
+        ours.sendall(b'{"event":')
+        _, log = runner.communicate(timeout=PATIENCE)
+        assert ours.recv(1) == b""
+    assert runner.returncode == 1 and b"no event" in log
+
+
 # What is run, and in which order
 
 
@@ -235,8 +271,16 @@ def test_named_hooks_follow_in_the_order_of_the_event(house):
     ]
 
 
-@pytest.mark.parametrize("name", ["missing", "masked", "../finished.d/10-a", ".hidden"])
-def test_named_hook_that_is_not_there_has_failed(house, name):
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("missing", "no such hook in named.d of {0}/high:{0}/low"),
+        ("masked", "{0}/high/named.d/masked masks it"),
+        ("../finished.d/10-a", "its name can be no hook's"),
+        (".hidden", "its name can be no hook's"),
+    ],
+)
+def test_named_hook_that_is_not_there_has_failed(house, name, why):
     house.hook("high/finished.d/10-a", "true")
     house.hook("high/named.d/.hidden", "true")
     house.hook("low/named.d/masked", "true")
@@ -248,7 +292,7 @@ def test_named_hook_that_is_not_there_has_failed(house, name):
     assert run.ends[-1] == {
         "end": f"named.d/{name}",
         "result": "failed",
-        "reason": "no hook directory has it",
+        "reason": why.format(house.path),
     }
     assert run.lines[-1] == DONE
     assert len(run.warnings()) == 1
@@ -335,7 +379,7 @@ def test_what_cannot_be_executed_has_failed(house):
         ("finished.d/20-gone", "failed"),
         ("finished.d/30-fine", "done"),
     ]
-    assert all("cannot be executed" in end["reason"] for end in run.ends[:2])
+    assert all("interpreter" in end["reason"] for end in run.ends[:2])
     assert started("finished.d/10-no-shell") not in run.lines
 
 
@@ -605,12 +649,14 @@ def test_bytes_are_cut(house):
 
 
 def refusals(house, where):
-    """Runs the refused hook both ways; returns the reason."""
+    """Runs the refused hook, which has failed; returns the reason."""
     run = house.run()
-    assert (run.returncode, run.results) == (0, [("finished.d/20-fine", "done")])
+    refused, fine = ("finished.d/10-refused", "failed"), ("finished.d/20-fine", "done")
+    assert (run.returncode, run.results) == (0, [refused, fine])
     assert started("finished.d/10-refused") not in run.lines
     assert len(run.warnings()) == 1 and str(house.path / where) in run.log
-    return run.warnings()[0]
+    assert run.ends[0]["reason"] in run.warnings()[0]
+    return run.ends[0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -619,7 +665,6 @@ def refusals(house, where):
         (0o757, "writable by group or others"),
         (0o775, "writable by group or others"),
         (0o4755, "set-user-id"),
-        (0o644, "not executable"),
     ],
 )
 def test_refused_file(house, mode, why):
@@ -629,7 +674,8 @@ def test_refused_file(house, mode, why):
 
     assert why in refusals(house, "high/finished.d/10-refused")
 
-    run = house.run(FACTS | {"hooks": ["refused"], "settled": ["finished.d/20-fine"]})
+    settled = ["finished.d/10-refused", "finished.d/20-fine"]
+    run = house.run(FACTS | {"hooks": ["refused"], "settled": settled})
     assert run.results == [("named.d/refused", "failed")]
     assert why in run.ends[0]["reason"]
     assert (run.returncode, run.lines[-1]) == (0, DONE)
@@ -640,7 +686,14 @@ def test_refused_directory(house, mode):
     house.hook("high/finished.d/10-refused", "true")
     house.hook("low/finished.d/20-fine", "true")
     (house.path / "high/finished.d").chmod(mode)
-    assert "its directory is writable" in refusals(house, "high/finished.d/10-refused")
+    assert "/high/finished.d is writable" in refusals(house, "high/finished.d/10-refused")
+
+
+def test_refused_for_a_directory_above(house):
+    house.hook("high/finished.d/10-refused", "true")
+    house.hook("low/finished.d/20-fine", "true")
+    (house.path / "high").chmod(0o775)
+    assert "/high is writable" in refusals(house, "high/finished.d/10-refused")
 
 
 def test_refused_owner(house):
@@ -651,17 +704,78 @@ def test_refused_owner(house):
     assert "owned by neither" in refusals(house, "high/finished.d/10-refused")
 
 
-def test_refused_kind(house):
+@pytest.mark.parametrize("kind", ["data", "directory"])
+def test_what_is_no_hook_is_passed_over(house, kind):
+    """The daemon tells, once: what is skipped is settled."""
+    path = house.hook("high/finished.d/10-data", "true", 0o644)
     house.hook("high/finished.d/20-fine", "true")
-    (house.path / "high/finished.d/10-refused").mkdir()
-    assert "not a regular file" in refusals(house, "high/finished.d/10-refused")
+    if kind == "directory":
+        path.unlink()
+        path.mkdir()
+    run = house.run()
+    assert run.results == [("finished.d/10-data", "skipped"), ("finished.d/20-fine", "done")]
+    why = {"data": "it is not executable", "directory": "it is not a regular file"}[kind]
+    assert f"{path}: {why}" in run.ends[0]["reason"]
+    assert run.warnings() == []
+
+
+def test_a_named_hook_that_is_not_executable_has_failed(house):
+    house.hook("high/named.d/data", "true", 0o644)
+    run = house.run(FACTS | {"hooks": ["data"]})
+    assert run.results == [("named.d/data", "failed")]
+    assert "it is not executable" in run.ends[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("#!/no/such/sh\n", "its interpreter /no/such/sh does not exist"),
+        ("#!/bin/sh\r\necho hello\r\n", "carriage return"),
+        ("echo hello\n", "neither a program nor a script"),
+        ("\ufeff#!/bin/sh\n", "byte order mark"),
+    ],
+)
+def test_why_a_hook_cannot_be_executed(house, text, why):
+    path = house.hook("high/finished.d/10-a", "#!")
+    path.write_bytes(text.encode())
+    run = house.run()
+    assert run.results == [("finished.d/10-a", "failed")]
+    assert run.ends[0]["reason"].startswith(f"{path}: ") and why in run.ends[0]["reason"]
+
+
+def test_a_file_system_without_programs(house):
+    """In a mount namespace of its own."""
+    house.hook("high/finished.d/10-a", "true")
+    mounted = house.path / "high"
+    mount = f"mount --bind '{mounted}' '{mounted}' && mount -o remount,bind,noexec '{mounted}'"
+    unshare = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*unshare, "sh", "-c", mount], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace to be had")
+    runner = f"exec '{BUILD}/koowatch-hook' --config '{house.config}'"
+    done = subprocess.run(
+        [*unshare, "sh", "-c", f"{mount} && {runner}"],
+        input=json.dumps(FACTS).encode(),
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "RUNTIME_DIRECTORY": str(house.locks)},
+        timeout=PATIENCE,
+    )
+    run = Run(done.returncode, done.stdout, done.stderr.decode())
+    assert run.results == [("finished.d/10-a", "failed")]
+    assert "its file system is mounted noexec" in run.ends[0]["reason"]
 
 
 def test_a_directory_that_cannot_be_read_is_a_failure(house):
-    house.hook("low/finished.d/10-seen", "true")
+    """Which of the other directories' hooks it masks is not known: none of them runs now."""
+    house.hook("low/finished.d/10-masked", "true")
+    house.hook("low/named.d/fetch", "true")
+    house.hook("low/named.d/masked", "true")
     (house.path / "high/finished.d").write_text("in the place of a directory")
-    run = house.run()
-    assert run.results == [("finished.d/10-seen", "done"), ("finished.d", "failed")]
+    run = house.run(FACTS | {"hooks": ["fetch"]})
+    assert run.results == [("finished.d", "failed"), ("named.d/fetch", "done")]
+    (house.path / "high/named.d").write_text("in the place of a directory")
+    run = house.run(FACTS | {"hooks": ["fetch"]})
+    assert run.results == [("finished.d", "failed"), ("named.d/fetch", "failed")]
+    assert f"{house.path}/high/named.d/fetch" in run.ends[1]["reason"]
     assert (run.returncode, run.lines[-1]) == (0, DONE)
 
 

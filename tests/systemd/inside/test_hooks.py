@@ -227,6 +227,39 @@ def test_a_runner_has_its_time(service, sim):
     service.wait(lambda: instances() == [], "the instance's removal")
 
 
+def test_an_instance_is_not_restarted(service, sim):
+    """As needrestart would do by itself, in the middle of a hook."""
+    service.gated_hook()
+    service.add_task("photos", sim.add_task())
+    service.start()
+    event = service.wait_entry("^begin ")["KOOWATCH_EVENT_ID"]
+    [instance] = instances()
+    for command in ("restart", "try-restart", "start"):
+        with pytest.raises(AssertionError, match="refused"):
+            systemctl(command, instance)
+    service.release()
+    service.wait_entry("10-test ended: done")
+    assert service.output() == [f"begin {event}", f"end {event}"]
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_an_event_survives_the_restart_of_its_instance(service, sim, how):
+    """Whether or not systemd hands the new one the old connection, on which nothing comes."""
+    service.drop_in(RUNNER, "RefuseManualStart=no", section="Unit")
+    service.gated_hook(before="echo begin $KOOWATCH_ATTEMPT", after="echo end")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_output("begin 1")
+    [instance] = instances()
+    if how == "kill":
+        systemctl("kill", "-s", "KILL", instance)
+    else:
+        systemctl("restart", instance, check=False)
+    service.wait(lambda: "begin 2" in service.output(), "the next attempt", timeout=60)
+    service.release()
+    service.wait_entry("10-test ended: done")
+
+
 def test_hooks_run_behind_the_socket_by_default(service, sim):
     service.hook("echo hello")
     service.add_task("photos", sim.add_task())
