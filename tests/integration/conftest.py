@@ -34,3 +34,8 @@ def koowatch(build, sim):
     koowatch = Koowatch(build, sim.url)
     yield koowatch
     koowatch.close()
+
+
+def pytest_make_parametrize_id(val):
+    """Bytes would go into a test's name, and differ from worker to worker where they hold a time."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None

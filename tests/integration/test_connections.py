@@ -268,6 +268,7 @@ def test_a_compressed_answer_is_read(koowatch, sim, coding):
         ("gzip", gzip.compress(b'{"code":0}')[:-6], "compressed, and broken"),
         ("br", b"\x0b\x02\x80{}\x03", "encoded with br, which was not asked for"),
     ],
+    ids=["too-long", "broken", "brotli"],
 )
 def test_a_compressed_answer_that_cannot_be_read(koowatch, sim, coding, body, words):
     sim.faults.add("answer", count=1, body=body, headers={"Content-Encoding": coding})
