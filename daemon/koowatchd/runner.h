@@ -24,7 +24,7 @@ enum runner_outcome {
 /* A hook's end. Strings are borrowed for the call; NULL or -1: not said. */
 struct runner_hook_end {
         const char *hook;   /* "finished.d/10-mail" */
-        const char *result; /* "done", "later", "skipped", "failed" */
+        const char *result; /* "done", "later", "progress", "skipped", "failed" */
         const char *reason;
         int status, signal;
         bool timed_out;
