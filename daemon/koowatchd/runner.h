@@ -39,7 +39,7 @@ struct runner_handler {
 };
 
 /*
- * setting: "auto" (the default socket if it exists now, else spawn), "spawn" or a
+ * setting: "auto" (the default socket if it can be used now, else spawn), "spawn" or a
  * socket's path. config_path is handed to a spawned runner (NULL: none); lock_directory is where
  * it keeps its locks (its RUNTIME_DIRECTORY). loop must be the default loop, for the
  * children. timers is borrowed. Returns 0 or a negative errno.
