@@ -135,11 +135,22 @@ static int add_basics(struct environment *environment) {
         return 0;
 }
 
-int environment_new(const struct event *event, char ***ret) {
+/* In whole seconds, so that a shell can reckon with it. */
+static int add_timeout(struct environment *environment, usec_t timeout) {
+        char seconds[24];
+
+        if (timeout == USEC_INFINITY)
+                return 0;
+        (void) snprintf(seconds, sizeof(seconds), "%lld",
+                        (long long) MAX(timeout / USEC_SEC, (usec_t) 1));
+        return add(environment, "KOOWATCH_TIMEOUT", seconds);
+}
+
+int environment_new(const struct event *event, usec_t timeout, char ***ret) {
         CLEANUP(environment_freep) char **strings = NULL;
         json_object *variables = json_object_object_get(event->json, "variables");
         struct environment environment = {0};
-        size_t most = 3 + ARRAY_LEN(facts) + 1;
+        size_t most = 4 + ARRAY_LEN(facts) + 1;
 
         if (json_object_is_type(variables, json_type_object))
                 most += (size_t) json_object_object_length(variables);
@@ -150,7 +161,7 @@ int environment_new(const struct event *event, char ***ret) {
 
         environment.strings = strings;
         if (add_basics(&environment) < 0 || add_facts(&environment, event) < 0 ||
-            add_variables(&environment, variables) < 0)
+            add_timeout(&environment, timeout) < 0 || add_variables(&environment, variables) < 0)
                 return -ENOMEM;
 
         *ret = STEAL_PTR(strings);

@@ -6,10 +6,14 @@
  * that are known, and one for each variable of the task. Nothing of the runner's
  * own environment but LANG.
  */
+#include "common/timespan.h"
 #include "koowatch-hook/event.h"
 
-/* A NULL-terminated array of "NAME=value". Returns 0 or -ENOMEM. */
-int environment_new(const struct event *event, char ***ret);
+/*
+ * A NULL-terminated array of "NAME=value". timeout is what a hook may take; for USEC_INFINITY
+ * there is no variable. Returns 0 or -ENOMEM.
+ */
+int environment_new(const struct event *event, usec_t timeout, char ***ret);
 
 char **environment_free(char **environment);
 DEFINE_CLEANUP(char **, environment_free)

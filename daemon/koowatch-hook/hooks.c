@@ -48,7 +48,7 @@ static int run_init(struct run *run) {
                         return -ENOMEM;
         }
 
-        return environment_new(run->event, &run->environment);
+        return environment_new(run->event, run->config->hook_timeout, &run->environment);
 }
 
 static bool was_interrupted(const struct run *run) {

@@ -5,16 +5,21 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+/*
+ * By hand there is no RUNTIME_DIRECTORY. /run/koowatch-hook belongs to the service's user then,
+ * and XDG_RUNTIME_DIR may be that of whoever has called runuser or sudo.
+ */
 static char *directory_path(void) {
         const char *path = getenv("RUNTIME_DIRECTORY");
+        struct stat st;
 
         if (!str_empty(path))
                 return strndup(path, strcspn(path, ":"));
         if (geteuid() == 0)
-                return strdup("/run/koowatch-hook");
+                return strdup("/run/koowatch-hook-0");
 
         path = getenv("XDG_RUNTIME_DIR");
-        if (!str_empty(path))
+        if (!str_empty(path) && stat(path, &st) == 0 && st.st_uid == geteuid())
                 return str_printf("%s/koowatch-hook", path);
 
         return str_printf("/tmp/koowatch-hook-%u", (unsigned) geteuid());

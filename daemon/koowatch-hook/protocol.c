@@ -8,6 +8,7 @@
 
 #define EXIT_LATER 75
 #define EXIT_SKIPPED 77
+#define EXIT_PROGRESS 79
 
 static usec_t clock_running(void) {
         struct timespec now;
@@ -130,6 +131,8 @@ static const char *result_name(const struct hook_end *end) {
                 return "later";
         case EXIT_SKIPPED:
                 return "skipped";
+        case EXIT_PROGRESS:
+                return "progress";
         default:
                 return "failed";
         }

@@ -344,11 +344,12 @@ static void on_hook_start(void *userdata, json_object *event, const char *hook) 
         report_hook_start(event, hook);
 }
 
-static void on_hook_end(void *userdata, json_object *event, const struct runner_hook_end *end) {
+static void on_hook_end(void *userdata, json_object *event, const struct runner_hook_end *end,
+                        usec_t next) {
         struct daemon *d = userdata;
 
         metrics_hook(d->metrics, end->result);
-        report_hook_end(event, end);
+        report_hook_end(event, end, next);
         mark_status(d);
 }
 
@@ -406,6 +407,7 @@ static struct delivery_settings delivery_settings(const struct config *c) {
                 .hook_directories = c->hook_directories,
                 .max_parallel = c->max_parallel,
                 .attempts = c->attempts,
+                .history = c->history,
         };
 }
 

@@ -22,14 +22,17 @@ struct delivery {
 
         json_object *event; /* held while it is new or being run */
         json_object *settled;
-        unsigned attempts;
-        unsigned laters; /* times in a row that the runner said "later" */
+        unsigned attempts; /* made so far */
+        unsigned futile;   /* of them, those in a row that achieved nothing */
+        usec_t since;      /* wall clock; 0: not known */
+        unsigned laters;   /* times in a row that the runner said "later" */
         usec_t next_wall;
         enum delivery_state state;
         bool once;             /* not durable */
         bool fresh;            /* not in the store yet */
         bool dirty;            /* differs from the store */
         bool unwell;           /* a hook of this attempt has not ended well */
+        bool failed, achieved; /* one of them has failed; one has come further */
         bool waiting, failing; /* counted as such */
 };
 
@@ -40,6 +43,7 @@ struct deliveries {
         struct delivery_handler handler;
         char *hook_directories;
         unsigned max_parallel, attempts;
+        usec_t history;
 
         struct delivery *first;
         struct delivery *ready_first, **ready_last; /* in order, waiting for a slot */
@@ -138,12 +142,41 @@ static void on_hook_start(void *userdata, const char *hook) {
         v->owner->handler.on_hook_start(v->owner->handler.userdata, v->event, hook);
 }
 
+/* What the attempt under way comes to, when it ends as it stands. */
+static unsigned futile_then(const struct delivery *v) {
+        return v->achieved && !v->failed ? 0 : v->futile + 1;
+}
+
+/* Achievements go on for as long as History=, and no clock that was set parks before Attempts=. */
+static bool is_last_then(const struct delivery *v) {
+        const struct deliveries *d = v->owner;
+
+        return futile_then(v) >= d->attempts || (v->attempts + 1 >= d->attempts && v->since > 0 &&
+                                                 clock_wall() > usec_add(v->since, d->history));
+}
+
+/* The pause after the nth of a row: first, doubling, up to most. */
+static usec_t pause_after(unsigned n, usec_t first, usec_t most) {
+        usec_t pause = first;
+
+        while (n-- > 1 && pause < most)
+                pause *= 2;
+        return MIN(pause, most);
+}
+
+static usec_t pause_then(const struct delivery *v) {
+        return pause_after(futile_then(v), PAUSE_FIRST, PAUSE_MAX);
+}
+
 static void on_hook_end(void *userdata, const struct runner_hook_end *end) {
+        const char *result = end->result ? end->result : "failed";
         struct delivery *v = userdata;
-        bool well = end->result && (streq(end->result, "done") || streq(end->result, "skipped"));
+        bool well = streq(result, "done") || streq(result, "skipped");
 
         if (!well) {
                 v->unwell = true;
+                v->achieved |= streq(result, "progress");
+                v->failed |= !streq(result, "progress") && !streq(result, "later");
         } else if (!is_settled(v, end->hook)) {
                 if (!v->settled)
                         v->settled = json_object_new_array();
@@ -151,16 +184,8 @@ static void on_hook_end(void *userdata, const struct runner_hook_end *end) {
                         (void) json_object_array_add(v->settled, json_object_new_string(end->hook));
                 mark_dirty(v);
         }
-        v->owner->handler.on_hook_end(v->owner->handler.userdata, v->event, end);
-}
-
-/* The pause after the nth of a row: first, doubling, up to most. */
-static usec_t pause_after(unsigned n, usec_t first, usec_t most) {
-        usec_t pause = first;
-
-        while (--n > 0 && pause < most)
-                pause *= 2;
-        return MIN(pause, most);
+        v->owner->handler.on_hook_end(v->owner->handler.userdata, v->event, end,
+                                      v->once || is_last_then(v) ? 0 : pause_then(v));
 }
 
 static void wait_for(struct delivery *v, usec_t pause) {
@@ -198,6 +223,23 @@ static void put_off(struct delivery *v, const char *why) {
         wait_for(v, pause_after(v->laters, LATER_FIRST, LATER_MAX));
 }
 
+static void on_attempt(struct delivery *v, bool over) {
+        usec_t pause = pause_then(v);
+        bool is_last = is_last_then(v);
+
+        v->futile = futile_then(v);
+        v->attempts++;
+        if (over) {
+                finish(v, DELIVERY_DONE);
+        } else if (is_last) {
+                finish(v, DELIVERY_PARKED);
+        } else {
+                count_failing(v, true);
+                wait_for(v, pause);
+                mark_dirty(v);
+        }
+}
+
 static void on_end(void *userdata, enum runner_outcome outcome) {
         struct delivery *v = userdata;
         struct deliveries *d = v->owner;
@@ -207,16 +249,8 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
                 put_off(v, "the hook runner is still busy with it, or does not become ready");
         } else {
                 v->laters = 0;
-                v->attempts++;
-                if (v->once || (outcome == RUNNER_DONE && !v->unwell)) {
-                        finish(v, DELIVERY_DONE);
-                } else if (v->attempts >= d->attempts) {
-                        finish(v, DELIVERY_PARKED);
-                } else {
-                        count_failing(v, true);
-                        wait_for(v, pause_after(v->attempts, PAUSE_FIRST, PAUSE_MAX));
-                        mark_dirty(v);
-                }
+                v->failed |= outcome == RUNNER_FAILED;
+                on_attempt(v, v->once || (outcome == RUNNER_DONE && !v->unwell));
         }
         start_ready(d);
 }
@@ -280,7 +314,7 @@ static void start(struct delivery *v) {
                 return;
         }
 
-        v->unwell = false;
+        v->unwell = v->failed = v->achieved = false;
         text = v->event ? make_line(v) : NULL;
         if (text)
                 line = str_printf("%s\n", text);
@@ -315,6 +349,7 @@ int deliveries_configure(struct deliveries *d, const struct delivery_settings *s
                 return r;
         d->max_parallel = s->max_parallel;
         d->attempts = s->attempts;
+        d->history = s->history;
         start_ready(d);
         return 0;
 }
@@ -361,6 +396,8 @@ static void on_pending(void *userdata, const char *event_id, const struct store_
                 return;
         }
         v->attempts = stored->attempts;
+        v->futile = stored->futile;
+        v->since = stored->finished;
         v->next_wall = stored->next;
         count_failing(v, v->attempts > 0);
         count_waiting(v, true);
@@ -415,7 +452,8 @@ static int write_one(struct delivery *v) {
                 const char *body = json_object_to_json_string_ext(
                         v->event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-                r = body ? store_put_event(store, v->id, body, clock_wall()) : -ENOMEM;
+                v->since = clock_wall();
+                r = body ? store_put_event(store, v->id, body, v->since) : -ENOMEM;
                 if (r < 0)
                         return r;
         }
@@ -424,6 +462,7 @@ static int write_one(struct delivery *v) {
                 &(struct store_delivery){
                         .state = v->state,
                         .attempts = v->attempts,
+                        .futile = v->futile,
                         .next = v->next_wall,
                         .settled = v->settled ? json_object_to_json_string_ext(
                                                         v->settled, JSON_C_TO_STRING_PLAIN)

@@ -26,7 +26,9 @@ struct delivery_handler {
         /* The outcome is on disk: now it may be told. */
         void (*on_committed)(void *userdata, json_object *event);
         void (*on_hook_start)(void *userdata, json_object *event, const char *hook);
-        void (*on_hook_end)(void *userdata, json_object *event, const struct runner_hook_end *end);
+        /* next: the pause before it would be tried again, as things stand; 0: it would not. */
+        void (*on_hook_end)(void *userdata, json_object *event, const struct runner_hook_end *end,
+                            usec_t next);
         /* All its hooks have ended well, or it was parked after attempts (unless 0); it is over. */
         void (*on_over)(void *userdata, json_object *event, unsigned parked_after);
         /* There is something to write. */
@@ -37,7 +39,8 @@ struct delivery_handler {
 struct delivery_settings {
         const char *hook_directories; /* copied */
         unsigned max_parallel;
-        unsigned attempts;
+        unsigned attempts; /* in a row that achieve nothing */
+        usec_t history;    /* no event is tried for longer, whatever is achieved */
 };
 
 /* Borrows timers, store and runner. Returns 0 or a negative errno. */

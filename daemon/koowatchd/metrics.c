@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const double bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-static const char *const hook_results[] = {"done", "later", "skipped", "failed"};
+static const char *const hook_results[] = {"done", "later", "progress", "skipped", "failed"};
 
 struct account_counters {
         struct account_counters *next;

@@ -26,7 +26,7 @@ void metrics_polled(struct metrics *metrics, const char *account, enum koodrive_
                     double seconds);
 /* A task has ended; result counts with OUTCOME_COMPLETED alone. */
 void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodrive_result result);
-/* result: "done", "later", "skipped", "failed"; others count as failed. */
+/* result: "done", "later", "progress", "skipped", "failed"; others count as failed. */
 void metrics_hook(struct metrics *metrics, const char *result);
 
 struct metrics_gauges {

@@ -339,10 +339,28 @@ static char *describe_end(const struct runner_hook_end *end, bool failed) {
         return failed && end->status >= 0 ? str_printf(", exit status %d", end->status) : NULL;
 }
 
-void report_hook_end(json_object *event, const struct runner_hook_end *end) {
+/* What comes next for one that has not ended well; the caller frees it. */
+static char *describe_next(json_object *event, const char *result, usec_t next) {
+        int attempt = event_integer(event, "attempt");
+        char pause[64];
+
+        if (streq(result, "done") || streq(result, "skipped"))
+                return NULL;
+        if (!streq(event_string(event, "event"), "finished"))
+                return strdup(" (such an event is not tried again)");
+        if (next == 0)
+                return str_printf(" (attempt %d, the last)", attempt);
+        (void) timespan_format(next, pause, sizeof(pause));
+        if (streq(result, "progress"))
+                return str_printf(", goes on in %s (attempt %d)", pause, attempt);
+        return str_printf(" (attempt %d, next try in %s)", attempt, pause);
+}
+
+void report_hook_end(json_object *event, const struct runner_hook_end *end, usec_t next) {
         const char *result = end->result ? end->result : "failed";
         bool failed = streq(result, "failed");
         CLEANUP(freep) char *how = describe_end(end, failed);
+        CLEANUP(freep) char *then = describe_next(event, result, next);
         struct fields f = {};
 
         add_event(&f, event);
@@ -350,8 +368,8 @@ void report_hook_end(json_object *event, const struct runner_hook_end *end) {
         add_number(&f, "KOOWATCH_EXIT_STATUS", end->status);
         /* With a reason it was not run at all. */
         TELL(failed || end->reason ? LEVEL_WARNING : LEVEL_INFO, MESSAGE_ID_HOOK_ENDED, &f,
-             "%s: hook %s ended: %s%s", event_string(event, "name"), end->hook, result,
-             how ? how : "");
+             "%s: hook %s ended: %s%s%s", event_string(event, "name"), end->hook, result,
+             how ? how : "", then ? then : "");
 }
 
 void report_parked(json_object *event, unsigned attempts) {

@@ -45,7 +45,8 @@ void report_finished(struct report *report, json_object *event);
 void report_link_kept(const struct watch *watch, const char *problem);
 void report_stalled(json_object *event);
 void report_hook_start(json_object *event, const char *hook);
-void report_hook_end(json_object *event, const struct runner_hook_end *end);
+/* next: the pause before it is tried again, 0: it is not. */
+void report_hook_end(json_object *event, const struct runner_hook_end *end, usec_t next);
 void report_parked(json_object *event, unsigned attempts);
 
 struct report_status {

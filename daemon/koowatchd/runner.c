@@ -388,8 +388,8 @@ int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
         r->timers = timers;
         if (*setting == '/')
                 path = setting;
-        else if (streq(setting, "auto") && access(SOCKET_DEFAULT, F_OK) == 0)
-                path = SOCKET_DEFAULT;
+        else if (streq(setting, "auto") && access(SOCKET_DEFAULT, W_OK) == 0)
+                path = SOCKET_DEFAULT; /* of the service; who runs in the foreground has none */
         if (path) {
                 r->socket_path = strdup(path);
                 r->description = str_printf("through %s", path);

@@ -24,7 +24,7 @@ enum runner_outcome {
 /* A hook's end. Strings are borrowed for the call; NULL or -1: not said. */
 struct runner_hook_end {
         const char *hook;   /* "finished.d/10-mail" */
-        const char *result; /* "done", "later", "skipped", "failed" */
+        const char *result; /* "done", "later", "progress", "skipped", "failed" */
         const char *reason;
         int status, signal;
         bool timed_out;
@@ -39,7 +39,7 @@ struct runner_handler {
 };
 
 /*
- * setting: "auto" (the default socket if it exists now, else spawn), "spawn" or a
+ * setting: "auto" (the default socket if it can be used now, else spawn), "spawn" or a
  * socket's path. config_path is handed to a spawned runner (NULL: none); lock_directory is where
  * it keeps its locks (its RUNTIME_DIRECTORY). loop must be the default loop, for the
  * children. timers is borrowed. Returns 0 or a negative errno.

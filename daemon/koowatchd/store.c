@@ -18,7 +18,8 @@ static const char schema[] =
         "CREATE TABLE IF NOT EXISTS event ("
         "  id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, finished INTEGER NOT NULL,"
         "  body TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
-        "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT);"
+        "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT,"
+        "  futile INTEGER);" /* attempts; NULL: as many as there were */
         "CREATE INDEX IF NOT EXISTS event_open ON event (state) WHERE state <> 1;"
         "CREATE INDEX IF NOT EXISTS event_over ON event (finished) WHERE state <> 0;";
 
@@ -55,11 +56,13 @@ static const char *const sql[STATEMENTS] = {
         [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
         [EACH_TASK] = "SELECT account, share_id, task_id, name FROM task WHERE gone = 0",
         [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished) VALUES (?1, ?2, ?3)",
-        [PUT_DELIVERY] = "UPDATE event SET state = ?2, attempts = ?3, next = ?4, settled = ?5 "
-                         "WHERE event_id = ?1",
+        [PUT_DELIVERY] =
+                "UPDATE event SET state = ?2, attempts = ?3, next = ?4, settled = ?5, futile = ?6 "
+                "WHERE event_id = ?1",
         [GET_EVENT] = "SELECT body FROM event WHERE event_id = ?1",
         [GET_STATE] = "SELECT state FROM event WHERE event_id = ?1",
-        [EACH_PENDING] = "SELECT event_id, attempts, next, settled FROM event WHERE " OPEN
+        [EACH_PENDING] = "SELECT event_id, attempts, next, settled, "
+                         "coalesce(futile, attempts), finished FROM event WHERE " OPEN
                          "state = 0 ORDER BY id",
         [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
         [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND event_id NOT IN "
@@ -170,6 +173,22 @@ static int execute(struct store *s, const char *commands) {
         return code == SQLITE_OK ? 0 : failed(s, code);
 }
 
+/* A database of before, or one restored from a dump of it, lacks what came later. */
+static int add_missing_columns(struct store *s) {
+        sqlite3_stmt *q = NULL;
+        int code = sqlite3_prepare_v2(s->db,
+                                      "SELECT 1 FROM pragma_table_info('event') "
+                                      "WHERE name = 'futile'",
+                                      -1, &q, NULL);
+
+        if (code == SQLITE_OK)
+                code = sqlite3_step(q);
+        (void) sqlite3_finalize(q);
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+                return failed(s, code);
+        return code == SQLITE_ROW ? 0 : execute(s, "ALTER TABLE event ADD COLUMN futile INTEGER");
+}
+
 static int prepare_database(struct store *s) {
         int version = 0, r;
 
@@ -188,6 +207,8 @@ static int prepare_database(struct store *s) {
         r = execute(s, "BEGIN IMMEDIATE");
         if (r == 0)
                 r = execute(s, schema);
+        if (r == 0)
+                r = add_missing_columns(s);
         if (r == 0 && version == 0)
                 r = execute(s, "PRAGMA user_version = 1");
         if (r == 0)
@@ -319,6 +340,7 @@ int store_put_delivery(struct store *s, const char *event_id, const struct store
         (void) sqlite3_bind_int64(q, 4, d->next);
         if (d->settled)
                 (void) sqlite3_bind_text(q, 5, d->settled, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_int64(q, 6, d->futile);
         return run(s, q);
 }
 
@@ -359,6 +381,8 @@ int store_each_pending(struct store *s,
                            .attempts = (unsigned) sqlite3_column_int64(q, 1),
                            .next = sqlite3_column_int64(q, 2),
                            .settled = text(q, 3),
+                           .futile = (unsigned) sqlite3_column_int64(q, 4),
+                           .finished = sqlite3_column_int64(q, 5),
                    });
         return code == SQLITE_DONE ? 0 : failed(s, code);
 }

@@ -34,7 +34,9 @@ enum delivery_state { DELIVERY_PENDING, DELIVERY_DONE, DELIVERY_PARKED };
 
 struct store_delivery {
         enum delivery_state state;
-        unsigned attempts;
+        unsigned attempts;   /* made so far */
+        unsigned futile;     /* of them, those in a row that achieved nothing */
+        usec_t finished;     /* when the event was put; only read */
         usec_t next;         /* wall clock of the next attempt; 0: at once */
         const char *settled; /* JSON array of hooks that have ended well; NULL: none */
 };

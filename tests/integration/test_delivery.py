@@ -64,6 +64,51 @@ def test_parked_after_the_last_attempt(koowatch, sim, status):
     assert len(koowatch.records(name="photos")) == 1
 
 
+def test_what_was_achieved_starts_the_count_again(koowatch, sim):
+    """Also when the daemon is restarted in between; the number of the attempt goes on rising."""
+    koowatch.settings["Hooks"]["Attempts"] = "2"
+    koowatch.record(exits=[1, 79, 1, 0])
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    koowatch.wait_entry(r"10-record ended: failed, exit status 1 \(attempt 1, next try in 10s\)")
+    koowatch.wait_entry(r"10-record ended: progress, goes on in 10s \(attempt 2\)")
+    wait_polls_of_another(koowatch, sim)
+    koowatch.restart()
+    koowatch.wait_entry(r"10-record ended: failed, exit status 1 \(attempt 3, next try in 10s\)")
+    koowatch.wait_record(attempt=4)
+    koowatch.wait_entry("10-record ended: done")
+    assert not koowatch.find("parked")
+
+
+def test_what_was_achieved_does_not_count_beside_a_failure(koowatch, sim):
+    koowatch.settings["Hooks"]["Attempts"] = "1"
+    koowatch.record("finished.d/10-progress", exits=[79])
+    koowatch.record("finished.d/20-failed", exits=[1])
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    koowatch.wait_entry(r"20-failed ended: failed, exit status 1 \(attempt 1, the last\)")
+    koowatch.wait_entry("parked after 1 attempt")
+
+
+def test_what_was_achieved_does_not_count_beyond_the_history(koowatch, sim):
+    koowatch.settings["Hooks"]["Attempts"] = "1"
+    koowatch.settings["Daemon"]["History"] = "0"
+    koowatch.record(exits=[79])
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    koowatch.wait_entry(r"ended: progress \(attempt 1, the last\)")
+    koowatch.wait_entry("parked after 1 attempt")
+
+
+@pytest.mark.parametrize("timeout, seconds", [("2min", "120"), ("500ms", "1"), ("infinity", None)])
+def test_a_hook_knows_its_time(koowatch, sim, timeout, seconds):
+    koowatch.settings["Hooks"]["Timeout"] = timeout
+    koowatch.hook("finished.d/10-time", 'echo "time ${KOOWATCH_TIMEOUT-unset}"')
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    koowatch.wait_entry(f"^time {seconds or 'unset'}$")
+
+
 def test_a_hook_that_has_nothing_to_do_has_ended_well(koowatch, sim):
     koowatch.settings["Hooks"]["Attempts"] = "1"
     koowatch.record(exits=[77])

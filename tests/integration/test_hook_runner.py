@@ -320,6 +320,7 @@ def test_settled_hooks_are_skipped_silently(house):
         ("exit 0", {"result": "done", "status": 0}),
         ("exit 75", {"result": "later", "status": 75}),
         ("exit 77", {"result": "skipped", "status": 77}),
+        ("exit 79", {"result": "progress", "status": 79}),
         ("exit 1", {"result": "failed", "status": 1}),
         ("exit 255", {"result": "failed", "status": 255}),
         ("kill -KILL $$", {"result": "failed", "signal": signal.SIGKILL}),
@@ -440,6 +441,7 @@ def environment(house, event, **popen):
 BASICS = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
+    "KOOWATCH_TIMEOUT": "600",
     "HOME": pwd.getpwuid(os.geteuid()).pw_dir or "/",
 }
 
@@ -492,6 +494,7 @@ def test_environment_has_no_unknown_values(house):
         "KOOWATCH_TASK_ID",
         "KOOWATCH_SHARE_ID",
         "KOOWATCH_OUTCOME",
+        "KOOWATCH_TIMEOUT",
         "KOOWATCH_VAR_FITS",
         "KOOWATCH_VAR_NUMBER",
     }

@@ -76,6 +76,7 @@ def test_environment_of_a_finished_task(koowatch, sim):
     assert environment == {
         "KOOWATCH_EVENT": "finished",
         "KOOWATCH_ATTEMPT": "1",
+        "KOOWATCH_TIMEOUT": "600",
         "KOOWATCH_NAME": "photos",
         "KOOWATCH_ACCOUNT": "default",
         "KOOWATCH_TASK_ID": task.task_id,

@@ -77,6 +77,11 @@ static void on_pending(void *userdata, const char *event_id, const struct store_
                        d->settled ? d->settled : "-");
 }
 
+static void on_futile(void *userdata, const char *event_id, const struct store_delivery *d) {
+        (void) event_id;
+        *(struct store_delivery *) userdata = *d;
+}
+
 static void assert_tasks(struct fixture *f, const char *expected) {
         CLEANUP(freep) char *text = NULL;
         size_t size;
@@ -231,6 +236,27 @@ static void test_events(void **state) {
         assert_int_equal(store_get_delivery_state(f->store, "e2", &delivery), -ENOENT);
         assert_int_equal(get_event(f, "e2"), -ENOENT);
         assert_pending(f, "e1:0:0:- ");
+}
+
+static void assert_futile(struct fixture *f, unsigned attempts, unsigned futile) {
+        struct store_delivery found = {0};
+
+        assert_int_equal(store_each_pending(f->store, on_futile, &found), 0);
+        assert_int_equal(found.attempts, attempts);
+        assert_int_equal(found.futile, futile);
+        assert_int_equal(found.finished, WALL);
+}
+
+static void test_attempts_are_kept_in_both_counts(void **state) {
+        struct fixture *f = *state;
+
+        put_event(f, "e1", WALL);
+        assert_futile(f, 0, 0);
+        assert_int_equal(store_put_delivery(f->store, "e1",
+                                            &(struct store_delivery){.attempts = 7, .futile = 2}),
+                         0);
+        reopen(f);
+        assert_futile(f, 7, 2);
 }
 
 static void test_delivery_states(void **state) {
@@ -496,6 +522,19 @@ static void test_restored_from_a_dump(void **state) {
         assert_pending(f, "e1:0:0:- ");
 }
 
+/* Of a database of before, all attempts count; and it can be opened again and again. */
+static void test_a_database_without_the_later_column(void **state) {
+        struct fixture *f = *state;
+
+        put_event(f, "e1", WALL);
+        store_close(STEAL_PTR(f->store));
+        execute(f, "UPDATE event SET attempts = 5; ALTER TABLE event DROP COLUMN futile");
+        assert_int_equal(store_open(f->path, &f->store), 0);
+        assert_futile(f, 5, 5);
+        reopen(f);
+        assert_futile(f, 5, 5);
+}
+
 /* Tables of another program's are left alone. */
 static void test_foreign_database(void **state) {
         struct fixture *f = *state;
@@ -604,6 +643,8 @@ int main(void) {
                 TEST(test_drop_remembers_the_finished),
                 TEST(test_events),
                 TEST(test_delivery_states),
+                TEST(test_attempts_are_kept_in_both_counts),
+                TEST(test_a_database_without_the_later_column),
                 TEST(test_transaction),
                 TEST(test_commit_without_begin),
                 TEST(test_locked),

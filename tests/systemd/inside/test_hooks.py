@@ -1,16 +1,37 @@
 """Hooks behind the socket: an instance of the runner for each event."""
 
+import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
-from service import DAEMON, ETC, RUN, RUNNER, SOCKET, STATE, instances, show, systemctl, write_file
+from service import (
+    DAEMON,
+    DEFAULT_TOKEN,
+    ETC,
+    RUN,
+    RUNNER,
+    SOCKET,
+    STATE,
+    instances,
+    run,
+    show,
+    systemctl,
+    task_text,
+    write_file,
+)
 
 CONNECTIONS = 1000
+
+
+def koowatchd():
+    return re.search(r"path=(\S+)", show("ExecStart"))[1]
 
 
 def cgroups(service):
@@ -225,6 +246,62 @@ def test_a_runner_has_its_time(service, sim):
     service.wait_entry("^begin ")
     service.wait_entry("Failed with result 'timeout'|Service runtime limit reached")
     service.wait(lambda: instances() == [], "the instance's removal")
+
+
+MANUAL = pathlib.Path(__file__).parents[3] / "man/koowatch-hooks.7.scd"
+
+
+@pytest.mark.parametrize("who", ["as documented", "root"])
+def test_a_hook_by_hand(service, sim, who):
+    """The manual's command, by a root who has logged in, when the service has run hooks before."""
+    service.hook("echo hello $(id -un)")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_output("hello koowatch-hook")
+    text = MANUAL.read_text().partition("# TESTING A HOOK")[2].split("```")[1]
+    command = text.replace("\\\\", "\\")
+    assert "runuser -u koowatch-hook -- " in command
+    if who == "root":
+        command = command.replace("runuser -u koowatch-hook -- ", "")
+    login = pathlib.Path("/run/user/0")
+    login.mkdir(mode=0o700, parents=True, exist_ok=True)
+    said = run("sh", "-c", command, env={**os.environ, "XDG_RUNTIME_DIR": str(login)})
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert lines[0] == {"ready": True} and lines[-1] == {"done": True}
+    assert [line["result"] for line in lines if line.get("end") == "finished.d/10-test"] == ["done"]
+
+
+def test_hooks_in_the_foreground_beside_the_service(service, sim):
+    """An ordinary user cannot connect to the service's socket, and needs not."""
+    service.start()
+    assert SOCKET.exists()
+    home = pathlib.Path("/run/koowatch-foreground")
+    for directory in ("tasks", "state"):
+        (home / directory).mkdir(parents=True)
+    write_file(home / "hooks/finished.d/10-test", "#!/bin/sh\necho ran as $(id -un)\n", mode=0o755)
+    write_file(home / "token", DEFAULT_TOKEN + "\n", mode=0o600, owner="daemon")
+    write_file(home / "tasks/photos.task", task_text(sim.add_task()))
+    shutil.chown(home / "state", "daemon")
+    config = write_file(
+        home / "koowatch.conf",
+        f"[Daemon]\nTaskDirectories={home}/tasks\nStateDirectory={home}/state\nLogTarget=console\n"
+        f"[Hooks]\nDirectories={home}/hooks\n"
+        f"[Account]\nEndpoint={sim.url}\nTokenFile={home}/token\n",
+    )
+    command = ["timeout", "30", "runuser", "-u", "daemon", "--", koowatchd(), "--bus", "none", "--config", config]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
+        try:
+            assert any("ran as daemon" in line for line in daemon.stderr)
+        finally:
+            daemon.terminate()
+    shutil.rmtree(home)
+
+
+def test_what_hooks_store_is_not_for_everybody(service, sim):
+    service.hook("umask")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait_output("0027")
 
 
 def test_an_instance_is_not_restarted(service, sim):
