@@ -287,7 +287,7 @@ def test_the_last_answer_wins_over_the_deadline(koowatch, sim):
 
 def test_no_timeout_without_an_answer(koowatch, sim):
     task = sim.add_task(hold=True)
-    fault = sim.faults.add("500", task=task)
+    fault = sim.faults.add("502", task=task)
     koowatch.record()
     koowatch.add_task("photos", task, Timeout="1s")
     begin = time.monotonic()
@@ -296,6 +296,31 @@ def test_no_timeout_without_an_answer(koowatch, sim):
     assert not koowatch.find("^photos: timeout")
     fault.clear()
     koowatch.wait_record(outcome="timeout")
+
+
+OVERDUE = {
+    "refused": ("refuse", {"code": 13000999}, "13000999"),
+    "its own fault": ("500", {}, "13000201"),
+    "unreadable": ("answer", {"body": '{"code":0,', "headers": {}}, None),
+    "empty": ("answer", {"body": '{"code":0}', "headers": {}}, None),
+}
+
+
+@pytest.mark.parametrize("name", OVERDUE)
+def test_what_goes_on_past_the_deadline_is_a_timeout(koowatch, sim, name):
+    kind, parameters, code = OVERDUE[name]
+    task = sim.add_task(hold=True)
+    if "headers" in parameters:
+        parameters["headers"]["Content-Type"] = "application/json"
+    sim.faults.add(kind, task=task, **parameters)
+    koowatch.record()
+    koowatch.add_task("photos", task, Timeout="2s")
+    koowatch.start()
+    record = koowatch.wait_record(outcome="timeout")
+    assert record["env"].get("KOOWATCH_ERROR_CODE") == record["event"].get("errorCode") == code
+    assert record["event"]["errorMessage"]
+    entry = koowatch.wait_entry("^photos: timeout, ")
+    assert entry.fields.get("KOOWATCH_ERROR_CODE") == code
 
 
 def test_stalled_is_told_once(koowatch, sim):

@@ -147,19 +147,27 @@ TOO_MANY = "too many requests; if it happens often, lower RateLimit="
 LONG_THROTTLED = {
     "0501": "the app's quota is used up; have the quota raised, or lower RateLimit=",
     "0502": "the app is frozen; check the balance of the Huawei Cloud account",
-    405: "the app's quota is used up, or the app is frozen; "
-    "check quota and balance of the Huawei Cloud account, and Endpoint=",
 }
 THROTTLED = {"0308": TOO_MANY, 429: TOO_MANY, **LONG_THROTTLED}
 ASKED_AGAIN = {
     302: "a redirect, which is never followed",
     308: "a redirect, which is never followed",
-    400: "the request was refused",
-    402: "the request was refused",
-    418: "the request was refused",
     600: "an HTTP status that has no meaning",
 }
 TOO_LARGE = (413, 414, 494)
+FRONT = "check Endpoint=, Proxy= and what else stands in front of KooDrive"
+CODELESS = f"refused without a code of KooDrive; {FRONT}"
+IN_FRONT = {
+    400: f"{CODELESS}, and the token",
+    **{
+        status: CODELESS
+        for status in range(402, 500)
+        if status not in (403, 404, 407, 429, *TOO_LARGE)
+    },
+    **dict.fromkeys(
+        TOO_LARGE, f"too large a request for what stands in front of KooDrive; {FRONT}"
+    ),
+}
 
 BY_STATUS = "APIG.0201"  # means what the status means
 
@@ -197,7 +205,7 @@ def rows_of(table):
 def test_every_documented_code_is_met():
     services = [*REJECTED, *TRANSIENT, *DOUBTFUL]
     assert sorted(services) == sorted(code for code in codes.SERVICE if code != 0)
-    keys = [*UNAUTHORIZED, *UNREACHABLE, *THROTTLED, *ASKED_AGAIN, *TOO_LARGE]
+    keys = [*UNAUTHORIZED, *UNREACHABLE, *THROTTLED, *ASKED_AGAIN, *IN_FRONT]
     assert len(keys) == len(set(keys))
     assert set(codes.GATEWAY[BY_STATUS]) <= set(keys)
     assert set(codes.GATEWAY) - {BY_STATUS} <= {f"APIG.{key}" for key in keys}
@@ -421,6 +429,7 @@ def test_a_task_that_is_not_known_yet(koowatch, sim):
 
 def test_statuses_that_are_one_tasks_trouble(koowatch, sim, accounts):
     rows = list(rows_of(ASKED_AGAIN))
+    rows.append(make_row(400, "the gateway calls the request malformed", BY_STATUS))
     tasks = accounts.add_rows(rows, count=SIX)
     koowatch.start()
     wait_completed(koowatch, tasks)
@@ -431,46 +440,114 @@ def test_statuses_that_are_one_tasks_trouble(koowatch, sim, accounts):
     assert not koowatch.find("^account")
 
 
-@pytest.mark.parametrize("shape", ["empty", "html"])
-def test_a_request_that_is_too_large(koowatch, sim, shape):
-    koowatch.record()
-    tasks = {f"http-{status}": sim.add_task() for status in TOO_LARGE}
-    for (name, task), status in zip(tasks.items(), TOO_LARGE):
-        sim.faults.add("refuse", task=task, status=status, shape=shape)
-        koowatch.add_task(name, task)
-    koowatch.start()
-    for (name, task), status in zip(tasks.items(), TOO_LARGE):
-        why = f"the request is too large (HTTP {status})"
-        entry = koowatch.wait_entry(f"^{name}: rejected")
-        assert entry.message.startswith(f"{name}: rejected, {why}")
-        assert entry.message.count(why) == 1
-        assert entry.fields["KOOWATCH_ERROR_MESSAGE"] == why
-        record = koowatch.wait_record(name=name)
-        assert record["env"]["KOOWATCH_ERROR_MESSAGE"] == record["event"]["errorMessage"] == why
-        assert "KOOWATCH_ERROR_CODE" not in record["env"] | entry.fields
-        assert not {"errorCode", "answer"} & set(record["event"])
-        assert sim.polls(task) == 1
-    assert not koowatch.find("^account")
-
-
-@pytest.mark.parametrize("code", [BY_STATUS, "APIG.9999"])
-def test_a_request_that_is_too_large_for_the_gateway(koowatch, sim, code):
+def test_a_request_that_is_too_large_for_the_gateway(koowatch, sim):
     koowatch.record()
     tasks = {f"t{status}": sim.add_task() for status in TOO_LARGE}
     for (name, task), status in zip(tasks.items(), TOO_LARGE):
-        sim.faults.add("refuse", task=task, status=status, error_code=code)
+        sim.faults.add("refuse", task=task, status=status, error_code=BY_STATUS)
         koowatch.add_task(name, task)
     koowatch.start()
     for (name, task), status in zip(tasks.items(), TOO_LARGE):
-        msg = codes.gateway_message(code, status)
+        msg = codes.gateway_message(BY_STATUS, status)
         entry = koowatch.wait_entry(f"^{name}: rejected")
         record = koowatch.wait_record(name=name)
-        assert entry.fields["KOOWATCH_ERROR_CODE"] == record["event"]["errorCode"] == code
+        assert entry.fields["KOOWATCH_ERROR_CODE"] == record["event"]["errorCode"] == BY_STATUS
         assert entry.fields["KOOWATCH_ERROR_MESSAGE"] == record["event"]["errorMessage"] == msg
         assert entry.message.startswith(f"{name}: rejected, the request is too large (")
-        assert f"code {code}: {msg})" in entry.message
+        assert f"code {BY_STATUS}: {msg})" in entry.message
         assert sim.polls(task) == 1
     assert not koowatch.find("^account")
+
+
+# What stands in front of KooDrive
+
+PAGE = "<html><head><title>Blocked</title></head><body>Request blocked</body></html>"
+BODIES = {
+    "empty": ("", "application/json"),
+    "html": (PAGE, "text/html"),
+    "text": ("Request blocked", "text/plain"),
+    "json": ('{"error":"blocked by policy"}', "application/json"),
+    "code": ('{"code":"Forbidden","msg":"no"}', "application/json"),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_no_task_ends_for_what_stands_in_front(koowatch, sim, accounts, body):
+    """A lone task of its own account for each status: waited out, whatever the body is."""
+    text, kind = BODIES[body]
+    tasks = {}
+    for status in (200, 403, *IN_FRONT):
+        if (status, body) in ((200, "empty"), (200, "text")):
+            continue  # not a word: that task's own trouble
+        name = f"http-{status}"
+        fault = {"status": status, "body": text, "headers": {"Content-Type": kind}}
+        sim.faults.add("answer", credential=accounts.add(name), **fault)
+        tasks[name] = accounts.add_task(name)
+    koowatch.start()
+    for name in tasks:
+        status = int(name.partition("-")[2])
+        state = "unauthorized" if status == 403 and body != "html" else "unreachable"
+        entry = koowatch.wait_entry(f"^account {name}: ")
+        assert entry.message.startswith(f"account {name}: {state}: "), entry
+        assert f"(HTTP {status}" in entry.message
+        if body == "html":
+            assert "a page instead of an answer of KooDrive" in entry.message
+        elif status in IN_FRONT and body != "code":
+            text_of_status, _, advice = IN_FRONT[status].partition("; ")
+            assert f"{text_of_status} (HTTP {status}); {advice}; " in entry.message
+    sim.faults.clear()
+    koowatch.reload()
+    wait_completed(koowatch, tasks)
+
+
+def test_a_firewall_is_named(koowatch, sim, accounts):
+    sim.faults.add(
+        "answer",
+        credential=accounts.add("work"),
+        status=418,
+        body=PAGE,
+        headers={"Content-Type": "text/html", "Server": "CloudWAF"},
+    )
+    accounts.add_task("photos", "work")
+    koowatch.start()
+    wait_account(
+        koowatch,
+        "work",
+        "unreachable",
+        "blocked by the web application firewall in front of KooDrive (HTTP 418); "
+        "have this machine's address allowed there (CloudWAF), or go through Proxy=",
+    )
+    sim.faults.clear()
+    koowatch.reload()
+    wait_completed(koowatch, ["photos"])
+
+
+CODES_BESIDE = ["200", '"200"', "1", '"NONE"', "13000306", '0,"error_code":"success"']
+
+
+@pytest.mark.parametrize("code", CODES_BESIDE)
+def test_a_job_of_this_task_counts_whatever_code_is_beside_it(koowatch, sim, code):
+    task = sim.add_task()
+    job = f'{{"taskId":"{task.task_id}","taskType":2,"taskStatus":2,"taskResultCode":1}}'
+    sim.faults.add("answer", task=task, body=f'{{"jobInfo":{job},"code":{code},"msg":"m"}}')
+    koowatch.record()
+    koowatch.add_task("photos", task)
+    koowatch.start()
+    event = koowatch.wait_record()["event"]
+    assert (event["outcome"], event["result"]) == ("completed", "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [(401, "unauthorized"), (403, "unauthorized"), (429, "throttled"), (503, "unreachable")],
+)
+def test_a_code_that_quotes_a_status(koowatch, sim, accounts, code, state):
+    token = accounts.add("work")
+    sim.faults.add("answer", credential=token, body=f'{{"code":{code},"msg":"token expired"}}')
+    accounts.add_task("photos", "work")
+    koowatch.start()
+    koowatch.wait_entry(f"^account work: {state}: ")
+    assert not koowatch.find("^photos: rejected")
 
 
 # An account's trouble
@@ -651,10 +728,13 @@ def test_the_only_task_is_refused(koowatch, sim):
 
 
 SUSPECT = {
-    "codeless": ({"status": 400}, "the request was refused (HTTP 400); renew the token (TokenF"),
     "unknown": (
-        {"status": 400, "code": 400, "msg": "not passed"},
-        "refused with a code that is not documented (HTTP 400, code 400: not passed); renew the",
+        {"status": 400, "code": 13000999, "msg": "not passed"},
+        "refused with a code that is not documented (HTTP 400, code 13000999: not passed); renew",
+    ),
+    "malformed": (
+        {"status": 400, "error_code": BY_STATUS, "msg": "bad"},
+        f"the gateway calls the request malformed (HTTP 400, code {BY_STATUS}: bad); renew",
     ),
 }
 
@@ -691,11 +771,15 @@ UNKNOWN = {
     "told-second": ({"code": 13000999, "status": 400}, "doubtful", None),
     "forbidden": ({"code": 13000998, "status": 403}, "doubtful", None),
     "own-fault": ({"code": 13000997, "status": 500}, "transient", None),
-    "with-200": ({"code": 18000001, "status": 200}, "doubtful", None),
-    "old": ({"code": "PARAMETER_INVALID", "shape": "old", "status": 400}, "doubtful", None),
+    "with-200": ({"code": 18000001, "status": 200}, "unreachable", "unreachable"),
+    "old": (
+        {"code": "PARAMETER_INVALID", "shape": "old", "status": 400},
+        "unreachable",
+        "unreachable",
+    ),
     "with-401": ({"code": 13000996, "status": 401}, "unauthorized", "unauthorized"),
     "with-429": ({"code": 13000995, "status": 429}, "throttled", "throttled"),
-    "gateway-400": ({"error_code": "APIG.9994", "status": 400}, "doubtful", None),
+    "gateway-400": ({"error_code": "APIG.9994", "status": 400}, "unreachable", "unreachable"),
     "gateway-403": ({"error_code": "APIG.9993", "status": 403}, "unauthorized", "unauthorized"),
     "gateway-404": ({"error_code": "APIG.9992", "status": 404}, "misconfigured", "unreachable"),
     "gateway-503": ({"error_code": "APIG.9991", "status": 503}, "unreachable", "unreachable"),
