@@ -30,7 +30,7 @@ static bool fail(struct scan *s, const char *what) {
 }
 
 static bool fail_early(struct scan *s) {
-        (void) snprintf(s->fault, JSON_FAULT_MAX, "ends too early, after %zu bytes",
+        (void) snprintf(s->fault, JSON_FAULT_MAX, "it ends too early, after %zu bytes",
                         (size_t) (s->end - s->start));
         return false;
 }
@@ -270,7 +270,7 @@ static bool scan_document(struct scan *s) {
         const unsigned char *end;
 
         if (s->at == s->end) {
-                (void) snprintf(s->fault, JSON_FAULT_MAX, "is empty");
+                (void) snprintf(s->fault, JSON_FAULT_MAX, "it is empty");
                 return false;
         }
         if (!skip_blanks(s))

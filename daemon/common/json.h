@@ -32,7 +32,7 @@ struct json_rules {
 /*
  * Reads an object or an array; other values are a fault. tokener has no flags set, a depth of
  * rules->depth at least, and is reused from call to call; NULL: one is made for this call. The
- * caller owns *ret. Returns 0, -ENOMEM, or -EBADMSG with the fault in words: "ends too early".
+ * caller owns *ret. Returns 0, -ENOMEM, or -EBADMSG with the fault in words: "it ends too early".
  */
 int json_read(const char *text, size_t length, const struct json_rules *rules,
               json_tokener *tokener, json_object **ret, char fault[JSON_FAULT_MAX]);

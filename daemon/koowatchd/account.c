@@ -542,28 +542,6 @@ static bool is_failure_of_many(struct account *a, const struct account_reply *re
         return ++a->failures >= UNREACHABLE_AFTER && (a->failed_two || reply->alone);
 }
 
-static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
-                                           const char *before) {
-        bool probed = account_is_probing(a);
-        usec_t pause;
-
-        /* Until it is met by others, it is the task's own. */
-        if (!probed && !is_failure_of_many(a, reply))
-                return ACCOUNT_IS_WELL;
-        /* Also what a dead token may be answered with: then a new one is worth a try. */
-        if (reply->answer->meaning.suspicion == KOODRIVE_SUSPECT_CREDENTIAL && can_refresh(a) &&
-            reply->received >= a->refused_after) {
-                a->refused = true;
-                a->since = reply->received;
-                return ACCOUNT_HOLDS;
-        }
-        if (!probed)
-                enter_for(a, ACCOUNT_UNREACHABLE, reply->received, before, reply->answer);
-        pause = probe_pause(a, reply);
-        a->not_before = reply->received + MAX(pause, reply->answer->retry_after);
-        return ACCOUNT_HOLDS;
-}
-
 static usec_t refusal_pause(const struct account *a) {
         return a->refusals < REFUSALS_MAX ? REFUSAL_PAUSE : REFUSAL_SILENCE;
 }
@@ -590,6 +568,24 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
         a->refusals++;
         a->not_before =
                 now + MAX(MAX(refusal_pause(a), answer->meaning.pause), answer->retry_after);
+        return ACCOUNT_HOLDS;
+}
+
+static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
+                                           const char *before) {
+        bool probed = account_is_probing(a);
+        usec_t pause;
+
+        /* Until it is met by others, it is the task's own. */
+        if (!probed && !is_failure_of_many(a, reply))
+                return ACCOUNT_IS_WELL;
+        if (reply->answer->meaning.suspicion == KOODRIVE_SUSPECT_CREDENTIAL)
+                return on_unauthorized(
+                        a, reply, reply->alone ? before : "one task after another is refused: ");
+        if (!probed)
+                enter_for(a, ACCOUNT_UNREACHABLE, reply->received, before, reply->answer);
+        pause = probe_pause(a, reply);
+        a->not_before = reply->received + MAX(pause, reply->answer->retry_after);
         return ACCOUNT_HOLDS;
 }
 

@@ -200,10 +200,6 @@ static const struct {
         {300, 399,
          MEANS(TRANSIENT, "a redirect, which is never followed",
                "name the final host in Endpoint=")},
-        /* KooDrive's own page of statuses calls this one "authentication not passed". */
-        {400, 400,
-         MEANS(UNREACHABLE, "refused without a code of KooDrive", IN_FRONT ", and the token",
-               .suspicion = KOODRIVE_SUSPECT_CREDENTIAL)},
         {401, 401, MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
         {403, 403,
          MEANS(UNAUTHORIZED, "access was refused",
@@ -232,6 +228,13 @@ static const struct koodrive_meaning firewall =
               "have this machine's address allowed there (CloudWAF), or go through Proxy=");
 static const struct koodrive_meaning foreign =
         MEANS(UNREACHABLE, "an answer that is not KooDrive's", IN_FRONT);
+
+/* In words that look like KooDrive's, whose page of statuses calls 400 "authentication not passed".
+ */
+static const struct koodrive_meaning not_passed =
+        MEANS(UNREACHABLE, "refused without a code of KooDrive",
+              "renew the token (TokenFile=), or check AppId= and the app's secret",
+              .suspicion = KOODRIVE_SUSPECT_CREDENTIAL);
 
 /* APIG.0201 names no fault of its own, and its status tells which one. */
 static const struct koodrive_meaning too_large =
@@ -366,13 +369,19 @@ static const struct koodrive_meaning *find_front(long status, const char *code,
 struct koodrive_meaning koodrive_classify(long status, const char *code, enum koodrive_body body) {
         const char *digits = gateway_digits(code);
         const struct koodrive_meaning *front;
+        long quoted = quoted_status(code);
 
         if (digits)
                 return classify_gateway(status, digits);
         if (is_service_code(code))
                 return classify_service(status, code);
-        if (quoted_status(code) >= 300 && status != 401 && status != 429)
-                return classify_status(quoted_status(code));
+        if (quoted >= 300 && status != 401 && status != 429)
+                status = quoted;
+        if (status == 400 && body == KOODRIVE_BODY_JSON &&
+            (quoted > 0 || koodrive_code_is_success(code)))
+                return not_passed;
+        if (quoted >= 300)
+                return classify_status(status);
         front = find_front(status, code, body);
         return front ? *front : classify_status(status);
 }

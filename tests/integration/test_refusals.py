@@ -158,11 +158,10 @@ TOO_LARGE = (413, 414, 494)
 FRONT = "check Endpoint=, Proxy= and what else stands in front of KooDrive"
 CODELESS = f"refused without a code of KooDrive; {FRONT}"
 IN_FRONT = {
-    400: f"{CODELESS}, and the token",
     **{
         status: CODELESS
-        for status in range(402, 500)
-        if status not in (403, 404, 407, 429, *TOO_LARGE)
+        for status in range(400, 500)
+        if status not in (401, 403, 404, 407, 429, *TOO_LARGE)
     },
     **dict.fromkeys(
         TOO_LARGE, f"too large a request for what stands in front of KooDrive; {FRONT}"
@@ -731,6 +730,10 @@ SUSPECT = {
     "unknown": (
         {"status": 400, "code": 13000999, "msg": "not passed"},
         "refused with a code that is not documented (HTTP 400, code 13000999: not passed); renew",
+    ),
+    "codeless": (
+        {"status": 400, "code": 400, "msg": "not passed"},
+        "refused without a code of KooDrive (HTTP 400, code 400: not passed); renew the token",
     ),
     "malformed": (
         {"status": 400, "error_code": BY_STATUS, "msg": "bad"},

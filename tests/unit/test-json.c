@@ -178,11 +178,11 @@ static void check_fault(const char *text, const char *expected) {
 
 static void test_faults(void **state) {
         (void) state;
-        check_fault("", "is empty");
-        check_fault("  ", "ends too early, after 2 bytes");
-        check_fault("{\"a\":1", "ends too early, after 6 bytes");
-        check_fault("{\"a\":\"\\", "ends too early, after 7 bytes");
-        check_fault("{\"a\":12", "ends too early, after 7 bytes");
+        check_fault("", "it is empty");
+        check_fault("  ", "it ends too early, after 2 bytes");
+        check_fault("{\"a\":1", "it ends too early, after 6 bytes");
+        check_fault("{\"a\":\"\\", "it ends too early, after 7 bytes");
+        check_fault("{\"a\":12", "it ends too early, after 7 bytes");
         check_fault("OK", "no object at byte 0");
         check_fault("\"text\"", "no object at byte 0");
         check_fault("<html>", "no object at byte 0");

@@ -475,7 +475,7 @@ static void test_statuses(void **state) {
                 {302, "", KOODRIVE_TRANSIENT, "redirect"},
                 {304, RUNNING, KOODRIVE_TRANSIENT, "redirect", "", "success"},
                 {600, "", KOODRIVE_TRANSIENT, "(HTTP 600)"},
-                {204, "", KOODRIVE_TRANSIENT, "cannot be read: is empty"},
+                {204, "", KOODRIVE_TRANSIENT, "cannot be read: it is empty"},
                 {200, "{\"code\":0,\"msg\":\"success\"}", KOODRIVE_TRANSIENT, "no task", "",
                  "success"},
                 {200, "{\"code\":0,\"jobInfo\":[{\"taskStatus\":2}]}", KOODRIVE_TRANSIENT,

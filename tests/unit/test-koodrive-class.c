@@ -257,7 +257,7 @@ struct status_case {
 static const struct status_case status_cases[] = {
         {200, 299, TRANSIENT, .text = "no task in the answer"},
         {300, 399, TRANSIENT, .text = "a redirect, which is never followed"},
-        {400, 400, UNREACHABLE, CREDENTIAL, .text = "without a code"},
+        {400, 400, UNREACHABLE, .text = "without a code"},
         {401, 401, UNAUTHORIZED, .text = "the credential was refused"},
         {402, 402, UNREACHABLE, .text = "without a code"},
         {403, 403, UNAUTHORIZED, .text = "access was refused"},
@@ -532,6 +532,12 @@ static void test_what_stands_in_front(void **state) {
                 assert_non_null(strstr(m.text, "a page"));
         }
         assert_int_equal(koodrive_classify(200, "", KOODRIVE_BODY_FOREIGN_JSON).class, UNREACHABLE);
+        assert_int_equal(koodrive_classify(400, "", KOODRIVE_BODY_JSON).suspicion,
+                         KOODRIVE_SUSPECT_CREDENTIAL);
+        assert_int_equal(koodrive_classify(200, "400", KOODRIVE_BODY_JSON).suspicion,
+                         KOODRIVE_SUSPECT_CREDENTIAL);
+        assert_int_equal(koodrive_classify(400, "No", KOODRIVE_BODY_JSON).suspicion,
+                         KOODRIVE_NO_SUSPICION);
         assert_int_equal(koodrive_classify(401, "", KOODRIVE_BODY_PAGE).class, UNAUTHORIZED);
         assert_int_equal(koodrive_classify(429, "", KOODRIVE_BODY_PAGE).class, THROTTLED);
         /* A code says more than what it is wrapped in. */
