@@ -423,8 +423,12 @@ int json_read(const char *text, size_t length, const struct json_rules *rules,
         };
         int r;
 
-        if (!tokener && !(tokener = own = json_tokener_new_ex((int) rules->depth + 1)))
-                return -ENOMEM;
+        if (!tokener) {
+                own = json_tokener_new_ex((int) rules->depth + 1);
+                if (!own)
+                        return -ENOMEM;
+                tokener = own;
+        }
         r = decode(&s, &recoded);
         if (r < 0)
                 return r;

@@ -13,11 +13,11 @@
 #define WINDOW_RAW (-MAX_WBITS)
 
 static bool is_gzip(const unsigned char *s, size_t length) {
-        return length >= 3 && s[0] == 0x1f && s[1] == 0x8b && s[2] == Z_DEFLATED;
+        return s && length >= 3 && s[0] == 0x1f && s[1] == 0x8b && s[2] == Z_DEFLATED;
 }
 
 static bool is_zlib(const unsigned char *s, size_t length) {
-        return length >= 2 && (s[0] & 0x0f) == Z_DEFLATED && (s[0] << 8 | s[1]) % 31 == 0;
+        return s && length >= 2 && (s[0] & 0x0f) == Z_DEFLATED && (s[0] << 8 | s[1]) % 31 == 0;
 }
 
 /* Text in any encoding that a document of JSON, HTML or XML begins with; nothing counts too. */
@@ -96,7 +96,7 @@ static int unpack(int window, const unsigned char *body, size_t length, struct o
         r = run(&z, o);
         if (r == 0 && window == WINDOW_RAW && z.avail_in > 0)
                 r = -EBADMSG; /* without a checksum, only its end shows that it was one */
-        if (r == 0)
+        if (r == 0 && o->data)
                 o->data[o->size = z.total_out] = '\0';
         (void) inflateEnd(&z);
         return r;

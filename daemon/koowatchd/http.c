@@ -399,7 +399,7 @@ static char *unpack(const struct http_transfer *t, struct http_answer *answer) {
 static void finish(struct http_transfer *t, CURLcode code) {
         struct http_answer answer = {.outcome = outcome_of(t, code)};
         struct http_header headers[HTTP_HEADERS_MAX];
-        CLEANUP(freep) char *unpacked = NULL;
+        CLEANUP(freep) UNUSED char *unpacked = NULL; /* what answer borrows its body from */
         curl_off_t usec = 0;
 
         (void) curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &answer.status);

@@ -17,6 +17,12 @@ static size_t scheme_length(const char *url) {
         return str_after(url + n, "://") ? n : 0;
 }
 
+static void lower(char *text, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (text[i] >= 'A' && text[i] <= 'Z')
+                        text[i] = (char) (text[i] - 'A' + 'a');
+}
+
 char *link_clean(const char *text, size_t length, const char **ret_problem) {
         CLEANUP(freep) char *url = NULL;
         size_t n = 0;
@@ -34,13 +40,12 @@ char *link_clean(const char *text, size_t length, const char **ret_problem) {
                 *ret_problem = "it is longer than 32 KiB";
                 return NULL;
         }
-        url = malloc(3 * length + 1);
+        url = calloc(3, length + 1); /* a blank becomes %20 */
         if (!url)
                 return NULL;
         for (size_t i = 0; i < length; i++) {
                 if (text[i] == ' ') {
-                        memcpy(url + n, "%20", 3);
-                        n += 3;
+                        n = (size_t) (stpcpy(url + n, "%20") - url);
                 } else if ((unsigned char) text[i] < ' ' || text[i] == 0x7f) {
                         if (is_blank(text[i]))
                                 continue;
@@ -50,9 +55,7 @@ char *link_clean(const char *text, size_t length, const char **ret_problem) {
                         url[n++] = text[i];
                 }
         }
-        url[n] = '\0';
-        for (size_t i = 0, k = scheme_length(url); i < k; i++)
-                url[i] = (char) tolower((unsigned char) url[i]);
+        lower(url, scheme_length(url));
         return STEAL_PTR(url);
 }
 
