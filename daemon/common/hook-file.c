@@ -16,7 +16,7 @@ struct walk {
         int fd;     /* a directory */
         char *rest; /* of the path */
         unsigned links;
-        bool any_owner;
+        bool outside;
         char **ret_why;
 };
 
@@ -50,7 +50,7 @@ static int cannot(struct walk *w, const char *what) {
 }
 
 static bool is_trusted(const struct walk *w, const struct stat *st) {
-        return w->any_owner || st->st_uid == 0 || st->st_uid == geteuid();
+        return w->outside || st->st_uid == 0 || st->st_uid == geteuid();
 }
 
 /* Whether nobody can put something else in the place of the entry. */
@@ -81,7 +81,7 @@ static int check_file(struct walk *w, int fd, const struct stat *st) {
                 return say(w, -EPERM, "it is set-user-id or set-group-id");
         if (st->st_mode & (S_IWGRP | S_IWOTH))
                 return say(w, -EPERM, "it is writable by group or others");
-        if (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
+        if (!w->outside && fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
                 return say(w, -EPERM, "its file system is mounted noexec");
         return 0;
 }
@@ -155,9 +155,9 @@ static int step(struct walk *w) {
         return 1;
 }
 
-int hook_file_check(const char *path, bool any_owner, char **ret_why) {
+int hook_file_check(const char *path, bool outside, char **ret_why) {
         CLEANUP(walk_clear)
-        struct walk w = {.fd = -1, .any_owner = any_owner, .ret_why = ret_why};
+        struct walk w = {.fd = -1, .outside = outside, .ret_why = ret_why};
         int r;
 
         *ret_why = NULL;

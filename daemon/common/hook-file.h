@@ -10,15 +10,17 @@
 
 /*
  * The file and its directory must be writable by nobody but their owner, and owned by root or
- * the calling user (any_owner: by whomever); so must all directories on the way, but for sticky
+ * the calling user; so must all directories on the way, but for sticky
  * ones (/tmp) in which the next step has such an owner. The file must be regular, executable by
- * someone, not set-id, and on a file system that lets programs run.
+ * someone, not set-id, and on a file system that lets programs run. outside: the caller is not
+ * the runner; then owners and mounts, which are others for the daemon's user in its sandbox, are
+ * left out.
  *
  * Returns 0; -ENOEXEC: it is no hook at all (no regular file, or without an x bit); -EPERM: it is
  * refused; -ENOMEM; or another negative errno: it cannot be looked at. *ret_why is then a clause
  * about the file ("it is not executable"), owned by the caller, or NULL when memory is short.
  */
-int hook_file_check(const char *path, bool any_owner, char **ret_why);
+int hook_file_check(const char *path, bool outside, char **ret_why);
 
 /* Why the execution of path has failed with error (positive), in words; NULL: no memory. */
 char *hook_file_explain(const char *path, int error);

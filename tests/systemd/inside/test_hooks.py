@@ -51,6 +51,17 @@ def test_each_event_has_an_instance_of_its_own(service, sim):
     service.wait(lambda: instances() == [], "the instances' end")
 
 
+def test_a_sound_hook_is_not_complained_of(service, sim):
+    """For the daemon's sandbox nothing below /etc can be executed: for the runner it can."""
+    service.hook("echo event")
+    service.hook("echo named", "named.d/mine")
+    service.add_task("photos", sim.add_task(), Hook="mine")
+    service.start()
+    service.wait_output("event")
+    service.wait_output("named")
+    assert not service.find("would not run")
+
+
 def test_what_a_hook_leaves_behind_is_killed(service, sim):
     """Also what has left the hook's process group, which the runner itself would end."""
     service.gated_hook(before="setsid sh -c 'echo left $$; exec sleep 1000' &")
