@@ -323,6 +323,50 @@ static void test_probes(void **state) {
         }
 }
 
+/* Who stands in front may say when to come back; 0 is no answer to that. */
+static void test_probes_as_asked(void **state) {
+        struct koodrive_answer answer = answer_of(&unreachable);
+        struct fixture *f = *state;
+
+        make_unreachable(f);
+        (void) wait_out(f);
+        answer.retry_after = 10 * USEC_MINUTE;
+        assert_int_equal(ask_for(f, 1, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 10 * USEC_MINUTE);
+        answer.retry_after = 0;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_true(wait_out(f) >= 7 * USEC_SEC);
+        assert_changes(f, "");
+}
+
+static void test_unauthorized_as_asked(void **state) {
+        struct koodrive_answer answer = answer_of(&refused);
+        struct fixture *f = *state;
+
+        answer.retry_after = 20 * USEC_MINUTE;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 20 * USEC_MINUTE);
+}
+
+/* As KooDrive's own page has it, a 400 is "authentication not passed": when it lasts, it is. */
+static void test_suspect_that_lasts(void **state) {
+        static const struct koodrive_meaning not_passed = {
+                .class = KOODRIVE_UNREACHABLE, .suspicion = KOODRIVE_SUSPECT_CREDENTIAL};
+        struct fixture *f = *state;
+
+        ask_well(f, 0, &not_passed);
+        ask_well(f, 1, &not_passed);
+        ask_held(f, 0, &not_passed);
+        assert_changes(f, "unauthorized(3) ");
+        for (unsigned i = 0; i < 2; i++) {
+                assert_true(wait_out(f) < USEC_MINUTE);
+                ask_held(f, i, &not_passed);
+        }
+        assert_int_equal(wait_out(f), SILENCE);
+        ask_well(f, 0, &good);
+        assert_changes(f, "ok(2) ");
+}
+
 /* What another trouble had to wait for is not what this one begins with. */
 static void test_probes_after_other_pauses(void **state) {
         struct fixture *f = *state;
@@ -753,6 +797,9 @@ int main(void) {
                 TEST(test_settings_that_lead_nowhere),
                 TEST(test_failures_not_in_a_row),
                 TEST(test_probes),
+                TEST(test_probes_as_asked),
+                TEST(test_unauthorized_as_asked),
+                TEST(test_suspect_that_lasts),
                 TEST(test_probes_after_other_pauses),
                 TEST(test_probes_of_the_impatient),
                 TEST(test_any_answer_ends_unreachable),
