@@ -240,6 +240,21 @@ static void on_attempt(struct delivery *v, bool over) {
         }
 }
 
+/* What its hooks did is not known: those of which no end was told are run again. */
+static void fail_attempt(struct delivery *v) {
+        const struct log_field fields[] = {{"KOOWATCH_NAME", event_string(v->event, "name")},
+                                           {"KOOWATCH_EVENT_ID", v->id}};
+        char next[64] = "the last attempt";
+
+        v->failed = true;
+        if (!v->once && !is_last_then(v))
+                (void) snprintf(next, sizeof(next), "next try in %jd s",
+                                (intmax_t) (pause_then(v) / USEC_SEC));
+        log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields),
+                  "%s: the hook runner ended before it had told how the hooks did (attempt %u, %s)",
+                  fields[0].value, v->attempts + 1, v->once ? "not tried again" : next);
+}
+
 static void on_end(void *userdata, enum runner_outcome outcome) {
         struct delivery *v = userdata;
         struct deliveries *d = v->owner;
@@ -249,7 +264,8 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
                 put_off(v, "the hook runner is still busy with it, or does not become ready");
         } else {
                 v->laters = 0;
-                v->failed |= outcome == RUNNER_FAILED;
+                if (outcome == RUNNER_FAILED)
+                        fail_attempt(v);
                 on_attempt(v, v->once || (outcome == RUNNER_DONE && !v->unwell));
         }
         start_ready(d);

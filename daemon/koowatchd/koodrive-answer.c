@@ -110,9 +110,10 @@ static bool get_string(json_object *object, const char *key, const char **ret) {
 
 /*
  * The object that holds taskStatus: jobInfo today, taskInfo until 2024, inside
- * data or at the top on sibling endpoints.
+ * data or at the top on sibling endpoints. A "status" in any "data" is not a name of KooDrive's:
+ * only the id of the task tells that it is one.
  */
-static json_object *find_job(json_object *root, const char **ret_status_key) {
+static json_object *find_job(json_object *root, const char **ret_status_key, bool *ret_is_named) {
         static const char *const paths[][2] = {
                 {"jobInfo", NULL}, {"taskInfo", NULL}, {"data", "jobInfo"}, {"data", NULL}, {},
         };
@@ -128,10 +129,12 @@ static json_object *find_job(json_object *root, const char **ret_status_key) {
                         continue;
                 if (json_object_object_get_ex(at, "taskStatus", NULL)) {
                         *ret_status_key = "taskStatus";
+                        *ret_is_named = true;
                         return at;
                 }
                 if (at != root && json_object_object_get_ex(at, "status", NULL)) {
                         *ret_status_key = "status";
+                        *ret_is_named = i < 2 || paths[i][1];
                         return at;
                 }
         }
@@ -397,31 +400,37 @@ static void fault(struct koodrive_answer *a, const char *text) {
 }
 
 /* A code beside a job of this very task does not make the job untrue. */
-static bool is_about_task(json_object *job, const char *status_key,
+static bool is_about_task(json_object *job, const char *status_key, bool is_named,
                           const struct koodrive_answer *a) {
         int64_t n;
 
-        return !*a->code ||
+        return (is_named && !*a->code) ||
                (json_object_object_get_ex(job, "taskId", NULL) && get_integer(job, status_key, &n));
 }
 
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
         const struct secrets secrets = redact_secrets(&query->who, query->kdstoken);
+        const struct secrets credential = redact_secrets(&query->who, NULL);
         const char *status_key = NULL;
         json_object *root, *job;
+        bool is_named = false;
 
         root = read_common(http, &secrets, tokener, now, ret);
-        job = root && is_ok(http) ? find_job(root, &status_key) : NULL;
+        job = root && is_ok(http) ? find_job(root, &status_key, &is_named) : NULL;
 
         if (job && is_other_id(job, "taskId", query->task_id)) {
                 if (!*ret->code)
                         fault(ret, "an answer about another task");
-        } else if (job && is_about_task(job, status_key, ret)) {
+        } else if (job && is_about_task(job, status_key, is_named, ret)) {
                 ret->meaning = (struct koodrive_meaning){.class = KOODRIVE_TASK};
                 *ret->why = *ret->code = *ret->message = '\0';
                 ret->retry_after = ret->window = -1;
                 read_job(job, status_key, ret);
+                if (ret->download_url && redact_finds(ret->download_url, &credential)) {
+                        free(STEAL_PTR(ret->download_url));
+                        ret->url_problem = "it holds the account's token";
+                }
         }
         if (root && !redact_is_needed(root, &secrets))
                 ret->json = STEAL_PTR(root);

@@ -81,7 +81,8 @@ static const struct {
         {"13000409", MEANS(REJECTED, "the upload of the file failed", "upload it again")},
         {"13000410",
          MEANS(REJECTED, "the user has no rights on this space",
-               "have the account's user (UserId=) given rights, then register the task again")},
+               "have the account's user (UserId=) given rights, then register the task again",
+               .suspicion = KOODRIVE_SUSPECT_SETTINGS)},
         {"13000411", MEANS(REJECTED, "the file is not in this space",
                            "check in which space it is, then create a new task")},
         {"13000412",
@@ -238,7 +239,9 @@ static const struct koodrive_meaning not_passed =
 
 /* APIG.0201 names no fault of its own, and its status tells which one. */
 static const struct koodrive_meaning too_large =
-        MEANS(REJECTED, "the request is too large", "check KdsToken= of the task, and the token");
+        MEANS(DOUBTFUL, "the request is too large",
+              "check KdsToken= of the task; the token if other tasks are refused too", A_FEW_TRIES,
+              .suspicion = KOODRIVE_SUSPECT_CREDENTIAL);
 static const struct koodrive_meaning malformed =
         MEANS(DOUBTFUL, "the gateway calls the request malformed",
               "renew the token (TokenFile=) if other tasks are refused too", A_FEW_TRIES,

@@ -7,6 +7,7 @@
 #define RETRY_AFTER_MAX USEC_HOUR
 #define DATE_MIN 1577836800L /* 2020 and 2100: a clock outside is no clock */
 #define DATE_MAX 4102444800L
+#define DATE_FAR 253402300799L /* the end of 9999: enough for any pause, and no overflow */
 
 static usec_t unit_of(const char *text) {
         static const struct {
@@ -72,7 +73,9 @@ usec_t hint_retry_after(const char *text, usec_t now) {
                 return -1;
         if (*text >= '0' && *text <= '9') {
                 seconds = strtoul(text, &end, 10);
-                if (*end)
+                if (*end == '.' && end[1])
+                        end += 1 + strspn(end + 1, "0123456789");
+                if (*end && *end != ',') /* two headers that were joined: the first counts */
                         return -1;
                 return seconds > RETRY_AFTER_MAX / USEC_SEC ? RETRY_AFTER_MAX
                                                             : (usec_t) seconds * USEC_SEC;
@@ -80,7 +83,7 @@ usec_t hint_retry_after(const char *text, usec_t now) {
         date = curl_getdate(text, NULL);
         if (date < 0)
                 return -1;
-        return MIN(MAX((usec_t) date * USEC_SEC - now, 0), RETRY_AFTER_MAX);
+        return MIN(MAX((usec_t) MIN(date, DATE_FAR) * USEC_SEC - now, 0), RETRY_AFTER_MAX);
 }
 
 usec_t hint_date(const char *text) {

@@ -24,5 +24,8 @@ struct secrets redact_secrets(const struct koodrive_identity *who, const char *o
  */
 void redact_copy(char *ret, size_t size, const char *text, const struct secrets *secrets);
 
+/* Whether a secret is anywhere in the text. */
+bool redact_finds(const char *text, const struct secrets *secrets);
+
 /* Whether a secret is anywhere in the object, names included. */
 bool redact_is_needed(json_object *root, const struct secrets *secrets);

@@ -5,6 +5,8 @@
 #include "common/config-values.h"
 #include "common/util.h"
 
+#define FORBIDDEN "\"<>\\^`{|}" /* what no URL may hold as it is (RFC 3986, 2) */
+
 static bool is_blank(char c) {
         return c == ' ' || (c >= '\t' && c <= '\r');
 }
@@ -44,8 +46,8 @@ char *link_clean(const char *text, size_t length, const char **ret_problem) {
         if (!url)
                 return NULL;
         for (size_t i = 0; i < length; i++) {
-                if (text[i] == ' ') {
-                        n = (size_t) (stpcpy(url + n, "%20") - url);
+                if (text[i] == ' ' || (text[i] && strchr(FORBIDDEN, text[i]))) {
+                        n += (size_t) snprintf(url + n, 4, "%%%02X", (unsigned char) text[i]);
                 } else if ((unsigned char) text[i] < ' ' || text[i] == 0x7f) {
                         if (is_blank(text[i]))
                                 continue;

@@ -12,8 +12,9 @@
 
 /*
  * As KooDrive wrote it, but without white space at its ends or line breaks and tabs inside,
- * with %20 for a blank, and with the scheme in lower case. The caller owns it. NULL: there is
- * none, and *ret_problem says why (a static text; NULL: the text is blank), or no memory.
+ * with %20 for a blank and the like for what no URL may hold, and with the scheme in lower case.
+ * The caller owns it. NULL: there is none, and *ret_problem says why (a static text; NULL: the text
+ * is blank), or no memory.
  */
 char *link_clean(const char *text, size_t length, const char **ret_problem);
 

@@ -463,3 +463,13 @@ def test_no_hooks_start_no_runner(through_socket, sim):
         through_socket.start()
         through_socket.wait(lambda: not path.exists(), "the file's removal")
         assert runner.accepted == 0
+
+
+def test_a_runner_that_dies_is_told_of(koowatch, sim):
+    koowatch.hook("finished.d/10-kill", "kill -9 $PPID; sleep 60")
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    entry = koowatch.wait_entry("^photos: the hook runner ended before it had told")
+    assert entry.message.endswith("(attempt 1, next try in 10 s)")
+    assert entry.level == "warning"
+    assert entry.fields["KOOWATCH_EVENT_ID"]

@@ -977,6 +977,31 @@ static void test_code_beside_a_job(void **state) {
                                                  KOODRIVE_REJECTED, "13000306", "13000306"});
 }
 
+/* Any service may have a "status" in its "data". */
+static void test_status_of_something_else(void **state) {
+        static const struct fault_case cases[] = {
+                {200, "{\"code\":0,\"data\":{\"status\":3,\"message\":\"please log in\"}}",
+                 KOODRIVE_TRANSIENT, "no task"},
+                {200, "{\"data\":{\"status\":2}}", KOODRIVE_TRANSIENT, "no task"},
+        };
+        static const struct task_case own = {"{\"data\":{\"taskId\":\"" TASK "\",\"status\":2}}", 2,
+                                             .progress = -1};
+
+        check_faults(*state, cases, ARRAY_LEN(cases));
+        check_task(*state, &own);
+}
+
+static void test_link_with_the_token(void **state) {
+        CLEANUP(koodrive_answer_clear)
+        struct koodrive_answer a = read_text(
+                *state, 200,
+                JOB("\"taskStatus\":2,\"downloadUrl\":\"https://a/?token=" TOKEN_HEX "\""));
+
+        assert_int_equal(a.meaning.class, KOODRIVE_TASK);
+        assert_null(a.download_url);
+        assert_string_equal(a.url_problem, "it holds the account's token");
+}
+
 static void test_nested_error(void **state) {
         static const struct fault_case cases[] = {
                 {400, "{\"error\":{\"code\":13000306,\"message\":\"bin\"}}", KOODRIVE_REJECTED,
@@ -1189,7 +1214,10 @@ static void test_retry_after(void **state) {
                 {"soon", -1},
                 {"-5", -1},
                 {"5s", -1},
-                {"1.5", -1},
+                {"1.5", USEC_SEC},
+                {"30, 60", 30 * USEC_SEC},
+                {"1.", -1},
+                {"Fri, 31 Dec 2147483000 23:59:59 GMT", USEC_HOUR},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -1765,6 +1793,8 @@ int main(void) {
                 cmocka_unit_test(test_other_json),
                 cmocka_unit_test(test_repaired),
                 cmocka_unit_test(test_code_beside_a_job),
+                cmocka_unit_test(test_status_of_something_else),
+                cmocka_unit_test(test_link_with_the_token),
                 cmocka_unit_test(test_nested_error),
                 cmocka_unit_test(test_overdue),
                 cmocka_unit_test(test_firewall),

@@ -59,7 +59,7 @@ static const struct code_case service_cases[] = {
         {13000407, DOUBTFUL, "download address", FIVE_TRIES},
         {13000408, DOUBTFUL, "download of the file failed", FIVE_TRIES},
         {13000409, REJECTED, "upload of the file failed"},
-        {13000410, REJECTED, "no rights on this space"},
+        {13000410, REJECTED, "no rights on this space", SETTINGS},
         {13000411, REJECTED, "not in this space"},
         {13000412, REJECTED, "not active"},
         {13000413, REJECTED, "not supported"},
@@ -308,8 +308,8 @@ static void test_gateway_code_that_leaves_it_to_the_status(void **state) {
                 long status;
                 enum koodrive_class class;
         } cases[] = {
-                {400, DOUBTFUL},    {401, UNAUTHORIZED}, {413, REJECTED},
-                {414, REJECTED},    {494, REJECTED},     {500, UNREACHABLE},
+                {400, DOUBTFUL},    {401, UNAUTHORIZED}, {413, DOUBTFUL},
+                {414, DOUBTFUL},    {494, DOUBTFUL},     {500, UNREACHABLE},
                 {502, UNREACHABLE}, {504, UNREACHABLE},  {200, UNREACHABLE},
         };
 

@@ -30,6 +30,7 @@ static void test_clean(void **state) {
                  "https://a.example/My%20Photos.zip?a=1%202"},
                 {"https://a.example/long\r\n/path\tand", "https://a.example/long/pathand"},
                 {"https://a.example/成", "https://a.example/成"},
+                {"https://a.example/\"a\\b<c>", "https://a.example/%22a%5Cb%3Cc%3E"},
                 {"Path:x", "Path:x"},
                 {"", NULL},
                 {" \t\n", NULL},
