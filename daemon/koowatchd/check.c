@@ -21,13 +21,21 @@ struct checker {
         bool failed;
 };
 
+/* A file's name may hold anything: it must not forge a line, nor be obeyed by a terminal. */
+static void print_plain(const char *text) {
+        for (; *text; text++)
+                (void) putchar((unsigned char) *text < ' ' || *text == 0x7f ? '?' : *text);
+}
+
 static void print_fault(struct checker *c, bool is_error, const char *file, unsigned line,
                         const char *text) {
         c->failed |= is_error;
+        print_plain(file);
         if (line > 0)
-                (void) printf("%s:%u: %s%s\n", file, line, is_error ? "" : "warning: ", text);
-        else
-                (void) printf("%s: %s%s\n", file, is_error ? "" : "warning: ", text);
+                (void) printf(":%u", line);
+        (void) printf(": %s", is_error ? "" : "warning: ");
+        print_plain(text);
+        (void) putchar('\n');
 }
 
 static void on_config_fault(void *userdata, bool is_error, const char *file, unsigned line,

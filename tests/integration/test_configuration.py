@@ -256,6 +256,12 @@ def test_check_warns_of_an_unknown_key_and_exits_well(koowatch, sim):
     assert run.stdout.startswith(f"{path}:4: warning: ") and "Colour" in run.stdout
 
 
+def test_a_files_name_forges_no_line_of_check(koowatch):
+    directory = koowatch.add_task("photos", text="[Task]\n").parent
+    (directory / "a\nforged: all is well\x1b[2K.task").write_text("[Task]\n")
+    assert "a?forged: all is well?[2K.task" in koowatch.check().stdout
+
+
 def test_check_warns_of_hooks_and_exits_well(koowatch, sim):
     hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
     path = koowatch.add_task("photos", sim.add_task(), Hook="fetch-pakage")
