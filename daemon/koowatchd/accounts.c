@@ -344,6 +344,7 @@ static void check_ca_file(const struct account_config *s) {
 static int configure(struct accounts *as, const struct account_config *settings, usec_t probe_max) {
         struct entry *e = find(as, settings->name);
         bool changed = e && !account_config_is_same(account_settings(e->account), settings);
+        bool moved = e && !streq(account_settings(e->account)->endpoint, settings->endpoint);
         int r;
 
         check_ca_file(settings);
@@ -355,6 +356,11 @@ static int configure(struct accounts *as, const struct account_config *settings,
                 return r;
         if (settings->line > 0)
                 e->used = true;
+        if (moved) { /* a secret that cannot be read any more is none for another server */
+                credential_forget(e->main);
+                if (e->renewal)
+                        credential_forget(e->renewal);
+        }
         if (e->used)
                 read_secrets(e);
         if (changed)

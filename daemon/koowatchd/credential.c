@@ -191,6 +191,10 @@ static bool take(struct credential *c, char *text, const struct stat *st) {
         return is_other;
 }
 
+void credential_forget(struct credential *c) {
+        secret_free(STEAL_PTR(c->text));
+}
+
 int credential_read(struct credential *c) {
         CLEANUP(secret_freep) char *text = NULL;
         char problem[sizeof(c->problem)] = "";

@@ -39,6 +39,9 @@ int credential_follow(struct credential *credential, const char *path);
  */
 int credential_read(struct credential *credential);
 
+/* What was read before does not stay: the next reading tells what there is. */
+void credential_forget(struct credential *credential);
+
 /* NULL: there is none. Borrowed, until the next reading. */
 const char *credential_text(const struct credential *credential);
 /* In words, why there is none. */

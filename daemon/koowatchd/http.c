@@ -367,6 +367,8 @@ static const char *error_of(const struct http_transfer *t, CURLcode code) {
                 return "the answer is longer than allowed";
         if (t->attempts > 1 && code == CURLE_ABORTED_BY_CALLBACK)
                 return "the connection, or the stream in it, was closed before an answer came";
+        if (code == CURLE_OUT_OF_MEMORY) /* also libcurl's word for a header over its limit */
+                return "out of memory, or the answer's headers are too long";
         if (!t->error[0] || proxy_shows_secret(t->proxy, t->error))
                 return curl_easy_strerror(code);
         return t->error;

@@ -60,6 +60,20 @@ def test_a_redirect_is_not_followed(koowatch, sim):
         assert not other.connections
 
 
+def test_a_token_whose_file_is_gone_goes_to_no_other_server(koowatch, sim):
+    """It stays in use, but where it was meant for."""
+    with Simulator() as other:
+        task = sim.add_task(hold=True)
+        koowatch.add_task("photos", task)
+        koowatch.start()
+        wait_polls(sim, task)
+        koowatch.token_path.unlink()
+        koowatch.settings["Account"]["Endpoint"] = other.url
+        koowatch.reload()
+        koowatch.wait_entry("^account default: unauthorized: .*cannot be read")
+        assert not other.requests
+
+
 def test_one_tasks_faults_hold_up_no_other(koowatch, sim):
     bad, good = sim.add_task(hold=True), sim.add_task(polls=20)
     sim.faults.add("500", task=bad)

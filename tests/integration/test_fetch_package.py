@@ -97,8 +97,8 @@ def test_the_package_is_not_for_all_to_read(server, env, store):
 @pytest.mark.parametrize(
     "data",
     [b"PK\5\6" + bytes(18), b"PK\3\4x" + b"PK\5\6" + bytes(18) + b"c" * 65535, b"B" * 1000]
-    + [b"\x89PNG\r\n\x1a\n...", b"7z\xbc\xaf\x27\x1c<html>"],
-    ids=["empty-zip", "zip-with-a-comment", "letters", "image", "7z"],
+    + [bytes(32768) + b"\xff\x01CD001", b"\x89PNG\r\n\x1a\n...", b"7z\xbc\xaf\x27\x1c<html>"],
+    ids=["empty-zip", "zip-with-a-comment", "letters", "iso", "image", "7z"],
 )
 def test_what_could_be_a_package_is_stored(server, env, store, data):
     server.answers = [serving(data)]
