@@ -15,6 +15,7 @@
 #define SUSPECTS_MAX 3 /* tasks whose refusals in a row are the credential's */
 #define ODD_MAX 8      /* tasks that are refused while others are answered */
 #define THROTTLE_FIRST (5 * USEC_SEC)
+#define THROTTLE_BRIEF (2 * USEC_SEC) /* a Retry-After below that is no way to wait for long */
 #define THROTTLE_MAX USEC_HOUR
 #define THROTTLE_HINTS 3              /* pauses in a row for which the gateway's hint is believed */
 #define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
@@ -512,7 +513,7 @@ static void on_throttled(struct account *a, const struct account_reply *reply) {
         pause = answer->retry_after > 0 ? answer->retry_after : answer->window;
         if (pause <= 0)
                 pause = MAX(THROTTLE_FIRST, longer);
-        else if (again >= THROTTLE_HINTS && answer->retry_after < THROTTLE_FIRST)
+        else if (again >= THROTTLE_HINTS && answer->retry_after < THROTTLE_BRIEF)
                 pause = MAX(pause, longer);
         pause = MIN(MAX(MAX(pause, answer->meaning.pause), USEC_SEC), THROTTLE_MAX);
 
