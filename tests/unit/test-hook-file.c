@@ -6,25 +6,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
 
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include "common/hook-file.h"
-#include "common/util.h"
+#include "support.h"
 
 #define OTHER_USER 4242
 
-static char root[64];
+static char root[DIRECTORY_MAX];
 
 static char *in_root(const char *relative) {
         char *path = str_printf("%s/%s", root, relative);
@@ -67,22 +57,15 @@ static void give_away(const char *relative) {
 
 static int setup(void **state) {
         (void) state;
-        (void) snprintf(root, sizeof(root), "/tmp/test-hook-file-XXXXXX");
-        assert_non_null(mkdtemp(root));
+        directory_make(root);
         make_dir("good", 0755);
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void) st;
-        (void) type;
-        (void) ftw;
-        return remove(path);
-}
-
 static int teardown(void **state) {
         (void) state;
-        return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        directory_remove(root);
+        return 0;
 }
 
 static void assert_accepted(const char *relative) {
