@@ -300,7 +300,7 @@ int replace_file_durably(const char *path, const char *text, size_t length, mode
         return replace(path, text, length, mode, true);
 }
 
-bool error_is_passing(int error) {
+bool error_is_transient(int error) {
         return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
 }
 

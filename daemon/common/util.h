@@ -150,7 +150,7 @@ int replace_file(const char *path, const char *text, size_t length, mode_t mode)
 int replace_file_durably(const char *path, const char *text, size_t length, mode_t mode);
 
 /* An error that is not about the file concerned, and may be gone in a moment. */
-bool error_is_passing(int error);
+bool error_is_transient(int error);
 
 /* mkdir -p: also makes the missing parents. Returns 0 or a negative errno. */
 int make_directories(const char *path, mode_t mode);

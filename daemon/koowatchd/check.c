@@ -4,9 +4,9 @@
 #include <search.h>
 
 #include "common/config.h"
-#include "koowatchd/hook-check.h"
-#include "koowatchd/strays.h"
-#include "koowatchd/task-file.h"
+#include "koowatchd/task/hook-check.h"
+#include "koowatchd/task/strays.h"
+#include "koowatchd/task/task-file.h"
 
 /* A task's key, and the file that has it. */
 struct seen {
@@ -153,7 +153,7 @@ static void on_stray(void *userdata, const char *path) {
                 print_fault(userdata, false, path, 0, text);
 }
 
-static void on_missed(void *userdata, const char *what, const char *why) {
+static void on_transient_error(void *userdata, const char *what, const char *why) {
         struct checker *c = userdata;
 
         print_fault(c, true, what, 0, why);
@@ -170,7 +170,7 @@ int check(const char *config_path, bool config_required) {
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,
                 .on_stray = on_stray,
-                .on_missed = on_missed,
+                .on_transient_error = on_transient_error,
                 .userdata = &c,
         };
         int r;

@@ -11,24 +11,25 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/config.h"
-#include "koowatchd/accounts.h"
-#include "koowatchd/delivery.h"
-#include "koowatchd/dirwatch.h"
-#include "koowatchd/event.h"
-#include "koowatchd/footprint.h"
-#include "koowatchd/hook-check.h"
-#include "koowatchd/http.h"
-#include "koowatchd/link.h"
-#include "koowatchd/metrics.h"
+#include "common/event-id.h"
+#include "koowatchd/account/accounts.h"
+#include "koowatchd/deliver/delivery.h"
+#include "koowatchd/deliver/runner.h"
+#include "koowatchd/koodrive/link.h"
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/loop/http.h"
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/memory-trim.h"
 #include "koowatchd/no-exec.h"
-#include "koowatchd/poller.h"
-#include "koowatchd/report.h"
-#include "koowatchd/runner.h"
-#include "koowatchd/store.h"
-#include "koowatchd/strays.h"
-#include "koowatchd/taskdir.h"
-#include "koowatchd/timer.h"
-#include "koowatchd/watches.h"
+#include "koowatchd/poll/poller.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/report/metrics.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/store/store.h"
+#include "koowatchd/task/hook-check.h"
+#include "koowatchd/task/strays.h"
+#include "koowatchd/task/taskdir.h"
+#include "koowatchd/task/watches.h"
 
 #define STORE_RETRY (5 * USEC_SEC)
 #define STATUS_PAUSE USEC_SEC
@@ -192,7 +193,8 @@ static void on_polled(void *userdata, struct poll *poll, const struct koodrive_a
         struct daemon *d = userdata;
         struct watch *w = watch_of_poll(poll);
 
-        metrics_polled(d->metrics, account_name(watch_account(w)), answer->meaning.class, seconds);
+        metrics_polled(d->metrics, account_name(watch_account(w)), answer->disposition.class,
+                       seconds);
         report_polled(d->report, w, answer, trace_id, seconds);
 }
 
@@ -218,7 +220,7 @@ static json_object *make_event(struct watch *w, const char *type, const char *id
                                      .variables = (const char *const *) task->variables,
                                      .registered = watch_registered(w),
                                      .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
-                                     .polls = watch_course(w)->polls,
+                                     .polls = watch_state(w)->polls,
                                      .outcome = outcome,
                                      .answer = answer,
                                      .download_url = url,
@@ -258,11 +260,11 @@ static void stall(struct daemon *d, struct watch *w, const struct koodrive_answe
 
 static usec_t on_fault(struct daemon *d, struct watch *w, const struct koodrive_answer *answer,
                        usec_t now) {
-        struct course_verdict verdict = watch_fault(w, now, answer, random_share());
+        struct task_verdict verdict = watch_fault(w, now, answer, random_share());
 
         if (verdict.outcome != OUTCOME_NONE)
                 return finish(d, w, verdict.outcome, answer) ? POLL_STOP : USEC_SEC;
-        if (watch_course(w)->faults == FAULTS_TOLD)
+        if (watch_state(w)->faults == FAULTS_TOLD)
                 report_fault(w, answer);
         return verdict.delay;
 }
@@ -271,10 +273,10 @@ static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive
                         usec_t now) {
         struct daemon *d = userdata;
         struct watch *w = watch_of_poll(poll);
-        unsigned faults = watch_course(w)->faults;
-        struct course_verdict verdict;
+        unsigned faults = watch_state(w)->faults;
+        struct task_verdict verdict;
 
-        if (answer->meaning.class != KOODRIVE_TASK)
+        if (answer->disposition.class != KOODRIVE_TASK)
                 return on_fault(d, w, answer, now);
 
         verdict = watch_observe(w, now, answer, random_share());
@@ -318,7 +320,7 @@ static void on_stray(void *userdata, const char *path) {
         strays_note(&d->strays, path);
 }
 
-static void on_missed(void *userdata, const char *what, const char *why) {
+static void on_transient_error(void *userdata, const char *what, const char *why) {
         struct daemon *d = userdata;
 
         if (timer_is_armed(&d->rescan_timer))
@@ -417,7 +419,7 @@ static void apply_settings(struct daemon *d) {
         log_set_level(d->options->has_log_level ? d->options->log_level : c->log_level);
         report_configure(d->report, c->download_url);
         watches_configure(d->watches,
-                          &(struct course_limits){
+                          &(struct task_limits){
                                   .pace = {c->interval_min, c->interval_max},
                                   .timeout = c->timeout,
                                   .stall_timeout = c->stall_timeout,
@@ -711,12 +713,13 @@ static int open_modules(struct daemon *d) {
                 .on_hook_problem = on_hook_problem,
                 .on_dirty = mark_dirty,
                 .on_stray = on_stray,
-                .on_missed = on_missed,
+                .on_transient_error = on_transient_error,
                 .userdata = d,
         };
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
                                                           on_over,      mark_dirty,    d};
-        const struct accounts_handler accounts_handler = {on_account_changed, on_missed, d};
+        const struct accounts_handler accounts_handler = {on_account_changed, on_transient_error,
+                                                          d};
         const struct delivery_settings settings = delivery_settings(d->config);
         CLEANUP(freep) char *locks = str_printf("%s/hook-locks", d->config->state_directory);
         CLEANUP(freep) char *tokens = str_printf("%s/tokens", d->config->state_directory);
@@ -789,7 +792,7 @@ static int start(struct daemon *d) {
 
         taskdir_scan(d->taskdir);
         hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
-        footprint_shrink();
+        memory_trim();
         return 0;
 }
 
@@ -851,7 +854,7 @@ int daemon_run(const struct daemon_options *options) {
         struct daemon d = {.options = options, .state_fd = -1};
         int status;
 
-        footprint_limit();
+        memory_trim_configure();
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
                 log_error("libcurl cannot be used");
                 return EXIT_FAILURE;

@@ -41,7 +41,7 @@ def config_keys():
 
 
 def task_keys():
-    source = read("daemon/koowatchd/task.c")
+    source = read("daemon/koowatchd/task/task.c")
     keys = re.findall(r'\{"(\w+)", parse_\w+, offsetof\(struct task, \w+\)', source)
     assert len(keys) == len(re.findall(r"offsetof\(struct task, ", source)) > 0
     return keys
@@ -134,7 +134,7 @@ def test_catalog_has_each_message_id():
 
 
 def test_catalog_entries_are_complete():
-    fields = set(re.findall(r'"(KOO\w+)"', read("daemon/koowatchd/report.c"))) | {"MESSAGE"}
+    fields = set(re.findall(r'"(KOO\w+)"', read("daemon/koowatchd/report/report.c"))) | {"MESSAGE"}
     for header, text in catalog().values():
         names = [line.partition(": ")[0] for line in header.splitlines()]
         assert names == ["Subject", "Defined-By", "Support", "Documentation"], header
@@ -159,13 +159,13 @@ def test_man_page_has_each_variable_of_a_hook():
 
 
 def test_man_page_has_each_field_of_the_journal():
-    names = set(re.findall(r'"(KOO[A-Z]+_[A-Z_]+)"', read("daemon/koowatchd/report.c")))
+    names = set(re.findall(r'"(KOO[A-Z]+_[A-Z_]+)"', read("daemon/koowatchd/report/report.c")))
     documented = re.search(r"^# JOURNAL\n(.*?)^# ", page("koowatchd.8"), re.M | re.S)[1]
     assert set(re.findall(r"\*(KOO[A-Z]+_[A-Z_]+)\*", documented)) == names
 
 
 def test_man_page_has_each_metric():
-    families = re.findall(r'family\(t, "(\w+)", "', read("daemon/koowatchd/metrics.c"))
+    families = re.findall(r'family\(t, "(\w+)", "', read("daemon/koowatchd/report/metrics.c"))
     names = {f"koowatch_{name}" for name in families}
     documented = re.search(r"^# METRICS\n(.*?)^# ", page("koowatchd.8"), re.M | re.S)[1]
     assert set(re.findall(r"\*(koowatch_\w+)\*", documented)) == names != set()

@@ -1,0 +1,411 @@
+#include "koowatchd/account/accounts.h"
+
+#include <errno.h>
+
+#include "common/log.h"
+#include "koowatchd/account/credential.h"
+#include "koowatchd/account/refresh-request.h"
+#include "koowatchd/account/token-store.h"
+
+/* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
+#define SETTLE (200 * USEC_MSEC)
+
+/* An account, and the files that its secrets come from. */
+struct entry {
+        struct entry *next;
+        struct accounts *owner;
+        struct account *account;
+        struct credential *main;    /* token or AppSecret */
+        struct credential *renewal; /* refresh token or session id; NULL: none is used */
+        struct stored_tokens stored;
+        struct refresh *refresh; /* on its way, and the fingerprints of what the admin had given */
+        char asked_main[SIGNATURE_LENGTH + 1], asked_renewal[SIGNATURE_LENGTH + 1];
+        struct timer settle; /* until changed files are read */
+        char told[512];      /* what was said of the renewal last */
+        bool used;           /* it is in the configuration, or a task asks for it */
+};
+
+struct accounts {
+        struct timers *timers;
+        struct dirwatch *dirwatch;
+        struct http *http;
+        struct poller *poller;
+        char *tokens; /* the directory of the stored ones */
+        struct accounts_handler handler;
+        struct entry *entries;
+};
+
+int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
+                 struct poller *poller, const char *tokens, const struct accounts_handler *handler,
+                 struct accounts **ret) {
+        struct accounts *as = calloc(1, sizeof(*as));
+
+        if (!as)
+                return -ENOMEM;
+        as->timers = timers;
+        as->dirwatch = dirwatch;
+        as->http = http;
+        as->poller = poller;
+        as->handler = *handler;
+        as->tokens = strdup(tokens);
+        if (!as->tokens) {
+                free(as);
+                return -ENOMEM;
+        }
+        *ret = as;
+        return 0;
+}
+
+static void entry_free(struct entry *e) {
+        timer_close(e->owner->timers, &e->settle);
+        refresh_free(e->refresh);
+        credential_free(e->main);
+        credential_free(e->renewal);
+        stored_tokens_clear(&e->stored);
+        account_free(e->account);
+        free(e);
+}
+DEFINE_CLEANUP(struct entry *, entry_free)
+
+void accounts_free(struct accounts *as) {
+        struct entry *e;
+
+        if (!as)
+                return;
+        while ((e = as->entries)) {
+                as->entries = e->next;
+                entry_free(e);
+        }
+        free(as->tokens);
+        free(as);
+}
+
+/* ---- secrets ---- */
+
+static int fingerprint(const struct credential *c, char ret[SIGNATURE_LENGTH + 1]) {
+        const char *text = credential_text(c);
+
+        *ret = '\0';
+        return text ? sha256_hex(text, strlen(text), ret) : 0;
+}
+
+/* The admin's secret, or a newer one that was obtained with it. */
+static const char *newest(const struct credential *c, const struct stored_secret *stored) {
+        char source[SIGNATURE_LENGTH + 1];
+
+        if (!stored->text || fingerprint(c, source) < 0 ||
+            (*source && !streq(source, stored->source)))
+                return credential_text(c);
+        return stored->text;
+}
+
+/* Returns whether there is another secret in it than before. */
+static bool read_credential(struct entry *e, struct credential *c) {
+        struct accounts *as = e->owner;
+        int r = credential_read(c);
+
+        if (r < 0 && error_is_transient(-r))
+                as->handler.on_transient_error(as->handler.userdata, credential_path(c),
+                                               strerror(-r));
+        return r > 0;
+}
+
+static bool read_renewal(struct entry *e, usec_t now) {
+        const char *secret = NULL;
+        bool replaced = false;
+
+        if (e->renewal) {
+                replaced = read_credential(e, e->renewal);
+                secret = newest(e->renewal, &e->stored.refresh);
+        }
+        if (e->renewal && !secret && !streq(e->told, credential_problem(e->renewal))) {
+                (void) snprintf(e->told, sizeof(e->told), "%s", credential_problem(e->renewal));
+                log_warning("account %s: %s; until then its token is not refreshed",
+                            account_name(e->account), e->told);
+        }
+        (void) account_set_refresh_secret(e->account, secret, now);
+        return replaced;
+}
+
+static void read_secrets(struct entry *e) {
+        static const struct stored_secret none = {};
+        const char *name = account_name(e->account);
+        usec_t now = clock_boot();
+        bool replaced;
+
+        replaced = read_renewal(e, now);
+        replaced = read_credential(e, e->main) || replaced;
+        if (replaced && account_is_configured(e->account))
+                log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
+                          "credential of account %s replaced, trying it", name);
+        (void) account_set_secret(e->account,
+                                  newest(e->main, e->renewal ? &e->stored.token : &none),
+                                  credential_problem(e->main), now);
+        poller_kick(e->owner->poller, e->account);
+}
+
+static void on_secret_changed(void *userdata) {
+        struct entry *e = userdata;
+
+        if (e->used && !timer_is_armed(&e->settle))
+                timer_arm(e->owner->timers, &e->settle, clock_boot() + SETTLE);
+}
+
+static void on_settled(struct timer *timer, usec_t now) {
+        (void) now;
+        read_secrets(container_of(timer, struct entry, settle));
+}
+
+/* ---- refresh ---- */
+
+/* c: where the secret that it follows comes from; NULL: from what asked is the fingerprint of. */
+static int remember(struct stored_secret *stored, const char *text, const struct credential *c,
+                    const char *asked) {
+        char *copy = strdup(text);
+
+        if (!copy)
+                return -ENOMEM;
+        secret_free(stored->text);
+        stored->text = copy;
+        if (c)
+                return fingerprint(c, stored->source);
+        (void) snprintf(stored->source, sizeof(stored->source), "%s", asked);
+        return 0;
+}
+
+/*
+ * What is not used, because something else has come meanwhile, is kept as well: it may have
+ * ended the life of what it was asked for with, and that may come back with the next reload.
+ */
+static void store_tokens(struct entry *e, const struct koodrive_session *session, unsigned taken) {
+        struct stored_tokens *stored = &e->stored;
+        int r;
+
+        r = remember(&stored->token, session->token, taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL,
+                     e->asked_main);
+        if (r == 0 && session->refresh_token)
+                r = remember(&stored->refresh, session->refresh_token,
+                             taken & ACCOUNT_TOOK_RENEWAL ? e->renewal : NULL, e->asked_renewal);
+        if (r == 0)
+                r = token_store_save(e->owner->tokens, account_name(e->account), stored);
+        if (r < 0)
+                log_warning(
+                        "account %s: the new token cannot be stored in %s (%s); it is used, but "
+                        "a restart will not find it",
+                        account_name(e->account), e->owner->tokens, strerror(-r));
+}
+
+static void on_refreshed(void *userdata, const struct koodrive_session *session) {
+        struct entry *e = userdata;
+        CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
+        unsigned taken = account_refreshed(e->account, clock_boot(), session);
+
+        if (taken & ACCOUNT_TOOK_TOKEN)
+                log_debug("account %s: has a new token", account_name(e->account));
+        if (session->token)
+                store_tokens(e, session, taken);
+        poller_kick(e->owner->poller, e->account);
+}
+
+static struct entry *find_account(const struct accounts *as, const struct account *account) {
+        struct entry *e = as->entries;
+
+        while (e && e->account != account)
+                e = e->next;
+        return e;
+}
+
+void accounts_refresh(struct accounts *as, struct account *account) {
+        struct entry *e = find_account(as, account);
+        usec_t now = clock_boot();
+        int r;
+
+        if (!e || !e->renewal || e->refresh)
+                return;
+        r = account_refresh_sent(account, now);
+        if (r == 0)
+                r = fingerprint(e->main, e->asked_main);
+        if (r == 0)
+                r = fingerprint(e->renewal, e->asked_renewal);
+        if (r == 0)
+                r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
+        if (r < 0) {
+                struct koodrive_session failed = {
+                        .answer = {.disposition.class = KOODRIVE_TRANSIENT,
+                                   .date = -1,
+                                   .retry_after = -1},
+                };
+
+                (void) snprintf(failed.answer.why, sizeof(failed.answer.why), "%s", strerror(-r));
+                (void) account_refreshed(account, now, &failed);
+        }
+}
+
+bool accounts_are_refreshing(const struct accounts *as) {
+        for (const struct entry *e = as->entries; e; e = e->next)
+                if (e->refresh)
+                        return true;
+        return false;
+}
+
+/* ---- the table ---- */
+
+static struct entry *find(const struct accounts *as, const char *name) {
+        struct entry *e = as->entries;
+
+        while (e && !streq(account_name(e->account), name))
+                e = e->next;
+        return e;
+}
+
+struct account *accounts_find(struct accounts *as, const char *name) {
+        struct entry *e = find(as, name);
+
+        if (!e)
+                return NULL;
+        if (!e->used) {
+                e->used = true;
+                read_secrets(e);
+        }
+        return e->account;
+}
+
+/* Makes *credential one of that kind that follows path, or none when it is not wanted. */
+static int follow(struct entry *e, struct credential **credential, bool wanted,
+                  enum credential_kind kind, const char *path) {
+        int r;
+
+        if (*credential && (!wanted || credential_kind(*credential) != kind))
+                credential_free(STEAL_PTR(*credential));
+        if (!wanted)
+                return 0;
+        if (!*credential) {
+                r = credential_new(e->owner->dirwatch, kind, account_name(e->account),
+                                   on_secret_changed, e, credential);
+                if (r < 0)
+                        return r;
+        }
+        return credential_follow(*credential, path);
+}
+
+static int follow_files(struct entry *e) {
+        const struct account_config *settings = account_settings(e->account);
+        bool is_app = settings->auth == AUTH_APP;
+        int r;
+
+        r = follow(e, &e->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
+                   is_app ? settings->app_secret_file : settings->token_file);
+        if (r == 0)
+                r = follow(e, &e->renewal, settings->refresh != REFRESH_NONE, CREDENTIAL_REFRESH,
+                           settings->refresh_token_file);
+        return r;
+}
+
+/* What a former run has obtained. */
+static void load_tokens(struct entry *e) {
+        const char *name = account_name(e->account);
+        int r = token_store_load(e->owner->tokens, name, &e->stored);
+
+        if (r < 0 && r != -ENOENT)
+                log_warning("account %s: %s/%s.json cannot be used (%s); its token is taken from "
+                            "where it came from at first",
+                            name, e->owner->tokens, name,
+                            r == -EBADMSG ? "it is damaged" : strerror(-r));
+}
+
+static int add(struct accounts *as, const struct account_config *settings, usec_t probe_max,
+               struct entry **ret) {
+        CLEANUP(entry_freep) struct entry *e = calloc(1, sizeof(*e));
+        int r;
+
+        if (!e)
+                return -ENOMEM;
+        e->owner = as;
+        r = account_new(settings, probe_max, as->handler.on_changed, as->handler.userdata,
+                        &e->account);
+        if (r == 0)
+                r = timer_open(as->timers, &e->settle, on_settled);
+        if (r == 0)
+                r = poller_add_account(as->poller, e->account);
+        if (r < 0)
+                return r;
+        load_tokens(e);
+        e->next = as->entries;
+        as->entries = *ret = STEAL_PTR(e);
+        return 0;
+}
+
+static void check_ca_file(const struct account_config *s) {
+        if (s->ca_file && access(s->ca_file, R_OK) < 0)
+                log_warning("%s:%u: CAFile %s of account %s cannot be read (%s); without it no "
+                            "server is trusted, its tasks wait",
+                            s->file, s->line, s->ca_file, s->name, strerror(errno));
+}
+
+static int configure(struct accounts *as, const struct account_config *settings, usec_t probe_max) {
+        struct entry *e = find(as, settings->name);
+        bool changed = e && !account_config_is_same(account_settings(e->account), settings);
+        bool moved = e && !streq(account_settings(e->account)->endpoint, settings->endpoint);
+        int r;
+
+        check_ca_file(settings);
+        r = e ? account_configure(e->account, settings, probe_max)
+              : add(as, settings, probe_max, &e);
+        if (r == 0)
+                r = follow_files(e);
+        if (r < 0)
+                return r;
+        if (settings->line > 0)
+                e->used = true;
+        if (moved) { /* a secret that cannot be read any more is none for another server */
+                credential_forget(e->main);
+                if (e->renewal)
+                        credential_forget(e->renewal);
+        }
+        if (e->used)
+                read_secrets(e);
+        if (changed)
+                poller_probe(as->poller, e->account);
+        return 0;
+}
+
+int accounts_configure(struct accounts *as, const struct config *config) {
+        for (struct entry *e = as->entries; e; e = e->next)
+                if (!config_account(config, account_name(e->account)))
+                        account_retire(e->account);
+
+        for (size_t i = 0; i < config->n_accounts; i++) {
+                int r = configure(as, &config->accounts[i], config->interval_max);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void accounts_read_secrets(struct accounts *as) {
+        for (struct entry *e = as->entries; e; e = e->next)
+                if (e->used)
+                        read_secrets(e);
+}
+
+const struct account *accounts_troubled(const struct accounts *as) {
+        for (const struct entry *e = as->entries; e; e = e->next)
+                if (e->used && account_is_configured(e->account) &&
+                    account_state(e->account) != ACCOUNT_OK)
+                        return e->account;
+        return NULL;
+}
+
+size_t accounts_list(const struct accounts *as, struct account **ret, size_t max) {
+        size_t n = 0;
+
+        for (const struct entry *e = as->entries; e; e = e->next) {
+                if (!account_is_configured(e->account))
+                        continue;
+                if (n < max)
+                        ret[n] = e->account;
+                n++;
+        }
+        return n;
+}

@@ -1,0 +1,220 @@
+#include "koowatchd/account/credential.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+
+#define SECRET_MAX (16 * 1024)
+
+static const struct {
+        const char *suffix, *key, *name;
+} kinds[] = {
+        [CREDENTIAL_TOKEN] = {"token", "TokenFile", "token"},
+        [CREDENTIAL_REFRESH] = {"refresh-token", "RefreshTokenFile", "refresh token"},
+        [CREDENTIAL_APP_SECRET] = {"app-secret", "AppSecretFile", "AppSecret"},
+};
+
+struct credential {
+        struct dirwatch *dirwatch;
+        struct dirwatch_dir *watched;
+        void (*on_changed)(void *userdata);
+        void *userdata;
+
+        enum credential_kind kind;
+        char *account;
+        char *path;
+        bool configured; /* path is the admin's word, and should be there */
+
+        char *text;
+        mode_t mode;       /* of its file */
+        char problem[512]; /* "": none; the one that was told last */
+};
+
+static void on_directory_changed(void *userdata, const char *name, uint32_t mask) {
+        struct credential *c = userdata;
+
+        (void) name; /* it may be behind a link: any change beside it can be one of it */
+        (void) mask;
+        c->on_changed(c->userdata);
+}
+
+/* systemd puts an id before each file of a folder, and two folders need two. */
+static char *find_path(enum credential_kind kind, const char *account) {
+        static const char *const prefixes[] = {"koowatch_", "koowatch-plain_", ""};
+        const char *directory = getenv("CREDENTIALS_DIRECTORY");
+        char *path = NULL;
+
+        for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+                free(path);
+                path = str_printf("%s/%s%s.%s", directory, prefixes[i], account,
+                                  kinds[kind].suffix);
+                if (!path || access(path, F_OK) == 0)
+                        break;
+        }
+        return path;
+}
+
+static int watch_directory(struct credential *c) {
+        CLEANUP(freep) char *directory = strdup(c->path);
+        char *slash = directory ? strrchr(directory, '/') : NULL;
+
+        if (!slash)
+                return -ENOMEM;
+        slash[slash == directory ? 1 : 0] = '\0';
+        return dirwatch_add(c->dirwatch, directory, on_directory_changed, c, &c->watched);
+}
+
+int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const char *account,
+                   void (*on_changed)(void *userdata), void *userdata, struct credential **ret) {
+        struct credential *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return -ENOMEM;
+        c->dirwatch = dirwatch;
+        c->kind = kind;
+        c->on_changed = on_changed;
+        c->userdata = userdata;
+        c->account = strdup(account);
+        if (!c->account) {
+                free(c);
+                return -ENOMEM;
+        }
+        *ret = c;
+        return 0;
+}
+
+int credential_follow(struct credential *c, const char *path) {
+        dirwatch_remove(c->dirwatch, STEAL_PTR(c->watched));
+        free(c->path);
+        c->configured = path;
+        c->path = NULL;
+        if (!path && !getenv("CREDENTIALS_DIRECTORY"))
+                return 0;
+        c->path = path ? strdup(path) : find_path(c->kind, c->account);
+        return c->path ? watch_directory(c) : -ENOMEM;
+}
+
+void credential_free(struct credential *c) {
+        if (!c)
+                return;
+        dirwatch_remove(c->dirwatch, c->watched);
+        free(c->account);
+        free(c->path);
+        secret_free(c->text);
+        free(c);
+}
+
+const char *credential_text(const struct credential *c) {
+        return c->text;
+}
+
+const char *credential_problem(const struct credential *c) {
+        return c->problem;
+}
+
+const char *credential_path(const struct credential *c) {
+        return c->path ? c->path : "";
+}
+
+enum credential_kind credential_kind(const struct credential *c) {
+        return c->kind;
+}
+
+static void say_missing(const struct credential *c, char *ret_problem, size_t size) {
+        (void) snprintf(ret_problem, size,
+                        "it has no %s: set %s in [Account %s], or put the %s into the credential "
+                        "%s.%s and restart",
+                        kinds[c->kind].name, kinds[c->kind].key, c->account, kinds[c->kind].name,
+                        c->account, kinds[c->kind].suffix);
+}
+
+/* Opens and reads the file. Returns 0, or a negative errno with the problem in words. */
+static int read_file(const struct credential *c, char **ret, size_t *ret_length, struct stat *st,
+                     char *ret_problem, size_t size) {
+        CLEANUP(closep) int fd = -1;
+        int r;
+
+        if (!c->path) {
+                say_missing(c, ret_problem, size);
+                return -ENOENT;
+        }
+        fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        r = fd < 0 || fstat(fd, st) < 0 ? -errno : 0;
+        if (r == -ENOENT && !c->configured) {
+                say_missing(c, ret_problem, size);
+                return r;
+        }
+        if (r == 0 && !S_ISREG(st->st_mode)) {
+                (void) snprintf(ret_problem, size, "%s is not a regular file", c->path);
+                return -EINVAL;
+        }
+        if (r == 0)
+                r = read_all(fd, SECRET_MAX, ret, ret_length);
+        if (r < 0)
+                (void) snprintf(ret_problem, size, "%s cannot be read (%s)", c->path, strerror(-r));
+        return r;
+}
+
+/* Told with the secret, once each time that one of them changes. */
+static void warn_of_mode(struct credential *c, const struct stat *st, bool is_new) {
+        bool changed = is_new || c->mode != st->st_mode;
+
+        c->mode = st->st_mode;
+        if (changed && c->configured && (st->st_mode & 077))
+                log_warning("account %s: %s can be read by others than its owner (mode %04o); "
+                            "chmod 0600 it",
+                            c->account, c->path, (unsigned) (st->st_mode & 07777));
+}
+
+/* In words and without a byte of it, why a text that was trimmed is no secret; NULL: it is one. */
+static const char *find_fault(const char *text, bool is_one_line, bool has_nul) {
+        if (is_one_line && !has_nul)
+                return NULL;
+        if (has_nul)
+                return "holds a NUL byte: expected one line of printable ASCII";
+        if (!*text)
+                return "is empty";
+        if (strpbrk(text, "\r\n"))
+                return "holds more than one line: expected one";
+        return "holds something else than printable ASCII: expected one line of that";
+}
+
+/* Returns whether it took the place of another one. */
+static bool take(struct credential *c, char *text, const struct stat *st) {
+        bool is_new = !c->text || !streq(c->text, text), is_other = is_new && c->text;
+
+        warn_of_mode(c, st, is_new);
+        secret_free(c->text);
+        c->text = text;
+        return is_other;
+}
+
+void credential_forget(struct credential *c) {
+        secret_free(STEAL_PTR(c->text));
+}
+
+int credential_read(struct credential *c) {
+        CLEANUP(secret_freep) char *text = NULL;
+        char problem[sizeof(c->problem)] = "";
+        struct stat st = {};
+        size_t length = 0;
+        int r;
+
+        r = read_file(c, &text, &length, &st, problem, sizeof(problem));
+        if (r == 0) {
+                bool has_nul = strlen(text) < length;
+                const char *fault = find_fault(text, secret_trim(text, length), has_nul);
+
+                if (fault)
+                        (void) snprintf(problem, sizeof(problem), "%s %s", c->path, fault);
+                else
+                        r = take(c, STEAL_PTR(text), &st);
+        }
+        if (*problem && c->text && !streq(problem, c->problem))
+                log_warning("account %s: %s; the %s read before stays in use", c->account, problem,
+                            kinds[c->kind].name);
+        (void) snprintf(c->problem, sizeof(c->problem), "%s", problem);
+        return r;
+}

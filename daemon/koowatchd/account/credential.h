@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * Credential: one secret of an account, and the file that it comes from
+ *
+ * A token, what a new token is asked for with, or an AppSecret. The file is the one
+ * that is configured, else a credential of the service manager; it is read when it
+ * is told to, and whoever owns the credential hears when something happens beside it.
+ */
+#include "koowatchd/loop/dirwatch.h"
+
+enum credential_kind {
+        CREDENTIAL_TOKEN,
+        CREDENTIAL_REFRESH, /* a refresh token or a session id */
+        CREDENTIAL_APP_SECRET,
+};
+
+struct credential;
+
+/* on_changed is called when the file may be another one. Borrows dirwatch. Returns 0 or -ENOMEM. */
+int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const char *account,
+                   void (*on_changed)(void *userdata), void *userdata, struct credential **ret);
+/* Accepts NULL. */
+void credential_free(struct credential *credential);
+
+enum credential_kind credential_kind(const struct credential *credential);
+
+/*
+ * Where it comes from now: path as configured, or for NULL koowatch_ACCOUNT.KIND,
+ * koowatch-plain_ACCOUNT.KIND or ACCOUNT.KIND in $CREDENTIALS_DIRECTORY. What was read
+ * before stays until it is read again. Returns 0 or -ENOMEM.
+ */
+int credential_follow(struct credential *credential, const char *path);
+
+/*
+ * Reads the file again. One that has become unreadable leaves the secret that was read
+ * before, with a warning. Returns 0 when the file told what there is (nothing, too), 1 when
+ * that is another secret than the one before, or the negative errno that kept it from being
+ * read.
+ */
+int credential_read(struct credential *credential);
+
+/* What was read before does not stay: the next reading tells what there is. */
+void credential_forget(struct credential *credential);
+
+/* NULL: there is none. Borrowed, until the next reading. */
+const char *credential_text(const struct credential *credential);
+/* In words, why there is none. */
+const char *credential_problem(const struct credential *credential);
+/* The file; "": there is none to come from. */
+const char *credential_path(const struct credential *credential);

@@ -1,0 +1,104 @@
+#include "koowatchd/account/token-store.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+
+#include "common/json.h"
+#include "common/util.h"
+
+#define FILE_SIZE_MAX (256 * 1024)
+
+DEFINE_CLEANUP(json_object *, json_object_put)
+
+static void stored_secret_clear(struct stored_secret *s) {
+        secret_free(s->text);
+        *s = (struct stored_secret){};
+}
+
+void stored_tokens_clear(struct stored_tokens *t) {
+        stored_secret_clear(&t->token);
+        stored_secret_clear(&t->refresh);
+}
+
+static bool read_secret(json_object *root, const char *key, struct stored_secret *ret) {
+        json_object *entry, *text, *source;
+
+        if (!json_object_object_get_ex(root, key, &entry))
+                return true;
+        if (!json_object_object_get_ex(entry, "secret", &text) ||
+            !json_object_object_get_ex(entry, "source", &source) ||
+            !json_object_is_type(text, json_type_string) ||
+            !json_object_is_type(source, json_type_string))
+                return false;
+        ret->text =
+                strndup(json_object_get_string(text), (size_t) json_object_get_string_len(text));
+        (void) snprintf(ret->source, sizeof(ret->source), "%s", json_object_get_string(source));
+        return ret->text && strlen(ret->text) == (size_t) json_object_get_string_len(text) &&
+               secret_trim(ret->text, strlen(ret->text));
+}
+
+static json_object *parse(const char *text, size_t length) {
+        static const struct json_rules rules = {.depth = 8, .containers = 16, .values = 64};
+        char fault[JSON_FAULT_MAX];
+        json_object *root = NULL;
+
+        (void) json_read(text, length, &rules, NULL, &root, fault);
+        return root;
+}
+
+int token_store_load(const char *directory, const char *account, struct stored_tokens *ret) {
+        CLEANUP(freep) char *path = str_printf("%s/%s.json", directory, account);
+        CLEANUP(json_object_putp) json_object *root = NULL;
+        CLEANUP(secret_freep) char *text = NULL;
+        size_t length;
+        int r;
+
+        *ret = (struct stored_tokens){};
+        if (!path)
+                return -ENOMEM;
+        r = read_path(path, FILE_SIZE_MAX, &text, &length);
+        if (r < 0)
+                return r;
+        root = parse(text, length);
+        if (!json_object_is_type(root, json_type_object) ||
+            !read_secret(root, "token", &ret->token) ||
+            !read_secret(root, "refresh", &ret->refresh)) {
+                stored_tokens_clear(ret);
+                return -EBADMSG;
+        }
+        return 0;
+}
+
+static bool add(json_object *object, const char *key, json_object *value) {
+        if (value && json_object_object_add(object, key, value) == 0)
+                return true;
+        json_object_put(value);
+        return false;
+}
+
+static bool add_secret(json_object *root, const char *key, const struct stored_secret *s) {
+        json_object *entry;
+
+        if (!s->text)
+                return true;
+        entry = json_object_new_object();
+        return add(root, key, entry) && add(entry, "secret", json_object_new_string(s->text)) &&
+               add(entry, "source", json_object_new_string(s->source));
+}
+
+int token_store_save(const char *directory, const char *account,
+                     const struct stored_tokens *tokens) {
+        CLEANUP(freep) char *path = str_printf("%s/%s.json", directory, account);
+        CLEANUP(json_object_putp) json_object *root = json_object_new_object();
+        const char *text = NULL;
+        int r;
+
+        if (path && root && add_secret(root, "token", &tokens->token) &&
+            add_secret(root, "refresh", &tokens->refresh))
+                text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
+        if (!text)
+                return -ENOMEM;
+        r = make_directories(directory, 0700);
+        return r < 0 ? r : replace_file_durably(path, text, strlen(text), 0600);
+}

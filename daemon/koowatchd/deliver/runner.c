@@ -1,0 +1,448 @@
+#include "koowatchd/deliver/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "common/log.h"
+
+#define SOCKET_DEFAULT "/run/koowatch-hook.socket"
+#define LINE_MAX_LENGTH (64 * 1024)
+#define READY_WITHIN USEC_MINUTE
+
+struct runner_run {
+        struct runner *runner;
+        struct runner_run *next;
+        ev_io in, out;     /* one socket, two watchers */
+        ev_child child;    /* when spawned */
+        struct timer late; /* until it has said that it is ready, or busy */
+        bool ready, done, busy;
+        bool closed; /* the socket has been read to its end */
+        bool reaped; /* no child, or it has been waited for */
+        char *event; /* what is still to be sent */
+        size_t length, sent;
+        char *line; /* what has come of an unfinished line */
+        size_t line_length;
+        struct runner_handler handler;
+        void *userdata;
+};
+
+struct runner {
+        struct ev_loop *loop;
+        struct timers *timers;
+        char *socket_path; /* NULL: spawn */
+        char *program;
+        char *config_path;
+        char *lock_directory;
+        char *description;
+        struct runner_run *runs;
+        bool stopping;
+};
+
+static void run_free(struct runner_run *run) {
+        struct runner_run **at = &run->runner->runs;
+        struct ev_loop *loop = run->runner->loop;
+
+        while (*at && *at != run)
+                at = &(*at)->next;
+        if (*at)
+                *at = run->next;
+        ev_io_stop(loop, &run->in);
+        ev_io_stop(loop, &run->out);
+        ev_child_stop(loop, &run->child);
+        timer_close(run->runner->timers, &run->late);
+        if (run->in.fd >= 0)
+                (void) close(run->in.fd);
+        free(run->event);
+        free(run->line);
+        free(run);
+}
+DEFINE_CLEANUP(struct runner_run *, run_free)
+
+/* The run is over when nothing more can be read and there is no child left to wait for. */
+static void check_end(struct runner_run *run) {
+        if (!run->closed || !run->reaped)
+                return;
+        if (!run->runner->stopping)
+                run->handler.on_end(run->userdata, run->done                  ? RUNNER_DONE
+                                                   : run->ready && !run->busy ? RUNNER_FAILED
+                                                                              : RUNNER_LATER);
+        run_free(run);
+}
+
+static bool get_bool(json_object *object, const char *key) {
+        json_object *value;
+
+        return json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
+}
+
+static int get_int(json_object *object, const char *key) {
+        json_object *value;
+
+        return json_object_object_get_ex(object, key, &value) &&
+                               json_object_is_type(value, json_type_int)
+                       ? json_object_get_int(value)
+                       : -1;
+}
+
+static const char *get_string(json_object *object, const char *key) {
+        json_object *value;
+
+        return json_object_object_get_ex(object, key, &value) &&
+                               json_object_is_type(value, json_type_string)
+                       ? json_object_get_string(value)
+                       : NULL;
+}
+
+static void on_line(struct runner_run *run, const char *text) {
+        json_object *line = json_tokener_parse(text), *seconds;
+        const char *hook;
+
+        run->ready |= get_bool(line, "ready");
+        run->busy |= get_bool(line, "busy");
+        run->done |= get_bool(line, "done");
+        if (run->ready || run->busy)
+                timer_disarm(run->runner->timers, &run->late);
+        if (run->runner->stopping) {
+                json_object_put(line);
+                return;
+        }
+        if ((hook = get_string(line, "start")))
+                run->handler.on_hook_start(run->userdata, hook);
+        if ((hook = get_string(line, "end"))) {
+                struct runner_hook_end end = {
+                        .hook = hook,
+                        .result = get_string(line, "result"),
+                        .reason = get_string(line, "reason"),
+                        .status = get_int(line, "status"),
+                        .signal = get_int(line, "signal"),
+                        .timed_out = get_bool(line, "timeout"),
+                };
+
+                if (json_object_object_get_ex(line, "seconds", &seconds))
+                        end.seconds = json_object_get_double(seconds);
+                run->handler.on_hook_end(run->userdata, &end);
+        }
+        json_object_put(line);
+}
+
+/* Returns false when the other side writes no lines of this protocol. */
+static bool on_bytes(struct runner_run *run, const char *data, size_t length) {
+        while (length > 0) {
+                const char *end = memchr(data, '\n', length);
+                size_t n = end ? (size_t) (end - data) : length;
+                char *longer;
+
+                if (run->line_length + n > LINE_MAX_LENGTH)
+                        return false;
+                longer = realloc(run->line, run->line_length + n + 1);
+                if (!longer)
+                        return false;
+                memcpy(longer + run->line_length, data, n);
+                run->line = longer;
+                run->line_length += n;
+                run->line[run->line_length] = '\0';
+                if (!end)
+                        return true;
+
+                run->line_length = 0;
+                on_line(run, run->line);
+                data += n + 1;
+                length -= n + 1;
+        }
+        return true;
+}
+
+/* Nothing more is read of it. */
+static void close_run(struct runner_run *run) {
+        ev_io_stop(run->runner->loop, &run->in);
+        ev_io_stop(run->runner->loop, &run->out);
+        timer_disarm(run->runner->timers, &run->late);
+        run->closed = true;
+        check_end(run);
+}
+
+/* An instance that hangs before it is ready must not hold its place for ever. */
+static void on_late(struct timer *timer, usec_t now) {
+        struct runner_run *run = container_of(timer, struct runner_run, late);
+
+        (void) now;
+        log_warning(
+                "the hook runner has not become ready within a minute; it is tried again later");
+        if (!run->reaped)
+                (void) kill(run->child.pid, SIGKILL);
+        close_run(run);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
+        struct runner_run *run = container_of(io, struct runner_run, in);
+        char buffer[4096];
+        ssize_t n;
+
+        (void) loop;
+        (void) revents;
+
+        n = read(io->fd, buffer, sizeof(buffer));
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n > 0 && on_bytes(run, buffer, (size_t) n))
+                return;
+
+        close_run(run);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *io, int revents) {
+        struct runner_run *run = container_of(io, struct runner_run, out);
+        ssize_t n;
+
+        (void) revents;
+
+        n = send(io->fd, run->event + run->sent, run->length - run->sent, MSG_NOSIGNAL);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n > 0)
+                run->sent += (size_t) n;
+        /* A failure shows on the reading side, which says what it means. */
+        if (n < 0 || run->sent == run->length) {
+                ev_io_stop(loop, &run->out);
+                free(STEAL_PTR(run->event));
+        }
+}
+
+static void on_child(struct ev_loop *loop, ev_child *child, int revents) {
+        struct runner_run *run = container_of(child, struct runner_run, child);
+
+        (void) revents;
+        ev_child_stop(loop, child);
+        run->reaped = true;
+        check_end(run);
+}
+
+static int connect_socket(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        CLEANUP(closep) int fd = -1;
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+                return -errno;
+        return STEAL_FD(fd);
+}
+
+/* What a spawned runner gets of the environment: no token's place, no NOTIFY_SOCKET. */
+static int make_environment(const struct runner *r, char *ret[8]) {
+        static const char *const passed[] = {"PATH", "LANG", "HOME", "JOURNAL_STREAM"};
+        size_t n = 0;
+
+        ret[n++] = str_printf("RUNTIME_DIRECTORY=%s", r->lock_directory);
+        for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
+                const char *value = getenv(passed[i]);
+
+                if (value)
+                        ret[n++] = str_printf("%s=%s", passed[i], value);
+        }
+        for (size_t i = 0; i < n; i++)
+                if (!ret[i])
+                        return -ENOMEM;
+        return 0;
+}
+
+static void environment_free(char *(*environment)[8]) {
+        for (size_t i = 0; i < ARRAY_LEN(*environment); i++)
+                free((*environment)[i]);
+}
+
+static int spawn(const struct runner *r, int fd, pid_t *ret) {
+        char *argv[] = {r->program, r->config_path ? (char *) "--config" : NULL, r->config_path,
+                        NULL};
+        CLEANUP(environment_free) char *environment[8] = {};
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int error;
+
+        error = make_environment(r, environment);
+        if (error < 0)
+                return error;
+
+        (void) sigemptyset(&none);
+        (void) sigfillset(&all);
+        (void) posix_spawn_file_actions_init(&actions);
+        (void) posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+        (void) posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+        (void) posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+        (void) posix_spawnattr_init(&attributes);
+        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
+                                                             POSIX_SPAWN_SETSIGMASK);
+        (void) posix_spawnattr_setsigmask(&attributes, &none);
+        (void) posix_spawnattr_setsigdefault(&attributes, &all);
+        error = posix_spawn(ret, r->program, &actions, &attributes, argv, environment);
+        (void) posix_spawnattr_destroy(&attributes);
+        (void) posix_spawn_file_actions_destroy(&actions);
+        return -error;
+}
+
+static int open_run(struct runner *r, struct runner_run *run) {
+        CLEANUP(closep) int theirs = -1;
+        int pair[2], error;
+        pid_t pid;
+
+        if (r->socket_path) {
+                int fd = connect_socket(r->socket_path);
+
+                if (fd < 0)
+                        return fd;
+                run->in.fd = fd;
+                run->reaped = true;
+                return 0;
+        }
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        run->in.fd = pair[0];
+        theirs = pair[1];
+        if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
+                return -errno;
+        error = spawn(r, theirs, &pid);
+        if (error < 0)
+                return error;
+        /* Before control returns to the loop, or the child's end could be missed. */
+        ev_child_set(&run->child, pid, 0);
+        ev_child_start(r->loop, &run->child);
+        return 0;
+}
+
+int runner_start(struct runner *r, const char *line, size_t length,
+                 const struct runner_handler *handler, void *userdata) {
+        CLEANUP(run_freep) struct runner_run *run = NULL;
+        int error;
+
+        run = calloc(1, sizeof(*run));
+        if (!run)
+                return -ENOMEM;
+        run->runner = r;
+        run->handler = *handler;
+        run->userdata = userdata;
+        ev_init(&run->child, on_child);
+        ev_io_init(&run->in, on_readable, -1, EV_READ);
+        ev_io_init(&run->out, on_writable, -1, EV_WRITE);
+        run->event = malloc(length);
+        if (!run->event)
+                return -ENOMEM;
+        memcpy(run->event, line, length);
+        run->length = length;
+
+        error = timer_open(r->timers, &run->late, on_late);
+        if (error < 0)
+                return error;
+        error = open_run(r, run);
+        if (error < 0)
+                return error;
+        timer_arm(r->timers, &run->late, clock_boot() + READY_WITHIN);
+        ev_io_set(&run->in, run->in.fd, EV_READ);
+        ev_io_set(&run->out, run->in.fd, EV_WRITE);
+        ev_io_start(r->loop, &run->in);
+        ev_io_start(r->loop, &run->out);
+
+        run->next = r->runs;
+        r->runs = STEAL_PTR(run);
+        return 0;
+}
+
+/* Beside the daemon when that runs from its build tree, else where it was installed to. */
+static char *find_program(void) {
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        CLEANUP(freep) char *beside = NULL;
+        char *slash;
+
+        if (n > 0 && (size_t) n < sizeof(self)) {
+                self[n] = '\0';
+                slash = strrchr(self, '/');
+                if (slash)
+                        *slash = '\0';
+                beside = str_printf("%s/koowatch-hook", self);
+                if (beside && access(beside, X_OK) == 0)
+                        return STEAL_PTR(beside);
+        }
+        return strdup(KOOWATCH_LIBEXECDIR "/koowatch-hook");
+}
+
+int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
+               const char *config_path, const char *lock_directory, struct runner **ret) {
+        CLEANUP(runner_freep) struct runner *r = NULL;
+        const char *path = NULL;
+
+        r = calloc(1, sizeof(*r));
+        if (!r)
+                return -ENOMEM;
+        r->loop = loop;
+        r->timers = timers;
+        if (*setting == '/')
+                path = setting;
+        else if (streq(setting, "auto") && access(SOCKET_DEFAULT, W_OK) == 0)
+                path = SOCKET_DEFAULT; /* of the service; who runs in the foreground has none */
+        if (path) {
+                r->socket_path = strdup(path);
+                r->description = str_printf("through %s", path);
+                if (!r->socket_path)
+                        return -ENOMEM;
+        } else {
+                r->program = find_program();
+                r->description = r->program ? str_printf("by %s", r->program) : NULL;
+        }
+        r->lock_directory = strdup(lock_directory);
+        if (str_replace(&r->config_path, config_path) < 0 || !r->lock_directory || !r->description)
+                return -ENOMEM;
+        *ret = STEAL_PTR(r);
+        return 0;
+}
+
+void runner_free(struct runner *r) {
+        if (!r)
+                return;
+        while (r->runs) {
+                if (!r->runs->reaped)
+                        (void) kill(r->runs->child.pid, SIGKILL);
+                run_free(r->runs);
+        }
+        free(r->socket_path);
+        free(r->program);
+        free(r->config_path);
+        free(r->lock_directory);
+        free(r->description);
+        free(r);
+}
+
+bool runner_is_remote(const struct runner *r) {
+        return r->socket_path;
+}
+
+const char *runner_describe(const struct runner *r) {
+        return r->description;
+}
+
+void runner_stop(struct runner *r) {
+        struct runner_run *next;
+
+        r->stopping = true;
+        for (struct runner_run *run = r->runs; run; run = next) {
+                next = run->next;
+                if (run->reaped)
+                        run_free(run); /* an instance of the service manager's goes on by itself */
+                else
+                        (void) kill(run->child.pid, SIGTERM);
+        }
+}
+
+bool runner_is_busy(const struct runner *r) {
+        return r->runs;
+}

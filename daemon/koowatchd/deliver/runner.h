@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * Runner: hands one event to koowatch-hook and follows what it says
+ *
+ * koowatch-hook is reached through its socket, where systemd starts an instance
+ * for each connection, or is spawned with a socket pair as stdin and stdout. The
+ * protocol is the same: the event goes in as one JSON line; out come lines for
+ * ready or busy, for each hook's start and end, and done.
+ */
+#include <ev.h>
+#include <stdbool.h>
+
+#include "common/util.h"
+#include "koowatchd/loop/timer.h"
+
+struct runner;
+
+enum runner_outcome {
+        RUNNER_DONE,   /* all hooks have run; their ends say how well */
+        RUNNER_FAILED, /* it died on the way: an attempt */
+        RUNNER_LATER,  /* nobody there in time, or another instance has the event: no attempt */
+};
+
+/* A hook's end. Strings are borrowed for the call; NULL or -1: not said. */
+struct runner_hook_end {
+        const char *hook;   /* "finished.d/10-mail" */
+        const char *result; /* "done", "later", "progress", "skipped", "failed" */
+        const char *reason;
+        int status, signal;
+        bool timed_out;
+        double seconds;
+};
+
+struct runner_handler {
+        void (*on_hook_start)(void *userdata, const char *hook);
+        void (*on_hook_end)(void *userdata, const struct runner_hook_end *end);
+        /* The run is over and freed after the call. */
+        void (*on_end)(void *userdata, enum runner_outcome outcome);
+};
+
+/*
+ * setting: "auto" (the default socket if it can be used now, else spawn), "spawn" or a
+ * socket's path. config_path is handed to a spawned runner (NULL: none); lock_directory is where
+ * it keeps its locks (its RUNTIME_DIRECTORY). loop must be the default loop, for the
+ * children. timers is borrowed. Returns 0 or a negative errno.
+ */
+int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
+               const char *config_path, const char *lock_directory, struct runner **ret);
+/* Kills what still runs, without calling back. Accepts NULL. */
+void runner_free(struct runner *runner);
+DEFINE_CLEANUP(struct runner *, runner_free)
+
+/* Whether it never starts a program itself. */
+bool runner_is_remote(const struct runner *runner);
+/* How it reaches koowatch-hook, in words. */
+const char *runner_describe(const struct runner *runner);
+
+/*
+ * Starts a run; line is the event with its newline (copied). userdata is for the
+ * handler's calls. Returns 0, or a negative errno when there is no memory or no
+ * process to be had: later.
+ */
+int runner_start(struct runner *runner, const char *line, size_t length,
+                 const struct runner_handler *handler, void *userdata);
+
+/* Asks all spawned runners to end their hooks; their runs end without a call. */
+void runner_stop(struct runner *runner);
+/* Whether spawned runners are left that have not ended yet. */
+bool runner_is_busy(const struct runner *runner);

@@ -1,0 +1,95 @@
+#pragma once
+/*
+ * KooDrive's answers: a typed result out of whatever came back
+ *
+ * Pure. Field names and meanings follow the KooDrive API reference, "Querying a
+ * task" (getBatchTask). Its pages contradict each other and the service, so answers
+ * are read by value, not by declared type; what is tolerated is said at each field.
+ */
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include "common/timespan.h"
+#include "common/util.h"
+#include "koowatchd/koodrive/class.h"
+#include "koowatchd/koodrive/request.h"
+#include "koowatchd/loop/http.h"
+
+#define KOODRIVE_ANSWER_MAX (1024 * 1024)
+
+enum koodrive_status {
+        KOODRIVE_STATUS_UNKNOWN = -1, /* a number the API does not document: not an end */
+        KOODRIVE_STATUS_PENDING = 0,
+        KOODRIVE_STATUS_RUNNING = 1,
+        KOODRIVE_STATUS_COMPLETED = 2,
+        KOODRIVE_STATUS_CANCELED = 3,
+};
+
+/* 0 is "the answer did not say": completed all the same. */
+enum koodrive_result {
+        KOODRIVE_RESULT_UNKNOWN = 0,
+        KOODRIVE_RESULT_SUCCEEDED = 1,
+        KOODRIVE_RESULT_PARTIAL = 2,
+        KOODRIVE_RESULT_FAILED = 3,
+};
+
+#define KOODRIVE_TYPE_PACKAGE 1 /* taskType of a package download */
+
+struct koodrive_answer {
+        struct koodrive_disposition disposition;
+        long http_status; /* 0: there is none */
+
+        /* Unless KOODRIVE_TASK. All three are printable and hold nothing of what was sent. */
+        char why[448];     /* in words, code and message included */
+        char code[40];     /* "" where the answer has none */
+        char message[256]; /* KooDrive's own; "" where it says nothing */
+
+        usec_t date;        /* wall clock of the server, or -1 */
+        usec_t retry_after; /* pause asked for, an hour at most, or -1 */
+        usec_t window;      /* the period of the limit that was exceeded, or -1 */
+        bool stamp_refused; /* X-Date is outside the server's window */
+        usec_t server_time; /* and this is what its clock says, or -1 */
+
+        enum koodrive_status status;
+        long raw_status; /* what KOODRIVE_STATUS_UNKNOWN stands for */
+        enum koodrive_result result;
+        int progress;            /* 0 to 100, clamped; -1: not said */
+        int type;                /* taskType; 0: not said */
+        char *download_url;      /* as link_clean() leaves it; NULL: none */
+        const char *url_problem; /* static: why there is none although KooDrive has sent one */
+        json_object *json; /* the whole answer; NULL where it is no object, or repeats a secret */
+};
+
+/*
+ * Reads the answer to a query; one about another task is a transient fault. tokener is
+ * reused from call to call (koodrive_tokener_new()). now is wall clock, for a Retry-After
+ * that names a date in an answer that does not tell the server's. Never fails: what cannot be read
+ * has a class too.
+ */
+void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
+                          json_tokener *tokener, usec_t now, struct koodrive_answer *ret);
+void koodrive_answer_clear(struct koodrive_answer *answer);
+
+/* The answer to a request for a new token, from either endpoint and in either form. */
+struct koodrive_session {
+        struct koodrive_answer answer; /* as above; its meaning counts where token is NULL */
+        char *token;                   /* to be sent as it is */
+        char *refresh_token;           /* NULL: the old one stays */
+        usec_t lifetime;               /* of the token from now on, or -1 */
+};
+
+/* secret is what was sent. The same contract as koodrive_answer_read(). */
+void koodrive_session_read(const struct http_answer *http, const struct koodrive_identity *who,
+                           const char *secret, json_tokener *tokener, usec_t now,
+                           struct koodrive_session *ret);
+void koodrive_session_clear(struct koodrive_session *session);
+
+/* A tokener with the limits that answers are read with. NULL when memory is short. */
+json_tokener *koodrive_tokener_new(void);
+
+/* "pending", "running", "completed", "canceled", "unknown". */
+const char *koodrive_status_name(enum koodrive_status status);
+/* "succeeded", "partial", "failed", "unknown". */
+const char *koodrive_result_name(enum koodrive_result result);
+/* "all succeeded", "partially failed", "all failed", "result unknown". */
+const char *koodrive_result_text(enum koodrive_result result);

@@ -1,0 +1,408 @@
+#include "koowatchd/koodrive/class.h"
+
+#include <limits.h>
+#include <strings.h>
+
+#include "common/util.h"
+
+/* A long silence of the account, where asking sooner cannot help or makes it worse. */
+#define QUOTA_PAUSE (10 * USEC_MINUTE)
+#define LOCKOUT_PAUSE (6 * USEC_MINUTE) /* the gateway locks for five */
+
+/* Members of struct koodrive_disposition that go together; what follows the advice is optional. */
+#define MEANS(name, what, remedy, ...) \
+        { .class = KOODRIVE_##name, .text = (what), .advice = (remedy), ##__VA_ARGS__ }
+#define A_FEW_TRIES .tries = 5, .span = 10 * USEC_MINUTE
+
+#define NEW_TOKEN "log in anew and replace the token (TokenFile=)"
+#define NEW_TOKENS "log in anew and replace both tokens (TokenFile=)"
+#define CHECK_APP "check AppId= and the app's secret"
+#define CHECK_ENDPOINT "check scheme, host and path prefix in Endpoint="
+#define CHECK_CREDENTIAL "check the token (TokenFile=), or AppId= and the app's secret"
+#define ALLOW_ADDRESS "have this machine's address allowed, or go through Proxy="
+#define RESTORE "restore it, then register the task again"
+#define IN_FRONT "check Endpoint=, Proxy= and what else stands in front of KooDrive"
+#define ASK_SUPPORT "if it stays so, ask KooDrive's support"
+
+#define OWN_FAULT "KooDrive reported a fault of its own"
+#define GATEWAY_FAULT "the gateway reported a fault of its own"
+#define TOO_MANY "too many requests"
+#define LOWER_RATE "if it happens often, lower RateLimit="
+
+/* KooDrive's own. */
+static const struct {
+        const char *code;
+        struct koodrive_disposition disposition;
+} service_codes[] = {
+        {"13000101",
+         MEANS(REJECTED, "KooDrive calls the request bad",
+               "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account",
+               .may_be_account = KOODRIVE_MAYBE_SETTINGS)},
+        {"13000102",
+         MEANS(REJECTED, "KooDrive refuses a parameter of the request",
+               "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account",
+               .may_be_account = KOODRIVE_MAYBE_SETTINGS)},
+        {"13000201", MEANS(TRANSIENT, OWN_FAULT, ASK_SUPPORT)},
+        {"13000301", MEANS(RETRY_LIMITED, "the space is missing or in a bad state",
+                           "check the space in KooDrive", A_FEW_TRIES)},
+        {"13000302", MEANS(REJECTED, "the file is not in that space",
+                           "check in which space it is, then create a new task")},
+        {"13000303", MEANS(REJECTED, "the file is not in the recycle bin",
+                           "check where it is, then create a new task")},
+        {"13000304",
+         MEANS(RETRY_LIMITED, "the target directory is in a bad state", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000305", MEANS(REJECTED, "the target directory is in the recycle bin", RESTORE)},
+        {"13000306", MEANS(REJECTED, "the file is in the recycle bin", RESTORE)},
+        {"13000307",
+         MEANS(RETRY_LIMITED, "directories are nested in each other", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000308",
+         MEANS(RETRY_LIMITED, "the file's metadata is wrong", ASK_SUPPORT, A_FEW_TRIES)},
+        /* May pass: a task that was created just now need not be known everywhere. */
+        {"13000309",
+         MEANS(RETRY_LIMITED, "the task, the share or its file was not found",
+               "check TaskId= and ShareId= of the task, and that the share still exists",
+               .tries = 3, .span = USEC_MINUTE)},
+        {"13000310", MEANS(REJECTED, "too many levels of directories",
+                           "remove a level, then create a new task")},
+        {"13000311", MEANS(REJECTED, "not enough space is left",
+                           "have the space extended, then create a new task")},
+        {"13000312", MEANS(REJECTED, "the file is in the target directory already", NULL)},
+        {"13000401", MEANS(REJECTED, "the upload was not found", "upload it again")},
+        {"13000402", MEANS(REJECTED, "the file has failed its integrity check", "upload it again")},
+        {"13000403",
+         MEANS(RETRY_LIMITED, "the file's status could not be changed", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000404", MEANS(REJECTED, "the parent directory is in the recycle bin", RESTORE)},
+        {"13000405", MEANS(REJECTED, "a file of that name exists already",
+                           "rename one of them, then create a new task")},
+        {"13000406", MEANS(REJECTED, "this cannot be done to a directory",
+                           "choose files, then create a new task")},
+        {"13000407",
+         MEANS(RETRY_LIMITED, "the download address does not exist", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000408",
+         MEANS(RETRY_LIMITED, "the download of the file failed", ASK_SUPPORT, A_FEW_TRIES)},
+        {"13000409", MEANS(REJECTED, "the upload of the file failed", "upload it again")},
+        {"13000410",
+         MEANS(REJECTED, "the user has no rights on this space",
+               "have the account's user (UserId=) given rights, then register the task again",
+               .may_be_account = KOODRIVE_MAYBE_SETTINGS)},
+        {"13000411", MEANS(REJECTED, "the file is not in this space",
+                           "check in which space it is, then create a new task")},
+        {"13000412",
+         MEANS(REJECTED, "the space is not active", "activate it, then register the task again")},
+        {"13000413", MEANS(REJECTED, "this type of search is not supported", ASK_SUPPORT)},
+        {"13000414", MEANS(REJECTED, "the type of search is missing", ASK_SUPPORT)},
+};
+
+/*
+ * The gateway's, by the four digits, which sort as text as they do as numbers. A row without
+ * a text leaves the meaning to the HTTP status.
+ */
+static const struct {
+        const char *first, *last;
+        struct koodrive_disposition disposition;
+} gateway_codes[] = {
+        {"0101", "0101", MEANS(MISCONFIGURED, "the gateway knows no such address", CHECK_ENDPOINT)},
+        {"0103", "0105", MEANS(UNREACHABLE, "the gateway is set up wrongly", ASK_SUPPORT)},
+        {"0106", "0106",
+         MEANS(MISCONFIGURED, "the gateway cannot pass such a request on",
+               "check Endpoint=, and whether Proxy= changes requests")},
+        {"0107", "0107", MEANS(UNREACHABLE, "the gateway is set up wrongly", ASK_SUPPORT)},
+        {"0201", "0201", {}},
+        {"0202", "0202", MEANS(UNREACHABLE, "the gateway does not reach KooDrive", ASK_SUPPORT)},
+        {"0203", "0203",
+         MEANS(UNREACHABLE, "KooDrive did not answer the gateway in time", ASK_SUPPORT)},
+        {"0204", "0204",
+         MEANS(MISCONFIGURED, "the gateway refuses this version of TLS",
+               "check Endpoint=, and Proxy= if it ends the encryption")},
+        {"0205", "0205",
+         MEANS(MISCONFIGURED, "the gateway refused the client certificate",
+               "koowatchd has none: name an address in Endpoint= that wants none")},
+        {"0301", "0301", MEANS(UNAUTHORIZED, "the IAM credential was refused", NEW_TOKEN)},
+        {"0302", "0302",
+         MEANS(UNAUTHORIZED, "the user may not use the API",
+               "have the account's user (UserId=) authorized for it")},
+        {"0303", "0303",
+         MEANS(UNAUTHORIZED, "the app's signature was refused",
+               "check AppId=, the app's secret, SignedHeaders= and this machine's clock")},
+        {"0304", "0304",
+         MEANS(UNAUTHORIZED, "the app may not use the API",
+               "have the app of AppId= authorized for it")},
+        {"0305", "0305", MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
+        {"0306", "0306",
+         MEANS(UNAUTHORIZED, "access to the API was refused",
+               "have the account's user or app authorized for it (UserId=, AppId=)")},
+        {"0307", "0307", MEANS(UNAUTHORIZED, "the token has to be renewed", NEW_TOKEN)},
+        {"0308", "0308", MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
+        {"0310", "0310",
+         MEANS(UNAUTHORIZED, "the project of the account is not available",
+               "check the project in Huawei Cloud, and the user of TokenFile=")},
+        {"0311", "0311",
+         MEANS(UNAUTHORIZED, "the credential for debugging was refused", CHECK_CREDENTIAL)},
+        {"0312", "0313",
+         MEANS(UNAUTHORIZED, "the credential was refused by a third party", CHECK_CREDENTIAL)},
+        {"0314", "0314",
+         MEANS(UNAUTHORIZED, "locked out after too many refused credentials", CHECK_CREDENTIAL,
+               .pause = LOCKOUT_PAUSE)},
+        {"0401", "0401",
+         MEANS(MISCONFIGURED, "the gateway cannot tell this machine's address", ALLOW_ADDRESS)},
+        {"0402", "0402",
+         MEANS(MISCONFIGURED, "this machine's address is not allowed", ALLOW_ADDRESS)},
+        {"0404", "0404",
+         MEANS(MISCONFIGURED, "the gateway may not go to the address behind it", CHECK_ENDPOINT)},
+        {"0405", "0405",
+         MEANS(MISCONFIGURED, "the app is not allowed from this machine's address", ALLOW_ADDRESS)},
+        {"0501", "0501",
+         MEANS(THROTTLED, "the app's quota is used up",
+               "have the quota raised, or lower RateLimit=", .pause = QUOTA_PAUSE)},
+        {"0502", "0502",
+         MEANS(THROTTLED, "the app is frozen", "check the balance of the Huawei Cloud account",
+               .pause = QUOTA_PAUSE)},
+        {"0601", "0601", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0602", "0602",
+         MEANS(MISCONFIGURED, "the gateway calls the request bad",
+               "check Endpoint=, and whether Proxy= changes requests")},
+        {"0605", "0605",
+         MEANS(UNREACHABLE, "the gateway cannot resolve a name behind it", ASK_SUPPORT)},
+        {"0606", "0606", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0607", "0607",
+         MEANS(MISCONFIGURED, "the gateway refuses this protocol",
+               "check http:// or https:// in Endpoint=")},
+        {"0608", "0609", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0610", "0610", MEANS(UNREACHABLE, "nothing behind the gateway is up", ASK_SUPPORT)},
+        {"0611", "0612", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0613", "0613",
+         MEANS(UNREACHABLE, "the gateway cannot check credentials now", ASK_SUPPORT)},
+        {"0615", "0617",
+         MEANS(UNREACHABLE, "the gateway does not reach who checks credentials", ASK_SUPPORT)},
+        {"0705", "0705", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
+        {"0802", "0802",
+         MEANS(UNAUTHORIZED, "the user is disabled in this region",
+               "have the account's user enabled, or name another region in Endpoint=")},
+        {"1001", "1001", MEANS(UNAUTHORIZED, "the refresh token has expired", NEW_TOKENS)},
+        {"1002", "1002", MEANS(UNAUTHORIZED, "the token has expired", NEW_TOKEN)},
+        {"1003", "1003",
+         MEANS(UNAUTHORIZED, "the refresh token belongs to another app", NEW_TOKENS)},
+        {"1004", "1004", MEANS(UNAUTHORIZED, "the app does not exist", CHECK_APP)},
+        {"1005", "1008", MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
+        {"1009", "1009", MEANS(UNAUTHORIZED, "the app's id or secret is wrong", CHECK_APP)},
+        {"2201", "2201", MEANS(UNAUTHORIZED, "the app's id or secret is wrong", CHECK_APP)},
+        {"2202", "2202", MEANS(UNAUTHORIZED, "the refresh token is not valid", NEW_TOKENS)},
+        {"2203", "2203", MEANS(UNAUTHORIZED, "the token is not valid", NEW_TOKEN)},
+        {"2204", "2213",
+         MEANS(UNAUTHORIZED, "the way of authentication was refused", CHECK_CREDENTIAL)},
+};
+
+/* The first row that fits counts, and the last fits always. */
+static const struct {
+        long first, last;
+        struct koodrive_disposition disposition;
+} http_statuses[] = {
+        {200, 299,
+         MEANS(TRANSIENT, "no task in the answer",
+               "check that Endpoint= is an address of KooDrive")},
+        {300, 399,
+         MEANS(TRANSIENT, "a redirect, which is never followed",
+               "name the final host in Endpoint=")},
+        {401, 401, MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
+        {403, 403,
+         MEANS(UNAUTHORIZED, "access was refused",
+               "check the rights of the account's user or app (UserId=, AppId=)")},
+        {404, 404, MEANS(MISCONFIGURED, "there is no such address", CHECK_ENDPOINT)},
+        {407, 407,
+         MEANS(MISCONFIGURED, "the proxy wants a user name and a password",
+               "name another one in Proxy=, or put them into the service's https_proxy")},
+        {413, 414,
+         MEANS(UNREACHABLE, "too large a request for what stands in front of KooDrive", IN_FRONT)},
+        {429, 429, MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
+        {494, 494,
+         MEANS(UNREACHABLE, "too large a request for what stands in front of KooDrive", IN_FRONT)},
+        {400, 499, MEANS(UNREACHABLE, "refused without a code of KooDrive", IN_FRONT)},
+        {500, 599, MEANS(UNREACHABLE, "the service is not available", ASK_SUPPORT)},
+        {LONG_MIN, LONG_MAX,
+         MEANS(TRANSIENT, "an HTTP status that has no meaning",
+               "check that Endpoint= is an address of KooDrive")},
+};
+
+static const struct koodrive_disposition page =
+        MEANS(UNREACHABLE, "a page instead of an answer of KooDrive",
+              "check Endpoint= and Proxy=; a firewall or a login page may stand in front");
+static const struct koodrive_disposition firewall =
+        MEANS(UNREACHABLE, "blocked by the web application firewall in front of KooDrive",
+              "have this machine's address allowed there (CloudWAF), or go through Proxy=");
+static const struct koodrive_disposition foreign =
+        MEANS(UNREACHABLE, "an answer that is not KooDrive's", IN_FRONT);
+
+/* In words that look like KooDrive's, whose page of statuses calls 400 "authentication not passed".
+ */
+static const struct koodrive_disposition not_passed =
+        MEANS(UNREACHABLE, "refused without a code of KooDrive",
+              "renew the token (TokenFile=), or check AppId= and the app's secret",
+              .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
+
+/* APIG.0201 names no fault of its own, and its status tells which one. */
+static const struct koodrive_disposition too_large =
+        MEANS(RETRY_LIMITED, "the request is too large",
+              "check KdsToken= of the task; the token if other tasks are refused too", A_FEW_TRIES,
+              .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
+static const struct koodrive_disposition malformed =
+        MEANS(RETRY_LIMITED, "the gateway calls the request malformed",
+              "renew the token (TokenFile=) if other tasks are refused too", A_FEW_TRIES,
+              .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
+
+static const struct koodrive_disposition own_fault = MEANS(TRANSIENT, OWN_FAULT, ASK_SUPPORT);
+
+/* What an expired share, kdstoken or token is answered with is not documented either. */
+static const struct koodrive_disposition unlisted =
+        MEANS(RETRY_LIMITED, "refused with a code that is not documented",
+              "renew the task's KdsToken=, or TokenFile= if other tasks are refused too",
+              A_FEW_TRIES, .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
+
+static const struct koodrive_disposition *find_service(const char *code) {
+        for (size_t i = 0; i < ARRAY_LEN(service_codes); i++)
+                if (streq(code, service_codes[i].code))
+                        return &service_codes[i].disposition;
+        return NULL;
+}
+
+static const struct koodrive_disposition *find_gateway(const char *digits) {
+        for (size_t i = 0; i < ARRAY_LEN(gateway_codes); i++)
+                if (strcmp(digits, gateway_codes[i].first) >= 0 &&
+                    strcmp(digits, gateway_codes[i].last) <= 0)
+                        return &gateway_codes[i].disposition;
+        return NULL;
+}
+
+/* The four digits of a gateway's code, or NULL. */
+static const char *gateway_digits(const char *code) {
+        const char *digits = str_after(code, "APIG.");
+
+        if (!digits)
+                digits = str_after(code, "APIGW.");
+        return digits && strlen(digits) == 4 && strspn(digits, "0123456789") == 4 ? digits : NULL;
+}
+
+static struct koodrive_disposition classify_status(long status) {
+        size_t i = 0;
+
+        while (status < http_statuses[i].first || status > http_statuses[i].last)
+                i++;
+        return http_statuses[i].disposition;
+}
+
+static struct koodrive_disposition classify_gateway(long status, const char *digits) {
+        const struct koodrive_disposition *row = find_gateway(digits);
+        struct koodrive_disposition disposition;
+
+        if (row && row->text)
+                disposition = *row;
+        else if (row && (status == 413 || status == 414 || status == 494))
+                disposition = too_large;
+        else if (row && status == 400)
+                disposition = malformed;
+        else
+                disposition = status >= 400 && status <= 599 ? classify_status(status) : foreign;
+        disposition.listed = row != NULL;
+        return disposition;
+}
+
+static struct koodrive_disposition classify_service(long status, const char *code) {
+        const struct koodrive_disposition *row = find_service(code);
+        struct koodrive_disposition disposition;
+
+        if (row)
+                disposition = *row;
+        else if (status == 401 || status == 429)
+                disposition = classify_status(status);
+        else if (status >= 500 && status <= 599)
+                disposition = own_fault;
+        else /* 403 as well: one share must not stop an account */
+                disposition = unlisted;
+        disposition.listed = row != NULL;
+        disposition.by_koodrive = disposition.overdue = true;
+        return disposition;
+}
+
+static bool has_digits(const char *code, size_t n) {
+        return strlen(code) == n && strspn(code, "0123456789") == n;
+}
+
+/* All codes that are documented are of this form. */
+static bool is_service_code(const char *code) {
+        return has_digits(code, 8) && str_after(code, "13");
+}
+
+/* The HTTP status that the code quotes, or 0. */
+static long quoted_status(const char *code) {
+        long status = has_digits(code, 3) ? strtol(code, NULL, 10) : 0;
+
+        return status >= 100 && status <= 599 ? status : 0;
+}
+
+bool koodrive_code_is_own(const char *code) {
+        return gateway_digits(code) || is_service_code(code);
+}
+
+bool koodrive_code_is_success(const char *code) {
+        static const char *const words[] = {"", "0", "ok", "success", "succeeded", "none", "null"};
+        long status = quoted_status(code);
+
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+                if (strcasecmp(code, words[i]) == 0)
+                        return true;
+        return status >= 200 && status <= 299;
+}
+
+/* Neither KooDrive nor its gateway, as it seems. NULL: the status tells as much. */
+static const struct koodrive_disposition *find_front(long status, const char *code,
+                                                     enum koodrive_body body) {
+        bool is_ok = status >= 200 && status <= 299;
+
+        switch (body) {
+        case KOODRIVE_BODY_FIREWALL:
+        case KOODRIVE_BODY_PAGE:
+                if (!is_ok && (status < 400 || status > 499 || status == 401 || status == 404 ||
+                               status == 407 || status == 429))
+                        return NULL;
+                return body == KOODRIVE_BODY_PAGE ? &page : &firewall;
+        case KOODRIVE_BODY_FOREIGN_JSON:
+                return is_ok ? &foreign : NULL;
+        default:
+                return is_ok && !koodrive_code_is_success(code) ? &foreign : NULL;
+        }
+}
+
+struct koodrive_disposition koodrive_classify(long status, const char *code,
+                                              enum koodrive_body body) {
+        const char *digits = gateway_digits(code);
+        const struct koodrive_disposition *front;
+        long quoted = quoted_status(code);
+
+        if (digits)
+                return classify_gateway(status, digits);
+        if (is_service_code(code))
+                return classify_service(status, code);
+        if (quoted >= 300 && status != 401 && status != 429)
+                status = quoted;
+        if (status == 400 && body == KOODRIVE_BODY_JSON &&
+            (quoted > 0 || koodrive_code_is_success(code)))
+                return not_passed;
+        if (quoted >= 300)
+                return classify_status(status);
+        front = find_front(status, code, body);
+        return front ? *front : classify_status(status);
+}
+
+const char *koodrive_class_name(enum koodrive_class class) {
+        static const char *const names[KOODRIVE_CLASSES] = {
+                [KOODRIVE_TASK] = "task",
+                [KOODRIVE_TRANSIENT] = "transient",
+                [KOODRIVE_RETRY_LIMITED] = "doubtful",
+                [KOODRIVE_REJECTED] = "rejected",
+                [KOODRIVE_UNREACHABLE] = "unreachable",
+                [KOODRIVE_MISCONFIGURED] = "misconfigured",
+                [KOODRIVE_THROTTLED] = "throttled",
+                [KOODRIVE_UNAUTHORIZED] = "unauthorized",
+        };
+
+        return names[class];
+}

@@ -1,0 +1,80 @@
+#include "koowatchd/koodrive/link.h"
+
+#include <ctype.h>
+
+#include "common/config-values.h"
+#include "common/util.h"
+
+#define FORBIDDEN "\"<>\\^`{|}" /* what no URL may hold as it is (RFC 3986, 2) */
+
+static bool is_blank(char c) {
+        return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static size_t scheme_length(const char *url) {
+        size_t n = 0;
+
+        while (isalnum((unsigned char) url[n]) || (url[n] && strchr("+-.", url[n])))
+                n++;
+        return str_after(url + n, "://") ? n : 0;
+}
+
+static void lower(char *text, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (text[i] >= 'A' && text[i] <= 'Z')
+                        text[i] = (char) (text[i] - 'A' + 'a');
+}
+
+char *link_clean(const char *text, size_t length, const char **ret_problem) {
+        CLEANUP(freep) char *url = NULL;
+        size_t n = 0;
+
+        *ret_problem = NULL;
+        while (length > 0 && is_blank(text[length - 1]))
+                length--;
+        while (length > 0 && is_blank(*text)) {
+                text++;
+                length--;
+        }
+        if (length == 0)
+                return NULL;
+        if (length > LINK_MAX_LENGTH) {
+                *ret_problem = "it is longer than 32 KiB";
+                return NULL;
+        }
+        url = calloc(3, length + 1); /* a blank becomes %20 */
+        if (!url)
+                return NULL;
+        for (size_t i = 0; i < length; i++) {
+                if (text[i] == ' ' || (text[i] && strchr(FORBIDDEN, text[i]))) {
+                        n += (size_t) snprintf(url + n, 4, "%%%02X", (unsigned char) text[i]);
+                } else if ((unsigned char) text[i] < ' ' || text[i] == 0x7f) {
+                        if (is_blank(text[i]))
+                                continue;
+                        *ret_problem = "it holds control characters";
+                        return NULL;
+                } else {
+                        url[n++] = text[i];
+                }
+        }
+        lower(url, scheme_length(url));
+        return STEAL_PTR(url);
+}
+
+const char *link_problem(const char *url, bool allow_plain) {
+        const char *host = url + scheme_length(url);
+
+        if (url_is_allowed(url, allow_plain))
+                return NULL;
+        if (host == url)
+                return *url == '/' ? "it names no scheme (https://), or no host"
+                                   : "it names no scheme (https://)";
+        if (!str_after(url, "https://") && !str_after(url, "http://"))
+                return "its scheme is not https://";
+        host += strlen("://");
+        if (memchr(host, '@', strcspn(host, "/?#")))
+                return "it holds a user name or a password";
+        if (!url_is_allowed(url, true))
+                return "it is no valid URL";
+        return "it is not https:// (AllowPlainHttp=yes allows it)";
+}

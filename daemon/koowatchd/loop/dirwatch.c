@@ -1,0 +1,227 @@
+#include "koowatchd/loop/dirwatch.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "common/log.h"
+
+/*
+ * One mask for all, because directories may share a watch descriptor (the
+ * ancestor of one is another) and the mask belongs to the descriptor.
+ */
+#define EVENTS                                                                              \
+        (IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | \
+         IN_DELETE_SELF | IN_MOVE_SELF)
+#define LOST (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
+
+struct dirwatch_dir {
+        struct dirwatch_dir *next;
+        char *path;
+        int wd;     /* -1: not watched */
+        bool exact; /* wd is path itself, not an ancestor */
+        dirwatch_fn fn;
+        void *userdata;
+};
+
+struct dirwatch {
+        struct ev_loop *loop;
+        ev_io io;
+        struct dirwatch_dir *dirs;
+};
+
+static bool wd_in_use(struct dirwatch *w, int wd) {
+        for (struct dirwatch_dir *d = w->dirs; d; d = d->next)
+                if (d->wd == wd)
+                        return true;
+        return false;
+}
+
+static void detach(struct dirwatch *w, struct dirwatch_dir *d) {
+        int wd = d->wd;
+
+        d->wd = -1;
+        d->exact = false;
+        if (wd >= 0 && !wd_in_use(w, wd))
+                (void) inotify_rm_watch(w->io.fd, wd);
+}
+
+/*
+ * Watches path, or else the nearest ancestor that there is. *ret_missing gets the
+ * first component below it that is not there (all of path when it is there).
+ */
+static int add_nearest(struct dirwatch *w, const char *path, char *ret_missing, size_t size,
+                       bool *ret_exact) {
+        char at[PATH_MAX];
+
+        if (strlen(path) >= sizeof(at))
+                return -ENAMETOOLONG;
+        memcpy(at, path, strlen(path) + 1);
+        (void) snprintf(ret_missing, size, "%s", path);
+        *ret_exact = true;
+
+        for (;;) {
+                int wd = inotify_add_watch(w->io.fd, at, EVENTS | IN_ONLYDIR);
+                char *slash;
+
+                if (wd >= 0)
+                        return wd;
+                if (errno != ENOENT && errno != ENOTDIR)
+                        return -errno;
+                slash = strrchr(at, '/');
+                if (!slash || streq(at, "/"))
+                        return -ENOENT;
+                (void) snprintf(ret_missing, size, "%s", at);
+                slash[slash == at ? 1 : 0] = '\0';
+                *ret_exact = false;
+        }
+}
+
+/* ENOSPC speaks of no disk here. */
+static const char *describe(int error) {
+        return error == -ENOSPC ? "this user watches too many: raise fs.inotify.max_user_watches "
+                                  "with sysctl, then reload"
+                                : strerror(-error);
+}
+
+static void attach(struct dirwatch *w, struct dirwatch_dir *d) {
+        char missing[PATH_MAX];
+        bool exact = false;
+        int wd;
+
+        /* What was missing may have come between the look and the watch: look again until not. */
+        for (unsigned i = 0; i < 64; i++) {
+                wd = add_nearest(w, d->path, missing, sizeof(missing), &exact);
+                if (wd != d->wd)
+                        detach(w, d);
+                if (wd < 0) {
+                        log_warning("%s: cannot be watched for changes (%s), they are seen at the "
+                                    "next reload",
+                                    d->path, describe(wd));
+                        return;
+                }
+                d->wd = wd;
+                d->exact = exact;
+                if (exact || access(missing, F_OK) < 0)
+                        return;
+        }
+}
+
+static void dispatch(struct dirwatch *w, const struct inotify_event *event) {
+        const char *name = event->len > 0 ? event->name : NULL;
+
+        for (struct dirwatch_dir *d = w->dirs; d; d = d->next) {
+                bool was_exact = d->exact;
+
+                if (event->mask & IN_Q_OVERFLOW) {
+                        attach(w, d); /* what was lost may have been about the directory itself */
+                        d->fn(d->userdata, NULL, event->mask);
+                        continue;
+                }
+                if (d->wd != event->wd)
+                        continue;
+                if (was_exact && !(event->mask & LOST)) {
+                        /* Without a name it is about the directory: its mode, say. */
+                        d->fn(d->userdata, name, event->mask);
+                        continue;
+                }
+                if (event->mask & LOST)
+                        detach(w, d);
+                attach(w, d);
+                if (was_exact || d->exact)
+                        d->fn(d->userdata, NULL, event->mask);
+        }
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
+        struct dirwatch *w = container_of(io, struct dirwatch, io);
+        char buffer[16 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
+        ssize_t n;
+
+        (void) loop;
+        (void) revents;
+
+        /* One buffer a turn: a flood of events must not hold up the polls. */
+        n = read(io->fd, buffer, sizeof(buffer));
+        for (ssize_t at = 0; at < n;) {
+                const struct inotify_event *event = (const void *) (buffer + at);
+
+                dispatch(w, event);
+                at += (ssize_t) (sizeof(*event) + event->len);
+        }
+}
+
+int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret) {
+        CLEANUP(freep) struct dirwatch *w = NULL;
+        int fd;
+
+        w = calloc(1, sizeof(*w));
+        if (!w)
+                return -ENOMEM;
+
+        fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (fd < 0) {
+                int error = errno;
+
+                if (error == EMFILE)
+                        log_error("no inotify instance is left for this user: raise "
+                                  "fs.inotify.max_user_instances (sysctl), or LimitNOFILE= of the "
+                                  "unit where that is low");
+                return -error;
+        }
+
+        w->loop = loop;
+        ev_io_init(&w->io, on_readable, fd, EV_READ);
+        ev_io_start(loop, &w->io);
+
+        *ret = STEAL_PTR(w);
+        return 0;
+}
+
+void dirwatch_free(struct dirwatch *w) {
+        if (!w)
+                return;
+        while (w->dirs)
+                dirwatch_remove(w, w->dirs);
+        ev_io_stop(w->loop, &w->io);
+        (void) close(w->io.fd);
+        free(w);
+}
+
+int dirwatch_add(struct dirwatch *w, const char *path, dirwatch_fn fn, void *userdata,
+                 struct dirwatch_dir **ret) {
+        CLEANUP(freep) struct dirwatch_dir *d = NULL;
+
+        d = calloc(1, sizeof(*d));
+        if (!d)
+                return -ENOMEM;
+        d->path = strdup(path);
+        if (!d->path)
+                return -ENOMEM;
+        d->wd = -1;
+        d->fn = fn;
+        d->userdata = userdata;
+        d->next = w->dirs;
+        w->dirs = d;
+        attach(w, d);
+
+        *ret = STEAL_PTR(d);
+        return 0;
+}
+
+void dirwatch_remove(struct dirwatch *w, struct dirwatch_dir *d) {
+        struct dirwatch_dir **at = &w->dirs;
+
+        if (!d)
+                return;
+        while (*at != d)
+                at = &(*at)->next;
+        *at = d->next;
+        detach(w, d);
+        free(d->path);
+        free(d);
+}
+
+void dirwatch_refresh(struct dirwatch *w) {
+        for (struct dirwatch_dir *d = w->dirs; d; d = d->next)
+                attach(w, d);
+}

@@ -1,0 +1,96 @@
+#pragma once
+/*
+ * Poller: who is asked about when
+ *
+ * A poll waits in a heap until it is due, then in its account's queue until the
+ * account lets it go, then it is in flight. A waiting poll costs no descriptor,
+ * no easy handle and no libev timer. What an answer means for a task is the
+ * owner's business: it gets each one that concerns the task and says when to ask
+ * again.
+ */
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "common/timespan.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/loop/http.h"
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/poll/due-queue.h"
+
+struct poller;
+struct poller_lane; /* an account's queue */
+struct flight;
+
+/* Embedded in its owner, zeroed; only the poller looks inside. */
+struct poll {
+        struct timer timer;
+        struct due_entry due; /* its interval is valid also while it waits */
+        struct poller_lane *lane;
+        TAILQ_ENTRY(poll) peers; /* of the lane */
+        struct flight *flight;
+        bool dropped; /* the last request got no answer, through nobody's fault */
+};
+
+#define POLL_STOP ((usec_t) -1)
+
+struct poller_handler {
+        /* Fills task_id, share_id and kdstoken; they live until the next call. */
+        void (*on_ask)(void *userdata, struct poll *poll, struct koodrive_query *query);
+        /*
+         * An answer came at now that is not the account's trouble.
+         * Returns the delay until the next poll, or POLL_STOP; it must not remove the poll.
+         */
+        usec_t (*on_answer)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                            usec_t now);
+        /* It is time for a new token: accounts_refresh() is to be called. */
+        void (*on_refresh_due)(void *userdata, struct account *account);
+        /* Every answer, also those that concern the account, for the records. */
+        void (*on_polled)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                          const char *trace_id, double seconds);
+        void *userdata;
+};
+
+/* Borrows timers and http. Returns 0 or a negative errno. */
+int poller_new(struct timers *timers, struct http *http, const struct poller_handler *handler,
+               struct poller **ret);
+/* All polls must have been closed. Accepts NULL. */
+void poller_free(struct poller *poller);
+DEFINE_CLEANUP(struct poller *, poller_free)
+
+/* Makes a queue for the account (borrowed; it must outlive the poller). Returns 0 or -ENOMEM. */
+int poller_add_account(struct poller *poller, struct account *account);
+/* The account's state, token or limits may have changed: looks who can go now. */
+void poller_kick(struct poller *poller, struct account *account);
+
+/* Reserves what the poll needs; it is idle then. Returns 0 or -ENOMEM. */
+int poll_open(struct poller *poller, struct poll *poll);
+/* Ends it, an open request included. A poll that is all zero is left alone. */
+void poll_close(struct poller *poller, struct poll *poll);
+
+/* Asks for the account at due, again and again until stopped. interval: the expected one. */
+void poll_start(struct poller *poller, struct poll *poll, struct account *account, usec_t due,
+                usec_t interval);
+/* An idle poll is left alone. */
+void poll_stop(struct poller *poller, struct poll *poll);
+static inline bool poll_is_started(const struct poll *poll) {
+        return poll->lane;
+}
+/*
+ * What is asked with has changed: the next request is brought forward to now. A fault that
+ * one in flight meets is not told of; the next one follows at once then.
+ */
+void poll_now(struct poller *poller, struct poll *poll, usec_t now);
+
+/*
+ * Other settings hold for the account: unless a poll goes anyway, the one that was asked about
+ * longest ago goes as soon as the account lets it, and so do the next two where nobody answers.
+ */
+void poller_probe(struct poller *poller, struct account *account);
+
+/* No further request is started. */
+void poller_drain(struct poller *poller);
+unsigned poller_in_flight(const struct poller *poller);
+
+/* How long the longest-waiting poll has been due. */
+usec_t poller_lag(const struct poller *poller, usec_t now);

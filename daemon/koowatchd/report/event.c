@@ -1,0 +1,154 @@
+#include "koowatchd/report/event.h"
+
+#include "common/json.h"
+
+DEFINE_CLEANUP(json_object *, json_object_put)
+
+/* Each returns false when memory is short. A NULL string is left out. */
+
+static bool add(json_object *object, const char *key, json_object *value) {
+        if (value && json_object_object_add(object, key, value) == 0)
+                return true;
+        json_object_put(value);
+        return false;
+}
+
+static bool add_string(json_object *object, const char *key, const char *value) {
+        return !value || add(object, key, json_object_new_string(value));
+}
+
+static bool add_integer(json_object *object, const char *key, int64_t value) {
+        return add(object, key, json_object_new_int64(value));
+}
+
+static bool add_time(json_object *object, const char *key, usec_t wall) {
+        char text[32];
+
+        return add_string(object, key, timestamp_format(wall, text, sizeof(text)));
+}
+
+static bool add_variables(json_object *event, const char *const *variables) {
+        CLEANUP(json_object_putp) json_object *object = json_object_new_object();
+
+        for (; object && variables && *variables; variables++) {
+                CLEANUP(freep) char *name = strdup(*variables);
+                char *equals = name ? strchr(name, '=') : NULL;
+
+                if (!equals)
+                        return false;
+                *equals = '\0';
+                if (!add_string(object, name, equals + 1))
+                        return false;
+        }
+        return add(event, "variables", STEAL_PTR(object));
+}
+
+static bool add_hooks(json_object *event, const char *hooks) {
+        CLEANUP(json_object_putp) json_object *array = json_object_new_array();
+        CLEANUP(freep) char *names = strdup(hooks ? hooks : "");
+        char *at = names, *name;
+
+        if (!array || !names)
+                return false;
+        while ((name = strsep(&at, " "))) {
+                json_object *entry;
+
+                if (!*name)
+                        continue;
+                entry = json_object_new_string(name);
+                if (!entry || json_object_array_add(array, entry) < 0) {
+                        json_object_put(entry);
+                        return false;
+                }
+        }
+        return add(event, "hooks", STEAL_PTR(array));
+}
+
+static json_object *new_event(const char *type, const char *id) {
+        CLEANUP(json_object_putp) json_object *event = json_object_new_object();
+
+        if (!event || !add_integer(event, "schema", EVENT_SCHEMA) ||
+            !add_string(event, "event", type) || !add_string(event, "eventId", id) ||
+            !add_integer(event, "attempt", 1))
+                return NULL;
+        return STEAL_PTR(event);
+}
+
+static bool add_answer(json_object *event, const struct event_task *t) {
+        const struct koodrive_answer *a = t->answer;
+
+        if (!a)
+                return true;
+        if (a->disposition.class != KOODRIVE_TASK)
+                return add_integer(event, "httpStatus", a->http_status) &&
+                       add_string(event, "errorCode", *a->code ? a->code : NULL) &&
+                       add_string(event, "errorMessage", *a->message ? a->message : a->why) &&
+                       (!a->json || add(event, "answer", json_object_get(a->json)));
+        if (t->outcome == OUTCOME_COMPLETED) {
+                if (!add_string(event, "result", koodrive_result_name(a->result)))
+                        return false;
+                if (a->result != KOODRIVE_RESULT_UNKNOWN &&
+                    !add_integer(event, "taskResultCode", a->result))
+                        return false;
+        }
+        return (a->raw_status < 0 || add_integer(event, "taskStatus", a->raw_status)) &&
+               (a->progress < 0 || add_integer(event, "progress", a->progress)) &&
+               (!a->json || add(event, "answer", json_object_get(a->json)));
+}
+
+json_object *event_of_task(const char *type, const char *id, const struct event_task *t) {
+        CLEANUP(json_object_putp) json_object *event = new_event(type, id);
+        const char *outcome = t->outcome == OUTCOME_NONE ? NULL : outcome_name(t->outcome);
+
+        if (!event || !add_string(event, "name", t->name) ||
+            !add_string(event, "account", t->account) || !add_string(event, "taskId", t->task_id) ||
+            !add_string(event, "shareId", t->share_id) || !add_string(event, "outcome", outcome) ||
+            !add_string(event, "downloadUrl", t->download_url) ||
+            !add_time(event, "registeredAt", t->registered) ||
+            (t->finished > 0 && !add_time(event, "finishedAt", t->finished)) ||
+            !add_integer(event, "polls", t->polls) || !add_string(event, "file", t->file) ||
+            !add_variables(event, t->variables) || !add_hooks(event, t->hooks) ||
+            !add_answer(event, t))
+                return NULL;
+        return STEAL_PTR(event);
+}
+
+json_object *event_of_account(const char *id, const char *account, const char *state,
+                              const char *reason) {
+        CLEANUP(json_object_putp) json_object *event = new_event(EVENT_ACCOUNT, id);
+
+        if (!event || !add_string(event, "name", account) ||
+            !add_string(event, "account", account) || !add_string(event, "accountState", state) ||
+            !add_string(event, "reason", reason))
+                return NULL;
+        return STEAL_PTR(event);
+}
+
+json_object *event_parse(const char *text) {
+        /* An answer is a level further down in it. Older versions have stored NaN. */
+        static const struct json_rules rules = {
+                .depth = 64, .containers = 100000, .values = 1000000, .repair = true};
+        char fault[JSON_FAULT_MAX];
+        json_object *event = NULL;
+
+        (void) json_read(text, strlen(text), &rules, NULL, &event, fault);
+        return event;
+}
+
+const char *event_string(json_object *event, const char *key) {
+        json_object *value;
+
+        if (!json_object_object_get_ex(event, key, &value) ||
+            !json_object_is_type(value, json_type_string))
+                return NULL;
+        return json_object_get_string(value);
+}
+
+int event_integer(json_object *event, const char *key) {
+        json_object *value;
+
+        if (!json_object_object_get_ex(event, key, &value) ||
+            !json_object_is_type(value, json_type_int))
+                return -1;
+        return json_object_get_int(value);
+}

@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * Events: what hooks are told, as one JSON object (schema 1)
+ *
+ * Pure. The object is made once, stored as text, and handed to hooks as it was
+ * committed. Two further keys are for the hook runner alone, which takes them
+ * out: "hooks", the names that the task asks for, and "settled", the hooks that
+ * need not run again.
+ */
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include "common/timespan.h"
+#include "common/util.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/report/outcome.h"
+
+#define EVENT_SCHEMA 1
+
+#define EVENT_FINISHED "finished"
+#define EVENT_STALLED "stalled"
+#define EVENT_ACCOUNT "account"
+
+/* All borrowed; NULL strings are left out. */
+struct event_task {
+        const char *name, *account, *task_id, *share_id, *file;
+        const char *hooks;            /* bare names, one blank between */
+        const char *const *variables; /* "Name=value", NULL-terminated; or NULL */
+        usec_t registered, finished;  /* wall clock; finished 0: it has not */
+        unsigned polls;
+        enum outcome outcome; /* OUTCOME_NONE: stalled */
+        const struct koodrive_answer *answer;
+        const char *download_url; /* NULL: none that hooks may have */
+};
+
+/* type is EVENT_FINISHED or EVENT_STALLED. The caller owns the object; NULL when memory is short.
+ */
+json_object *event_of_task(const char *type, const char *id, const struct event_task *task);
+json_object *event_of_account(const char *id, const char *account, const char *state,
+                              const char *reason);
+
+/* Back from the text that it was stored as; NULL when that is none. The caller owns it. */
+json_object *event_parse(const char *text);
+
+/* A string member, or NULL. Borrowed from the event. */
+const char *event_string(json_object *event, const char *key);
+/* An integer member, or -1. */
+int event_integer(json_object *event, const char *key);

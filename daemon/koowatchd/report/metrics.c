@@ -1,0 +1,197 @@
+#include "koowatchd/report/metrics.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static const double bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+static const char *const hook_results[] = {"done", "later", "progress", "skipped", "failed"};
+
+struct account_counters {
+        struct account_counters *next;
+        char *name;
+        unsigned long polls[KOODRIVE_CLASSES];
+};
+
+struct metrics {
+        struct account_counters *accounts;
+        unsigned long durations[ARRAY_LEN(bounds) + 1];
+        double duration_sum;
+        unsigned long completed[KOODRIVE_RESULT_FAILED + 1];
+        unsigned long others[OUTCOMES]; /* but for completed */
+        unsigned long hooks[ARRAY_LEN(hook_results)];
+};
+
+int metrics_new(struct metrics **ret) {
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+void metrics_free(struct metrics *m) {
+        struct account_counters *a;
+
+        if (!m)
+                return;
+        while ((a = m->accounts)) {
+                m->accounts = a->next;
+                free(a->name);
+                free(a);
+        }
+        free(m);
+}
+
+static struct account_counters *counters_of(struct metrics *m, const char *name) {
+        struct account_counters *a = m->accounts;
+
+        while (a && !streq(a->name, name))
+                a = a->next;
+        if (a)
+                return a;
+
+        a = calloc(1, sizeof(*a));
+        if (a)
+                a->name = strdup(name);
+        if (!a || !a->name) {
+                free(a);
+                return NULL;
+        }
+        a->next = m->accounts;
+        m->accounts = a;
+        return a;
+}
+
+void metrics_polled(struct metrics *m, const char *account, enum koodrive_class class,
+                    double seconds) {
+        struct account_counters *a = counters_of(m, account);
+        size_t i = 0;
+
+        if (a)
+                a->polls[class]++;
+        while (i < ARRAY_LEN(bounds) && seconds > bounds[i])
+                i++;
+        m->durations[i]++;
+        m->duration_sum += seconds;
+}
+
+void metrics_finished(struct metrics *m, enum outcome outcome, enum koodrive_result result) {
+        if (outcome == OUTCOME_COMPLETED)
+                m->completed[result]++;
+        else
+                m->others[outcome]++;
+}
+
+void metrics_hook(struct metrics *m, const char *result) {
+        size_t i = 0;
+
+        while (i + 1 < ARRAY_LEN(hook_results) && !(result && streq(hook_results[i], result)))
+                i++;
+        m->hooks[i]++;
+}
+
+/* Text that grows; open_memstream() alone goes on behind a line for which there was no memory. */
+struct text {
+        FILE *f;
+        bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        t->failed |= vfprintf(t->f, format, arguments) < 0;
+        va_end(arguments);
+}
+
+static void family(struct text *t, const char *name, const char *type, const char *help) {
+        add(t, "# HELP koowatch_%s %s\n# TYPE koowatch_%s %s\n", name, help, name, type);
+}
+
+static void write_polls(const struct metrics *m, struct text *t) {
+        unsigned long sum = 0;
+
+        family(t, "polls_total", "counter", "Answers, by account and class.");
+        for (const struct account_counters *a = m->accounts; a; a = a->next)
+                for (size_t i = 0; i < KOODRIVE_CLASSES; i++)
+                        add(t, "koowatch_polls_total{account=\"%s\",class=\"%s\"} %lu\n", a->name,
+                            koodrive_class_name((enum koodrive_class) i), a->polls[i]);
+
+        family(t, "poll_duration_seconds", "histogram", "From a request to its answer.");
+        for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+                sum += m->durations[i];
+                add(t, "koowatch_poll_duration_seconds_bucket{le=\"%g\"} %lu\n", bounds[i], sum);
+        }
+        sum += m->durations[ARRAY_LEN(bounds)];
+        add(t,
+            "koowatch_poll_duration_seconds_bucket{le=\"+Inf\"} %lu\n"
+            "koowatch_poll_duration_seconds_count %lu\n"
+            "koowatch_poll_duration_seconds_sum %.6f\n",
+            sum, sum, m->duration_sum);
+}
+
+static void write_outcomes(const struct metrics *m, struct text *t) {
+        family(t, "finished_total", "counter", "Tasks that have ended, by outcome and result.");
+        for (int i = 0; i <= KOODRIVE_RESULT_FAILED; i++)
+                add(t, "koowatch_finished_total{outcome=\"completed\",result=\"%s\"} %lu\n",
+                    koodrive_result_name((enum koodrive_result) i), m->completed[i]);
+        for (int i = OUTCOME_CANCELED; i < OUTCOMES; i++)
+                add(t, "koowatch_finished_total{outcome=\"%s\",result=\"\"} %lu\n",
+                    outcome_name((enum outcome) i), m->others[i]);
+
+        family(t, "hook_runs_total", "counter", "Hooks that have ended, by result.");
+        for (size_t i = 0; i < ARRAY_LEN(hook_results); i++)
+                add(t, "koowatch_hook_runs_total{result=\"%s\"} %lu\n", hook_results[i],
+                    m->hooks[i]);
+}
+
+static void write_accounts(const struct metrics_gauges *g, struct text *t) {
+        family(t, "account_state", "gauge",
+               "1 for the state that an account is in, 0 for the others.");
+        for (size_t i = 0; i < g->n_accounts; i++)
+                for (int s = 0; s < ACCOUNT_STATES; s++)
+                        add(t,
+                            "koowatch_account_state{account=\"%s\",koowatch_account_state=\"%s\"} %d\n",
+                            account_name(g->accounts[i]),
+                            account_state_name((enum account_state) s),
+                            account_state(g->accounts[i]) == (enum account_state) s);
+
+        family(t, "requests_in_flight", "gauge", "Requests that wait for their answer.");
+        for (size_t i = 0; i < g->n_accounts; i++)
+                add(t, "koowatch_requests_in_flight{account=\"%s\"} %u\n",
+                    account_name(g->accounts[i]), account_in_flight(g->accounts[i]));
+}
+
+static void write_gauges(const struct metrics_gauges *g, struct text *t) {
+        family(t, "watches", "gauge", "Task files, by state.");
+        add(t,
+            "koowatch_watches{state=\"pending\"} %u\n"
+            "koowatch_watches{state=\"running\"} %u\n"
+            "koowatch_watches{state=\"finished\"} %u\n"
+            "koowatch_watches{state=\"invalid\"} %u\n",
+            g->watches.pending, g->watches.running, g->watches.finished, g->watches.invalid);
+        family(t, "deliveries_pending", "gauge", "Outcomes whose hooks have not all ended well.");
+        add(t, "koowatch_deliveries_pending %u\n", g->deliveries_pending);
+        family(t, "deliveries_parked", "gauge", "Outcomes that were given up after all attempts.");
+        add(t, "koowatch_deliveries_parked %u\n", g->deliveries_parked);
+        family(t, "poll_lag_seconds", "gauge", "How long the longest-waiting poll has been due.");
+        add(t, "koowatch_poll_lag_seconds %.3f\n", g->poll_lag);
+        family(t, "loop_lag_seconds", "gauge", "How late the event loop ran its last timer.");
+        add(t, "koowatch_loop_lag_seconds %.6f\n", g->loop_lag);
+        family(t, "build_info", "gauge", "Always 1, with the version.");
+        add(t, "koowatch_build_info{version=\"" KOOWATCH_VERSION "\"} 1\n");
+}
+
+int metrics_write(const struct metrics *m, const struct metrics_gauges *g, const char *path) {
+        CLEANUP(freep) char *text = NULL;
+        size_t length = 0;
+        struct text t = {.f = open_memstream(&text, &length)};
+
+        if (!t.f)
+                return -errno;
+        write_gauges(g, &t);
+        write_accounts(g, &t);
+        write_polls(m, &t);
+        write_outcomes(m, &t);
+        if (fclose(t.f) != 0 || t.failed || !text)
+                return -ENOMEM;
+        return replace_file(path, text, length, 0644);
+}

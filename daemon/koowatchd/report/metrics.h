@@ -1,0 +1,42 @@
+#pragma once
+/*
+ * Metrics: counters, and the file that a monitoring agent reads
+ *
+ * Prometheus' text format 0.0.4, replaced as a whole: what node_exporter's textfile
+ * collector reads, which knows no OpenMetrics (no info, no stateset, a counter's TYPE is
+ * that of NAME_total). Counters live here; what can be asked at the moment of writing
+ * (gauges) comes in as an argument. Account names have nothing that a label must escape.
+ */
+#include <stddef.h>
+
+#include "common/util.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/task/task-state.h"
+#include "koowatchd/task/watches.h"
+
+struct metrics;
+
+int metrics_new(struct metrics **ret);
+void metrics_free(struct metrics *metrics);
+DEFINE_CLEANUP(struct metrics *, metrics_free)
+
+/* A poll of the account was answered; name is copied the first time. */
+void metrics_polled(struct metrics *metrics, const char *account, enum koodrive_class class,
+                    double seconds);
+/* A task has ended; result counts with OUTCOME_COMPLETED alone. */
+void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodrive_result result);
+/* result: "done", "later", "progress", "skipped", "failed"; others count as failed. */
+void metrics_hook(struct metrics *metrics, const char *result);
+
+struct metrics_gauges {
+        struct watch_counts watches;
+        struct account *const *accounts;
+        size_t n_accounts;
+        unsigned deliveries_pending, deliveries_parked;
+        double poll_lag, loop_lag; /* seconds */
+};
+
+/* Replaces the file at path. Returns 0 or a negative errno. */
+int metrics_write(const struct metrics *metrics, const struct metrics_gauges *gauges,
+                  const char *path);

@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * Poll interval: when to ask again
+ *
+ * Pure: what is known of one task in, a delay out. While nothing moves, the
+ * interval grows with the time that has passed; once progress moves, the next
+ * polls aim at the end that it predicts, and close in on it. KooDrive documents no
+ * interval; the floor and the cap are the admin's.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/timespan.h"
+
+struct poll_interval_limits {
+        usec_t interval_min, interval_max; /* 0 < min <= max */
+};
+
+/* A task's memory of its own course; the owner embeds it and never looks inside. */
+struct poll_interval {
+        usec_t started;  /* of the run, as far as answers show it */
+        usec_t base;     /* the last answer before progress moved, */
+        double end;      /* and where the line from there meets 100 % */
+        int8_t from;     /* progress at base */
+        int8_t progress; /* of the last answer, -1 before the first */
+        bool ran;
+};
+
+/* started: when the task was registered, on the clock that all later calls use. */
+void poll_interval_init(struct poll_interval *pace, usec_t started);
+
+/*
+ * Notes a valid answer at now and returns the delay until the next poll, within the
+ * limits and with up to 10 % of jitter on either side (never outside the limits).
+ * running is taskStatus 1; progress is 0 to 100, or -1 when the answer has none;
+ * random is uniform in [0, 1).
+ */
+usec_t poll_interval_next(struct poll_interval *pace, const struct poll_interval_limits *limits,
+                          usec_t now, bool running, int progress, double random);

@@ -1,0 +1,68 @@
+#include "koowatchd/task/task-file.h"
+
+#include <errno.h>
+
+#include "common/config.h"
+
+#define KDSTOKEN_FILE_MAX 4096
+
+const char *task_file_load_kdstoken(struct task *task) {
+        CLEANUP(secret_freep) char *text = NULL;
+        size_t length;
+
+        if (read_path(task->kdstoken_file, KDSTOKEN_FILE_MAX, &text, &length) < 0)
+                return "the file that KdsTokenFile= names cannot be read, or is over 4 KiB";
+        if (!secret_trim(text, length))
+                return "the file that KdsTokenFile= names is not one line of printable ASCII";
+        secret_free(task->kdstoken);
+        task->kdstoken = STEAL_PTR(text);
+        return NULL;
+}
+
+/* Returns NULL, or what is wrong. */
+static const char *check_place(const struct task_file *file, struct task *task) {
+        if (!task->kdstoken_file)
+                return NULL;
+        if (!file->root_only)
+                return "KdsTokenFile= is honoured only in a directory that root alone can write";
+        return task_file_load_kdstoken(task);
+}
+
+int task_file_read(const struct task_file *file, const struct task_file_check *check,
+                   struct task **ret) {
+        CLEANUP(task_freep) struct task *task = NULL;
+        const char *account, *problem;
+        int r;
+
+        if (!file->text) {
+                check->on_fault(check->userdata, true, 0, file->problem);
+                return -EBADMSG;
+        }
+        r = task_parse(file->text, file->length, check->on_fault, check->userdata, &task);
+        if (r < 0)
+                return r;
+
+        account = task->account ? task->account : ACCOUNT_DEFAULT;
+        if (!check->has_account(check->userdata, account)) {
+                CLEANUP(freep)
+                char *text = str_printf(
+                        "there is no [Account %s] in the configuration: add it and reload",
+                        account);
+
+                if (!text)
+                        return -ENOMEM;
+                check->on_fault(check->userdata, true, 0, text);
+                return -EBADMSG;
+        }
+        problem = check_place(file, task);
+        if (problem) {
+                check->on_fault(check->userdata, true, 0, problem);
+                return -EBADMSG;
+        }
+        if (file->world_readable && task->kdstoken && !task->kdstoken_file)
+                check->on_fault(check->userdata, false, 0,
+                                "holds a KdsToken= and can be read by every user: chmod 0640 it");
+
+        *ret = STEAL_PTR(task);
+        return 0;
+}

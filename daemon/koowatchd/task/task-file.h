@@ -1,0 +1,27 @@
+#pragma once
+/*
+ * Task file: from a file that was found to a task that can be watched
+ *
+ * Parses it and checks what depends on where it lies and what is configured. The
+ * daemon and --check share this, so that they agree on what is wrong.
+ */
+#include <stdbool.h>
+
+#include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir.h"
+
+struct task_file_check {
+        bool (*has_account)(void *userdata, const char *name);
+        task_fault_fn on_fault;
+        void *userdata;
+};
+
+/* Returns 0, -EBADMSG with the faults told, or -ENOMEM. */
+int task_file_read(const struct task_file *file, const struct task_file_check *check,
+                   struct task **ret);
+
+/*
+ * Reads KdsTokenFile= into task->kdstoken, which stays as it was when that fails.
+ * Returns NULL, or what is wrong.
+ */
+const char *task_file_load_kdstoken(struct task *task);

@@ -1,0 +1,108 @@
+#include "koowatchd/task/task-state.h"
+
+#define URL_WAITS 3
+#define URL_WAIT (10 * USEC_SEC)
+#define OVERDUE_FAULTS 3 /* in a row: then what is no answer goes on */
+
+void task_state_init(struct task_state *c, usec_t registered, usec_t now) {
+        *c = (struct task_state){
+                .registered = registered,
+                .changed = now,
+                .status = KOODRIVE_STATUS_UNKNOWN,
+                .progress = -1,
+        };
+        poll_interval_init(&c->pace, registered);
+}
+
+static bool waits_for_url(struct task_state *c, const struct koodrive_answer *a) {
+        return a->type == KOODRIVE_TYPE_PACKAGE && !a->download_url && !a->url_problem &&
+               (a->result == KOODRIVE_RESULT_SUCCEEDED || a->result == KOODRIVE_RESULT_PARTIAL) &&
+               c->url_waits < URL_WAITS;
+}
+
+struct task_verdict task_state_update(struct task_state *c, const struct task_limits *limits,
+                                      usec_t now, const struct koodrive_answer *a, double random) {
+        struct task_verdict v = {};
+        usec_t deadline = usec_add(c->registered, limits->timeout);
+
+        c->polls++;
+        task_state_reset_failures(c);
+        v.status_changed = a->status != c->status;
+        if (v.status_changed || a->progress != c->progress) {
+                c->changed = now;
+                c->stalled = false;
+        }
+        c->status = (signed char) a->status;
+        c->progress = (signed char) a->progress;
+
+        if (a->status == KOODRIVE_STATUS_COMPLETED) {
+                /* The link may come a moment after the end. */
+                if (waits_for_url(c, a)) {
+                        c->url_waits++;
+                        v.delay = URL_WAIT;
+                        return v;
+                }
+                v.outcome = OUTCOME_COMPLETED;
+                return v;
+        }
+        if (a->status == KOODRIVE_STATUS_CANCELED) {
+                v.outcome = OUTCOME_CANCELED;
+                return v;
+        }
+        if (now >= deadline) {
+                v.outcome = OUTCOME_TIMEOUT;
+                return v;
+        }
+
+        if (a->status == KOODRIVE_STATUS_UNKNOWN && !c->strange)
+                c->strange = v.strange = true;
+        if (!c->stalled && now >= usec_add(c->changed, limits->stall_timeout))
+                c->stalled = v.stalled = true;
+
+        v.delay = poll_interval_next(&c->pace, &limits->pace, now,
+                                     a->status == KOODRIVE_STATUS_RUNNING, a->progress, random);
+        /* The deadline is passed by an answer after it: that one need not wait for its turn. */
+        v.delay = MIN(v.delay, MAX(deadline - now, limits->pace.interval_min));
+        return v;
+}
+
+/* Doubles from IntervalMin to IntervalMax. */
+static usec_t next_pause(const struct task_state *c, const struct task_limits *limits,
+                         double random) {
+        usec_t pause = limits->pace.interval_min;
+
+        for (unsigned i = 0; i < c->faults && pause < limits->pace.interval_max; i++)
+                pause *= 2;
+        pause = (usec_t) ((double) pause * (0.9 + 0.2 * random));
+        return MAX(MIN(pause, limits->pace.interval_max), limits->pace.interval_min);
+}
+
+struct task_verdict task_state_fail(struct task_state *c, const struct task_limits *limits,
+                                    usec_t now, const struct koodrive_answer *answer,
+                                    double random) {
+        const struct koodrive_disposition *disposition = &answer->disposition;
+        struct task_verdict v = {.delay = next_pause(c, limits, random)};
+        usec_t end;
+
+        c->faults++;
+        if (disposition->class == KOODRIVE_REJECTED)
+                v.outcome = OUTCOME_REJECTED;
+        else if (disposition->overdue && c->faults >= OVERDUE_FAULTS &&
+                 now >= usec_add(c->registered, limits->timeout))
+                v.outcome = OUTCOME_TIMEOUT;
+        if (disposition->class == KOODRIVE_RETRY_LIMITED) {
+                if (c->refusals++ == 0)
+                        c->refused = now;
+                end = c->refused + disposition->span;
+                if (c->refusals >= disposition->tries && now >= end)
+                        v.outcome = OUTCOME_REJECTED;
+                /* The last try is not put off beyond the end. */
+                v.delay = MIN(v.delay, MAX(end - now, limits->pace.interval_min));
+        }
+        v.delay = MAX(v.delay, answer->retry_after);
+        return v;
+}
+
+void task_state_reset_failures(struct task_state *c) {
+        c->faults = c->refusals = 0;
+}

@@ -1,0 +1,61 @@
+#pragma once
+/*
+ * Task state: what is known of one task, and what an answer makes of it
+ *
+ * Pure. Decides from one valid answer whether the task has ended, when to ask
+ * again, and what of it is worth telling. All times are on one clock.
+ */
+#include <stdbool.h>
+
+#include "common/timespan.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/report/outcome.h"
+#include "koowatchd/task/poll-interval.h"
+
+/* A task's memory; the owner embeds it. */
+struct task_state {
+        struct poll_interval pace;
+        usec_t registered;
+        usec_t changed;    /* when status or progress last moved */
+        usec_t refused;    /* when the first of the refusals came */
+        unsigned polls;    /* answers about the task */
+        unsigned faults;   /* answers that were none, since the last good one */
+        unsigned refusals; /* those of them that speak against the task itself */
+        signed char status, progress;
+        unsigned char url_waits; /* polls spent waiting for a downloadUrl */
+        bool stalled;            /* told already */
+        bool strange;            /* an undocumented taskStatus was told already */
+};
+
+struct task_limits {
+        struct poll_interval_limits pace;
+        usec_t timeout;       /* from the registration; may be USEC_INFINITY */
+        usec_t stall_timeout; /* may be USEC_INFINITY */
+};
+
+struct task_verdict {
+        enum outcome outcome;
+        usec_t delay;        /* until the next poll, when there is no outcome */
+        bool status_changed; /* another taskStatus than before */
+        bool stalled;        /* nothing has moved for stall_timeout: tell it, once */
+        bool strange;        /* a taskStatus that the API does not document: tell it, once */
+};
+
+void task_state_init(struct task_state *state, usec_t registered, usec_t now);
+
+/* A valid answer about the task at now. random: uniform in [0, 1). */
+struct task_verdict task_state_update(struct task_state *state, const struct task_limits *limits,
+                                      usec_t now, const struct koodrive_answer *answer,
+                                      double random);
+
+/*
+ * An answer at now that was no state of the task, and was its own trouble: OUTCOME_REJECTED
+ * where it says for good that there will be no other, or has been repeated for long enough;
+ * OUTCOME_TIMEOUT where it is KooDrive's word all the same and goes on past the deadline.
+ */
+struct task_verdict task_state_fail(struct task_state *state, const struct task_limits *limits,
+                                    usec_t now, const struct koodrive_answer *answer,
+                                    double random);
+
+/* What was wrong may have been put right: faults begin to count anew. */
+void task_state_reset_failures(struct task_state *course);

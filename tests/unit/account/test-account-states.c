@@ -1,0 +1,833 @@
+/* An account in trouble: throttled, unreachable, unauthorized, and what looks like the latter. */
+#include "unit/account/account-fixture.h"
+
+/* Throttled */
+
+static void ask_throttled(struct fixture *f, usec_t retry_after, usec_t window) {
+        struct koodrive_answer answer = answer_of(&throttled);
+
+        answer.retry_after = retry_after;
+        answer.window = window;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+}
+
+static void test_throttled_as_asked(void **state) {
+        struct fixture *f = *state;
+
+        ask_throttled(f, 30 * USEC_SEC, USEC_SEC); /* what is asked for comes before the window */
+        assert_changes(f, "throttled(1) ");
+        assert_string_equal(account_reason(f->account), "it says throttled");
+        assert_int_equal(wait_out(f), 30 * USEC_SEC);
+        assert_false(account_is_probing(f->account));
+        send_one(f);
+        send_one(f);
+        assert_int_equal(answered(f, f->now, 0, &good), ACCOUNT_IS_WELL);
+        assert_changes(f, "ok(0) ");
+        assert_int_equal(answered(f, f->now, 1, &good), ACCOUNT_IS_WELL);
+        assert_changes(f, "");
+}
+
+static void test_throttled_is_spread(void **state) {
+        struct fixture *f = *state;
+
+        f->chance = MOST_CHANCE;
+        ask_throttled(f, 30 * USEC_SEC, -1);
+        assert_in_range(wait_out(f), 32 * USEC_SEC, 33 * USEC_SEC);
+}
+
+/* However often it is repeated, and never above an hour. */
+static void test_throttled_as_asked_again(void **state) {
+        struct fixture *f = *state;
+
+        for (unsigned i = 0; i < 10; i++) {
+                ask_throttled(f, 30 * USEC_SEC, -1);
+                assert_int_equal(wait_out(f), 30 * USEC_SEC);
+        }
+        ask_throttled(f, 2 * USEC_HOUR, -1);
+        assert_int_equal(wait_out(f), USEC_HOUR);
+        assert_changes(f, "throttled(1) ");
+}
+
+/* One request a second is no way to wait for a quota. */
+static void test_throttled_for_moments(void **state) {
+        static const int pauses[] = {1, 1, 1, 2, 4, 8, 16};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
+                ask_throttled(f, USEC_SEC, -1);
+                assert_int_equal(wait_out(f), pauses[i] * USEC_SEC);
+        }
+}
+
+static void test_throttled_without_hint(void **state) {
+        struct fixture *f = *state;
+
+        for (usec_t pause = 5 * USEC_SEC; pause < USEC_HOUR; pause *= 2) {
+                ask_throttled(f, -1, -1);
+                assert_int_equal(wait_out(f), pause);
+        }
+        for (unsigned i = 0; i < 5; i++) {
+                ask_throttled(f, -1, -1);
+                assert_int_equal(wait_out(f), USEC_HOUR);
+        }
+        assert_changes(f, "throttled(1) ");
+        ask_well(f, 0, &good);
+        ask_throttled(f, -1, -1);
+        assert_int_equal(wait_out(f), 5 * USEC_SEC);
+}
+
+/* A quota of the day hides behind the hint of a second. */
+static void test_throttled_window(void **state) {
+        static const int pauses[] = {20, 20, 20, 40, 80, 160, 320};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
+                ask_throttled(f, -1, 20 * USEC_SEC);
+                assert_int_equal(wait_out(f), pauses[i] * USEC_SEC);
+        }
+        /* A longer one is believed. */
+        ask_throttled(f, -1, 15 * USEC_MINUTE);
+        assert_int_equal(wait_out(f), 15 * USEC_MINUTE);
+        for (unsigned i = 0; i < 5; i++) {
+                ask_throttled(f, -1, USEC_SEC);
+                (void) wait_out(f);
+        }
+        ask_throttled(f, -1, USEC_SEC);
+        assert_int_equal(wait_out(f), USEC_HOUR);
+        ask_well(f, 0, &good);
+        ask_throttled(f, -1, USEC_SEC);
+        assert_int_equal(wait_out(f), USEC_SEC);
+}
+
+static void test_throttled_by_meaning(void **state) {
+        struct koodrive_answer answer = answer_of(&quota_used);
+        struct fixture *f = *state;
+
+        answer.retry_after = USEC_SEC;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), quota_used.pause);
+        answer.retry_after = 20 * USEC_MINUTE;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 20 * USEC_MINUTE);
+}
+
+/* "Retry-After: 0" must not be what later pauses double. */
+static void test_throttled_with_no_pause(void **state) {
+        struct fixture *f = *state;
+        usec_t first;
+
+        ask_throttled(f, 0, -1);
+        first = wait_out(f);
+        assert_true(first >= 5 * USEC_SEC);
+        ask_throttled(f, 0, -1);
+        assert_int_equal(wait_out(f), 2 * first);
+        ask_throttled(f, -1, -1);
+        assert_int_equal(wait_out(f), 4 * first);
+}
+
+/* All that were under way are refused: that is one throttling, not eight. */
+static void test_throttled_burst_counts_once(void **state) {
+        struct fixture *f = *state;
+        usec_t sent = f->now;
+
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                send_one(f);
+        f->now += 100 * USEC_MSEC;
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 5 * USEC_SEC);
+        ask_held(f, 0, &throttled);
+        assert_int_equal(wait_out(f), 10 * USEC_SEC);
+        ask_well(f, 0, &good);
+        assert_changes(f, "throttled(1) ok(8) ");
+}
+
+/* Nor are those after the pause: it is doubled once. */
+static void test_throttled_again_counts_once(void **state) {
+        struct fixture *f = *state;
+        usec_t sent;
+
+        ask_throttled(f, -1, -1);
+        assert_int_equal(wait_out(f), 5 * USEC_SEC);
+        sent = f->now;
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                send_one(f);
+        f->now += 100 * USEC_MSEC;
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 10 * USEC_SEC);
+}
+
+/* An answer to what was sent before must not end the silence. */
+static void test_throttled_silence_holds(void **state) {
+        static const struct koodrive_disposition *const answers[] = {
+                &good, &refused, &unreachable, &malformed, &own_trouble, &suspect, &bad_parameter};
+        struct fixture *f = *state;
+        usec_t sent = f->now;
+
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+                send_one(f);
+        f->now += USEC_SEC;
+        ask_throttled(f, USEC_MINUTE, -1);
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+                (void) answered(f, sent, (unsigned) i, answers[i]);
+                assert_changes(f, i == 0 ? "throttled(1) " : "");
+        }
+        assert_int_equal(wait_out(f), USEC_MINUTE);
+}
+
+/* How many go in two seconds; each is answered well. */
+static unsigned sends_in_two_seconds(struct fixture *f) {
+        usec_t end = f->now + 2 * USEC_SEC;
+        unsigned sent = 0;
+
+        for (; wait_out(f) >= 0 && f->now < end; sent++)
+                ask_well(f, 0, &good);
+        return sent;
+}
+
+static void test_throttled_rate_recovers(void **state) {
+        struct fixture *f = *state;
+        unsigned whole, last;
+        usec_t begin;
+
+        f->settings.rate_limit = (struct rate_limit){64, USEC_SEC};
+        configure(f);
+        whole = sends_in_two_seconds(f);
+        assert_in_range(whole, 120, 128);
+        for (unsigned i = 0; i < 3; i++) {
+                (void) wait_out(f);
+                ask_throttled(f, USEC_SEC, -1);
+        }
+        (void) wait_out(f);
+        begin = f->now;
+        last = sends_in_two_seconds(f);
+        assert_in_range(last, whole / 8, whole / 8 + 8);
+        while (last < whole * 9 / 10) {
+                unsigned now = sends_in_two_seconds(f);
+
+                assert_in_range(now, last - last / 8 - 1, 2 * last + 8);
+                assert_true(f->now - begin < 2 * USEC_MINUTE);
+                last = now;
+        }
+        assert_true(f->now - begin >= 20 * USEC_SEC);
+        for (unsigned i = 0; i < 30; i++)
+                assert_in_range(sends_in_two_seconds(f), whole - 2, whole + 2);
+}
+
+/* Three of these are trouble; a throttling before is none of them. */
+static void test_throttled_then_unreachable(void **state) {
+        struct fixture *f = *state;
+
+        f->alone = true;
+        for (unsigned i = 0; i < 2; i++) {
+                ask_throttled(f, USEC_SEC, -1);
+                (void) wait_out(f);
+        }
+        assert_changes(f, "throttled(1) ");
+        ask_well(f, 0, &unreachable);
+        ask_well(f, 0, &unreachable);
+        assert_changes(f, "");
+        ask_held(f, 0, &unreachable);
+        assert_changes(f, "unreachable(4) ");
+}
+
+/* Unreachable */
+
+static void test_three_failures_of_two_tasks(void **state) {
+        struct fixture *f = *state;
+
+        ask_well(f, 0, &unreachable);
+        ask_well(f, 1, &unreachable);
+        assert_changes(f, "");
+        ask_held(f, 0, &unreachable);
+        assert_changes(f, "unreachable(3) ");
+        assert_string_equal(account_reason(f->account), "it says unreachable");
+}
+
+/* One task's bad luck is not the account's, unless there is no other to ask. */
+static void test_failures_of_one_task(void **state) {
+        struct fixture *f = *state;
+
+        for (unsigned i = 0; i < 10; i++)
+                ask_well(f, 0, &unreachable);
+        assert_changes(f, "");
+        ask_held(f, 1, &unreachable);
+        assert_changes(f, "unreachable(11) ");
+}
+
+static void test_failures_of_the_only_task(void **state) {
+        struct fixture *f = *state;
+
+        f->alone = true;
+        ask_well(f, 0, &unreachable);
+        ask_well(f, 0, &unreachable);
+        assert_changes(f, "");
+        ask_held(f, 0, &unreachable);
+        assert_changes(f, "unreachable(3) ");
+}
+
+static void test_settings_that_lead_nowhere(void **state) {
+        struct koodrive_answer answer = answer_of(&misconfigured);
+        struct fixture *f = *state;
+
+        answer.disposition.advice = "check Endpoint=";
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(ask_for(f, i, &answer), i < 2 ? ACCOUNT_IS_WELL : ACCOUNT_HOLDS);
+        assert_changes(f, "unreachable(3) ");
+        assert_string_equal(account_reason(f->account), "it says misconfigured; check Endpoint=");
+}
+
+static void test_failures_not_in_a_row(void **state) {
+        static const struct koodrive_disposition *const between[] = {
+                &good, &malformed, &own_trouble, &not_found, &rejected, &too_large, &suspect};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(between); i++) {
+                ask_well(f, 0, &unreachable);
+                ask_well(f, 1, &unreachable);
+                ask_well(f, 0, between[i]);
+                ask_well(f, 0, &unreachable);
+                ask_well(f, 1, &unreachable);
+                assert_changes(f, "");
+                ask_well(f, 0, &good);
+        }
+}
+
+/* A little longer each time, and no longer than is allowed. */
+static void test_probes(void **state) {
+        static const double chances[] = {0, 0.5, MOST_CHANCE};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(chances); i++) {
+                usec_t least = 3 * USEC_SEC;
+
+                f->chance = chances[i];
+                make_unreachable(f);
+                for (unsigned k = 0; k < 80; k++, least = MIN(least + 2 * USEC_SEC, PROBE_MAX)) {
+                        assert_in_range(wait_out(f), least, least * 11 / 10);
+                        send_one(f);
+                        assert_int_equal(account_next(f->account), USEC_INFINITY);
+                        assert_int_equal(answered(f, f->now, k % 2, &unreachable), ACCOUNT_HOLDS);
+                }
+                assert_int_equal(least, PROBE_MAX);
+                assert_changes(f, "");
+
+                (void) wait_out(f);
+                ask_well(f, 0, &good);
+                assert_changes(f, "ok(80) ");
+                send_one(f);
+                send_one(f);
+                account_abandoned(f->account);
+                account_abandoned(f->account);
+        }
+}
+
+/* Who stands in front may say when to come back; 0 is no answer to that. */
+static void test_probes_as_asked(void **state) {
+        struct koodrive_answer answer = answer_of(&unreachable);
+        struct fixture *f = *state;
+
+        make_unreachable(f);
+        (void) wait_out(f);
+        answer.retry_after = 10 * USEC_MINUTE;
+        assert_int_equal(ask_for(f, 1, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 10 * USEC_MINUTE);
+        answer.retry_after = 0;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_true(wait_out(f) >= 7 * USEC_SEC);
+        assert_changes(f, "");
+}
+
+static void test_unauthorized_as_asked(void **state) {
+        struct koodrive_answer answer = answer_of(&refused);
+        struct fixture *f = *state;
+
+        answer.retry_after = 20 * USEC_MINUTE;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 20 * USEC_MINUTE);
+}
+
+/* As KooDrive's own page has it, a 400 is "authentication not passed": when it lasts, it is. */
+static void test_suspect_that_lasts(void **state) {
+        static const struct koodrive_disposition not_passed = {
+                .class = KOODRIVE_UNREACHABLE, .may_be_account = KOODRIVE_MAYBE_CREDENTIAL};
+        struct fixture *f = *state;
+
+        ask_well(f, 0, &not_passed);
+        ask_well(f, 1, &not_passed);
+        ask_held(f, 0, &not_passed);
+        assert_changes(f, "unauthorized(3) ");
+        for (unsigned i = 0; i < 2; i++) {
+                assert_true(wait_out(f) < USEC_MINUTE);
+                ask_held(f, i, &not_passed);
+        }
+        assert_int_equal(wait_out(f), SILENCE);
+        ask_well(f, 0, &good);
+        assert_changes(f, "ok(2) ");
+}
+
+/* What another trouble had to wait for is not what this one begins with. */
+static void test_probes_after_other_pauses(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &quota_used);
+        assert_int_equal(wait_out(f), quota_used.pause);
+        for (unsigned i = 0; account_state(f->account) == ACCOUNT_THROTTLED; i++)
+                (void) ask(f, i, &unreachable);
+        assert_int_equal(wait_out(f), 3 * USEC_SEC);
+        ask_held(f, 0, &unreachable);
+        assert_int_equal(wait_out(f), 5 * USEC_SEC);
+        ask_held(f, 0, &throttled);
+        assert_int_equal(wait_out(f), 5 * USEC_SEC);
+}
+
+/* What is allowed at most is never below the first pause. */
+static void test_probes_of_the_impatient(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(account_configure(f->account, &f->settings, USEC_SEC), 0);
+        make_unreachable(f);
+        for (unsigned i = 0; i < 10; i++) {
+                assert_int_equal(wait_out(f), 3 * USEC_SEC);
+                ask_held(f, 0, &unreachable);
+        }
+}
+
+/* Somebody is there, and answers. */
+static void test_any_answer_ends_unreachable(void **state) {
+        static const struct koodrive_disposition *const answers[] = {
+                &good, &malformed, &own_trouble, &not_found, &rejected, &too_large, &suspect};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+                make_unreachable(f);
+                (void) wait_out(f);
+                ask_well(f, 0, answers[i]);
+                assert_changes(f, "ok(0) ");
+        }
+}
+
+/* What was under way when the account became unreachable is no probe. */
+static void test_unreachable_counts_probes_only(void **state) {
+        struct fixture *f = *state;
+        usec_t sent = f->now;
+
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                send_one(f);
+        f->now += USEC_SEC;
+        for (unsigned i = 0; i < 3; i++)
+                (void) answered(f, sent, i % 2, &unreachable);
+        assert_changes(f, "unreachable(3) ");
+        f->now += USEC_SEC;
+        while (account_in_flight(f->account) > 0)
+                assert_int_equal(answered(f, sent, 0, &unreachable), ACCOUNT_HOLDS);
+        assert_int_equal(wait_out(f), 2 * USEC_SEC);
+        assert_changes(f, "");
+}
+
+/* Unauthorized */
+
+static void test_three_attempts_then_silence(void **state) {
+        struct fixture *f = *state;
+        usec_t begin = f->now;
+
+        for (unsigned i = 0; i < 3; i++) {
+                (void) wait_out(f);
+                ask_held(f, i % 2, &refused);
+        }
+        assert_changes(f, "unauthorized(1) ");
+        assert_string_equal(account_reason(f->account), "it says unauthorized; take a new one");
+        assert_in_range(f->now - begin, 2 * USEC_SEC, USEC_MINUTE);
+
+        /* Then one attempt at a time: five in a row would lock the key. */
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(wait_out(f), SILENCE);
+                ask_held(f, 0, &refused);
+        }
+        assert_changes(f, "");
+        assert_int_equal(wait_out(f), SILENCE);
+        ask_well(f, 0, &good);
+        assert_changes(f, "ok(5) ");
+}
+
+static void test_refused_burst_counts_once(void **state) {
+        struct fixture *f = *state;
+        usec_t sent = f->now;
+
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                send_one(f);
+        f->now += USEC_SEC;
+        for (unsigned i = 0; i < f->settings.max_in_flight; i++)
+                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_HOLDS);
+        assert_changes(f, "unauthorized(1) ");
+        assert_true(wait_out(f) < USEC_MINUTE);
+        send_one(f);
+        assert_int_equal(account_next(f->account), USEC_INFINITY);
+}
+
+/* The gateway says itself that it is locked: no three attempts. */
+static void test_locked(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &locked);
+        assert_int_equal(wait_out(f), SILENCE);
+        ask_well(f, 0, &good);
+        assert_changes(f, "unauthorized(1) ok(0) ");
+}
+
+/* A probe that gets no answer says nothing of the credential: no attempt, and no hurry. */
+static void test_unreachable_while_unauthorized(void **state) {
+        struct fixture *f = *state;
+
+        make_silent(f);
+        assert_int_equal(wait_out(f), SILENCE);
+        for (unsigned i = 0; i < 3; i++) {
+                ask_held(f, 0, &unreachable);
+                assert_in_range(wait_out(f), 3 * USEC_SEC, PROBE_MAX);
+        }
+        ask_held(f, 0, &refused);
+        assert_int_equal(wait_out(f), SILENCE);
+        assert_changes(f, "");
+}
+
+/* Something in front of the one that refuses answers nonsense: as good as a refusal. */
+static void test_malformed_while_unauthorized(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 0, &refused);
+        assert_true(wait_out(f) < USEC_MINUTE);
+        ask_well(f, 0, &malformed);
+        assert_true(wait_out(f) < USEC_MINUTE);
+        ask_well(f, 1, &malformed);
+        assert_int_equal(wait_out(f), SILENCE);
+        assert_changes(f, "unauthorized(1) ");
+}
+
+/* KooDrive itself has judged the request, so that the credential was good. */
+static void test_judgement_ends_unauthorized(void **state) {
+        static const struct koodrive_disposition *const answers[] = {&good, &own_trouble,
+                                                                     &not_found, &rejected};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+                make_silent(f);
+                (void) wait_out(f);
+                ask_well(f, 0, answers[i]);
+                assert_changes(f, "ok(2) ");
+        }
+}
+
+static void test_throttled_while_unauthorized(void **state) {
+        struct fixture *f = *state;
+
+        make_silent(f);
+        (void) wait_out(f);
+        ask_held(f, 0, &throttled);
+        assert_changes(f, "throttled(3) ");
+        assert_int_equal(wait_out(f), 5 * USEC_SEC);
+        ask_held(f, 0, &refused);
+        assert_changes(f, "unauthorized(1) ");
+}
+
+/* The gateway counts on, whatever else it says between: five refusals lock the key. */
+static void test_throttled_between_refusals(void **state) {
+        struct koodrive_answer answer = answer_of(&throttled);
+        struct fixture *f = *state;
+        usec_t begin = f->now;
+        unsigned refusals = 0;
+
+        answer.retry_after = USEC_SEC;
+        for (unsigned i = 0; f->now < begin + SILENCE; i++) {
+                if (i % 3 == 2) {
+                        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+                } else {
+                        ask_held(f, 0, &refused);
+                        refusals++;
+                }
+                (void) wait_out(f);
+        }
+        assert_in_range(refusals, 1, 3);
+}
+
+/* One of several that went out together after the pause is answered, the next one is not. */
+static void test_throttled_once_more_behind_a_good_answer(void **state) {
+        struct fixture *f = *state;
+        usec_t sent;
+
+        ask_held(f, 0, &throttled);
+        (void) wait_out(f);
+        sent = f->now;
+        send_one(f);
+        f->now = MAX(f->now, account_next(f->account));
+        send_one(f);
+        f->now += USEC_MSEC;
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_HOLDS);
+        assert_int_equal(account_state(f->account), ACCOUNT_THROTTLED);
+        assert_true(wait_out(f) >= 5 * USEC_SEC);
+}
+
+/* Others are answered with the same credential: told once, then it is that task's own. */
+static void test_refused_alone_among_others(void **state) {
+        struct fixture *f = *state;
+
+        ask_held(f, 1, &refused);
+        assert_changes(f, "unauthorized(1) ");
+        (void) wait_out(f);
+        ask_well(f, 0, &good);
+        assert_changes(f, "ok(0) ");
+        for (unsigned i = 0; i < 10; i++) {
+                ask_well(f, 1, &refused);
+                ask_well(f, 0, &good);
+        }
+        assert_changes(f, "");
+
+        /* But not for ever: once it was answered, and when the others are refused too. */
+        ask_held(f, 0, &refused);
+        assert_changes(f, "unauthorized(11) ");
+        (void) wait_out(f);
+        ask_well(f, 1, &good);
+        (void) wait_out(f);
+        ask_held(f, 1, &refused);
+        assert_changes(f, "ok(0) unauthorized(1) ");
+}
+
+/* Suspicion */
+
+/* A dead token may look like a bad request: when one task after another meets it, it is. */
+static void test_suspect_credential(void **state) {
+        static const struct koodrive_disposition *const answers[] = {&suspect,
+                                                                     &suspect_by_koodrive};
+
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+                struct fixture *f;
+
+                assert_int_equal(set_up(state), 0);
+                f = *state;
+                ask_well(f, 0, answers[i]);
+                ask_well(f, 1, answers[i]);
+                ask_well(f, 0, answers[i]);
+                assert_changes(f, "");
+                ask_held(f, 2, answers[i]);
+                assert_changes(f, "unauthorized(1) ");
+                assert_string_equal(account_reason(f->account),
+                                    "one task after another is refused: it says doubtful");
+
+                /* From then on it is like any refusal. */
+                for (unsigned k = 0; k < 2; k++) {
+                        assert_true(wait_out(f) < USEC_MINUTE);
+                        ask_held(f, k, answers[i]);
+                }
+                assert_int_equal(wait_out(f), SILENCE);
+                ask_held(f, 0, answers[i]);
+                assert_int_equal(wait_out(f), SILENCE);
+                ask_well(f, 0, &good);
+                assert_changes(f, "ok(3) ");
+                assert_int_equal(tear_down(state), 0);
+        }
+}
+
+static void test_two_suspects_never_suffice(void **state) {
+        struct fixture *f = *state;
+
+        for (unsigned i = 0; i < 100; i++)
+                ask_well(f, i % 2, &suspect);
+        f->alone = true;
+        for (unsigned i = 0; i < 100; i++)
+                ask_well(f, 0, &suspect);
+        assert_changes(f, "");
+}
+
+static void test_judgement_between_suspects(void **state) {
+        static const struct koodrive_disposition *const judged[] = {&good, &own_trouble, &not_found,
+                                                                    &rejected};
+        struct fixture *f = *state;
+
+        for (unsigned i = 0; i < 40; i++) {
+                ask_well(f, i % TASKS, &suspect);
+                ask_well(f, (i + 1) % TASKS, &suspect);
+                ask_well(f, (i + 2) % TASKS, judged[i % ARRAY_LEN(judged)]);
+        }
+        assert_changes(f, "");
+}
+
+/* What no one has judged leaves the may_be_account as it is. */
+static void test_no_judgement_between_suspects(void **state) {
+        struct fixture *f = *state;
+
+        ask_well(f, 0, &suspect);
+        ask_well(f, 1, &malformed);
+        ask_well(f, 1, &suspect);
+        ask_well(f, 2, &unreachable);
+        ask_held(f, 3, &suspect);
+        assert_changes(f, "unauthorized(2) ");
+}
+
+static void test_changes_clear_the_suspects(void **state) {
+        struct fixture *f = *state;
+
+        ask_well(f, 0, &suspect);
+        ask_well(f, 1, &suspect);
+        set_secret(f, "other");
+        ask_well(f, 2, &suspect);
+        ask_well(f, 3, &suspect);
+        assert_changes(f, "");
+        configure(f);
+        ask_well(f, 4, &suspect);
+        ask_well(f, 5, &suspect);
+        assert_changes(f, "");
+}
+
+/* With a new secret one refusal is its task's again. */
+static void test_suspect_after_a_new_secret(void **state) {
+        struct fixture *f = *state;
+
+        make_silent(f);
+        set_secret(f, "other");
+        ask_well(f, 0, &suspect);
+        assert_changes(f, "ok(2) ");
+}
+
+/* The token has died, and the only task left is refused as if it were its own fault. */
+static void test_suspect_alone_while_unauthorized(void **state) {
+        struct fixture *f = *state;
+
+        make_silent(f);
+        (void) wait_out(f);
+        f->alone = true;
+        ask_well(f, 0, &suspect);
+        assert_changes(f, "ok(2) ");
+}
+
+/* Before anything was judged it is rather a header that is missing: no task pays for that. */
+static void test_suspect_settings(void **state) {
+        struct fixture *f = *state;
+
+        for (unsigned i = 0; i < 2; i++) {
+                ask_held(f, i, &bad_parameter);
+                assert_changes(f, "");
+        }
+        ask_held(f, 2, &bad_parameter);
+        assert_changes(f, "unreachable(3) ");
+        assert_string_equal(account_reason(f->account), "every task is refused: it says rejected");
+        for (unsigned i = 0; i < 30; i++) {
+                assert_true(wait_out(f) <= PROBE_MAX);
+                ask_held(f, i % TASKS, &bad_parameter);
+        }
+        assert_changes(f, "");
+
+        /* One is answered: it is the tasks' own. */
+        (void) wait_out(f);
+        ask_well(f, 0, &good);
+        ask_well(f, 1, &bad_parameter);
+        assert_changes(f, "ok(30) ");
+}
+
+static void test_suspect_settings_of_one_task(void **state) {
+        struct fixture *f = *state;
+
+        for (unsigned i = 0; i < 50; i++)
+                ask_held(f, 0, &bad_parameter);
+        assert_changes(f, "");
+        f->alone = true;
+        ask_well(f, 0, &bad_parameter);
+}
+
+static void test_settings_are_proven(void **state) {
+        static const struct koodrive_disposition *const judged[] = {&good, &own_trouble, &not_found,
+                                                                    &rejected};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(judged); i++) {
+                configure(f);
+                ask_held(f, 0, &bad_parameter);
+                ask_well(f, 1, judged[i]);
+                ask_well(f, 0, &bad_parameter);
+                set_secret(f, i % 2 ? "one" : "other");
+                ask_held(f, 0, &bad_parameter);
+        }
+        assert_changes(f, "");
+}
+
+/* Nobody has judged the request here. */
+static void test_settings_are_not_proven(void **state) {
+        static const struct koodrive_disposition *const answers[] = {&malformed, &too_large,
+                                                                     &suspect, &unreachable};
+
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+                assert_int_equal(set_up(state), 0);
+                (void) ask(*state, 0, answers[i]);
+                ask_held(*state, 1, &bad_parameter);
+                assert_changes(*state, "");
+                assert_int_equal(tear_down(state), 0);
+        }
+}
+
+/* A reload brings a fault in; what was sent before it says nothing of it. */
+static void test_old_answer_proves_nothing(void **state) {
+        struct fixture *f = *state;
+        usec_t sent = f->now;
+
+        send_one(f);
+        f->now += USEC_SEC;
+        configure(f);
+        f->now += USEC_SEC;
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
+        ask_held(f, 1, &bad_parameter);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_throttled_as_asked),
+                TEST(test_throttled_is_spread),
+                TEST(test_throttled_as_asked_again),
+                TEST(test_throttled_for_moments),
+                TEST(test_throttled_without_hint),
+                TEST(test_throttled_window),
+                TEST(test_throttled_by_meaning),
+                TEST(test_throttled_with_no_pause),
+                TEST(test_throttled_burst_counts_once),
+                TEST(test_throttled_again_counts_once),
+                TEST(test_throttled_silence_holds),
+                TEST(test_throttled_rate_recovers),
+                TEST(test_throttled_then_unreachable),
+                TEST(test_three_failures_of_two_tasks),
+                TEST(test_failures_of_one_task),
+                TEST(test_failures_of_the_only_task),
+                TEST(test_settings_that_lead_nowhere),
+                TEST(test_failures_not_in_a_row),
+                TEST(test_probes),
+                TEST(test_probes_as_asked),
+                TEST(test_unauthorized_as_asked),
+                TEST(test_suspect_that_lasts),
+                TEST(test_probes_after_other_pauses),
+                TEST(test_probes_of_the_impatient),
+                TEST(test_any_answer_ends_unreachable),
+                TEST(test_unreachable_counts_probes_only),
+                TEST(test_three_attempts_then_silence),
+                TEST(test_refused_burst_counts_once),
+                TEST(test_locked),
+                TEST(test_unreachable_while_unauthorized),
+                TEST(test_malformed_while_unauthorized),
+                TEST(test_judgement_ends_unauthorized),
+                TEST(test_throttled_while_unauthorized),
+                TEST(test_throttled_between_refusals),
+                TEST(test_refused_alone_among_others),
+                TEST(test_throttled_once_more_behind_a_good_answer),
+                cmocka_unit_test(test_suspect_credential),
+                TEST(test_two_suspects_never_suffice),
+                TEST(test_judgement_between_suspects),
+                TEST(test_no_judgement_between_suspects),
+                TEST(test_changes_clear_the_suspects),
+                TEST(test_suspect_after_a_new_secret),
+                TEST(test_suspect_alone_while_unauthorized),
+                TEST(test_suspect_settings),
+                TEST(test_suspect_settings_of_one_task),
+                TEST(test_settings_are_proven),
+                cmocka_unit_test(test_settings_are_not_proven),
+                TEST(test_old_answer_proves_nothing),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,396 @@
+#include "common/util.h"
+#include "interval-workload.h"
+#include "koowatchd/task/poll-interval.h"
+#include "unit/support.h"
+
+#define MIDDLE 0.5 /* random that leaves no jitter in the middle of the range */
+
+static const struct poll_interval_limits limits = {2 * USEC_SEC, 2 * USEC_MINUTE};
+
+static usec_t next(struct poll_interval *pace, usec_t now, int progress) {
+        return poll_interval_next(pace, &limits, now, true, progress, MIDDLE);
+}
+
+/* Progress of a task that runs evenly from begin for duration. */
+static int even(usec_t now, usec_t begin, usec_t duration) {
+        return now < begin ? 0 : (int) ((now - begin) * 100 / duration);
+}
+
+/* Polls a task of even progress from now to its detection; returns the delay. */
+static usec_t detect(struct poll_interval *pace, usec_t now, usec_t begin, usec_t duration,
+                     unsigned max_polls) {
+        for (unsigned polls = 0; now < begin + duration; polls++) {
+                assert_true(polls < max_polls);
+                now += poll_interval_next(pace, &limits, now, now >= begin,
+                                          even(now, begin, duration), MIDDLE);
+        }
+        return now - begin - duration;
+}
+
+static void test_small(void **state) {
+        (void) state;
+        assert_true(sizeof(struct poll_interval) <= 40);
+}
+
+static void test_workload(void **state) {
+        static const double sigmas[] = {0.8, 1.0, 1.2, 1.5};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(sigmas); i++) {
+                struct workload workload = {
+                        .seed = 20250520 + i,
+                        .tasks = 20000,
+                        .sigma = sigmas[i],
+                        .kinds = (1U << WORKLOAD_KINDS) - 1,
+                        .limits = limits,
+                };
+                struct workload_result result = workload_run(&workload, &workload_pace);
+
+                assert_true(result.polls <= 14);
+                assert_true(result.median <= 2);
+                assert_true(result.mean <= 6);
+                assert_true(result.relative_p90 <= 0.25);
+        }
+}
+
+/* Whatever the progress, a day costs little more than the cap alone would. */
+static void test_day(void **state) {
+        (void) state;
+        for (unsigned kind = 0; kind < WORKLOAD_KINDS; kind++) {
+                struct workload workload = {
+                        .seed = 1,
+                        .tasks = 100,
+                        .duration = USEC_DAY,
+                        .kinds = 1U << kind,
+                        .limits = limits,
+                };
+                struct workload_result result = workload_run(&workload, &workload_pace);
+                double at_cap = (double) (USEC_DAY / limits.interval_max);
+
+                assert_true(result.polls <= at_cap / 0.95 + 30);
+        }
+}
+
+static void test_starts_at_floor(void **state) {
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 7 * USEC_DAY);
+        assert_in_range(next(&pace, 7 * USEC_DAY, 0), limits.interval_min,
+                        limits.interval_min * 11 / 10);
+}
+
+/* Polls of progress that is the same for ever, until the interval is at the cap. */
+static unsigned polls_to_cap(struct poll_interval *pace, usec_t now, int progress) {
+        bool growing = false;
+        usec_t last = USEC_INFINITY;
+        unsigned polls = 0;
+
+        for (; last != limits.interval_max * 95 / 100; polls++) {
+                usec_t delay = next(pace, now, progress);
+
+                /* At most one turn: closing in on the predicted end, then past it. */
+                if (growing)
+                        assert_true(delay >= last);
+                growing |= delay > last;
+                assert_true(polls < 60);
+                last = delay;
+                now += delay;
+        }
+        for (unsigned i = 0; i < 100; i++, now += last)
+                assert_int_equal(next(pace, now, progress), last);
+        return polls;
+}
+
+static void test_silent_grows(void **state) {
+        static const int silent[] = {-1, 0};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
+                usec_t first, now = USEC_HOUR;
+                struct poll_interval pace;
+
+                poll_interval_init(&pace, now);
+                first = next(&pace, now, silent[i]);
+                /* Never back, so from the first on. */
+                assert_true(next(&pace, now + first, silent[i]) >= first);
+                assert_in_range(polls_to_cap(&pace, now + first, silent[i]), 5, 30);
+        }
+}
+
+/* Be it half-way, shortly before the end or at 100. */
+static void test_frozen_grows(void **state) {
+        static const int frozen[] = {50, 99, 100};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(frozen); i++) {
+                usec_t now = 0;
+                struct poll_interval pace;
+
+                poll_interval_init(&pace, 0);
+                while (even(now, 0, USEC_MINUTE) < frozen[i])
+                        now += next(&pace, now, even(now, 0, USEC_MINUTE));
+                (void) next(&pace, now, frozen[i]);
+                assert_in_range(polls_to_cap(&pace, now, frozen[i]), 5, 40);
+        }
+}
+
+/* The shortest interval at an age: the floor or what whole percent resolve, plus jitter. */
+static usec_t shortest(usec_t age) {
+        return MAX(limits.interval_min, age / 100) * 11 / 10;
+}
+
+static void test_closes_in(void **state) {
+        static const usec_t durations[] = {20 * USEC_SEC, USEC_MINUTE, 3 * USEC_MINUTE,
+                                           10 * USEC_MINUTE};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(durations); i++) {
+                usec_t now = 0, delay = 0, last = 0;
+                struct poll_interval pace;
+
+                poll_interval_init(&pace, 0);
+                for (unsigned polls = 0; now < durations[i]; polls++) {
+                        delay = next(&pace, now, even(now, 0, durations[i]));
+                        if (now > durations[i] * 2 / 3)
+                                assert_true(delay <= MAX(last, shortest(now)));
+                        assert_true(polls < 16);
+                        last = delay;
+                        now += delay;
+                }
+                assert_true(now - durations[i] <= shortest(durations[i]));
+        }
+}
+
+/* An early prediction is not followed over the end of a task that gets faster. */
+static void test_distrusts_first_percent(void **state) {
+        struct poll_interval pace;
+        usec_t now = 4 * USEC_SEC;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        (void) next(&pace, 0, 0);
+        assert_true(next(&pace, now, 1) <= now);
+}
+
+static void test_queue_is_not_age(void **state) {
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        assert_true(detect(&pace, 0, 3 * USEC_HOUR, 5 * USEC_MINUTE, 140) <= 5 * USEC_SEC);
+}
+
+static void test_pending_tells_no_progress(void **state) {
+        struct poll_interval a, b, c;
+        usec_t now = 0;
+
+        (void) state;
+        poll_interval_init(&a, 0);
+        poll_interval_init(&b, 0);
+        poll_interval_init(&c, 0);
+        for (int progress = 0; progress <= 30; progress++) {
+                usec_t delay = poll_interval_next(&a, &limits, now, false, 0, MIDDLE);
+
+                assert_int_equal(poll_interval_next(&b, &limits, now, false, -1, MIDDLE), delay);
+                assert_int_equal(poll_interval_next(&c, &limits, now, false, progress, MIDDLE),
+                                 delay);
+                now += delay;
+        }
+}
+
+/* A daemon that restarts meets tasks of old registration in mid-course. */
+static void test_restart(void **state) {
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        assert_true(detect(&pace, 9 * USEC_MINUTE, 0, 10 * USEC_MINUTE, 8) <= 10 * USEC_SEC);
+}
+
+/* The age at registration is unknown, so the line cannot start at zero then. */
+static void test_late_registration(void **state) {
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 54 * USEC_MINUTE);
+        assert_true(detect(&pace, 54 * USEC_MINUTE, 0, USEC_HOUR, 30) <= 10 * USEC_SEC);
+}
+
+static void test_backwards(void **state) {
+        static const struct { int first, back_to; } cases[] = {{0, 0}, {0, 40}, {60, 0}, {60, 20}};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                usec_t duration = 10 * USEC_MINUTE, now = duration * cases[i].first / 100;
+                struct poll_interval pace;
+
+                poll_interval_init(&pace, now);
+                while (even(now, 0, duration) < 80)
+                        now += next(&pace, now, even(now, 0, duration));
+                assert_true(detect(&pace, now, now - duration * cases[i].back_to / 100, duration,
+                                   30) <= 15 * USEC_SEC);
+        }
+}
+
+/* What a course predicted is void when the task begins again. */
+static void test_back_to_start(void **state) {
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        (void) next(&pace, 0, 0);
+        assert_true(next(&pace, 40 * USEC_SEC, 10) >= 20 * USEC_SEC);
+        assert_in_range(next(&pace, 60 * USEC_SEC, 0), 14 * USEC_SEC, 16 * USEC_SEC);
+}
+
+static void test_progress_vanishes(void **state) {
+        usec_t now = 0, duration = 5 * USEC_MINUTE;
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        for (unsigned polls = 0; now < duration; polls++) {
+                assert_true(polls < 20);
+                now += next(&pace, now, polls % 2 ? -1 : even(now, 0, duration));
+        }
+        assert_true(now - duration <= 10 * USEC_SEC);
+}
+
+static void test_gap(void **state) {
+        usec_t now = 0, duration = 2 * USEC_HOUR;
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        while (now < duration / 4)
+                now += next(&pace, now, even(now, 0, duration));
+        now += duration / 2;
+        assert_true(detect(&pace, now, 0, duration, 30) <= shortest(duration));
+}
+
+static void test_clock_stands(void **state) {
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, USEC_HOUR);
+        for (int progress = -1; progress <= 100; progress++)
+                assert_in_range(next(&pace, USEC_HOUR, progress), limits.interval_min,
+                                limits.interval_min * 11 / 10);
+        assert_in_range(next(&pace, 0, 50), limits.interval_min, limits.interval_max);
+}
+
+static void assert_spread(usec_t now, usec_t low, usec_t high) {
+        usec_t least = USEC_INFINITY, most = 0;
+        uint64_t seed = 1;
+
+        for (unsigned i = 0; i < 1000; i++) {
+                struct poll_interval pace;
+                usec_t delay;
+
+                poll_interval_init(&pace, 0);
+                delay = poll_interval_next(&pace, &limits, now, true, 0, workload_random(&seed));
+                assert_in_range(delay, low, high);
+                least = MIN(least, delay);
+                most = MAX(most, delay);
+        }
+        assert_true(least <= low + (high - low) / 20);
+        assert_true(most >= high - (high - low) / 20);
+}
+
+static void test_jitter(void **state) {
+        (void) state;
+        /* A quarter of 80 s, then the floor and the cap, where one side is cut off. */
+        assert_spread(80 * USEC_SEC, 18 * USEC_SEC, 22 * USEC_SEC);
+        assert_spread(0, limits.interval_min, limits.interval_min * 11 / 10);
+        assert_spread(USEC_DAY, limits.interval_max * 9 / 10, limits.interval_max);
+}
+
+static void test_limits_equal(void **state) {
+        static const struct poll_interval_limits equal = {5 * USEC_SEC, 5 * USEC_SEC};
+        struct poll_interval pace;
+        uint64_t seed = 1;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        for (usec_t now = 0; now < 5 * USEC_MINUTE; now += equal.interval_min)
+                assert_int_equal(poll_interval_next(&pace, &equal, now, true,
+                                                    even(now, 0, 5 * USEC_MINUTE),
+                                                    workload_random(&seed)),
+                                 equal.interval_min);
+}
+
+static usec_t log_uniform(uint64_t *seed, unsigned bits) {
+        unsigned shift = (unsigned) (workload_random(seed) * bits);
+
+        return (usec_t) ((1 + workload_random(seed)) * (double) (UINT64_C(1) << shift));
+}
+
+/* Any answers at any times, with the limits changed under way as by a reload. */
+static void test_always_within_limits(void **state) {
+        uint64_t seed = 42;
+
+        (void) state;
+        for (unsigned task = 0; task < 500; task++) {
+                usec_t now = log_uniform(&seed, 50);
+                struct poll_interval pace;
+
+                poll_interval_init(&pace, now);
+                for (unsigned poll = 0; poll < 100; poll++) {
+                        struct poll_interval_limits any = {.interval_min = log_uniform(&seed, 30)};
+                        int progress = (int) (workload_random(&seed) * 102) - 1;
+                        bool running = workload_random(&seed) < 0.8;
+                        usec_t delay;
+
+                        any.interval_max = any.interval_min + log_uniform(&seed, 40) - 1;
+                        delay = poll_interval_next(&pace, &any, now, running, progress,
+                                                   workload_random(&seed));
+                        assert_in_range(delay, any.interval_min, any.interval_max);
+                        if (workload_random(&seed) < 0.9)
+                                now += log_uniform(&seed, 45);
+                        else
+                                now -= MIN(now, log_uniform(&seed, 35));
+                }
+        }
+}
+
+static void test_extreme_limits(void **state) {
+        static const struct poll_interval_limits widest = {1, USEC_INFINITY};
+        static const struct poll_interval_limits never = {USEC_INFINITY, USEC_INFINITY};
+        struct poll_interval pace;
+
+        (void) state;
+        poll_interval_init(&pace, 0);
+        assert_int_equal(poll_interval_next(&pace, &widest, 0, true, 0, MIDDLE), 1);
+        assert_true(poll_interval_next(&pace, &widest, USEC_INFINITY, true, 1, MIDDLE) > USEC_DAY);
+        assert_int_equal(poll_interval_next(&pace, &never, USEC_DAY, true, 2, MIDDLE),
+                         USEC_INFINITY);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_small),
+                cmocka_unit_test(test_workload),
+                cmocka_unit_test(test_day),
+                cmocka_unit_test(test_starts_at_floor),
+                cmocka_unit_test(test_silent_grows),
+                cmocka_unit_test(test_frozen_grows),
+                cmocka_unit_test(test_closes_in),
+                cmocka_unit_test(test_distrusts_first_percent),
+                cmocka_unit_test(test_queue_is_not_age),
+                cmocka_unit_test(test_pending_tells_no_progress),
+                cmocka_unit_test(test_restart),
+                cmocka_unit_test(test_late_registration),
+                cmocka_unit_test(test_backwards),
+                cmocka_unit_test(test_back_to_start),
+                cmocka_unit_test(test_progress_vanishes),
+                cmocka_unit_test(test_gap),
+                cmocka_unit_test(test_clock_stands),
+                cmocka_unit_test(test_jitter),
+                cmocka_unit_test(test_limits_equal),
+                cmocka_unit_test(test_always_within_limits),
+                cmocka_unit_test(test_extreme_limits),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
