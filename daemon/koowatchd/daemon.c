@@ -8,7 +8,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 
 #include "common/config.h"
 #include "common/event-id.h"
@@ -24,7 +23,9 @@
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
+#include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
+#include "koowatchd/status.h"
 #include "koowatchd/store/store.h"
 #include "koowatchd/task/hook-check.h"
 #include "koowatchd/task/strays.h"
@@ -32,13 +33,11 @@
 #include "koowatchd/task/watches.h"
 
 #define STORE_RETRY (5 * USEC_SEC)
-#define STATUS_PAUSE USEC_SEC
-#define METRICS_PERIOD (15 * USEC_SEC)
+#define TICK_PERIOD (15 * USEC_SEC)
 #define PRUNE_PERIOD USEC_HOUR
 #define DRAIN_TIME (5 * USEC_SEC)
 #define RESCAN_PAUSE (5 * USEC_SEC)
 #define FAULTS_TOLD 3 /* in a row: what passes by itself is not told of */
-#define LAG_NOTICEABLE (10 * USEC_SEC)
 
 struct daemon {
         const struct daemon_options *options;
@@ -52,6 +51,7 @@ struct daemon {
         struct http *http;
         struct metrics *metrics;
         struct report *report;
+        struct status *status;
         struct runner *runner;
         struct poller *poller;
         struct watches *watches;
@@ -61,54 +61,13 @@ struct daemon {
 
         ev_signal on_term, on_int, on_hup;
         ev_prepare before_wait;
-        struct timer retry_timer, status_timer, tick_timer, prune_timer, watchdog_timer,
-                drain_timer, rescan_timer;
-        usec_t watchdog_period; /* 0: none */
-        usec_t tick_due;
-        double loop_lag;
+        struct timer retry_timer, tick_timer, prune_timer, drain_timer, rescan_timer;
         struct store_counts counts;
         struct strays strays;
         bool dirty, store_failing;
         unsigned hook_problems; /* at the last tick */
-        bool bad_config, lag_told, metrics_failing;
         bool stopping;
 };
-
-/* ---- status ---- */
-
-static void send_status(struct daemon *d, bool force) {
-        usec_t lag = poller_lag(d->poller, clock_boot());
-
-        timer_disarm(d->timers, &d->status_timer);
-        report_status(d->report,
-                      &(struct report_status){
-                              .watches = watches_count(d->watches),
-                              .finished = d->counts.finished,
-                              .parked = d->counts.parked,
-                              .deliveries = deliveries_count(d->deliveries),
-                              .hook_problem = watches_hook_problem(d->watches),
-                              .lag = lag >= LAG_NOTICEABLE && !accounts_troubled(d->accounts)
-                                             ? (double) lag / 1e6
-                                             : 0,
-                              .account = accounts_troubled(d->accounts),
-                              .bad_config = d->bad_config,
-                              .store_failing = d->store_failing,
-                      },
-                      force);
-}
-
-/* What changes often is told once a second; outcomes do not wait for that. */
-static void mark_status(struct daemon *d) {
-        if (!timer_is_armed(&d->status_timer))
-                timer_arm(d->timers, &d->status_timer, clock_boot() + STATUS_PAUSE);
-}
-
-static void on_status_timer(struct timer *timer, usec_t now) {
-        struct daemon *d = container_of(timer, struct daemon, status_timer);
-
-        (void) now;
-        send_status(d, false);
-}
 
 /* ---- the store: one transaction a turn of the loop ---- */
 
@@ -116,7 +75,7 @@ static void mark_dirty(void *userdata) {
         struct daemon *d = userdata;
 
         d->dirty = true;
-        mark_status(d);
+        status_update(d->status);
 }
 
 static int write_all_modules(struct daemon *d) {
@@ -146,12 +105,15 @@ static void flush(struct daemon *d) {
                                   "written as soon as it can",
                                   d->config->state_directory, store_error(d->store));
                 d->dirty = d->store_failing = true;
+                status_set_store_failing(d->status, true);
                 timer_arm(d->timers, &d->retry_timer, clock_boot() + STORE_RETRY);
-                mark_status(d);
+                status_update(d->status);
                 return;
         }
-        if (d->store_failing)
+        if (d->store_failing) {
                 log_notice("%s/state.db: can be written again", d->config->state_directory);
+                status_set_store_failing(d->status, false);
+        }
         d->store_failing = false;
         watches_written(d->watches);
         deliveries_written(d->deliveries);
@@ -188,27 +150,38 @@ static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *que
         query->kdstoken = watch_kdstoken(w);
 }
 
+static struct task_ref ref_of(const struct watch *w) {
+        return (struct task_ref){
+                .name = watch_name(w),
+                .account = account_name(watch_account(w)),
+                .task_id = watch_task(w)->task_id,
+                .share_id = watch_task(w)->share_id,
+        };
+}
+
 static void on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                       const char *trace_id, double seconds) {
         struct daemon *d = userdata;
         struct watch *w = watch_of_poll(poll);
+        const struct task_ref task = ref_of(w);
 
         metrics_polled(d->metrics, account_name(watch_account(w)), answer->disposition.class,
                        seconds);
-        report_polled(d->report, w, answer, trace_id, seconds);
+        report_polled(d->report, &task, answer, trace_id, seconds);
 }
 
 static json_object *make_event(struct watch *w, const char *type, const char *id,
                                enum outcome outcome, const struct koodrive_answer *answer) {
         const struct account_config *settings = account_settings(watch_account(w));
         const struct task *task = watch_task(w);
+        const struct task_ref ref = ref_of(w);
         CLEANUP(freep) char *path = watch_path(w);
         const char *url = answer->download_url, *problem = answer->url_problem;
 
         if (url && (problem = link_problem(url, settings->allow_plain_http)))
                 url = NULL;
         if (problem)
-                report_link_kept(w, problem);
+                report_link_withheld(&ref, problem);
         return event_of_task(type, id,
                              &(struct event_task){
                                      .name = watch_name(w),
@@ -261,11 +234,12 @@ static void stall(struct daemon *d, struct watch *w, const struct koodrive_answe
 static usec_t on_fault(struct daemon *d, struct watch *w, const struct koodrive_answer *answer,
                        usec_t now) {
         struct task_verdict verdict = watch_fault(w, now, answer, random_share());
+        const struct task_ref task = ref_of(w);
 
         if (verdict.outcome != OUTCOME_NONE)
                 return finish(d, w, verdict.outcome, answer) ? POLL_STOP : USEC_SEC;
         if (watch_state(w)->faults == FAULTS_TOLD)
-                report_fault(w, answer);
+                report_fault(&task, answer->why);
         return verdict.delay;
 }
 
@@ -274,6 +248,7 @@ static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive
         struct daemon *d = userdata;
         struct watch *w = watch_of_poll(poll);
         unsigned faults = watch_state(w)->faults;
+        const struct task_ref task = ref_of(w);
         struct task_verdict verdict;
 
         if (answer->disposition.class != KOODRIVE_TASK)
@@ -281,13 +256,13 @@ static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive
 
         verdict = watch_observe(w, now, answer, random_share());
         if (faults >= FAULTS_TOLD)
-                report_recovered(w, faults);
+                report_recovered(&task, faults);
         if (verdict.strange)
-                report_strange_status(w, answer->raw_status);
+                report_unknown_status(&task, answer->raw_status);
         /* An end is told when it is on disk, not before. */
         if (verdict.status_changed && verdict.outcome == OUTCOME_NONE) {
-                report_status_changed(w);
-                mark_status(d);
+                report_status_changed(&task, answer->status, answer->progress);
+                status_update(d->status);
         }
         if (verdict.stalled)
                 stall(d, w, answer);
@@ -297,20 +272,24 @@ static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive
 }
 
 static void on_registered(void *userdata, struct watch *watch) {
-        mark_status(userdata);
-        report_registered(watch);
+        const struct task_ref task = ref_of(watch);
+
+        status_update(((struct daemon *) userdata)->status);
+        report_registered(&task, watch_task(watch)->description);
 }
 
 static void on_invalid(void *userdata, const char *name, const char *text, bool running) {
         struct daemon *d = userdata;
 
-        mark_status(d);
-        report_invalid(d->report, name, text, running);
+        status_update(d->status);
+        report_invalid(name, text, running);
+        if (!running)
+                status_on_invalid(d->status, text);
 }
 
 static void on_hook_problem(void *userdata, const char *name, const char *path,
                             const char *problem) {
-        mark_status(userdata);
+        status_update(((struct daemon *) userdata)->status);
         report_hook_problem(name, path, problem);
 }
 
@@ -335,10 +314,8 @@ static void on_transient_error(void *userdata, const char *what, const char *why
 static void on_committed(void *userdata, json_object *event) {
         struct daemon *d = userdata;
 
-        d->counts.finished++;
         report_finished(d->report, event);
-        send_status(d, true);
-        mark_status(d); /* its delivery begins only now */
+        status_on_finished(d->status, event);
 }
 
 static void on_hook_start(void *userdata, json_object *event, const char *hook) {
@@ -352,18 +329,18 @@ static void on_hook_end(void *userdata, json_object *event, const struct runner_
 
         metrics_hook(d->metrics, end->result);
         report_hook_end(event, end, next);
-        mark_status(d);
+        status_update(d->status);
 }
 
 static void on_over(void *userdata, json_object *event, unsigned parked_after) {
         struct daemon *d = userdata;
 
         if (parked_after > 0) {
-                d->counts.parked++;
+                status_on_parked(d->status);
                 report_parked(event, parked_after);
         }
         watches_delivered(d->watches, event_string(event, "name"), event_string(event, "eventId"));
-        mark_status(d);
+        status_update(d->status);
 }
 
 /* ---- accounts ---- */
@@ -378,7 +355,7 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
                             event_of_account(id, account_name(account),
                                              account_state_name(account_state(account)),
                                              account_reason(account)));
-        mark_status(d);
+        status_update(d->status);
 }
 
 static void on_refresh_due(void *userdata, struct account *account) {
@@ -418,6 +395,8 @@ static void apply_settings(struct daemon *d) {
 
         log_set_level(d->options->has_log_level ? d->options->log_level : c->log_level);
         report_configure(d->report, c->download_url);
+        if (status_configure(d->status, c->metrics_file) < 0)
+                log_warning("MetricsFile %s: no memory for it", c->metrics_file);
         watches_configure(d->watches,
                           &(struct task_limits){
                                   .pace = {c->interval_min, c->interval_max},
@@ -425,7 +404,7 @@ static void apply_settings(struct daemon *d) {
                                   .stall_timeout = c->stall_timeout,
                           },
                           c->hook_directories);
-        timer_arm(d->timers, &d->tick_timer, d->tick_due = clock_boot());
+        timer_arm(d->timers, &d->tick_timer, clock_boot());
 }
 
 static int open_taskdir(struct daemon *d) {
@@ -495,76 +474,42 @@ static void reload(struct daemon *d) {
         struct config *new = NULL;
         int r;
 
-        report_reloading();
+        notify_reloading();
         r = config_read(d->options->config_path, d->options->config_required, config_log_fault,
                         NULL, &new);
         if (r == 0)
                 r = adopt(d, new);
-        d->bad_config = r < 0;
-        send_status(d, true); /* before READY=1: who waits for that finds the status true */
+        status_set_config_error(d->status, r < 0);
+        status_send(d->status); /* before READY=1: who waits for that finds the status true */
         report_reloaded(d->options->config_path, r == 0);
+        notify_ready();
 }
 
 /* ---- timers and signals ---- */
 
-static void write_metrics(struct daemon *d, usec_t lag) {
-        size_t n = accounts_list(d->accounts, NULL, 0);
-        CLEANUP(freep) struct account **accounts = calloc(n + 1, sizeof(struct account *));
-        struct metrics_gauges gauges = {
-                .watches = watches_count(d->watches),
-                .accounts = accounts,
-                .n_accounts = accounts ? accounts_list(d->accounts, accounts, n) : 0,
-                .deliveries_pending = deliveries_pending(d->deliveries),
-                .deliveries_parked = d->counts.parked,
-                .poll_lag = (double) lag / 1e6,
-                .loop_lag = d->loop_lag,
-        };
-        int r = accounts ? metrics_write(d->metrics, &gauges, d->config->metrics_file) : -ENOMEM;
-
-        if (r < 0 && !d->metrics_failing)
-                log_warning("MetricsFile %s: cannot be written (%s), it is tried again every 15 s",
-                            d->config->metrics_file, strerror(-r));
-        else if (r == 0 && d->metrics_failing)
-                log_notice("MetricsFile %s: can be written again", d->config->metrics_file);
-        d->metrics_failing = r < 0;
-}
-
 static void on_tick(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, tick_timer);
-        usec_t lag = poller_lag(d->poller, now);
-        bool late = lag >= LAG_NOTICEABLE && !accounts_troubled(d->accounts);
 
-        d->loop_lag = (double) (now - d->tick_due) / 1e6;
-        if (late && !d->lag_told)
-                report_lag((double) lag / 1e6);
         strays_tell(&d->strays);
         watches_check_hooks(d->watches, false);
-        if (late || d->lag_told || watches_count(d->watches).hook_problems != d->hook_problems)
-                mark_status(d);
+        if (watches_count(d->watches).hook_problems != d->hook_problems)
+                status_update(d->status);
         d->hook_problems = watches_count(d->watches).hook_problems;
-        d->lag_told = late || (d->lag_told && lag >= LAG_NOTICEABLE / 2);
-
-        if (d->config->metrics_file)
-                write_metrics(d, lag);
-        timer_arm(d->timers, timer, d->tick_due = now + METRICS_PERIOD);
+        timer_arm(d->timers, timer, now + TICK_PERIOD);
 }
 
 static void on_prune(struct timer *timer, usec_t now) {
         struct daemon *d = container_of(timer, struct daemon, prune_timer);
+        struct store_counts counts;
 
         if (store_prune(d->store, clock_wall(), d->config->history) < 0 ||
-            store_count(d->store, &d->counts) < 0)
+            store_count(d->store, &counts) < 0)
                 log_warning("%s/state.db: old entries cannot be removed (%s), it is tried again in "
                             "an hour",
                             d->config->state_directory, store_error(d->store));
+        else
+                status_set_counts(d->status, counts.finished, counts.parked);
         timer_arm(d->timers, timer, now + PRUNE_PERIOD);
-}
-
-static void on_watchdog(struct timer *timer, usec_t now) {
-        struct daemon *d = container_of(timer, struct daemon, watchdog_timer);
-
-        report_watchdog();
-        timer_arm(d->timers, timer, now + d->watchdog_period);
 }
 
 static void on_rescan(struct timer *timer, usec_t now) {
@@ -593,7 +538,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *watcher, int revents) {
         }
         log_info("stopping; requests in flight may end within 5 s");
         d->stopping = true;
-        report_stopping(DRAIN_TIME + USEC_SEC);
+        notify_stopping(DRAIN_TIME + USEC_SEC);
         poller_drain(d->poller);
         deliveries_stop(d->deliveries);
         runner_stop(d->runner);
@@ -682,10 +627,8 @@ static const struct {
         timer_fn fn;
 } own_timers[] = {
         {offsetof(struct daemon, retry_timer), on_retry_timer},
-        {offsetof(struct daemon, status_timer), on_status_timer},
         {offsetof(struct daemon, tick_timer), on_tick},
         {offsetof(struct daemon, prune_timer), on_prune},
-        {offsetof(struct daemon, watchdog_timer), on_watchdog},
         {offsetof(struct daemon, drain_timer), on_drained},
         {offsetof(struct daemon, rescan_timer), on_rescan},
 };
@@ -752,11 +695,24 @@ static int open_modules(struct daemon *d) {
         if (r == 0)
                 r = deliveries_new(d->timers, d->store, d->runner, &settings, &delivery_handler,
                                    &d->deliveries);
+        if (r == 0)
+                r = status_new(
+                        &(struct status_sources){
+                                .timers = d->timers,
+                                .watches = d->watches,
+                                .deliveries = d->deliveries,
+                                .accounts = d->accounts,
+                                .poller = d->poller,
+                                .report = d->report,
+                                .metrics = d->metrics,
+                        },
+                        &d->status);
+        if (r == 0)
+                status_set_counts(d->status, d->counts.finished, d->counts.parked);
         return r;
 }
 
 static int start(struct daemon *d) {
-        uint64_t watchdog_usec = 0;
         usec_t now = clock_boot();
         int r;
 
@@ -785,10 +741,7 @@ static int start(struct daemon *d) {
         ev_prepare_init(&d->before_wait, before_wait);
         ev_prepare_start(d->loop, &d->before_wait);
         timer_arm(d->timers, &d->prune_timer, now + USEC_MINUTE);
-        if (sd_watchdog_enabled(false, &watchdog_usec) > 0) {
-                d->watchdog_period = MAX((usec_t) watchdog_usec / 2, USEC_MSEC);
-                timer_arm(d->timers, &d->watchdog_timer, now);
-        }
+        status_start_watchdog(d->status);
 
         taskdir_scan(d->taskdir);
         hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
@@ -797,6 +750,7 @@ static int start(struct daemon *d) {
 }
 
 static void close_all(struct daemon *d) {
+        status_free(d->status);
         deliveries_free(d->deliveries);
         runner_free(d->runner);
         taskdir_free(d->taskdir);
@@ -839,8 +793,8 @@ static int run(struct daemon *d) {
                  "hooks are run %s",
                  counts.pending + counts.running, counts.finished, counts.invalid,
                  runner_describe(d->runner));
-        report_ready();
-        send_status(d, true);
+        notify_ready();
+        status_send(d->status);
 
         (void) ev_run(d->loop, 0);
 

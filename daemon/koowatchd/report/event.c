@@ -152,3 +152,11 @@ int event_integer(json_object *event, const char *key) {
                 return -1;
         return json_object_get_int(value);
 }
+
+enum koodrive_result event_result(json_object *event) {
+        int code = event_integer(event, "taskResultCode");
+
+        return code >= KOODRIVE_RESULT_SUCCEEDED && code <= KOODRIVE_RESULT_FAILED
+                       ? (enum koodrive_result) code
+                       : KOODRIVE_RESULT_UNKNOWN;
+}

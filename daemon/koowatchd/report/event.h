@@ -46,3 +46,5 @@ json_object *event_parse(const char *text);
 const char *event_string(json_object *event, const char *key);
 /* An integer member, or -1. */
 int event_integer(json_object *event, const char *key);
+/* Of a task that has completed; KOODRIVE_RESULT_UNKNOWN where it is not documented or not there. */
+enum koodrive_result event_result(json_object *event);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "koowatchd/account/account.h"
+
 static const double bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 static const char *const hook_results[] = {"done", "later", "progress", "skipped", "failed"};
 
@@ -167,7 +169,7 @@ static void write_gauges(const struct metrics_gauges *g, struct text *t) {
             "koowatch_watches{state=\"running\"} %u\n"
             "koowatch_watches{state=\"finished\"} %u\n"
             "koowatch_watches{state=\"invalid\"} %u\n",
-            g->watches.pending, g->watches.running, g->watches.finished, g->watches.invalid);
+            g->pending, g->running, g->finished, g->invalid);
         family(t, "deliveries_pending", "gauge", "Outcomes whose hooks have not all ended well.");
         add(t, "koowatch_deliveries_pending %u\n", g->deliveries_pending);
         family(t, "deliveries_parked", "gauge", "Outcomes that were given up after all attempts.");

@@ -10,11 +10,10 @@
 #include <stddef.h>
 
 #include "common/util.h"
-#include "koowatchd/account/account.h"
 #include "koowatchd/koodrive/answer.h"
-#include "koowatchd/task/task-state.h"
-#include "koowatchd/task/watches.h"
+#include "koowatchd/report/outcome.h"
 
+struct account;
 struct metrics;
 
 int metrics_new(struct metrics **ret);
@@ -30,7 +29,7 @@ void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodri
 void metrics_hook(struct metrics *metrics, const char *result);
 
 struct metrics_gauges {
-        struct watch_counts watches;
+        unsigned pending, running, finished, invalid; /* task files */
         struct account *const *accounts;
         size_t n_accounts;
         unsigned deliveries_pending, deliveries_parked;
