@@ -15,7 +15,7 @@
 #include "koowatchd/koodrive/answer.h"
 
 struct account;
-struct runner_hook_end;
+struct hook_end;
 struct report;
 
 int report_new(struct report **ret);
@@ -56,7 +56,7 @@ void report_finished(struct report *report, json_object *event);
 void report_stalled(json_object *event);
 void report_hook_start(json_object *event, const char *hook);
 /* next: the pause before it is tried again, 0: it is not. */
-void report_hook_end(json_object *event, const struct runner_hook_end *end, usec_t next);
+void report_hook_end(json_object *event, const struct hook_end *end, usec_t next);
 void report_parked(json_object *event, unsigned attempts);
 
 /* The link as it may be shown: the caller frees it. NULL: no link, or no memory. */
