@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
+#include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/poll/poller.h"
@@ -13,7 +14,7 @@
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
-#include "koowatchd/task/watches.h"
+#include "koowatchd/task/registry.h"
 
 #define UPDATE_PAUSE USEC_SEC
 #define TICK_PERIOD (15 * USEC_SEC)
@@ -31,7 +32,7 @@ struct status {
         char *last;    /* "photos completed: all succeeded, https://..." */
         char *invalid; /* what is wrong with a file that is not watched; NULL: not known */
         char *sent;    /* the text that was sent last */
-        bool config_error, store_failing, lag_reported, metrics_failing;
+        bool config_error, lag_reported, metrics_failing;
 };
 
 /* ---- the text ---- */
@@ -49,7 +50,7 @@ static void put_deliveries(FILE *f, const struct delivery_counts *c, unsigned pa
                 (void) fprintf(f, ", %u parked", parked);
 }
 
-static void put_counts(FILE *f, const struct status *s, const struct watch_counts *watches) {
+static void put_counts(FILE *f, const struct status *s, const struct registry_counts *watches) {
         const struct delivery_counts deliveries = deliveries_count(s->from.deliveries);
 
         (void) fprintf(f, "watching %u (%u running), %u finished",
@@ -66,15 +67,17 @@ static bool is_late(const struct status *s, usec_t lag) {
         return lag >= LAG_NOTICEABLE && !accounts_troubled(s->from.accounts);
 }
 
-static void put_problems(FILE *f, const struct status *s, const struct watch_counts *watches) {
+static void put_problems(FILE *f, const struct status *s, const struct registry_counts *watches) {
         const struct account *account = accounts_troubled(s->from.accounts);
-        const char *hook_problem = watches_hook_problem(s->from.watches);
+        const char *hook_problem = registry_hook_problem(s->from.registry);
         usec_t lag = poller_lag(s->from.poller, clock_boot());
 
         if (s->config_error)
                 (void) fprintf(f, "; the configuration has errors, the old one is in force");
-        if (s->store_failing)
+        if (commit_state(s->from.commit) == COMMIT_FAILING)
                 (void) fprintf(f, "; the store cannot be written, outcomes wait");
+        if (commit_state(s->from.commit) == COMMIT_SILENT)
+                (void) fprintf(f, "; the store does not answer, outcomes wait");
         if (account)
                 (void) fprintf(f, "; account %s %s: %s", account_name(account),
                                account_state_name(account_state(account)), account_reason(account));
@@ -87,7 +90,7 @@ static void put_problems(FILE *f, const struct status *s, const struct watch_cou
 }
 
 /* The caller frees it; NULL when memory is short. */
-static char *make_text(const struct status *s, const struct watch_counts *watches) {
+static char *make_text(const struct status *s, const struct registry_counts *watches) {
         CLEANUP(freep) char *text = NULL;
         size_t length = 0;
         FILE *f = open_memstream(&text, &length);
@@ -104,7 +107,7 @@ static char *make_text(const struct status *s, const struct watch_counts *watche
 }
 
 static void send_text(struct status *s, bool force) {
-        struct watch_counts watches = watches_count(s->from.watches);
+        struct registry_counts watches = registry_count(s->from.registry);
         CLEANUP(freep) char *text = NULL;
 
         timer_disarm(s->from.timers, &s->update_timer);
@@ -176,18 +179,16 @@ void status_on_invalid(void *status, const char *text) {
         status_update(s);
 }
 
-void status_set_counts(struct status *s, unsigned finished, unsigned parked) {
+void status_on_counted(void *status, unsigned finished, unsigned parked) {
+        struct status *s = status;
+
         s->finished = finished;
         s->parked = parked;
+        status_update(s);
 }
 
 void status_set_config_error(struct status *s, bool is_error) {
         s->config_error = is_error;
-}
-
-void status_set_store_failing(struct status *s, bool is_failing) {
-        s->store_failing = is_failing;
-        status_update(s);
 }
 
 /* ---- every 15 s ---- */
@@ -195,7 +196,7 @@ void status_set_store_failing(struct status *s, bool is_failing) {
 static void write_metrics(struct status *s, usec_t lag) {
         size_t n = accounts_list(s->from.accounts, NULL, 0);
         CLEANUP(freep) struct account **accounts = calloc(n + 1, sizeof(struct account *));
-        struct watch_counts watches = watches_count(s->from.watches);
+        struct registry_counts watches = registry_count(s->from.registry);
         struct metrics_gauges gauges = {
                 .pending = watches.pending,
                 .running = watches.running,
@@ -203,7 +204,7 @@ static void write_metrics(struct status *s, usec_t lag) {
                 .invalid = watches.invalid,
                 .accounts = accounts,
                 .n_accounts = accounts ? accounts_list(s->from.accounts, accounts, n) : 0,
-                .deliveries_pending = deliveries_pending(s->from.deliveries),
+                .deliveries_pending = deliveries_count(s->from.deliveries).pending,
                 .deliveries_parked = s->parked,
                 .poll_lag = (double) lag / 1e6,
                 .loop_lag = s->loop_lag,

@@ -12,18 +12,20 @@
 #include "common/util.h"
 
 struct accounts;
+struct commit;
 struct deliveries;
 struct metrics;
 struct poller;
+struct registry;
 struct report;
 struct status;
 struct timers;
-struct watches;
 
 /* All borrowed. */
 struct status_sources {
         struct timers *timers;
-        const struct watches *watches;
+        const struct registry *registry;
+        const struct commit *commit;
         const struct deliveries *deliveries;
         const struct accounts *accounts;
         const struct poller *poller;
@@ -53,6 +55,6 @@ void status_on_finished(void *status, json_object *event);
 void status_on_parked(void *status);
 /* A file was refused and nothing is watched for it; shown until there are fewer of them. */
 void status_on_invalid(void *status, const char *text);
-void status_set_counts(struct status *status, unsigned finished, unsigned parked);
+/* What is in the store. */
+void status_on_counted(void *status, unsigned finished, unsigned parked);
 void status_set_config_error(struct status *status, bool is_error);
-void status_set_store_failing(struct status *status, bool is_failing);
