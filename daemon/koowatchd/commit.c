@@ -117,9 +117,10 @@ static struct store_batch *collect(struct commit *c) {
 }
 
 static void hand_over(struct commit *c) {
-        struct store_batch *batch = collect(c);
+        struct store_batch *batch;
 
         c->is_requested = false;
+        batch = collect(c);
         if (!batch) {
                 log_warning("no memory to write to %s, it is tried again in 5 s", c->path);
                 retry_later(c);

@@ -5,6 +5,9 @@
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/watch.h"
 
+/* So many at once keep a batch, which has copies, small; 100,000 may be registered at a start. */
+#define BATCH_MAX 1000
+
 void entry_changes_init(struct entry_changes *c, void (*on_deleted)(struct entry *entry)) {
         TAILQ_INIT(&c->dirty);
         TAILQ_INIT(&c->in_commit);
@@ -12,9 +15,24 @@ void entry_changes_init(struct entry_changes *c, void (*on_deleted)(struct entry
         c->on_deleted = on_deleted;
 }
 
-void entry_mark_dirty(struct entry_changes *c, struct entry *e) {
-        if (!e->is_dirty && !e->in_commit)
+/* Its outcome and its event are to be written together. */
+static bool is_urgent(const struct entry *e) {
+        return e->event_id && e->watch;
+}
+
+static void add_dirty(struct entry_changes *c, struct entry *e) {
+        e->is_dirty = true;
+        if (is_urgent(e))
+                TAILQ_INSERT_HEAD(&c->dirty, e, link);
+        else
                 TAILQ_INSERT_TAIL(&c->dirty, e, link);
+}
+
+void entry_mark_dirty(struct entry_changes *c, struct entry *e) {
+        if (e->is_dirty && !e->in_commit)
+                TAILQ_REMOVE(&c->dirty, e, link);
+        if (!e->in_commit)
+                add_dirty(c, e);
         e->is_dirty = true;
         callback_call(&c->on_dirty);
 }
@@ -102,20 +120,29 @@ static void clear_successors(const struct entries *entries) {
 
 int entry_changes_collect(struct entry_changes *c, struct store_batch *batch) {
         struct entry *e;
+        unsigned count = 0;
 
         TAILQ_FOREACH(e, &c->dirty, link) {
-                int r = write_entry(batch, e);
+                int r;
 
+                if (count++ >= BATCH_MAX && !is_urgent(e))
+                        break;
+                r = write_entry(batch, e);
                 if (r < 0) {
                         clear_successors(e->table);
                         return r;
                 }
         }
-        TAILQ_FOREACH(e, &c->dirty, link) {
-                e->in_commit = true;
-                e->is_dirty = false;
+        while (TAILQ_FIRST(&c->dirty) != e) {
+                struct entry *written = TAILQ_FIRST(&c->dirty);
+
+                TAILQ_REMOVE(&c->dirty, written, link);
+                written->in_commit = true;
+                written->is_dirty = false;
+                TAILQ_INSERT_TAIL(&c->in_commit, written, link);
         }
-        TAILQ_CONCAT(&c->in_commit, &c->dirty, link);
+        if (e)
+                callback_call(&c->on_dirty);
         return 0;
 }
 
@@ -131,8 +158,7 @@ void entry_changes_committed(struct entry_changes *c, bool written) {
                         e->is_dirty = false;
                         TAILQ_INSERT_TAIL(&deleted, e, link);
                 } else if (!written || e->is_dirty) {
-                        e->is_dirty = true;
-                        TAILQ_INSERT_TAIL(&c->dirty, e, link);
+                        add_dirty(c, e);
                 } else if (e->event_id) {
                         watch_free(STEAL_PTR(e->watch));
                 }

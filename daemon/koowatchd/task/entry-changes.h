@@ -26,7 +26,10 @@ void entry_mark_dirty(struct entry_changes *changes, struct entry *entry);
 /* The entry is about to be freed. */
 void entry_forget_changes(struct entry_changes *changes, struct entry *entry);
 
-/* Returns 0 or -ENOMEM with all as it was. */
+/*
+ * Takes as much as a batch is to hold; on_dirty() is called when that is not all. Returns 0, or
+ * -ENOMEM with all as it was.
+ */
 int entry_changes_collect(struct entry_changes *changes, struct store_batch *batch);
 void entry_changes_committed(struct entry_changes *changes, bool written);
 
