@@ -4,7 +4,13 @@
 
 #include "common/util.h"
 
-static struct due_bucket *line_of(struct due_queue *queue, usec_t interval) {
+void due_queue_init(struct due_queue *queue) {
+        queue->count = 0;
+        for (size_t i = 0; i < DUE_BUCKETS; i++)
+                TAILQ_INIT(&queue->buckets[i]);
+}
+
+static struct due_bucket *bucket_of(struct due_queue *queue, usec_t interval) {
         usec_t bound = 100 * USEC_MSEC;
         size_t i = 0;
 
@@ -12,41 +18,32 @@ static struct due_bucket *line_of(struct due_queue *queue, usec_t interval) {
                 bound += bound / 4;
                 i++;
         }
-        return &queue->lines[i];
+        return &queue->buckets[i];
 }
 
 void due_queue_add(struct due_queue *queue, struct due_entry *entry, usec_t due, usec_t interval) {
-        struct due_bucket *line = line_of(queue, interval);
-        struct due_entry *after = line->tail;
+        struct due_bucket *bucket = bucket_of(queue, interval);
+        struct due_entry *after = TAILQ_LAST(bucket, due_bucket);
 
-        assert(!entry->queued && interval > 0);
+        assert(!due_queue_has(entry) && interval > 0);
+        entry->due = due;
+        entry->interval = interval;
 
         /* They mostly arrive in order of their due times: from the tail it is a step or two. */
         while (after && after->due > due)
-                after = after->previous;
-
-        *entry = (struct due_entry){
-                .previous = after,
-                .next = after ? after->next : line->head,
-                .due = due,
-                .interval = interval,
-                .queued = true,
-        };
-        *(after ? &after->next : &line->head) = entry;
-        *(entry->next ? &entry->next->previous : &line->tail) = entry;
+                after = TAILQ_PREV(after, due_bucket, link);
+        if (after)
+                TAILQ_INSERT_AFTER(bucket, after, entry, link);
+        else
+                TAILQ_INSERT_HEAD(bucket, entry, link);
         queue->count++;
 }
 
 void due_queue_remove(struct due_queue *queue, struct due_entry *entry) {
-        struct due_bucket *line;
-
-        if (!entry->queued)
+        if (!due_queue_has(entry))
                 return;
-
-        line = line_of(queue, entry->interval);
-        *(entry->previous ? &entry->previous->next : &line->head) = entry->next;
-        *(entry->next ? &entry->next->previous : &line->tail) = entry->previous;
-        entry->queued = false;
+        TAILQ_REMOVE(bucket_of(queue, entry->interval), entry, link);
+        entry->link.tqe_prev = NULL;
         queue->count--;
 }
 
@@ -55,7 +52,7 @@ struct due_entry *due_queue_first(const struct due_queue *queue, usec_t now) {
         double best_share = 0;
 
         for (size_t i = 0; queue->count > 0 && i < DUE_BUCKETS; i++) {
-                struct due_entry *head = queue->lines[i].head;
+                struct due_entry *head = TAILQ_FIRST(&queue->buckets[i]);
                 double share;
 
                 if (!head)
@@ -73,7 +70,7 @@ struct due_entry *due_queue_oldest(const struct due_queue *queue) {
         struct due_entry *oldest = NULL;
 
         for (size_t i = 0; queue->count > 0 && i < DUE_BUCKETS; i++) {
-                struct due_entry *head = queue->lines[i].head;
+                struct due_entry *head = TAILQ_FIRST(&queue->buckets[i]);
 
                 if (head && (!oldest || head->due < oldest->due))
                         oldest = head;

@@ -4,31 +4,35 @@
  *
  * Pure. The poll that is most overdue in proportion to its own interval goes
  * first. That order changes as time passes, so it is no heap: entries of similar
- * interval (within a quarter) share a line, in which the longest due is also the
- * most overdue, and only the heads of the lines are compared.
+ * interval (within a quarter) share a bucket, in which the longest due is also the
+ * most overdue, and only the heads of the buckets are compared.
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
 #include "common/timespan.h"
 
 #define DUE_BUCKETS 96 /* a factor of 1.25 each, from 100 ms up to years */
 
 struct due_entry {
-        struct due_entry *next, *previous;
+        TAILQ_ENTRY(due_entry) link;
         usec_t due;
         usec_t interval;
-        bool queued;
 };
 
-struct due_bucket {
-        struct due_entry *head, *tail;
-};
+TAILQ_HEAD(due_bucket, due_entry);
 
 struct due_queue {
-        struct due_bucket lines[DUE_BUCKETS];
+        struct due_bucket buckets[DUE_BUCKETS];
         size_t count;
 };
+
+void due_queue_init(struct due_queue *queue);
+
+static inline bool due_queue_has(const struct due_entry *entry) {
+        return entry->link.tqe_prev;
+}
 
 /* Adds an entry that became due at due; interval > 0. It must not be in a queue. */
 void due_queue_add(struct due_queue *queue, struct due_entry *entry, usec_t due, usec_t interval);

@@ -305,6 +305,7 @@ int poller_add_account(struct poller *poller, struct account *account) {
         lane->poller = poller;
         lane->account = account;
         TAILQ_INIT(&lane->polls);
+        due_queue_init(&lane->queue);
         lane->next = poller->lanes;
         poller->lanes = lane;
         return 0;

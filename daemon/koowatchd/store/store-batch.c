@@ -4,9 +4,9 @@
 #include <sys/queue.h>
 
 struct batch_op {
-        struct store_op op; /* first: what a backend sees is found again from it */
+        struct store_op op; /* a backend's way back to the whole */
         STAILQ_ENTRY(batch_op) link;
-        char *strings[7]; /* all that op points to */
+        char strings[]; /* all that op points to */
 };
 
 struct store_batch {
@@ -21,13 +21,6 @@ struct store_batch *store_batch_new(void) {
         return batch;
 }
 
-static void op_free(struct batch_op *op) {
-        for (size_t i = 0; i < ARRAY_LEN(op->strings); i++)
-                free(op->strings[i]);
-        free(op);
-}
-DEFINE_CLEANUP(struct batch_op *, op_free)
-
 void store_batch_free(struct store_batch *batch) {
         struct batch_op *op;
 
@@ -35,7 +28,7 @@ void store_batch_free(struct store_batch *batch) {
                 return;
         while ((op = STAILQ_FIRST(&batch->ops))) {
                 STAILQ_REMOVE_HEAD(&batch->ops, link);
-                op_free(op);
+                free(op);
         }
         free(batch);
 }
@@ -54,29 +47,37 @@ const struct store_op *store_batch_next(const struct store_batch *batch,
 
 /* Copies what op points to, and adds it. */
 static int add_op(struct store_batch *batch, const struct store_op *op) {
-        CLEANUP(op_freep) struct batch_op *own = calloc(1, sizeof(*own));
-        const char **texts[ARRAY_LEN(own->strings)];
+        const char *const texts[] = {
+                op->key.account, op->key.share_id, op->key.task_id,      op->name,
+                op->event_id,    op->body,         op->delivery.settled,
+        };
+        size_t sizes[ARRAY_LEN(texts)], size = 0;
+        struct batch_op *own;
+        char *at;
 
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+                size += sizes[i] = texts[i] ? strlen(texts[i]) + 1 : 0;
+        own = malloc(sizeof(*own) + size);
         if (!own)
                 return -ENOMEM;
         own->op = *op;
-        texts[0] = &own->op.key.account;
-        texts[1] = &own->op.key.share_id;
-        texts[2] = &own->op.key.task_id;
-        texts[3] = &own->op.name;
-        texts[4] = &own->op.event_id;
-        texts[5] = &own->op.body;
-        texts[6] = &own->op.delivery.settled;
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-                if (!*texts[i])
-                        continue;
-                own->strings[i] = strdup(*texts[i]);
-                if (!own->strings[i])
-                        return -ENOMEM;
-                *texts[i] = own->strings[i];
+        at = own->strings;
+        {
+                const char **const copies[] = {
+                        &own->op.key.account,      &own->op.key.share_id,
+                        &own->op.key.task_id,      &own->op.name,
+                        &own->op.event_id,         &own->op.body,
+                        &own->op.delivery.settled,
+                };
+
+                for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
+                        if (!texts[i])
+                                continue;
+                        *copies[i] = memcpy(at, texts[i], sizes[i]);
+                        at += sizes[i];
+                }
         }
         STAILQ_INSERT_TAIL(&batch->ops, own, link);
-        own = NULL;
         return 0;
 }
 

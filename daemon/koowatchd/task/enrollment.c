@@ -43,11 +43,11 @@ void enrollment_refuse(struct enrollment *en, const char *name, const char *text
 static struct account *account_of(const struct entry *e) {
         const struct registry_handler *handler = &owner_of(e)->handler;
 
-        return handler->find_account(handler->userdata, task_key(e->task).account);
+        return handler->find_account(handler->userdata, task_key(e->is.task).account);
 }
 
 static void assign_watch(struct entry *e) {
-        watch_assign(e->watch, e, e->file, e->task, account_of(e));
+        watch_assign(e->watch, e, &e->is, account_of(e));
 }
 
 static void start_polling(struct entry *e) {
@@ -68,9 +68,9 @@ static void read_again_later(struct entry *e, const char *what, const char *why)
         entry_stop_waiting(e);
         if (e->state != ENTRY_INVALID)
                 entry_set_state(e, ENTRY_INVALID);
-        task_free(STEAL_PTR(e->task));
+        task_free(STEAL_PTR(e->is.task));
         watch_free(STEAL_PTR(e->watch));
-        e->file_invalid = e->file->read_again = true;
+        e->file_invalid = e->is.file->read_again = true;
         handler->on_transient_error(handler->userdata, what, why);
 }
 
@@ -79,32 +79,31 @@ static void activate(struct entry *e, const struct store_task *stored) {
         struct watch_history history = {.registered = clock_wall()};
 
         if (!e->watch && watch_new(&owner_of(e)->shared, e, &e->watch) < 0) {
-                read_again_later(e, e->file->name, strerror(ENOMEM));
+                read_again_later(e, e->is.file->name, strerror(ENOMEM));
                 return;
         }
         if (stored)
                 history = (struct watch_history){stored->registered, stored->refused,
                                                  stored->refusals};
-        free(STEAL_PTR(e->event_id));
+        free(STEAL_PTR(e->end));
         entry_set_state(e, ENTRY_ACTIVE);
         assign_watch(e);
         watch_begin(e->watch, &history, clock_boot());
-        e->registered = watch_history(e->watch).registered;
         start_polling(e);
         if (!stored) {
                 const struct task_ref task = watch_ref(e->watch);
 
                 mark_dirty(e);
-                report_registered(&task, e->task->description);
+                report_registered(&task, e->is.task->description);
         }
         status_changed(e);
 }
 
-static void on_finished(void *owner, char *event_id) {
+static void on_finished(void *owner, struct watch_end *end) {
         struct entry *e = owner;
 
-        free(e->event_id);
-        e->event_id = event_id;
+        free(e->end);
+        e->end = end;
         entry_set_state(e, ENTRY_FINISHED);
         mark_dirty(e);
         status_changed(e);
@@ -122,16 +121,18 @@ static void on_watch_status(void *owner) {
 
 /* A file of a task that has finished: found again after a restart, or left by the former owner. */
 static void take_up_finished(struct entry *e, const struct store_task *stored) {
-        if (str_replace(&e->event_id, stored->event_id) < 0) {
-                read_again_later(e, e->file->name, strerror(ENOMEM));
+        e->end = malloc(sizeof(*e->end));
+        if (!e->end) {
+                read_again_later(e, e->is.file->name, strerror(ENOMEM));
                 return;
         }
-        e->registered = stored->registered;
+        e->end->registered = stored->registered;
+        memcpy(e->end->event_id, stored->event_id, sizeof(e->end->event_id));
         entry_set_state(e, ENTRY_FINISHED);
         status_changed(e);
         if (stored->delivery != DELIVERY_PENDING)
                 finished_remove_file(owner_of(e)->taskdir, e);
-        if (stored->inode != e->file->inode || stored->mtime_ns != e->file->mtime_ns) {
+        if (stored->inode != e->is.file->inode || stored->mtime_ns != e->is.file->mtime_ns) {
                 mark_dirty(e); /* the next start knows the file as it is now */
                 finished_report_change(e);
         }
@@ -156,29 +157,30 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
 static void look_up(struct entry *e) {
         struct enrollment *en = owner_of(e);
         struct entry_wait *wait = entry_wait_lookup(&en->waits, e);
-        struct store_key key = task_key(e->task);
+        struct store_key key = task_key(e->is.task);
 
         if (wait)
                 store_find_task(en->store, &key, on_found, wait);
         else
-                read_again_later(e, e->file->name, strerror(ENOMEM));
+                read_again_later(e, e->is.file->name, strerror(ENOMEM));
 }
 
 /* ---- who owns a key ---- */
 
 static void refuse_duplicate(struct entry *e, const struct entry *owner) {
         struct enrollment *en = owner_of(e);
-        CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->file);
-        CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, owner->file);
+        CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->is.file);
+        CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, owner->is.file);
         CLEANUP(freep)
-        char *text = str_printf("%s: the same task as %s, which stands until it goes",
-                                path ? path : e->file->name, theirs ? theirs : owner->file->name);
+        char *text =
+                str_printf("%s: the same task as %s, which stands until it goes",
+                           path ? path : e->is.file->name, theirs ? theirs : owner->is.file->name);
         bool is_late = entry_is_missing(owner) &&
-                       finished_is_new_file(owner, e->file->inode, e->file->mtime_ns);
+                       finished_is_new_file(owner, e->is.file->inode, e->is.file->mtime_ns);
 
         entry_set_state(e, is_late ? ENTRY_LATE_DUPLICATE : ENTRY_DUPLICATE);
         if (text && !entry_is_missing(owner)) /* else it is being renamed, or about to go */
-                enrollment_refuse(en, e->file->name, text, false);
+                enrollment_refuse(en, e->is.file->name, text, false);
 }
 
 /*
@@ -187,12 +189,13 @@ static void refuse_duplicate(struct entry *e, const struct entry *owner) {
  */
 static void take_over(struct entry *e, struct entry *other) {
         struct enrollment *en = owner_of(e);
-        CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->file);
-        CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, other->file);
+        CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->is.file);
+        CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, other->is.file);
         CLEANUP(freep)
-        char *text = str_printf("%s: the same task as %s, which stands because its directory is a "
-                                "higher one",
-                                theirs ? theirs : other->file->name, path ? path : e->file->name);
+        char *text =
+                str_printf("%s: the same task as %s, which stands because its directory is a "
+                           "higher one",
+                           theirs ? theirs : other->is.file->name, path ? path : e->is.file->name);
 
         entry_stop_waiting(other);
         entry_take_key(e, other);
@@ -204,12 +207,12 @@ static void take_over(struct entry *e, struct entry *other) {
                 mark_dirty(e);
         }
         if (text)
-                enrollment_refuse(en, other->file->name, text, false);
+                enrollment_refuse(en, other->is.file->name, text, false);
 }
 
 static bool outranks(const struct entry *e, const struct entry *owner) {
         return (owner->state == ENTRY_ACTIVE || owner->state == ENTRY_LOOKUP) &&
-               e->file->dir < owner->file->dir;
+               e->is.file->dir < owner->is.file->dir;
 }
 
 /* An entry with valid settings, and without a key, finds its place. */
@@ -221,7 +224,7 @@ static void enroll(struct entry *e) {
         else if (owner)
                 refuse_duplicate(e, owner);
         else if (entry_claim_key(e) < 0)
-                read_again_later(e, e->file->name, strerror(ENOMEM));
+                read_again_later(e, e->is.file->name, strerror(ENOMEM));
         else
                 look_up(e);
 }
@@ -264,7 +267,7 @@ void enrollment_leave(struct entry *e) {
 /* Its file is there again. What is to be deleted has something left of what it was. */
 static void come_back(struct entry *e) {
         entry_stop_waiting(e);
-        if (e->event_id) {
+        if (e->end) {
                 entry_set_state(e, ENTRY_FINISHED);
         } else if (e->watch) {
                 entry_set_state(e, ENTRY_ACTIVE);
@@ -275,18 +278,17 @@ static void come_back(struct entry *e) {
 }
 
 /* Goes on where the entry was that it succeeds. */
-static void succeed(struct entry *e, struct watch *watch, usec_t registered) {
+static void succeed(struct entry *e, struct watch *watch) {
         if (!watch) {
                 enroll(e);
                 return;
         }
         if (entry_claim_key(e) < 0) {
                 watch_free(watch);
-                read_again_later(e, e->file->name, strerror(ENOMEM));
+                read_again_later(e, e->is.file->name, strerror(ENOMEM));
                 return;
         }
         e->watch = watch;
-        e->registered = registered;
         entry_set_state(e, ENTRY_ACTIVE);
         assign_watch(e);
         start_polling(e);
@@ -296,7 +298,6 @@ static void succeed(struct entry *e, struct watch *watch, usec_t registered) {
 static void on_deleted(struct entry *e) {
         struct enrollment *en = owner_of(e);
         struct entry *successor = entry_find_successor(e);
-        usec_t registered = e->registered;
         struct watch *watch = NULL;
 
         /* Another one than that which was written in its place, or none any more. */
@@ -304,12 +305,12 @@ static void on_deleted(struct entry *e) {
                 mark_dirty(e);
                 return;
         }
-        if (!e->is_dropped && !e->event_id)
+        if (!e->is_dropped && !e->end)
                 watch = STEAL_PTR(e->watch);
         drop_entry(e);
         if (successor) {
                 successor->is_successor = false;
-                succeed(successor, watch, registered);
+                succeed(successor, watch);
         }
         callback_call(&en->handler.on_status);
 }
@@ -320,8 +321,8 @@ static void on_deleted(struct entry *e) {
 void enrollment_update(struct entry *e, struct task *task, const struct taskdir_file *old) {
         struct entry *owner;
 
-        task_free(e->task);
-        e->task = task;
+        task_free(e->is.task);
+        e->is.task = task;
         e->is_successor = false; /* its file is another one than that which was written */
         if (e->watch)
                 assign_watch(e);
@@ -336,14 +337,14 @@ void enrollment_update(struct entry *e, struct task *task, const struct taskdir_
         } else if (e->state == ENTRY_FINISHED &&
                    finished_is_new_file(e, old->inode, old->mtime_ns)) {
                 activate(e, NULL);
-        } else if (e->state == ENTRY_FINISHED && old->mtime_ns != e->file->mtime_ns) {
+        } else if (e->state == ENTRY_FINISHED && old->mtime_ns != e->is.file->mtime_ns) {
                 mark_dirty(e);
                 finished_report_change(e);
         }
 }
 
 void enrollment_add(struct entry *e, struct task *task) {
-        e->task = task;
+        e->is.task = task;
         enroll(e);
 }
 
@@ -369,7 +370,7 @@ void enrollment_check_accounts(struct enrollment *en) {
                 } else if (watch_is_started(e->watch)) {
                         log_warning("%s: [Account %s] is no longer configured, it waits until it "
                                     "is again",
-                                    e->file->name, account_name(watch_account(e->watch)));
+                                    e->is.file->name, account_name(watch_account(e->watch)));
                         watch_stop(e->watch);
                 }
         }

@@ -6,7 +6,7 @@
 #include "koowatchd/task/watch.h"
 
 /* So many at once keep a batch, which has copies, small; 100,000 may be registered at a start. */
-#define BATCH_MAX 1000
+#define BATCH_MAX 500
 
 void entry_changes_init(struct entry_changes *c, void (*on_deleted)(struct entry *entry)) {
         TAILQ_INIT(&c->dirty);
@@ -17,7 +17,7 @@ void entry_changes_init(struct entry_changes *c, void (*on_deleted)(struct entry
 
 /* Its outcome and its event are to be written together. */
 static bool is_urgent(const struct entry *e) {
-        return e->event_id && e->watch;
+        return e->end && e->watch;
 }
 
 static void add_dirty(struct entry_changes *c, struct entry *e) {
@@ -46,9 +46,9 @@ void entry_forget_changes(struct entry_changes *c, struct entry *e) {
 }
 
 static bool precedes(const struct entry *a, const struct entry *b) {
-        if (a->file->dir != b->file->dir)
-                return a->file->dir < b->file->dir;
-        return strcmp(a->file->name, b->file->name) < 0;
+        if (a->is.file->dir != b->is.file->dir)
+                return a->is.file->dir < b->is.file->dir;
+        return strcmp(a->is.file->name, b->is.file->name) < 0;
 }
 
 struct entry *entry_find_successor(const struct entry *owner) {
@@ -68,22 +68,23 @@ struct entry *entry_find_successor(const struct entry *owner) {
 
 /* Writes what the store is to know of e, by the name and as the file of another entry maybe. */
 static int put_task(struct store_batch *batch, const struct entry *e, const struct entry *by) {
-        struct store_key key = task_key(e->task);
+        struct store_key key = task_key(e->is.task);
         struct store_task task = {
-                .registered = e->registered,
-                .inode = by->file->inode,
-                .mtime_ns = by->file->mtime_ns,
+                .inode = by->is.file->inode,
+                .mtime_ns = by->is.file->mtime_ns,
         };
 
-        if (e->event_id) {
-                (void) snprintf(task.event_id, sizeof(task.event_id), "%s", e->event_id);
+        if (e->end) {
+                task.registered = e->end->registered;
+                memcpy(task.event_id, e->end->event_id, sizeof(task.event_id));
         } else if (e->watch) {
                 struct watch_history history = watch_history(e->watch);
 
+                task.registered = history.registered;
                 task.refused = history.refused;
                 task.refusals = history.refusals;
         }
-        return store_batch_put_task(batch, &key, by->file->name, &task);
+        return store_batch_put_task(batch, &key, by->is.file->name, &task);
 }
 
 /*
@@ -91,23 +92,25 @@ static int put_task(struct store_batch *batch, const struct entry *e, const stru
  * done stays done; but one whose file came later is a registration of its own.
  */
 static int delete_task(struct store_batch *batch, struct entry *e) {
-        struct store_key key = task_key(e->task);
+        struct store_key key = task_key(e->is.task);
         struct entry *successor = entry_find_successor(e);
 
         e->is_deleted = true;
-        if (!successor || (e->event_id && successor->state == ENTRY_LATE_DUPLICATE)) {
+        if (!successor || (e->end && successor->state == ENTRY_LATE_DUPLICATE)) {
                 e->is_dropped = true;
                 return store_batch_drop_task(batch, &key, clock_wall());
         }
         successor->is_successor = true;
-        return e->event_id || e->watch ? put_task(batch, e, successor) : 0;
+        return e->end || e->watch ? put_task(batch, e, successor) : 0;
 }
 
 static int write_entry(struct store_batch *batch, struct entry *e) {
         e->is_deleted = e->is_dropped = false;
         if (!entry_owns_key(e))
                 return 0;
-        return e->state == ENTRY_TO_DELETE ? delete_task(batch, e) : put_task(batch, e, e);
+        if (e->state == ENTRY_TO_DELETE)
+                return delete_task(batch, e);
+        return e->end || e->watch ? put_task(batch, e, e) : 0;
 }
 
 static void clear_successors(const struct entries *entries) {
@@ -159,7 +162,7 @@ void entry_changes_committed(struct entry_changes *c, bool written) {
                         TAILQ_INSERT_TAIL(&deleted, e, link);
                 } else if (!written || e->is_dirty) {
                         add_dirty(c, e);
-                } else if (e->event_id) {
+                } else if (e->end) {
                         watch_free(STEAL_PTR(e->watch));
                 }
         }

@@ -23,11 +23,11 @@ bool store_key_is_same(const struct store_key *a, const struct store_key *b) {
 }
 
 static uint64_t name_hash(const void *entry) {
-        return hash_text(((const struct entry *) entry)->file->name, HASH_START);
+        return hash_text(((const struct entry *) entry)->is.file->name, HASH_START);
 }
 
 static bool name_matches(const void *entry, const void *name) {
-        return streq(((const struct entry *) entry)->file->name, name);
+        return streq(((const struct entry *) entry)->is.file->name, name);
 }
 
 static uint64_t hash_of_key(const struct store_key *key) {
@@ -36,13 +36,13 @@ static uint64_t hash_of_key(const struct store_key *key) {
 }
 
 static uint64_t key_hash(const void *entry) {
-        struct store_key key = task_key(((const struct entry *) entry)->task);
+        struct store_key key = task_key(((const struct entry *) entry)->is.task);
 
         return hash_of_key(&key);
 }
 
 static bool key_matches(const void *entry, const void *key) {
-        struct store_key own = task_key(((const struct entry *) entry)->task);
+        struct store_key own = task_key(((const struct entry *) entry)->is.task);
 
         return store_key_is_same(&own, key);
 }
@@ -62,7 +62,7 @@ struct entry *entries_find_key(const struct entries *entries, const struct store
 }
 
 struct entry *entry_owner(const struct entry *entry) {
-        struct store_key key = task_key(entry->task);
+        struct store_key key = task_key(entry->is.task);
 
         return entries_find_key(entry->table, &key);
 }
@@ -79,9 +79,9 @@ struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
         if (!e)
                 return NULL;
         e->table = entries;
-        e->file = taskdir_file_ref(file);
+        e->is.file = taskdir_file_ref(file);
         if (index_add(&entries->by_name, e) < 0) {
-                taskdir_file_unref(e->file);
+                taskdir_file_unref(e->is.file);
                 free(e);
                 return NULL;
         }
@@ -97,9 +97,9 @@ void entry_free(struct entry *e) {
         entry_set_hook_problem(e, false);
         e->table->counts[e->state]--;
         watch_free(e->watch);
-        taskdir_file_unref(e->file);
-        task_free(e->task);
-        free(e->event_id);
+        taskdir_file_unref(e->is.file);
+        task_free(e->is.task);
+        free(e->end);
         free(e);
 }
 
@@ -124,8 +124,8 @@ bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
 
         if (e->state != ENTRY_DUPLICATE && e->state != ENTRY_LATE_DUPLICATE)
                 return false;
-        a = task_key(e->task);
-        b = task_key(owner->task);
+        a = task_key(e->is.task);
+        b = task_key(owner->is.task);
         return store_key_is_same(&a, &b);
 }
 
@@ -185,7 +185,6 @@ void entry_take_key(struct entry *e, struct entry *other) {
         enum entry_state state = other->state;
 
         e->watch = STEAL_PTR(other->watch);
-        e->registered = other->registered;
         entry_set_state(other, ENTRY_DUPLICATE);
         (void) index_add(&e->table->by_key, e); /* there is room: the other has left */
         entry_set_state(e, state);
@@ -198,8 +197,8 @@ void entry_detach_name(struct entry *e) {
 }
 
 struct taskdir_file *entry_set_file(struct entry *e, struct taskdir_file *file) {
-        struct taskdir_file *old = e->file;
+        struct taskdir_file *old = e->is.file;
 
-        e->file = taskdir_file_ref(file);
+        e->is.file = taskdir_file_ref(file);
         return old;
 }

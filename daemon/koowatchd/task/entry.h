@@ -28,11 +28,9 @@
 #include "common/index.h"
 #include "common/timespan.h"
 #include "koowatchd/store/store.h"
+#include "koowatchd/task/watch.h"
 
 struct entry_wait;
-struct task;
-struct taskdir_file;
-struct watch;
 
 enum entry_state {
         ENTRY_INVALID,          /* no valid settings have been read */
@@ -49,13 +47,13 @@ enum entry_state {
 
 struct entry {
         struct entries *table;
-        struct taskdir_file *file; /* a reference; once it is missing, the one that was read last */
-        struct task *task;         /* the settings in force; NULL: INVALID */
-        struct watch *watch;       /* ACTIVE; FINISHED until that is on disk */
-        char *event_id;            /* FINISHED */
-        struct entry_wait *wait;   /* LOOKUP, *_MISSING: the registry's */
-        usec_t registered;         /* wall clock */
-        TAILQ_ENTRY(entry) link;   /* of the list of changed ones, or of those in a commit */
+        /* A reference to its file, or once that is missing, to the one that was read last; and the
+         * settings in force, NULL: INVALID. */
+        struct watch_subject is;
+        struct watch *watch;     /* ACTIVE; FINISHED until that is on disk */
+        struct watch_end *end;   /* FINISHED */
+        struct entry_wait *wait; /* LOOKUP, *_MISSING */
+        TAILQ_ENTRY(entry) link; /* of the list of changed ones, or of those in a commit */
         enum entry_state state : 8;
         bool file_invalid : 1;      /* the file as it is now; the settings are an earlier one's */
         bool is_named : 1;          /* found by its name */

@@ -17,12 +17,12 @@ const char *hook_problems_text(const struct hook_problems *p) {
 }
 
 void hook_problems_check(struct hook_problems *p, struct entry *e, const struct taskdir *taskdir) {
-        const char *name = e->file->name;
+        const char *name = e->is.file->name;
         CLEANUP(freep) char *problem = NULL, *path = NULL;
         bool known = e->has_hook_problem;
 
-        if (e->state == ENTRY_ACTIVE && e->task->hooks)
-                problem = hook_check_named(p->directories, e->task->hooks);
+        if (e->state == ENTRY_ACTIVE && e->is.task->hooks)
+                problem = hook_check_named(p->directories, e->is.task->hooks);
         entry_set_hook_problem(e, problem);
         if (p->entries->hook_problems == 0)
                 hook_problems_clear(p);
@@ -30,7 +30,7 @@ void hook_problems_check(struct hook_problems *p, struct entry *e, const struct 
                 return;
         if (!p->text)
                 p->text = str_printf("%s: %s", name, problem);
-        path = taskdir_path(taskdir, e->file);
+        path = taskdir_path(taskdir, e->is.file);
         if (!known)
                 report_hook_problem(name, path ? path : name, problem);
 }

@@ -61,8 +61,8 @@ static struct entry *entry_for(struct registry *r, const struct task_file *file,
                                const struct task *task) {
         struct entry *e = entries_find_name(&r->enrollment.entries, file->file->name);
 
-        if (e && e->task && task) {
-                struct store_key old = task_key(e->task), new = task_key(task);
+        if (e && e->is.task && task) {
+                struct store_key old = task_key(e->is.task), new = task_key(task);
 
                 if (!store_key_is_same(&old, &new)) {
                         entry_detach_name(e);
@@ -80,7 +80,7 @@ static struct entry *entry_for(struct registry *r, const struct task_file *file,
 static bool on_file(void *userdata, const struct task_file *file) {
         struct registry *r = userdata;
         const struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
-        struct reading reading = {file, r, known && known->task};
+        struct reading reading = {file, r, known && known->is.task};
         const struct task_file_check check = {has_account, on_fault, &reading};
         CLEANUP(taskdir_file_unrefp) struct taskdir_file *old = NULL;
         CLEANUP(task_freep) struct task *task = NULL;
@@ -95,7 +95,7 @@ static bool on_file(void *userdata, const struct task_file *file) {
         }
         old = entry_set_file(e, file->file);
         e->file_invalid = !task;
-        if (task && !e->task)
+        if (task && !e->is.task)
                 enrollment_add(e, STEAL_PTR(task));
         else
                 enrollment_resume(e);
@@ -241,7 +241,7 @@ void registry_on_delivered(void *registry, const char *name, const char *event_i
         struct registry *r = registry;
         const struct entry *e = entries_find_name(&r->enrollment.entries, name);
 
-        if (e && e->state == ENTRY_FINISHED && streq(e->event_id, event_id))
+        if (e && e->state == ENTRY_FINISHED && streq(e->end->event_id, event_id))
                 finished_remove_file(r->taskdir, e);
 }
 

@@ -43,7 +43,7 @@ static void on_row(void *userdata, const struct store_key *key, const char *name
         if (entries_find_key(s->entries, key))
                 return;
         /* A file that is invalid now may be the one: it is not forgotten for a slip of the pen. */
-        if (namesake && !namesake->task)
+        if (namesake && !namesake->is.task)
                 return;
         t = calloc(1, sizeof(*t));
         if (!t)

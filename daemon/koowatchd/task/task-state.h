@@ -23,8 +23,8 @@ struct task_state {
         unsigned refusals; /* those of them that speak against the task itself */
         signed char status, progress;
         unsigned char url_waits; /* polls spent waiting for a downloadUrl */
-        bool stalled;            /* told already */
-        bool unknown_status;     /* an undocumented taskStatus was told already */
+        bool stalled : 1;        /* reported already */
+        bool unknown_status : 1; /* an undocumented taskStatus was reported already */
 };
 
 struct task_limits {

@@ -18,7 +18,8 @@ void taskdir_file_unref(struct taskdir_file *file) {
 
 struct taskdir_file *taskdir_file_new(const char *name) {
         size_t size = strlen(name) + 1;
-        struct taskdir_file *file = calloc(1, sizeof(*file) + size);
+        struct taskdir_file *file =
+                calloc(1, MAX(sizeof(*file), offsetof(struct taskdir_file, name) + size));
 
         if (!file)
                 return NULL;

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "common/config.h"
-#include "common/event-id.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/koodrive/link.h"
@@ -23,8 +22,7 @@ struct watch {
         struct task_state state;
         struct watch_shared *shared;
         void *owner;
-        const struct taskdir_file *file;
-        struct task *task;
+        const struct watch_subject *subject;
         struct account *account;
         usec_t registered; /* wall clock */
         bool running;      /* counted as such */
@@ -60,11 +58,10 @@ void watch_free(struct watch *w) {
         free(w);
 }
 
-void watch_assign(struct watch *w, void *owner, const struct taskdir_file *file, struct task *task,
+void watch_assign(struct watch *w, void *owner, const struct watch_subject *subject,
                   struct account *account) {
         w->owner = owner;
-        w->file = file;
-        w->task = task;
+        w->subject = subject;
         w->account = account;
 }
 
@@ -91,7 +88,7 @@ struct watch_history watch_history(const struct watch *w) {
 
 static struct task_limits limits_of(const struct watch *w) {
         struct task_limits limits = w->shared->limits;
-        const struct task *task = w->task;
+        const struct task *task = w->subject->task;
 
         if (task->interval_min > 0)
                 limits.interval.interval_min = task->interval_min;
@@ -136,10 +133,10 @@ struct account *watch_account(const struct watch *w) {
 
 struct task_ref watch_ref(const struct watch *w) {
         return (struct task_ref){
-                .name = w->file->name,
+                .name = w->subject->file->name,
                 .account = account_name(w->account),
-                .task_id = w->task->task_id,
-                .share_id = w->task->share_id,
+                .task_id = w->subject->task->task_id,
+                .share_id = w->subject->task->share_id,
         };
 }
 
@@ -148,7 +145,7 @@ struct task_ref watch_ref(const struct watch *w) {
 static json_object *make_event(const struct watch *w, const char *type, const char *id,
                                enum outcome outcome, const struct koodrive_answer *answer) {
         const struct account_config *settings = account_settings(w->account);
-        CLEANUP(freep) char *path = taskdir_path(w->shared->taskdir, w->file);
+        CLEANUP(freep) char *path = taskdir_path(w->shared->taskdir, w->subject->file);
         const char *url = answer->download_url, *problem = answer->url_problem;
         const struct task_ref task = watch_ref(w);
 
@@ -163,8 +160,8 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .task_id = task.task_id,
                                      .share_id = task.share_id,
                                      .file = path,
-                                     .hooks = w->task->hooks,
-                                     .variables = (const char *const *) w->task->variables,
+                                     .hooks = w->subject->task->hooks,
+                                     .variables = (const char *const *) w->subject->task->variables,
                                      .registered = w->registered,
                                      .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
                                      .polls = w->state.polls,
@@ -176,20 +173,21 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
 
 /* Returns the pause: when memory is short, the task is asked about again. */
 static usec_t finish(struct watch *w, enum outcome outcome, const struct koodrive_answer *answer) {
-        CLEANUP(freep) char *id = malloc(EVENT_ID_LENGTH + 1);
+        CLEANUP(freep) struct watch_end *end = malloc(sizeof(*end));
         json_object *event;
 
-        if (!id)
+        if (!end)
                 return USEC_SEC;
-        event_id_make(id);
-        event = make_event(w, EVENT_FINISHED, id, outcome, answer);
+        end->registered = w->registered;
+        event_id_make(end->event_id);
+        event = make_event(w, EVENT_FINISHED, end->event_id, outcome, answer);
         if (!event || deliveries_add(w->shared->deliveries, event) < 0) {
                 json_object_put(event);
                 return USEC_SEC;
         }
         set_running(w, false);
         metrics_finished(w->shared->metrics, outcome, answer->result);
-        w->shared->on_finished(w->owner, STEAL_PTR(id));
+        w->shared->on_finished(w->owner, STEAL_PTR(end));
         return POLL_STOP;
 }
 
@@ -216,11 +214,11 @@ void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *quer
 
         (void) userdata;
         /* A file that cannot be read now leaves the token that was read last. */
-        if (w->task->kdstoken_file)
-                (void) task_file_load_kdstoken(w->task);
-        query->task_id = w->task->task_id;
-        query->share_id = w->task->share_id;
-        query->kdstoken = w->task->kdstoken;
+        if (w->subject->task->kdstoken_file)
+                (void) task_file_load_kdstoken(w->subject->task);
+        query->task_id = w->subject->task->task_id;
+        query->share_id = w->subject->task->share_id;
+        query->kdstoken = w->subject->task->kdstoken;
 }
 
 void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,

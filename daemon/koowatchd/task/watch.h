@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 
+#include "common/event-id.h"
 #include "common/timespan.h"
 #include "common/util.h"
 #include "koowatchd/report/report.h"
@@ -24,6 +25,18 @@ struct taskdir;
 struct taskdir_file;
 struct watch;
 
+/* What a watch is about; its owner's, and may change. */
+struct watch_subject {
+        struct taskdir_file *file;
+        struct task *task;
+};
+
+/* What is left of one that has ended. */
+struct watch_end {
+        usec_t registered; /* wall clock */
+        char event_id[EVENT_ID_LENGTH + 1];
+};
+
 /* What all watches share. Borrowed, and kept by their owner for as long as there is one. */
 struct watch_shared {
         struct poller *poller;
@@ -35,10 +48,10 @@ struct watch_shared {
         unsigned running;              /* how many have a task that runs; counted by them */
 
         /*
-         * It has ended, and its event, whose id is handed over, is with the deliveries. The watch
-         * must not be freed from inside the call.
+         * It has ended (end is handed over), and its event is with the deliveries. The watch must
+         * not be freed from inside the call.
          */
-        void (*on_finished)(void *owner, char *event_id);
+        void (*on_finished)(void *owner, struct watch_end *end);
         /* What the store knows of it has changed: the refusals in a row. */
         void (*on_refusals)(void *owner);
         /* What the status line shows of it has changed. */
@@ -51,9 +64,9 @@ int watch_new(struct watch_shared *shared, void *owner, struct watch **ret);
 void watch_free(struct watch *watch);
 DEFINE_CLEANUP(struct watch *, watch_free)
 
-/* What it is about from now on, all borrowed; owner as above. */
-void watch_assign(struct watch *watch, void *owner, const struct taskdir_file *file,
-                  struct task *task, struct account *account);
+/* Whose it is, and what it is about from now on, all borrowed. */
+void watch_assign(struct watch *watch, void *owner, const struct watch_subject *subject,
+                  struct account *account);
 
 /* A registration of the wall clock's time, and the refusals that were counted before a restart. */
 struct watch_history {

@@ -10,10 +10,11 @@ static double share_of(const struct due_entry *entry, usec_t now) {
 }
 
 static void test_empty(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry entry = {};
 
         (void) state;
+        due_queue_init(&queue);
         assert_null(due_queue_first(&queue, NOW));
         assert_int_equal(due_queue_lag(&queue, NOW), 0);
         due_queue_remove(&queue, &entry);
@@ -21,10 +22,11 @@ static void test_empty(void **state) {
 }
 
 static void test_first_in_first_out(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry entries[10] = {};
 
         (void) state;
+        due_queue_init(&queue);
         for (size_t i = 0; i < ARRAY_LEN(entries); i++)
                 due_queue_add(&queue, &entries[i], NOW, USEC_SEC);
         for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
@@ -37,10 +39,11 @@ static void test_first_in_first_out(void **state) {
 
 /* Two seconds late is much for an interval of two, and little for one of two minutes. */
 static void test_in_proportion_to_interval(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry often = {}, rarely = {};
 
         (void) state;
+        due_queue_init(&queue);
         due_queue_add(&queue, &rarely, NOW - 10 * USEC_SEC, 2 * USEC_MINUTE);
         due_queue_add(&queue, &often, NOW - 2 * USEC_SEC, 2 * USEC_SEC);
         assert_ptr_equal(due_queue_first(&queue, NOW), &often);
@@ -49,10 +52,11 @@ static void test_in_proportion_to_interval(void **state) {
 
 /* Turns are taken by age alone, whatever the intervals are. */
 static void test_oldest(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry often = {}, rarely = {};
 
         (void) state;
+        due_queue_init(&queue);
         assert_null(due_queue_oldest(&queue));
         due_queue_add(&queue, &often, NOW - 2 * USEC_SEC, 2 * USEC_SEC);
         due_queue_add(&queue, &rarely, NOW - 10 * USEC_SEC, 2 * USEC_MINUTE);
@@ -64,10 +68,11 @@ static void test_oldest(void **state) {
 
 /* The order changes while they wait: nobody starves. */
 static void test_order_changes_with_time(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry often = {}, rarely = {};
 
         (void) state;
+        due_queue_init(&queue);
         due_queue_add(&queue, &rarely, NOW - USEC_MINUTE, 2 * USEC_MINUTE);
         due_queue_add(&queue, &often, NOW, 2 * USEC_SEC);
         assert_ptr_equal(due_queue_first(&queue, NOW), &rarely);
@@ -75,10 +80,11 @@ static void test_order_changes_with_time(void **state) {
 }
 
 static void test_late_arrival_keeps_its_place(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry a = {}, b = {}, c = {};
 
         (void) state;
+        due_queue_init(&queue);
         due_queue_add(&queue, &b, NOW - 2, USEC_SEC);
         due_queue_add(&queue, &c, NOW - 1, USEC_SEC);
         due_queue_add(&queue, &a, NOW - 3, USEC_SEC);
@@ -92,9 +98,10 @@ static void test_late_arrival_keeps_its_place(void **state) {
 static void test_removes_from_anywhere(void **state) {
         (void) state;
         for (size_t gone = 0; gone < 3; gone++) {
-                struct due_queue queue = {};
+                struct due_queue queue;
                 struct due_entry entries[3] = {};
 
+                due_queue_init(&queue);
                 for (size_t i = 0; i < 3; i++)
                         due_queue_add(&queue, &entries[i], NOW + (usec_t) i, USEC_SEC);
                 due_queue_remove(&queue, &entries[gone]);
@@ -115,10 +122,11 @@ static void test_removes_from_anywhere(void **state) {
 static void test_extreme_intervals(void **state) {
         static const usec_t intervals[] = {1, 99 * USEC_MSEC, USEC_DAY, UINT32_MAX * USEC_MSEC,
                                            USEC_INFINITY};
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry entries[ARRAY_LEN(intervals)] = {};
 
         (void) state;
+        due_queue_init(&queue);
         for (size_t i = ARRAY_LEN(intervals); i-- > 0;)
                 due_queue_add(&queue, &entries[i], NOW, intervals[i]);
         for (size_t i = 0; i < ARRAY_LEN(intervals); i++) {
@@ -138,7 +146,7 @@ static void check_first(const struct due_queue *queue, const struct due_entry *e
         usec_t lag = 0;
 
         for (size_t i = 0; i < ENTRIES; i++) {
-                if (!entries[i].queued)
+                if (!due_queue_has(&entries[i]))
                         continue;
                 count++;
                 lag = MAX(lag, now - entries[i].due);
@@ -151,17 +159,18 @@ static void check_first(const struct due_queue *queue, const struct due_entry *e
 }
 
 static void test_any_order(void **state) {
-        struct due_queue queue = {};
+        struct due_queue queue;
         struct due_entry entries[ENTRIES] = {};
         uint64_t seed = 7;
         usec_t now = NOW;
 
         (void) state;
+        due_queue_init(&queue);
         for (unsigned i = 0; i < 5000; i++) {
                 struct due_entry *entry = &entries[random_next(&seed) % ENTRIES];
 
                 now += (usec_t) (random_next(&seed) % USEC_SEC);
-                if (entry->queued)
+                if (due_queue_has(entry))
                         due_queue_remove(&queue, entry);
                 else
                         due_queue_add(&queue, entry,
