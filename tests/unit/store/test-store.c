@@ -6,6 +6,7 @@
 
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store-batch.h"
+#include "unit/store/fake-store.h"
 #include "unit/store/sync-store.h"
 #include "unit/support.h"
 
@@ -42,7 +43,22 @@ static void reopen_sqlite(struct fixture *f) {
         open_sqlite(f);
 }
 
+static void open_fake(struct fixture *f) {
+        f->sync.store = fake_store_new();
+}
+
+static void open_immediate_fake(struct fixture *f) {
+        open_fake(f);
+        fake_store_set_immediate(f->sync.store, true);
+}
+
+static void restart_fake(struct fixture *f) {
+        fake_store_restart(f->sync.store);
+}
+
 static const struct backend sqlite = {.open = open_sqlite, .reopen = reopen_sqlite};
+static const struct backend fake = {open_fake, restart_fake, fake_store_run};
+static const struct backend immediate_fake = {.open = open_immediate_fake, .reopen = restart_fake};
 
 static int set_up(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
@@ -622,8 +638,10 @@ static void test_close_accepts_nothing(void **state) {
 }
 
 #define TEST(name, function, backend) \
-        { name, function, set_up, tear_down, (void *) &(backend) }
-#define SCENARIO(function) TEST("SQLite: " #function, function, sqlite)
+        { name ": " #function, function, set_up, tear_down, (void *) &(backend) }
+#define SCENARIO(function)                                              \
+        TEST("SQLite", function, sqlite), TEST("fake", function, fake), \
+                TEST("immediate fake", function, immediate_fake)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
