@@ -71,14 +71,20 @@ typedef void (*store_found_fn)(void *userdata, int found, const struct store_tas
 void store_find_task(struct store *store, const struct store_key *key, store_found_fn on_found,
                      void *userdata);
 
-/* Each task that is not gone, then the end. From on_row the store must not be called. */
+/*
+ * Each task that is not gone, in no particular order, then the end; with an error, some may have
+ * come before it. From on_row the store must not be called.
+ */
 void store_each_task(struct store *store,
                      void (*on_row)(void *userdata, const struct store_key *key, const char *name),
                      store_done_fn on_end, void *userdata);
 
 /* ---- events ---- */
 
-/* The event's text as it was put; error: 0, -ENOENT or another negative errno (body is NULL). */
+/*
+ * The event's text as it was put. error: 0, or a negative errno with body NULL; -ENOENT: there is
+ * no such event, which is no failure of the store, and store_error() has no words for it.
+ */
 typedef void (*store_event_fn)(void *userdata, int error, const char *body);
 void store_get_event(struct store *store, const char *event_id, store_event_fn on_event,
                      void *userdata);

@@ -1,31 +1,73 @@
-/* The store, in a directory of its own, closed and opened again where that matters. */
+/*
+ * What every store must do: one table of scenarios, and each backend goes through all of it,
+ * closed and opened again where that matters.
+ */
 #include <errno.h>
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
 
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/sqlite-store.h"
+#include "koowatchd/store/store-batch.h"
+#include "unit/store/fake-store.h"
+#include "unit/store/sync-store.h"
 #include "unit/support.h"
 
 #define WALL (1747708152 * USEC_SEC)
 #define HISTORY (90 * USEC_DAY)
+#define LONG_ID "0123456789abcdef0123456789abcdef"
 
 struct fixture {
-        char directory[DIRECTORY_MAX];
-        char path[DIRECTORY_MAX + 16];
-        struct store *store;
+        struct sync_store sync;
+        const struct backend *backend;
+        char directory[DIRECTORY_MAX]; /* of SQLite's file */
+};
+
+struct backend {
+        void (*open)(struct fixture *f);
+        /* As when the daemon ends and is started again: all that was written is there. */
+        void (*reopen)(struct fixture *f);
+        void (*settle)(struct store *store); /* as in struct sync_store */
 };
 
 static const struct store_key photos = {"default", "share-1", "task-1"};
 static const struct store_key music = {"default", "share-1", "task-2"};
 
+/* ---- backends ---- */
+
+static void open_sqlite(struct fixture *f) {
+        CLEANUP(freep) char *path = str_printf("%s/state.db", f->directory);
+
+        assert_int_equal(sqlite_store_open(path, &f->sync.store), 0);
+}
+
+static void reopen_sqlite(struct fixture *f) {
+        store_close(STEAL_PTR(f->sync.store));
+        open_sqlite(f);
+}
+
+static void open_fake(struct fixture *f) {
+        f->sync.store = fake_store_new();
+}
+
+static void open_immediate_fake(struct fixture *f) {
+        open_fake(f);
+        fake_store_set_immediate(f->sync.store, true);
+}
+
+static void restart_fake(struct fixture *f) {
+        fake_store_restart(f->sync.store);
+}
+
+static const struct backend sqlite = {.open = open_sqlite, .reopen = reopen_sqlite};
+static const struct backend fake = {open_fake, restart_fake, fake_store_run};
+static const struct backend immediate_fake = {.open = open_immediate_fake, .reopen = restart_fake};
+
 static int set_up(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
 
         assert_non_null(f);
+        f->backend = *state;
+        f->sync.settle = f->backend->settle;
         directory_make(f->directory);
-        (void) snprintf(f->path, sizeof(f->path), "%s/state.db", f->directory);
-        assert_int_equal(store_open(f->path, &f->store), 0);
+        f->backend->open(f);
         *state = f;
         return 0;
 }
@@ -33,107 +75,109 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
         struct fixture *f = *state;
 
-        store_close(f->store);
+        store_close(f->sync.store);
         directory_remove(f->directory);
         free(f);
         return 0;
 }
 
-static void reopen(struct fixture *f) {
-        store_close(f->store);
-        assert_int_equal(store_open(f->path, &f->store), 0);
+static void settle(struct fixture *f) {
+        if (f->sync.settle)
+                f->sync.settle(f->sync.store);
 }
+
+static void reopen(struct fixture *f) {
+        f->backend->reopen(f);
+}
+
+/* ---- short forms ---- */
 
 /* Registers, or marks as finished under event_id. */
 static void put_task(struct fixture *f, const struct store_key *key, const char *event_id) {
         struct store_task task = {.registered = WALL, .inode = UINT64_MAX - 1, .mtime_ns = 123};
 
         (void) snprintf(task.event_id, sizeof(task.event_id), "%s", event_id);
-        assert_int_equal(store_put_task(f->store, key, key->task_id, &task), 0);
+        sync_put_task(&f->sync, key, key->task_id, &task);
+}
+
+static void drop_task(struct fixture *f, const struct store_key *key, usec_t now) {
+        sync_drop_task(&f->sync, key, now);
+}
+
+static void put_event(struct fixture *f, const char *event_id, usec_t now) {
+        CLEANUP(freep) char *body = str_printf("{\"eventId\":\"%s\",\"x\":\"é\"}", event_id);
+
+        sync_put_event(&f->sync, event_id, body, now);
+}
+
+static void put_delivery(struct fixture *f, const char *event_id, enum delivery_state state) {
+        sync_put_delivery(&f->sync, event_id, &(struct store_delivery){.state = state});
+}
+
+static void prune(struct fixture *f, usec_t now) {
+        sync_prune(&f->sync, now, HISTORY);
 }
 
 static struct store_task find_task(struct fixture *f, const struct store_key *key) {
-        struct store_task task = {};
+        struct store_task task;
 
-        assert_int_equal(store_find_task(f->store, key, &task), 1);
+        assert_int_equal(sync_find_task(&f->sync, key, &task), 1);
         return task;
 }
 
 static void assert_unknown(struct fixture *f, const struct store_key *key) {
-        struct store_task task = {};
+        struct store_task task;
 
-        assert_int_equal(store_find_task(f->store, key, &task), 0);
-}
-
-/* Calls make a text: an entry each, in their order, a blank behind it. */
-
-static void on_task(void *userdata, const struct store_key *key, const char *name) {
-        (void) fprintf(userdata, "%s/%s/%s:%s ", key->account, key->share_id, key->task_id, name);
-}
-
-static void on_pending(void *userdata, const char *event_id, const struct store_delivery *d) {
-        assert_int_equal(d->state, DELIVERY_PENDING);
-        (void) fprintf(userdata, "%s:%u:%jd:%s ", event_id, d->attempts, (intmax_t) d->next,
-                       d->settled ? d->settled : "-");
-}
-
-static void on_futile(void *userdata, const char *event_id, const struct store_delivery *d) {
-        (void) event_id;
-        *(struct store_delivery *) userdata = *d;
+        assert_int_equal(sync_find_task(&f->sync, key, &task), 0);
 }
 
 static void assert_tasks(struct fixture *f, const char *expected) {
         CLEANUP(freep) char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
 
-        assert_int_equal(store_each_task(f->store, on_task, out), 0);
-        assert_int_equal(fclose(out), 0);
+        assert_int_equal(sync_each_task(&f->sync, &text), 0);
         assert_string_equal(text, expected);
 }
 
 static void assert_pending(struct fixture *f, const char *expected) {
         CLEANUP(freep) char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
 
-        assert_int_equal(store_each_pending(f->store, on_pending, out), 0);
-        assert_int_equal(fclose(out), 0);
+        assert_int_equal(sync_each_pending(&f->sync, &text), 0);
         assert_string_equal(text, expected);
 }
 
 static void assert_counts(struct fixture *f, unsigned finished, unsigned parked) {
         struct store_counts counts;
 
-        assert_int_equal(store_count(f->store, &counts), 0);
+        assert_int_equal(sync_count(&f->sync, &counts), 0);
         assert_int_equal(counts.finished, finished);
         assert_int_equal(counts.parked, parked);
 }
 
-static void put_event(struct fixture *f, const char *event_id, usec_t now) {
-        CLEANUP(freep) char *body = str_printf("{\"eventId\":\"%s\",\"x\":\"é\"}", event_id);
-
-        assert_int_equal(store_put_event(f->store, event_id, body, now), 0);
-}
-
-static void put_delivery(struct fixture *f, const char *event_id, enum delivery_state state) {
-        assert_int_equal(
-                store_put_delivery(f->store, event_id, &(struct store_delivery){.state = state}),
-                0);
-}
-
+/* 0 or a negative errno. */
 static int get_event(struct fixture *f, const char *event_id) {
         CLEANUP(freep) char *body = NULL;
 
-        return store_get_event(f->store, event_id, &body);
+        return sync_get_event(&f->sync, event_id, &body);
 }
 
+static struct store_batch *batch_new(void) {
+        struct store_batch *batch = store_batch_new();
+
+        assert_non_null(batch);
+        return batch;
+}
+
+/* ---- tasks ---- */
+
 static void test_empty(void **state) {
-        assert_unknown(*state, &photos);
-        assert_tasks(*state, "");
-        assert_pending(*state, "");
-        assert_counts(*state, 0, 0);
-        assert_int_equal(get_event(*state, "e1"), -ENOENT);
+        struct fixture *f = *state;
+
+        assert_unknown(f, &photos);
+        assert_tasks(f, "");
+        assert_pending(f, "");
+        assert_counts(f, 0, 0);
+        assert_int_equal(get_event(f, "e1"), -ENOENT);
+        assert_string_equal(store_error(f->sync.store), "");
 }
 
 static void test_registers(void **state) {
@@ -146,6 +190,8 @@ static void test_registers(void **state) {
         assert_int_equal(task.registered, WALL);
         assert_true(task.inode == UINT64_MAX - 1);
         assert_int_equal(task.mtime_ns, 123);
+        assert_int_equal(task.refusals, 0);
+        assert_int_equal(task.refused, 0);
         assert_string_equal(task.event_id, "");
         assert_false(task.gone);
         assert_counts(f, 0, 0);
@@ -163,18 +209,18 @@ static void test_keys(void **state) {
         put_task(f, &photos, "");
         for (size_t i = 0; i < ARRAY_LEN(others); i++) {
                 assert_unknown(f, &others[i]);
-                assert_int_equal(store_drop_task(f->store, &others[i], WALL), 0);
+                drop_task(f, &others[i], WALL);
         }
         (void) find_task(f, &photos);
 }
 
 static void test_replaces(void **state) {
+        const struct store_task other = {.registered = WALL + 1, .inode = 5, .mtime_ns = -7};
         struct fixture *f = *state;
-        struct store_task other = {.registered = WALL + 1, .inode = 5, .mtime_ns = -7};
         struct store_task task;
 
         put_task(f, &photos, "e1");
-        assert_int_equal(store_put_task(f->store, &photos, "renamed", &other), 0);
+        sync_put_task(&f->sync, &photos, "renamed", &other);
         task = find_task(f, &photos);
         assert_int_equal(task.registered, WALL + 1);
         assert_true(task.inode == 5);
@@ -183,13 +229,43 @@ static void test_replaces(void **state) {
         assert_tasks(f, "default/share-1/task-1:renamed ");
 }
 
-static void test_each(void **state) {
+static void test_refusals_are_kept(void **state) {
         struct fixture *f = *state;
+        struct store_task task = {.refused = WALL, .refusals = 4};
+
+        sync_put_task(&f->sync, &photos, "photos", &task);
+        reopen(f);
+        task = find_task(f, &photos);
+        assert_int_equal(task.refusals, 4);
+        assert_int_equal(task.refused, WALL);
 
         put_task(f, &photos, "");
+        task = find_task(f, &photos);
+        assert_int_equal(task.refusals, 0);
+        assert_int_equal(task.refused, 0);
+}
+
+/* They follow from other writes; what a caller had in them is nothing to go by. */
+static void test_what_is_only_read_is_not_written(void **state) {
+        const struct store_task task = {.delivery = DELIVERY_PARKED, .gone = true};
+        const struct store_delivery delivery = {.finished = 1};
+        struct fixture *f = *state;
+
+        sync_put_task(&f->sync, &photos, "photos", &task);
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_DONE);
+        assert_false(find_task(f, &photos).gone);
+        put_event(f, "e1", WALL);
+        sync_put_delivery(&f->sync, "e1", &delivery);
+        assert_pending(f, "e1:0:0:1747708152000000:0:- ");
+}
+
+static void test_each_task(void **state) {
+        struct fixture *f = *state;
+
         put_task(f, &music, "e2");
+        put_task(f, &photos, "");
         assert_tasks(f, "default/share-1/task-1:task-1 default/share-1/task-2:task-2 ");
-        assert_int_equal(store_drop_task(f->store, &music, WALL), 0);
+        drop_task(f, &music, WALL);
         assert_tasks(f, "default/share-1/task-1:task-1 ");
 }
 
@@ -197,22 +273,22 @@ static void test_drop_forgets_the_unfinished(void **state) {
         struct fixture *f = *state;
 
         put_task(f, &photos, "");
-        assert_int_equal(store_drop_task(f->store, &photos, WALL), 0);
+        drop_task(f, &photos, WALL);
         assert_unknown(f, &photos);
-        assert_int_equal(store_drop_task(f->store, &photos, WALL), 0);
+        drop_task(f, &photos, WALL);
 }
 
 static void test_drop_remembers_the_finished(void **state) {
         struct fixture *f = *state;
         struct store_task task;
 
-        put_task(f, &photos, "0123456789abcdef0123456789abcdef");
+        put_task(f, &photos, LONG_ID);
         assert_counts(f, 1, 0);
-        assert_int_equal(store_drop_task(f->store, &photos, WALL), 0);
+        drop_task(f, &photos, WALL);
         reopen(f);
         task = find_task(f, &photos);
         assert_true(task.gone);
-        assert_string_equal(task.event_id, "0123456789abcdef0123456789abcdef");
+        assert_string_equal(task.event_id, LONG_ID);
         assert_tasks(f, "");
         assert_counts(f, 1, 0);
 
@@ -222,194 +298,86 @@ static void test_drop_remembers_the_finished(void **state) {
         assert_counts(f, 0, 0);
 }
 
+static void test_a_task_knows_how_its_delivery_is(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos, "e1");
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_DONE); /* no such event */
+        put_event(f, "e2", WALL);
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_DONE); /* not its event */
+        put_event(f, "e1", WALL);
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_PENDING);
+        put_delivery(f, "e1", DELIVERY_PARKED);
+        reopen(f);
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_PARKED);
+        put_delivery(f, "e1", DELIVERY_DONE);
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_DONE);
+}
+
+/* ---- events ---- */
+
 static void test_events(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *body = NULL;
-        enum delivery_state delivery;
 
         put_event(f, "e1", WALL);
         reopen(f);
-        assert_int_equal(store_get_event(f->store, "e1", &body), 0);
+        assert_int_equal(sync_get_event(&f->sync, "e1", &body), 0);
         assert_string_equal(body, "{\"eventId\":\"e1\",\"x\":\"é\"}");
-        assert_int_equal(store_get_delivery_state(f->store, "e1", &delivery), 0);
-        assert_int_equal(delivery, DELIVERY_PENDING);
-        assert_int_equal(store_get_delivery_state(f->store, "e2", &delivery), -ENOENT);
         assert_int_equal(get_event(f, "e2"), -ENOENT);
-        assert_pending(f, "e1:0:0:- ");
-}
-
-static void assert_futile(struct fixture *f, unsigned attempts, unsigned futile) {
-        struct store_delivery found = {0};
-
-        assert_int_equal(store_each_pending(f->store, on_futile, &found), 0);
-        assert_int_equal(found.attempts, attempts);
-        assert_int_equal(found.futile, futile);
-        assert_int_equal(found.finished, WALL);
+        assert_pending(f, "e1:0:0:1747708152000000:0:- ");
 }
 
 static void test_attempts_are_kept_in_both_counts(void **state) {
+        const struct store_delivery delivery = {.attempts = 7, .futile = 2};
         struct fixture *f = *state;
 
         put_event(f, "e1", WALL);
-        assert_futile(f, 0, 0);
-        assert_int_equal(store_put_delivery(f->store, "e1",
-                                            &(struct store_delivery){.attempts = 7, .futile = 2}),
-                         0);
+        sync_put_delivery(&f->sync, "e1", &delivery);
         reopen(f);
-        assert_futile(f, 7, 2);
+        assert_pending(f, "e1:7:2:1747708152000000:0:- ");
 }
 
 static void test_delivery_states(void **state) {
+        static const struct store_delivery retried = {
+                .attempts = 2, .next = WALL, .settled = "[\"10-mail\"]"};
         struct fixture *f = *state;
-        enum delivery_state delivery;
 
-        for (unsigned i = 1; i <= 4; i++) {
-                char id[8];
-
-                (void) snprintf(id, sizeof(id), "e%u", i);
-                put_event(f, id, WALL + (usec_t) i);
-        }
-        assert_int_equal(store_put_delivery(f->store, "e3",
-                                            &(struct store_delivery){
-                                                    .attempts = 2,
-                                                    .next = WALL,
-                                                    .settled = "[\"10-mail\"]",
-                                            }),
-                         0);
+        put_event(f, "e2", 2);
+        put_event(f, "e1", 1);
+        put_event(f, "e3", 3);
+        put_event(f, "e4", 4);
+        sync_put_delivery(&f->sync, "e3", &retried);
         put_delivery(f, "e1", DELIVERY_DONE);
         put_delivery(f, "e4", DELIVERY_PARKED);
         reopen(f);
-
-        assert_pending(f, "e2:0:0:- e3:2:1747708152000000:[\"10-mail\"] ");
+        assert_pending(f, "e2:0:0:2:0:- e3:2:0:3:1747708152000000:[\"10-mail\"] ");
         assert_counts(f, 0, 1);
-        assert_int_equal(store_get_delivery_state(f->store, "e1", &delivery), 0);
-        assert_int_equal(delivery, DELIVERY_DONE);
-        assert_int_equal(store_get_delivery_state(f->store, "e4", &delivery), 0);
-        assert_int_equal(delivery, DELIVERY_PARKED);
 
-        /* A parked one may be taken up again, and begins anew. */
+        /* A parked one may be taken up again, and starts from the beginning. */
         put_delivery(f, "e4", DELIVERY_PENDING);
         put_delivery(f, "e3", DELIVERY_PENDING);
-        assert_pending(f, "e2:0:0:- e3:0:0:- e4:0:0:- ");
+        assert_pending(f, "e2:0:0:2:0:- e3:0:0:3:0:- e4:0:0:4:0:- ");
         assert_counts(f, 0, 0);
 }
 
-static void test_transaction(void **state) {
+static void test_an_event_that_is_put_again_is_a_new_one(void **state) {
         struct fixture *f = *state;
 
-        assert_int_equal(store_begin(f->store), 0);
-        put_task(f, &photos, "");
-        put_event(f, "e1", WALL);
-        store_rollback(f->store);
-        assert_unknown(f, &photos);
-        assert_pending(f, "");
-        store_rollback(f->store);
-
-        assert_int_equal(store_begin(f->store), 0);
-        put_task(f, &photos, "");
-        put_event(f, "e1", WALL);
-        assert_int_equal(store_commit(f->store), 0);
-        reopen(f);
-        (void) find_task(f, &photos);
-        assert_pending(f, "e1:0:0:- ");
-
-        /* The end of the program is no commit. */
-        assert_int_equal(store_begin(f->store), 0);
-        put_task(f, &music, "");
-        reopen(f);
-        assert_unknown(f, &music);
+        put_event(f, "e1", 1);
+        put_event(f, "e2", 2);
+        put_delivery(f, "e1", DELIVERY_PARKED);
+        sync_put_event(&f->sync, "e1", "[]", 3);
+        assert_pending(f, "e2:0:0:2:0:- e1:0:0:3:0:- ");
+        assert_counts(f, 0, 0);
 }
 
-static void test_commit_without_begin(void **state) {
+static void test_a_delivery_without_event_is_none(void **state) {
         struct fixture *f = *state;
 
-        assert_true(store_commit(f->store) < 0);
-        assert_true(strlen(store_error(f->store)) > 0);
-        assert_int_equal(store_begin(f->store), 0);
-        assert_true(store_begin(f->store) < 0);
-        put_task(f, &photos, "");
-        assert_int_equal(store_commit(f->store), 0);
-        (void) find_task(f, &photos);
-}
-
-/* Another process is writing: nothing is lost, and it goes on when that has ended. */
-static void test_locked(void **state) {
-        struct fixture *f = *state;
-        struct store *other = NULL;
-
-        assert_int_equal(store_open(f->path, &other), 0);
-        assert_int_equal(store_begin(other), 0);
-        assert_int_equal(store_begin(f->store), -EBUSY);
-        store_close(other);
-        assert_int_equal(store_begin(f->store), 0);
-        put_task(f, &photos, "");
-        assert_int_equal(store_commit(f->store), 0);
-}
-
-static void test_prune(void **state) {
-        struct fixture *f = *state;
-
-        /* Gone long ago, gone lately, and finished with a file that still stands. */
-        put_task(f, &photos, "e1");
-        put_event(f, "e1", WALL);
-        put_delivery(f, "e1", DELIVERY_DONE);
-        assert_int_equal(store_drop_task(f->store, &photos, WALL), 0);
-        put_task(f, &music, "e2");
-        put_event(f, "e2", WALL);
-        put_delivery(f, "e2", DELIVERY_PARKED);
-
-        assert_int_equal(store_prune(f->store, WALL + HISTORY, HISTORY), 0);
-        (void) find_task(f, &photos);
-        assert_int_equal(get_event(f, "e1"), 0);
-
-        assert_int_equal(store_prune(f->store, WALL + HISTORY + 1, HISTORY), 0);
-        assert_unknown(f, &photos);
+        put_delivery(f, "e1", DELIVERY_PARKED);
+        assert_counts(f, 0, 0);
         assert_int_equal(get_event(f, "e1"), -ENOENT);
-        (void) find_task(f, &music);
-        assert_int_equal(get_event(f, "e2"), 0);
-
-        /* History counts from the disappearance. */
-        assert_int_equal(store_drop_task(f->store, &music, WALL + 2 * HISTORY), 0);
-        assert_int_equal(store_prune(f->store, WALL + 3 * HISTORY, HISTORY), 0);
-        (void) find_task(f, &music);
-        assert_int_equal(get_event(f, "e2"), 0);
-        assert_int_equal(store_prune(f->store, WALL + 3 * HISTORY + 1, HISTORY), 0);
-        assert_unknown(f, &music);
-        assert_int_equal(get_event(f, "e2"), -ENOENT);
-}
-
-/* It is dropped again at each start, say: that must not set its time back. */
-static void test_gone_since_the_first_time(void **state) {
-        struct fixture *f = *state;
-
-        put_task(f, &photos, "e1");
-        assert_int_equal(store_drop_task(f->store, &photos, WALL), 0);
-        assert_int_equal(store_drop_task(f->store, &photos, WALL + HISTORY), 0);
-        assert_int_equal(store_prune(f->store, WALL + HISTORY + 1, HISTORY), 0);
-        assert_unknown(f, &photos);
-}
-
-static void test_prune_spares_what_is_not_over(void **state) {
-        struct fixture *f = *state;
-
-        put_task(f, &photos, "");
-        put_event(f, "e1", WALL); /* its task's registration has been replaced, say */
-        assert_int_equal(store_prune(f->store, WALL + 10 * HISTORY, HISTORY), 0);
-        (void) find_task(f, &photos);
-        assert_pending(f, "e1:0:0:- ");
-
-        put_delivery(f, "e1", DELIVERY_DONE);
-        assert_int_equal(store_prune(f->store, WALL + 10 * HISTORY, HISTORY), 0);
-        assert_int_equal(get_event(f, "e1"), -ENOENT);
-}
-
-static void test_prune_never(void **state) {
-        struct fixture *f = *state;
-
-        put_task(f, &photos, "e1");
-        assert_int_equal(store_drop_task(f->store, &photos, 1), 0);
-        assert_int_equal(store_prune(f->store, WALL, USEC_INFINITY), 0);
-        (void) find_task(f, &photos);
 }
 
 /* Text is data, whatever is in it. */
@@ -423,247 +391,286 @@ static void test_text_is_data(void **state) {
         assert_unknown(f, &photos);
 }
 
-static void test_path_cannot_be_opened(void **state) {
-        struct fixture *f = *state;
-        CLEANUP(freep) char *path = str_printf("%s/missing/state.db", f->directory);
-        struct store *store = NULL;
+/* ---- history ---- */
 
-        assert_int_equal(store_open(path, &store), -ENOENT);
-        assert_true(strlen(store_error(store)) > 0);
-        store_close(store);
-}
-
-static void execute(const struct fixture *f, const char *commands) {
-        sqlite3 *db = NULL;
-
-        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(db, commands, NULL, NULL, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-/* Closes the store and expects that it cannot be opened again. */
-static void expect_refused(struct fixture *f, int expected) {
-        assert_int_equal(store_open(f->path, &f->store), expected);
-        assert_non_null(f->store);
-        assert_true(strlen(store_error(f->store)) > 0);
-        store_close(STEAL_PTR(f->store));
-}
-
-static void test_later_version(void **state) {
+static void test_prune(void **state) {
         struct fixture *f = *state;
 
-        put_task(f, &photos, "");
-        store_close(STEAL_PTR(f->store));
-        execute(f, "PRAGMA user_version = 2");
-        expect_refused(f, -EPROTO);
-        expect_refused(f, -EPROTO);
-
-        /* It has not been touched. */
-        execute(f, "PRAGMA user_version = 1");
-        assert_int_equal(store_open(f->path, &f->store), 0);
-        (void) find_task(f, &photos);
-}
-
-static void overwrite(const struct fixture *f, off_t at, const char *bytes, size_t length) {
-        CLEANUP(closep) int fd = open(f->path, O_WRONLY | O_CLOEXEC);
-
-        assert_true(fd >= 0);
-        assert_int_equal(pwrite(fd, bytes, length, at), length);
-}
-
-static void test_no_database(void **state) {
-        struct fixture *f = *state;
-
-        store_close(STEAL_PTR(f->store));
-        overwrite(f, 0, "this is no database at all", 26);
-        expect_refused(f, -EUCLEAN);
-}
-
-static void test_damaged_page(void **state) {
-        static char garbage[3000];
-        struct fixture *f = *state;
-
-        memset(garbage, 0xa5, sizeof(garbage));
-        store_close(STEAL_PTR(f->store));
-        overwrite(f, 100, garbage, sizeof(garbage));
-        expect_refused(f, -EUCLEAN);
-}
-
-static void test_truncated(void **state) {
-        struct fixture *f = *state;
-
-        store_close(STEAL_PTR(f->store));
-        assert_int_equal(truncate(f->path, 2000), 0);
-        expect_refused(f, -EUCLEAN);
-}
-
-/* Empty is what a crash before the first commit leaves. */
-static void test_empty_file(void **state) {
-        struct fixture *f = *state;
-
-        store_close(STEAL_PTR(f->store));
-        assert_int_equal(truncate(f->path, 0), 0);
-        assert_int_equal(store_open(f->path, &f->store), 0);
-        put_task(f, &photos, "");
-        (void) find_task(f, &photos);
-}
-
-/* A dump that was restored has the tables, but neither version nor, maybe, all indexes. */
-static void test_restored_from_a_dump(void **state) {
-        struct fixture *f = *state;
-
-        put_task(f, &photos, "");
+        /* Gone long ago, and finished with a file that still stands. */
+        put_task(f, &photos, "e1");
         put_event(f, "e1", WALL);
-        store_close(STEAL_PTR(f->store));
-        execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone");
-        assert_int_equal(store_open(f->path, &f->store), 0);
-        reopen(f);
+        put_delivery(f, "e1", DELIVERY_DONE);
+        drop_task(f, &photos, WALL);
+        put_task(f, &music, "e2");
+        put_event(f, "e2", WALL);
+        put_delivery(f, "e2", DELIVERY_PARKED);
+
+        prune(f, WALL + HISTORY);
         (void) find_task(f, &photos);
-        assert_pending(f, "e1:0:0:- ");
+        assert_int_equal(get_event(f, "e1"), 0);
+
+        prune(f, WALL + HISTORY + 1);
+        assert_unknown(f, &photos);
+        assert_int_equal(get_event(f, "e1"), -ENOENT);
+        (void) find_task(f, &music);
+        assert_int_equal(get_event(f, "e2"), 0);
+
+        /* History counts from the disappearance. */
+        drop_task(f, &music, WALL + 2 * HISTORY);
+        prune(f, WALL + 3 * HISTORY);
+        (void) find_task(f, &music);
+        assert_int_equal(get_event(f, "e2"), 0);
+        prune(f, WALL + 3 * HISTORY + 1);
+        assert_unknown(f, &music);
+        assert_int_equal(get_event(f, "e2"), -ENOENT);
 }
 
-/* Of a database of before, all attempts count; and it can be opened again and again. */
-static void test_a_database_without_the_later_column(void **state) {
+/* It is dropped again at each start, say: that must not set its time back. */
+static void test_gone_since_the_first_time(void **state) {
         struct fixture *f = *state;
 
-        put_event(f, "e1", WALL);
-        store_close(STEAL_PTR(f->store));
-        execute(f, "UPDATE event SET attempts = 5; ALTER TABLE event DROP COLUMN futile");
-        assert_int_equal(store_open(f->path, &f->store), 0);
-        assert_futile(f, 5, 5);
-        reopen(f);
-        assert_futile(f, 5, 5);
+        put_task(f, &photos, "e1");
+        drop_task(f, &photos, WALL);
+        drop_task(f, &photos, WALL + HISTORY);
+        prune(f, WALL + HISTORY + 1);
+        assert_unknown(f, &photos);
 }
 
-/* Tables of another program's are left alone. */
-static void test_foreign_database(void **state) {
-        struct fixture *f = *state;
-
-        store_close(STEAL_PTR(f->store));
-        execute(f, "DROP TABLE task; CREATE TABLE task (title TEXT); PRAGMA user_version = 0");
-        expect_refused(f, -EIO);
-        expect_refused(f, -EIO);
-}
-
-/* Each handle that is opened, so that a test can look at the store's own statements. */
-static sqlite3 *opened_last;
-
-static int on_open(sqlite3 *db, char **ret_error, const struct sqlite3_api_routines *api) {
-        (void) ret_error;
-        (void) api;
-        opened_last = db;
-        return SQLITE_OK;
-}
-
-static void assert_no_scan_of_events(sqlite3_stmt *statement) {
-        CLEANUP(freep) char *explain = str_printf("EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
-        sqlite3_stmt *plan = NULL;
-
-        assert_int_equal(sqlite3_prepare_v2(opened_last, explain, -1, &plan, NULL), SQLITE_OK);
-        while (sqlite3_step(plan) == SQLITE_ROW) {
-                const char *step = (const char *) sqlite3_column_text(plan, 3);
-
-                if (str_after(step, "SCAN event") || str_after(step, "SCAN TABLE event"))
-                        fail_msg("%s: %s", sqlite3_sql(statement), step);
-        }
-        (void) sqlite3_finalize(plan);
-}
-
-/* Events have large bodies, and are kept for months: what goes through all blocks the loop. */
-static void test_no_statement_goes_through_all_events(void **state) {
-        struct fixture *f = *state;
-        sqlite3_stmt *next = NULL;
-        unsigned count = 0;
-
-        assert_int_equal(sqlite3_auto_extension((void (*)(void)) on_open), SQLITE_OK);
-        reopen(f);
-        sqlite3_reset_auto_extension();
-        while ((next = sqlite3_next_stmt(opened_last, next))) {
-                assert_no_scan_of_events(next);
-                count++;
-        }
-        assert_true(count > 10);
-}
-
-static ssize_t no_space(int fd, const void *data, size_t length, off_t at) {
-        (void) fd;
-        (void) data;
-        (void) length;
-        (void) at;
-        errno = ENOSPC;
-        return -1;
-}
-
-static void fill_disk(bool full) {
-        static const char *const calls[] = {"pwrite", "pwrite64"};
-        sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-
-        for (size_t i = 0; i < ARRAY_LEN(calls); i++)
-                (void) vfs->xSetSystemCall(vfs, calls[i],
-                                           full ? (sqlite3_syscall_ptr) no_space : NULL);
-}
-
-/* The shared memory beside a database that was closed well must be made even to read it. */
-static void test_full_disk(void **state) {
+static void test_prune_spares_what_is_not_over(void **state) {
         struct fixture *f = *state;
 
         put_task(f, &photos, "");
-        store_close(STEAL_PTR(f->store));
-        fill_disk(true);
-        assert_int_equal(store_open(f->path, &f->store), -ENOSPC);
-        assert_non_null(strstr(store_error(f->store), "No space left on device"));
-        fill_disk(false);
-        reopen(f);
-
-        fill_disk(true);
-        assert_int_equal(store_begin(f->store), 0);
-        put_task(f, &music, "");
-        assert_int_equal(store_commit(f->store), -ENOSPC);
-        assert_non_null(strstr(store_error(f->store), "No space left on device"));
-        fill_disk(false);
+        put_event(f, "e1", WALL); /* its task's registration has been replaced, say */
+        prune(f, WALL + 10 * HISTORY);
         (void) find_task(f, &photos);
+        assert_pending(f, "e1:0:0:1747708152000000:0:- ");
+
+        put_delivery(f, "e1", DELIVERY_DONE);
+        prune(f, WALL + 10 * HISTORY);
+        assert_int_equal(get_event(f, "e1"), -ENOENT);
+}
+
+static void test_prune_never(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos, "e1");
+        drop_task(f, &photos, 1);
+        sync_prune(&f->sync, WALL, USEC_INFINITY);
+        (void) find_task(f, &photos);
+}
+
+/* ---- batches ---- */
+
+static void test_an_empty_batch_is_written(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(sync_write(&f->sync, batch_new()), 0);
+        assert_tasks(f, "");
+}
+
+/* The later write to a row counts, and each sees what the earlier ones have done. */
+static void test_writes_of_a_batch_are_made_in_order(void **state) {
+        const struct store_task finished = {.event_id = "e1"};
+        const struct store_delivery parked = {.state = DELIVERY_PARKED};
+        struct fixture *f = *state;
+        struct store_batch *batch = batch_new();
+
+        assert_int_equal(store_batch_put_delivery(batch, "e1", &parked), 0); /* not there yet */
+        assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_task(batch, &photos, "old", &(struct store_task){}), 0);
+        assert_int_equal(store_batch_put_task(batch, &photos, "new", &finished), 0);
+        assert_int_equal(store_batch_put_task(batch, &music, "music", &(struct store_task){}), 0);
+        assert_int_equal(store_batch_drop_task(batch, &music, WALL), 0);
+        assert_int_equal(sync_write(&f->sync, batch), 0);
+        reopen(f);
+        assert_tasks(f, "default/share-1/task-1:new ");
+        assert_int_equal(find_task(f, &photos).delivery, DELIVERY_PENDING);
         assert_unknown(f, &music);
 }
 
-static void test_close_nothing(void **state) {
+/* ---- callbacks ---- */
+
+/* A letter for each callback, in their order. */
+struct course {
+        struct fixture *f;
+        char text[16];
+};
+
+static void course_add(struct course *c, char letter) {
+        size_t length = strlen(c->text);
+
+        assert_true(length + 1 < sizeof(c->text));
+        c->text[length] = letter;
+}
+
+static void on_first_found(void *userdata, int found, const struct store_task *task) {
+        assert_int_equal(found, 0);
+        assert_null(task);
+        course_add(userdata, 'n');
+}
+
+static void on_then_found(void *userdata, int found, const struct store_task *task) {
+        assert_int_equal(found, 1);
+        assert_non_null(task);
+        course_add(userdata, 'y');
+}
+
+static void on_written(void *userdata, int error) {
+        assert_int_equal(error, 0);
+        course_add(userdata, 'w');
+}
+
+/* What is read has seen every earlier write, and no later one. */
+static void test_operations_take_effect_in_order(void **state) {
+        struct fixture *f = *state;
+        struct course course = {.f = f};
+        struct store_batch *batch = batch_new();
+
+        assert_int_equal(store_batch_put_task(batch, &photos, "p", &(struct store_task){}), 0);
+        store_find_task(f->sync.store, &photos, on_first_found, &course);
+        store_write(f->sync.store, batch, on_written, &course);
+        store_find_task(f->sync.store, &photos, on_then_found, &course);
+        settle(f);
+        assert_string_equal(course.text, "nwy");
+}
+
+static void on_found_write(void *userdata, int found, const struct store_task *task) {
+        struct course *c = userdata;
+        struct store_batch *batch = batch_new();
+
+        on_first_found(c, found, task);
+        assert_int_equal(store_batch_put_task(batch, &photos, "p", &(struct store_task){}), 0);
+        store_write(c->f->sync.store, batch, on_written, c);
+        store_find_task(c->f->sync.store, &photos, on_then_found, c);
+}
+
+static void on_row_nothing(void *userdata, const struct store_key *key, const char *name) {
+        (void) key;
+        (void) name;
+        course_add(userdata, 'r');
+}
+
+static void on_second_event(void *userdata, int error, const char *body) {
+        assert_int_equal(error, 0);
+        assert_string_equal(body, "{\"eventId\":\"e2\",\"x\":\"é\"}");
+        course_add(userdata, '2');
+}
+
+static void on_event_ask_again(void *userdata, int error, const char *body) {
+        struct course *c = userdata;
+
+        assert_int_equal(error, 0);
+        course_add(c, '1');
+        store_get_event(c->f->sync.store, "e2", on_second_event, c);
+        /* Still there: it is borrowed for as long as this function runs. */
+        assert_string_equal(body, "{\"eventId\":\"e1\",\"x\":\"é\"}");
+}
+
+static void on_music_found(void *userdata, int found, const struct store_task *task) {
+        assert_int_equal(found, 1);
+        assert_string_equal(task->event_id, "e2");
+        course_add(userdata, '2');
+}
+
+static void on_found_ask_again(void *userdata, int found, const struct store_task *task) {
+        struct course *c = userdata;
+
+        assert_int_equal(found, 1);
+        course_add(c, '1');
+        store_find_task(c->f->sync.store, &music, on_music_found, c);
+        assert_string_equal(task->event_id, "e1");
+}
+
+static void on_end_ask_again(void *userdata, int error) {
+        struct course *c = userdata;
+
+        assert_int_equal(error, 0);
+        course_add(c, 'e');
+        store_each_task(c->f->sync.store, on_row_nothing, on_written, c);
+}
+
+/* From each callback but on_row the store may be called, the same function included. */
+static void test_callbacks_may_call_the_store(void **state) {
+        struct fixture *f = *state;
+        struct course written = {.f = f}, found = {.f = f}, event = {.f = f}, end = {.f = f};
+
+        store_find_task(f->sync.store, &photos, on_found_write, &written);
+        settle(f);
+        assert_string_equal(written.text, "nwy");
+
+        put_task(f, &photos, "e1");
+        put_task(f, &music, "e2");
+        put_event(f, "e1", WALL);
+        put_event(f, "e2", WALL);
+        store_find_task(f->sync.store, &photos, on_found_ask_again, &found);
+        store_get_event(f->sync.store, "e1", on_event_ask_again, &event);
+        store_each_task(f->sync.store, on_row_nothing, on_end_ask_again, &end);
+        settle(f);
+        assert_string_equal(found.text, "12");
+        assert_string_equal(event.text, "12");
+        assert_string_equal(end.text, "rrerrw");
+}
+
+/* What a caller passes is his again as soon as the function has returned. */
+static void test_arguments_are_not_kept(void **state) {
+        char account[] = "default", share[] = "share-1", id[] = "task-1", event[] = "e1";
+        char *const all[] = {account, share, id, event};
+        struct store_key key = {account, share, id};
+        struct fixture *f = *state;
+        struct course found = {.f = f}, got = {.f = f};
+
+        put_task(f, &photos, "");
+        put_event(f, "e1", WALL);
+        put_event(f, "e2", WALL);
+        store_find_task(f->sync.store, &key, on_then_found, &found);
+        store_get_event(f->sync.store, event, on_event_ask_again, &got);
+        for (size_t i = 0; i < ARRAY_LEN(all); i++)
+                memset(all[i], '?', strlen(all[i]));
+        memset(&key, 0, sizeof(key));
+        settle(f);
+        assert_string_equal(found.text, "y");
+        assert_string_equal(got.text, "12");
+}
+
+static void test_close_accepts_nothing(void **state) {
         (void) state;
         store_close(NULL);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(name, function, backend) \
+        { name ": " #function, function, set_up, tear_down, (void *) &(backend) }
+#define SCENARIO(function)                                              \
+        TEST("SQLite", function, sqlite), TEST("fake", function, fake), \
+                TEST("immediate fake", function, immediate_fake)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_empty),
-                TEST(test_registers),
-                TEST(test_keys),
-                TEST(test_replaces),
-                TEST(test_each),
-                TEST(test_drop_forgets_the_unfinished),
-                TEST(test_drop_remembers_the_finished),
-                TEST(test_events),
-                TEST(test_delivery_states),
-                TEST(test_attempts_are_kept_in_both_counts),
-                TEST(test_a_database_without_the_later_column),
-                TEST(test_transaction),
-                TEST(test_commit_without_begin),
-                TEST(test_locked),
-                TEST(test_prune),
-                TEST(test_gone_since_the_first_time),
-                TEST(test_prune_spares_what_is_not_over),
-                TEST(test_prune_never),
-                TEST(test_text_is_data),
-                TEST(test_path_cannot_be_opened),
-                TEST(test_later_version),
-                TEST(test_no_database),
-                TEST(test_damaged_page),
-                TEST(test_truncated),
-                TEST(test_empty_file),
-                TEST(test_restored_from_a_dump),
-                TEST(test_foreign_database),
-                TEST(test_no_statement_goes_through_all_events),
-                TEST(test_full_disk),
-                cmocka_unit_test(test_close_nothing),
+                SCENARIO(test_empty),
+                SCENARIO(test_registers),
+                SCENARIO(test_keys),
+                SCENARIO(test_replaces),
+                SCENARIO(test_refusals_are_kept),
+                SCENARIO(test_what_is_only_read_is_not_written),
+                SCENARIO(test_each_task),
+                SCENARIO(test_drop_forgets_the_unfinished),
+                SCENARIO(test_drop_remembers_the_finished),
+                SCENARIO(test_a_task_knows_how_its_delivery_is),
+                SCENARIO(test_events),
+                SCENARIO(test_attempts_are_kept_in_both_counts),
+                SCENARIO(test_delivery_states),
+                SCENARIO(test_an_event_that_is_put_again_is_a_new_one),
+                SCENARIO(test_a_delivery_without_event_is_none),
+                SCENARIO(test_text_is_data),
+                SCENARIO(test_prune),
+                SCENARIO(test_gone_since_the_first_time),
+                SCENARIO(test_prune_spares_what_is_not_over),
+                SCENARIO(test_prune_never),
+                SCENARIO(test_an_empty_batch_is_written),
+                SCENARIO(test_writes_of_a_batch_are_made_in_order),
+                SCENARIO(test_operations_take_effect_in_order),
+                SCENARIO(test_callbacks_may_call_the_store),
+                SCENARIO(test_arguments_are_not_kept),
+                cmocka_unit_test(test_close_accepts_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

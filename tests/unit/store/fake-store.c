@@ -1,0 +1,507 @@
+#include "unit/store/fake-store.h"
+
+#include <errno.h>
+#include <sys/queue.h>
+
+#include "koowatchd/store/store-backend.h"
+#include "koowatchd/store/store-batch.h"
+#include "unit/support.h"
+
+struct task_row {
+        TAILQ_ENTRY(task_row) link;
+        char *account, *share_id, *task_id, *name;
+        struct store_task task; /* delivery and gone: filled in when it is looked up */
+        usec_t gone;            /* 0: not */
+};
+
+struct event_row {
+        TAILQ_ENTRY(event_row) link;
+        char *event_id, *body, *settled;
+        struct store_delivery delivery; /* its settled is the row's */
+};
+
+struct fake_store;
+
+/* An operation that waits, with copies of its arguments. */
+struct fake_op {
+        TAILQ_ENTRY(fake_op) link;
+        /* error: 0, or the negative errno with which it is to fail. */
+        void (*carry_out)(struct fake_store *f, const struct fake_op *op, int error);
+        struct store_batch *batch;
+        char *account, *share_id, *task_id, *event_id;
+        void (*on_task)(void *userdata, const struct store_key *key, const char *name);
+        void (*on_pending)(void *userdata, const char *event_id,
+                           const struct store_delivery *delivery);
+        store_done_fn on_done;
+        store_found_fn on_found;
+        store_event_fn on_event;
+        store_counted_fn on_counted;
+        void *userdata;
+};
+
+struct fake_store {
+        struct store store;
+        TAILQ_HEAD(task_rows, task_row) tasks;
+        TAILQ_HEAD(event_rows, event_row) events; /* the oldest first */
+        TAILQ_HEAD(fake_ops, fake_op) queue;
+        size_t writes;
+        int next_error;
+        bool is_immediate, in_rows;
+        char error[128];
+};
+
+static struct fake_store *fake_of(const struct store *store) {
+        return container_of(store, struct fake_store, store);
+}
+
+static void *allocate(size_t size) {
+        void *p = calloc(1, size);
+
+        assert_non_null(p);
+        return p;
+}
+
+/* NULL for NULL. */
+static char *copy_text(const char *s) {
+        char *copy = s ? strdup(s) : NULL;
+
+        assert_int_equal(copy != NULL, s != NULL);
+        return copy;
+}
+
+/* ---- rows ---- */
+
+static struct task_row *task_find(struct fake_store *f, const struct store_key *key) {
+        struct task_row *row;
+
+        TAILQ_FOREACH(row, &f->tasks, link)
+        if (streq(row->account, key->account) && streq(row->share_id, key->share_id) &&
+            streq(row->task_id, key->task_id))
+                return row;
+        return NULL;
+}
+
+static struct event_row *event_find(struct fake_store *f, const char *event_id) {
+        struct event_row *row;
+
+        TAILQ_FOREACH(row, &f->events, link)
+        if (streq(row->event_id, event_id))
+                return row;
+        return NULL;
+}
+
+static void task_remove(struct fake_store *f, struct task_row *row) {
+        if (!row)
+                return;
+        TAILQ_REMOVE(&f->tasks, row, link);
+        free(row->account);
+        free(row->share_id);
+        free(row->task_id);
+        free(row->name);
+        free(row);
+}
+
+static void event_remove(struct fake_store *f, struct event_row *row) {
+        if (!row)
+                return;
+        TAILQ_REMOVE(&f->events, row, link);
+        free(row->event_id);
+        free(row->body);
+        free(row->settled);
+        free(row);
+}
+
+static const struct store_task *task_look_up(struct fake_store *f, struct task_row *row) {
+        const struct event_row *event = event_find(f, row->task.event_id);
+
+        row->task.delivery = event ? event->delivery.state : DELIVERY_DONE;
+        row->task.gone = row->gone > 0;
+        return &row->task;
+}
+
+/* ---- writes ---- */
+
+static void put_task(struct fake_store *f, const struct store_op *op) {
+        struct task_row *row = allocate(sizeof(*row));
+
+        task_remove(f, task_find(f, &op->key));
+        row->account = copy_text(op->key.account);
+        row->share_id = copy_text(op->key.share_id);
+        row->task_id = copy_text(op->key.task_id);
+        row->name = copy_text(op->name);
+        row->task = op->task;
+        TAILQ_INSERT_TAIL(&f->tasks, row, link);
+}
+
+static void drop_task(struct fake_store *f, const struct store_op *op) {
+        struct task_row *row = task_find(f, &op->key);
+
+        if (row && str_empty(row->task.event_id))
+                task_remove(f, row);
+        else if (row && row->gone == 0)
+                row->gone = op->now;
+}
+
+static void put_event(struct fake_store *f, const struct store_op *op) {
+        struct event_row *row = allocate(sizeof(*row));
+
+        event_remove(f, event_find(f, op->event_id));
+        row->event_id = copy_text(op->event_id);
+        row->body = copy_text(op->body);
+        row->delivery = (struct store_delivery){
+                .state = DELIVERY_PENDING,
+                .finished = op->now,
+        };
+        TAILQ_INSERT_TAIL(&f->events, row, link);
+}
+
+static void put_delivery(struct fake_store *f, const struct store_op *op) {
+        struct event_row *row = event_find(f, op->event_id);
+        usec_t finished;
+
+        if (!row)
+                return;
+        finished = row->delivery.finished;
+        free(row->settled);
+        row->settled = copy_text(op->delivery.settled);
+        row->delivery = op->delivery;
+        row->delivery.settled = row->settled;
+        row->delivery.finished = finished;
+}
+
+static bool event_has_task(struct fake_store *f, const struct event_row *event) {
+        const struct task_row *row;
+
+        TAILQ_FOREACH(row, &f->tasks, link)
+        if (streq(row->task.event_id, event->event_id))
+                return true;
+        return false;
+}
+
+static void prune(struct fake_store *f, const struct store_op *op) {
+        usec_t oldest = op->now - op->history;
+        struct task_row *task, *next_task;
+        struct event_row *event, *next_event;
+
+        if (op->history >= op->now)
+                return;
+        for (task = TAILQ_FIRST(&f->tasks); task; task = next_task) {
+                next_task = TAILQ_NEXT(task, link);
+                if (task->gone > 0 && task->gone < oldest)
+                        task_remove(f, task);
+        }
+        for (event = TAILQ_FIRST(&f->events); event; event = next_event) {
+                next_event = TAILQ_NEXT(event, link);
+                if (event->delivery.state != DELIVERY_PENDING &&
+                    event->delivery.finished < oldest && !event_has_task(f, event))
+                        event_remove(f, event);
+        }
+}
+
+static void do_write(struct fake_store *f, const struct fake_op *op, int error) {
+        static void (*const writes[])(struct fake_store * f, const struct store_op *op) = {
+                [STORE_PUT_TASK] = put_task,   [STORE_DROP_TASK] = drop_task,
+                [STORE_PUT_EVENT] = put_event, [STORE_PUT_DELIVERY] = put_delivery,
+                [STORE_PRUNE] = prune,
+        };
+
+        if (error == 0) {
+                f->writes += !store_batch_is_empty(op->batch);
+                for (const struct store_op *w = NULL; (w = store_batch_next(op->batch, w));)
+                        writes[w->kind](f, w);
+        }
+        op->on_done(op->userdata, error);
+}
+
+/* ---- reads; what a callback is given is a copy, freed behind it ---- */
+
+static void do_find_task(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct store_key key = {op->account, op->share_id, op->task_id};
+        struct task_row *row = error == 0 ? task_find(f, &key) : NULL;
+        CLEANUP(freep) struct store_task *task = NULL;
+
+        if (row) {
+                task = allocate(sizeof(*task));
+                *task = *task_look_up(f, row);
+        }
+        op->on_found(op->userdata, row ? 1 : error, task);
+}
+
+static void do_each_task(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct task_row *row;
+
+        f->in_rows = true;
+        TAILQ_FOREACH(row, &f->tasks, link) {
+                CLEANUP(freep) char *account = copy_text(row->account);
+                CLEANUP(freep) char *share_id = copy_text(row->share_id);
+                CLEANUP(freep) char *task_id = copy_text(row->task_id);
+                CLEANUP(freep) char *name = copy_text(row->name);
+
+                if (error == 0 && row->gone == 0)
+                        op->on_task(op->userdata, &(struct store_key){account, share_id, task_id},
+                                    name);
+        }
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
+static void do_get_event(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct event_row *row = error == 0 ? event_find(f, op->event_id) : NULL;
+        CLEANUP(freep) char *body = row ? copy_text(row->body) : NULL;
+
+        op->on_event(op->userdata, error == 0 && !row ? -ENOENT : error, body);
+}
+
+static void do_each_pending(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct event_row *row;
+
+        f->in_rows = true;
+        TAILQ_FOREACH(row, &f->events, link) {
+                CLEANUP(freep) char *event_id = copy_text(row->event_id);
+                CLEANUP(freep) char *settled = copy_text(row->settled);
+                struct store_delivery delivery = row->delivery;
+
+                delivery.settled = settled;
+                if (error == 0 && delivery.state == DELIVERY_PENDING)
+                        op->on_pending(op->userdata, event_id, &delivery);
+        }
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
+static void do_count(struct fake_store *f, const struct fake_op *op, int error) {
+        struct store_counts counts = {};
+        const struct task_row *task;
+        const struct event_row *event;
+
+        TAILQ_FOREACH(task, &f->tasks, link)
+        counts.finished += !str_empty(task->task.event_id);
+        TAILQ_FOREACH(event, &f->events, link)
+        counts.parked += event->delivery.state == DELIVERY_PARKED;
+        op->on_counted(op->userdata, error, error == 0 ? &counts : NULL);
+}
+
+/* ---- the queue ---- */
+
+static void op_free(struct fake_op *op) {
+        store_batch_free(op->batch);
+        free(op->account);
+        free(op->share_id);
+        free(op->task_id);
+        free(op->event_id);
+        free(op);
+}
+DEFINE_CLEANUP(struct fake_op *, op_free)
+
+/* Copies the operation; its strings are copies already. */
+static void op_queue(struct store *store, const struct fake_op *op) {
+        struct fake_store *f = fake_of(store);
+        struct fake_op *own = allocate(sizeof(*own));
+
+        if (f->in_rows)
+                fail_msg("the store was called from on_row");
+        *own = *op;
+        TAILQ_INSERT_TAIL(&f->queue, own, link);
+        if (f->is_immediate)
+                fake_store_run(store);
+}
+
+size_t fake_store_pending(const struct store *store) {
+        const struct fake_op *op;
+        size_t count = 0;
+
+        TAILQ_FOREACH(op, &fake_of(store)->queue, link)
+        count++;
+        return count;
+}
+
+bool fake_store_step(struct store *store) {
+        struct fake_store *f = fake_of(store);
+        CLEANUP(op_freep) struct fake_op *op = TAILQ_FIRST(&f->queue);
+        int error = f->next_error;
+
+        if (!op)
+                return false;
+        TAILQ_REMOVE(&f->queue, op, link);
+        f->next_error = 0;
+        if (error < 0)
+                (void) snprintf(f->error, sizeof(f->error), "%s", strerror(-error));
+        op->carry_out(f, op, error);
+        return true;
+}
+
+void fake_store_run(struct store *store) {
+        while (fake_store_step(store))
+                ;
+}
+
+void fake_store_set_immediate(struct store *store, bool immediate) {
+        fake_of(store)->is_immediate = immediate;
+        if (immediate)
+                fake_store_run(store);
+}
+
+void fake_store_fail_next(struct store *store, int error) {
+        assert_true(error < 0);
+        fake_of(store)->next_error = error;
+}
+
+void fake_store_restart(struct store *store) {
+        struct fake_store *f = fake_of(store);
+        struct fake_op *op;
+
+        while ((op = TAILQ_FIRST(&f->queue))) {
+                TAILQ_REMOVE(&f->queue, op, link);
+                op_free(op);
+        }
+}
+
+/* ---- what has been carried out ---- */
+
+const struct store_task *fake_store_task(struct store *store, const struct store_key *key) {
+        struct fake_store *f = fake_of(store);
+        struct task_row *row = task_find(f, key);
+
+        return row ? task_look_up(f, row) : NULL;
+}
+
+const char *fake_store_task_name(struct store *store, const struct store_key *key) {
+        const struct task_row *row = task_find(fake_of(store), key);
+
+        return row ? row->name : NULL;
+}
+
+const struct store_delivery *fake_store_event(struct store *store, const char *event_id) {
+        const struct event_row *row = event_find(fake_of(store), event_id);
+
+        return row ? &row->delivery : NULL;
+}
+
+const char *fake_store_event_body(struct store *store, const char *event_id) {
+        const struct event_row *row = event_find(fake_of(store), event_id);
+
+        return row ? row->body : NULL;
+}
+
+size_t fake_store_tasks(const struct store *store) {
+        const struct task_row *row;
+        size_t count = 0;
+
+        TAILQ_FOREACH(row, &fake_of(store)->tasks, link)
+        count++;
+        return count;
+}
+
+size_t fake_store_events(const struct store *store) {
+        const struct event_row *row;
+        size_t count = 0;
+
+        TAILQ_FOREACH(row, &fake_of(store)->events, link)
+        count++;
+        return count;
+}
+
+size_t fake_store_writes(const struct store *store) {
+        return fake_of(store)->writes;
+}
+
+/* ---- the backend ---- */
+
+static const char *fake_error(const struct store *store) {
+        return fake_of(store)->error;
+}
+
+static void fake_close(struct store *store) {
+        struct fake_store *f = fake_of(store);
+
+        fake_store_restart(store);
+        while (!TAILQ_EMPTY(&f->tasks))
+                task_remove(f, TAILQ_FIRST(&f->tasks));
+        while (!TAILQ_EMPTY(&f->events))
+                event_remove(f, TAILQ_FIRST(&f->events));
+        free(f);
+}
+
+static void fake_write(struct store *store, struct store_batch *batch, store_done_fn on_done,
+                       void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_write,
+                                .batch = batch,
+                                .on_done = on_done,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_find_task(struct store *store, const struct store_key *key,
+                           store_found_fn on_found, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_find_task,
+                                .account = copy_text(key->account),
+                                .share_id = copy_text(key->share_id),
+                                .task_id = copy_text(key->task_id),
+                                .on_found = on_found,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_each_task(struct store *store,
+                           void (*on_row)(void *userdata, const struct store_key *key,
+                                          const char *name),
+                           store_done_fn on_end, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_task,
+                                .on_task = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_get_event(struct store *store, const char *event_id, store_event_fn on_event,
+                           void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_get_event,
+                                .event_id = copy_text(event_id),
+                                .on_event = on_event,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_each_pending(struct store *store,
+                              void (*on_row)(void *userdata, const char *event_id,
+                                             const struct store_delivery *delivery),
+                              store_done_fn on_end, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_pending,
+                                .on_pending = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_count(struct store *store, store_counted_fn on_counted, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_count,
+                                .on_counted = on_counted,
+                                .userdata = userdata,
+                        });
+}
+
+struct store *fake_store_new(void) {
+        static const struct store_backend backend = {
+                .error = fake_error,
+                .close = fake_close,
+                .write = fake_write,
+                .find_task = fake_find_task,
+                .each_task = fake_each_task,
+                .get_event = fake_get_event,
+                .each_pending = fake_each_pending,
+                .count = fake_count,
+        };
+        struct fake_store *f = allocate(sizeof(*f));
+
+        f->store.backend = &backend;
+        TAILQ_INIT(&f->tasks);
+        TAILQ_INIT(&f->events);
+        TAILQ_INIT(&f->queue);
+        return &f->store;
+}

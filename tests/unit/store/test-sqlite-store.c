@@ -1,0 +1,445 @@
+/*
+ * SQLite's own part of the store: its file, and what can happen to that. What every backend
+ * must do is in test-store.c, which SQLite has to pass as well.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "koowatchd/store/sqlite-store.h"
+#include "koowatchd/store/store-batch.h"
+#include "unit/store/sync-store.h"
+#include "unit/support.h"
+
+#define WALL (1747708152 * USEC_SEC)
+
+struct fixture {
+        char directory[DIRECTORY_MAX];
+        char path[DIRECTORY_MAX + 16];
+        struct sync_store sync;
+};
+
+static const struct store_key photos = {"default", "share-1", "task-1"};
+static const struct store_key music = {"default", "share-1", "task-2"};
+
+static int set_up(void **state) {
+        struct fixture *f = calloc(1, sizeof(*f));
+
+        assert_non_null(f);
+        directory_make(f->directory);
+        (void) snprintf(f->path, sizeof(f->path), "%s/state.db", f->directory);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct fixture *f = *state;
+
+        store_close(f->sync.store);
+        directory_remove(f->directory);
+        free(f);
+        return 0;
+}
+
+static void close_store(struct fixture *f) {
+        store_close(STEAL_PTR(f->sync.store));
+}
+
+static void reopen(struct fixture *f) {
+        close_store(f);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+}
+
+/* Expects that the store, which is closed, cannot be opened. */
+static void expect_refused(struct fixture *f, int expected) {
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), expected);
+        assert_non_null(f->sync.store);
+        assert_true(strlen(store_error(f->sync.store)) > 0);
+        close_store(f);
+}
+
+/* By another program, as it were. */
+static void execute(const struct fixture *f, const char *commands) {
+        sqlite3 *db = NULL;
+
+        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, commands, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static int query_number(const struct fixture *f, const char *query) {
+        sqlite3_stmt *q = NULL;
+        sqlite3 *db = NULL;
+        int number;
+
+        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(db, query, -1, &q, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+        number = sqlite3_column_int(q, 0);
+        assert_int_equal(sqlite3_finalize(q), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        return number;
+}
+
+static void put_task(struct fixture *f, const struct store_key *key) {
+        const struct store_task task = {
+                .registered = WALL, .inode = 5, .refused = WALL + 1, .refusals = 3};
+
+        sync_put_task(&f->sync, key, key->task_id, &task);
+}
+
+static void put_event(struct fixture *f, const char *event_id) {
+        sync_put_event(&f->sync, event_id, "{}", WALL);
+}
+
+static struct store_task find_task(struct fixture *f, const struct store_key *key) {
+        struct store_task task;
+
+        assert_int_equal(sync_find_task(&f->sync, key, &task), 1);
+        return task;
+}
+
+static void assert_unknown(struct fixture *f, const struct store_key *key) {
+        struct store_task task;
+
+        assert_int_equal(sync_find_task(&f->sync, key, &task), 0);
+}
+
+static void assert_pending(struct fixture *f, const char *expected) {
+        CLEANUP(freep) char *text = NULL;
+
+        assert_int_equal(sync_each_pending(&f->sync, &text), 0);
+        assert_string_equal(text, expected);
+}
+
+/* ---- transactions ---- */
+
+/* Writes a task, an event, another task. */
+static int write_three(struct fixture *f) {
+        struct store_batch *batch = store_batch_new();
+
+        assert_non_null(batch);
+        assert_int_equal(store_batch_put_task(batch, &photos, "photos", &(struct store_task){}), 0);
+        assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_task(batch, &music, "music", &(struct store_task){}), 0);
+        return sync_write(&f->sync, batch);
+}
+
+/*
+ * A write in the midst of it fails: none is made, and nothing is left open that would hinder
+ * the next. Some failures end the transaction (ROLLBACK), some do not (ABORT, FAIL).
+ */
+static void test_a_batch_is_written_as_a_whole(void **state) {
+        static const char *const failures[] = {"ABORT", "FAIL", "ROLLBACK"};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+                CLEANUP(freep)
+                char *trigger = str_printf("CREATE TRIGGER refuse BEFORE INSERT ON event "
+                                           "BEGIN SELECT RAISE(%s, 'not today'); END",
+                                           failures[i]);
+
+                execute(f, trigger);
+                assert_int_equal(write_three(f), -EIO);
+                assert_non_null(strstr(store_error(f->sync.store), "not today"));
+                assert_unknown(f, &photos);
+                assert_unknown(f, &music);
+                assert_pending(f, "");
+                execute(f, "DROP TRIGGER refuse");
+        }
+        assert_int_equal(write_three(f), 0);
+        reopen(f);
+        (void) find_task(f, &photos);
+        (void) find_task(f, &music);
+        assert_int_equal(query_number(f, "SELECT count(*) FROM event"), 1);
+}
+
+/* Another process is writing: nothing is lost, and it continues when that has ended. */
+static void test_locked(void **state) {
+        struct fixture *f = *state;
+        struct store_batch *empty = store_batch_new();
+        sqlite3 *other = NULL;
+
+        assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(write_three(f), -EBUSY);
+        assert_true(strlen(store_error(f->sync.store)) > 0);
+        assert_unknown(f, &photos);
+        /* What is empty needs no transaction. */
+        assert_non_null(empty);
+        assert_int_equal(sync_write(&f->sync, empty), 0);
+
+        assert_int_equal(sqlite3_close(other), SQLITE_OK);
+        assert_int_equal(write_three(f), 0);
+        (void) find_task(f, &photos);
+}
+
+static ssize_t no_space(int fd, const void *data, size_t length, off_t at) {
+        (void) fd;
+        (void) data;
+        (void) length;
+        (void) at;
+        errno = ENOSPC;
+        return -1;
+}
+
+static void fill_disk(bool full) {
+        static const char *const calls[] = {"pwrite", "pwrite64"};
+        sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+                (void) vfs->xSetSystemCall(vfs, calls[i],
+                                           full ? (sqlite3_syscall_ptr) no_space : NULL);
+}
+
+/* The shared memory beside a database that was closed must be made even to read it. */
+static void test_full_disk(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos);
+        close_store(f);
+        fill_disk(true);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -ENOSPC);
+        assert_non_null(strstr(store_error(f->sync.store), "No space left on device"));
+        fill_disk(false);
+        reopen(f);
+
+        fill_disk(true);
+        assert_int_equal(write_three(f), -ENOSPC);
+        assert_non_null(strstr(store_error(f->sync.store), "No space left on device"));
+        fill_disk(false);
+        assert_int_equal(find_task(f, &photos).refusals, 3);
+        assert_unknown(f, &music);
+        assert_int_equal(write_three(f), 0);
+        (void) find_task(f, &music);
+}
+
+/* ---- opening ---- */
+
+static void test_path_cannot_be_opened(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/missing/state.db", f->directory);
+        CLEANUP(store_closep) struct store *store = NULL;
+
+        assert_int_equal(sqlite_store_open(path, &store), -ENOENT);
+        assert_non_null(store);
+        assert_true(strlen(store_error(store)) > 0);
+}
+
+static void test_later_version(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos);
+        close_store(f);
+        execute(f, "PRAGMA user_version = 2");
+        expect_refused(f, -EPROTO);
+        expect_refused(f, -EPROTO);
+
+        /* It has not been touched. */
+        execute(f, "PRAGMA user_version = 1");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        (void) find_task(f, &photos);
+}
+
+static void overwrite(const struct fixture *f, off_t at, const char *bytes, size_t length) {
+        CLEANUP(closep) int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, bytes, length, at), length);
+}
+
+static void test_no_database(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        overwrite(f, 0, "this is no database at all", 26);
+        expect_refused(f, -EUCLEAN);
+}
+
+static void test_damaged_page(void **state) {
+        static char garbage[3000];
+        struct fixture *f = *state;
+
+        memset(garbage, 0xa5, sizeof(garbage));
+        close_store(f);
+        overwrite(f, 100, garbage, sizeof(garbage));
+        expect_refused(f, -EUCLEAN);
+}
+
+static void test_truncated(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        assert_int_equal(truncate(f->path, 2000), 0);
+        expect_refused(f, -EUCLEAN);
+}
+
+/* Empty is what a crash before the first commit leaves. */
+static void test_empty_file(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        assert_int_equal(truncate(f->path, 0), 0);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        put_task(f, &photos);
+        (void) find_task(f, &photos);
+}
+
+/* Tables of another program's are left alone. */
+static void test_foreign_database(void **state) {
+        struct fixture *f = *state;
+
+        close_store(f);
+        execute(f, "DROP TABLE task; CREATE TABLE task (title TEXT); PRAGMA user_version = 0");
+        expect_refused(f, -EIO);
+        expect_refused(f, -EIO);
+        assert_int_equal(query_number(f, "SELECT count(*) FROM pragma_table_info('task')"), 1);
+}
+
+/* ---- other versions of koowatchd ---- */
+
+/* A dump that was restored has the tables, but neither version nor, maybe, all indexes. */
+static void test_restored_from_a_dump(void **state) {
+        struct fixture *f = *state;
+
+        put_task(f, &photos);
+        put_event(f, "e1");
+        close_store(f);
+        execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        reopen(f);
+        (void) find_task(f, &photos);
+        assert_pending(f, "e1:0:0:1747708152000000:0:- ");
+        assert_int_equal(query_number(f, "PRAGMA user_version"), 1);
+}
+
+/* Of an older database, all attempts count; and it can be opened again and again. */
+static void test_a_database_without_the_futile_attempts(void **state) {
+        struct fixture *f = *state;
+
+        put_event(f, "e1");
+        close_store(f);
+        execute(f, "UPDATE event SET attempts = 5; ALTER TABLE event DROP COLUMN futile");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_pending(f, "e1:5:5:1747708152000000:0:- ");
+        reopen(f);
+        assert_pending(f, "e1:5:5:1747708152000000:0:- ");
+}
+
+/* One of the two may be missing: power can fail at any time. */
+static void test_a_database_without_the_refusals(void **state) {
+        static const char *const lost[] = {
+                "ALTER TABLE task DROP COLUMN refusals",
+                "ALTER TABLE task DROP COLUMN refused",
+                "ALTER TABLE task DROP COLUMN refusals; ALTER TABLE task DROP COLUMN refused",
+        };
+        static const unsigned refusals[] = {0, 3, 0};
+        static const usec_t refused[] = {WALL + 1, 0, 0};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
+                put_task(f, &photos);
+                close_store(f);
+                execute(f, lost[i]);
+                assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+                assert_int_equal(find_task(f, &photos).registered, WALL);
+                assert_int_equal(find_task(f, &photos).refusals, refusals[i]);
+                assert_int_equal(find_task(f, &photos).refused, refused[i]);
+                assert_int_equal(query_number(f, "PRAGMA user_version"), 1);
+        }
+        put_task(f, &photos);
+        reopen(f);
+        assert_int_equal(find_task(f, &photos).refusals, 3);
+}
+
+/* Word by word the writes of a koowatchd that knows nothing of refusals nor futile attempts. */
+static void test_an_older_koowatchd_may_write_to_it(void **state) {
+        struct fixture *f = *state;
+        struct store_task task;
+
+        put_task(f, &photos);
+        close_store(f);
+        execute(f, "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
+                   "inode, mtime_ns, event_id) "
+                   "VALUES ('default', 'share-1', 'task-1', 'photos', 9, 8, 7, 'e1');"
+                   "INSERT OR REPLACE INTO event (event_id, body, finished) "
+                   "VALUES ('e1', '{}', 6);"
+                   "UPDATE event SET state = 0, attempts = 2, next = 5, settled = NULL "
+                   "WHERE event_id = 'e1'");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        task = find_task(f, &photos);
+        assert_int_equal(task.registered, 9);
+        assert_string_equal(task.event_id, "e1");
+        assert_int_equal(task.delivery, DELIVERY_PENDING);
+        assert_int_equal(task.refusals, 0);
+        assert_int_equal(task.refused, 0);
+        assert_pending(f, "e1:2:2:6:5:- ");
+}
+
+/* ---- statements ---- */
+
+/* Each handle that is opened, so that a test can look at the store's own statements. */
+static sqlite3 *opened_last;
+
+static int on_open(sqlite3 *db, char **ret_error, const struct sqlite3_api_routines *api) {
+        (void) ret_error;
+        (void) api;
+        opened_last = db;
+        return SQLITE_OK;
+}
+
+static void assert_no_scan_of_events(sqlite3_stmt *statement) {
+        CLEANUP(freep) char *explain = str_printf("EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
+        sqlite3_stmt *plan = NULL;
+
+        assert_int_equal(sqlite3_prepare_v2(opened_last, explain, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+                const char *step = (const char *) sqlite3_column_text(plan, 3);
+
+                if (str_after(step, "SCAN event") || str_after(step, "SCAN TABLE event"))
+                        fail_msg("%s: %s", sqlite3_sql(statement), step);
+        }
+        (void) sqlite3_finalize(plan);
+}
+
+/* Events have large bodies, and are kept for months: what goes through all blocks the loop. */
+static void test_no_statement_goes_through_all_events(void **state) {
+        struct fixture *f = *state;
+        sqlite3_stmt *next = NULL;
+        unsigned count = 0;
+
+        assert_int_equal(sqlite3_auto_extension((void (*)(void)) on_open), SQLITE_OK);
+        reopen(f);
+        sqlite3_reset_auto_extension();
+        while ((next = sqlite3_next_stmt(opened_last, next))) {
+                assert_no_scan_of_events(next);
+                count++;
+        }
+        assert_true(count > 10);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_batch_is_written_as_a_whole),
+                TEST(test_locked),
+                TEST(test_full_disk),
+                TEST(test_path_cannot_be_opened),
+                TEST(test_later_version),
+                TEST(test_no_database),
+                TEST(test_damaged_page),
+                TEST(test_truncated),
+                TEST(test_empty_file),
+                TEST(test_foreign_database),
+                TEST(test_restored_from_a_dump),
+                TEST(test_a_database_without_the_futile_attempts),
+                TEST(test_a_database_without_the_refusals),
+                TEST(test_an_older_koowatchd_may_write_to_it),
+                TEST(test_no_statement_goes_through_all_events),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
