@@ -42,13 +42,13 @@ struct account {
         enum account_state state;
         unsigned held; /* failed requests since it was entered */
         char reason[640];
-        usec_t not_before;  /* silence until then */
-        usec_t since;       /* a request that went out earlier tells nothing new */
-        usec_t pause;       /* the last one, when throttled or unreachable */
-        usec_t recover_at;  /* then the rate doubles */
-        unsigned failures;  /* in a row, to reach it */
-        unsigned throttles; /* in a row */
-        unsigned refusals;  /* in a row: no request was judged, and no secret changed between */
+        usec_t not_before;   /* silence until then */
+        uint64_t generation; /* of what is known: what an earlier request met is no news */
+        usec_t pause;        /* the last one, when throttled or unreachable */
+        usec_t recover_at;   /* then the rate doubles */
+        unsigned failures;   /* in a row, to reach it */
+        unsigned throttles;  /* in a row */
+        unsigned refusals;   /* in a row: no request was judged, and no secret changed between */
 
         unsigned in_flight;
         usec_t last_sent, last_good; /* 0: never */
@@ -178,8 +178,7 @@ static int set_authorization(struct account *a) {
 /* What was wrong may have been put right: all that was held against it is forgotten. */
 static void give_another_chance(struct account *a, usec_t now) {
         memset(a->odd, 0, sizeof(a->odd));
-        if (a->in_flight > 0) /* all of it went out before */
-                a->since = MAX(a->since, a->last_sent + 1);
+        a->generation++; /* whatever is in flight went out before */
         a->failures = a->throttles = a->refusals = 0;
         a->proven = false;
         a->n_suspects = 0;
@@ -302,15 +301,15 @@ unsigned account_in_flight(const struct account *a) {
         return a->in_flight;
 }
 
-static void enter(struct account *a, enum account_state state, usec_t now, const char *reason) {
+static void enter(struct account *a, enum account_state state, const char *reason) {
         unsigned held = a->held;
 
         if (state == a->state)
                 return;
         a->state = state;
         a->held = 0;
-        if (state != ACCOUNT_OK) /* then what is under way has news, should it be bad */
-                a->since = now;
+        if (state != ACCOUNT_OK) /* then what is in flight has news, should it be bad */
+                a->generation++;
         a->pause = 0;
         a->failures = a->throttles = 0;
         a->failed = NULL;
@@ -321,33 +320,33 @@ static void enter(struct account *a, enum account_state state, usec_t now, const
 }
 
 /* With what there is to be done about it. */
-static void enter_for(struct account *a, enum account_state state, usec_t now, const char *before,
+static void enter_for(struct account *a, enum account_state state, const char *before,
                       const struct koodrive_answer *answer) {
         char reason[sizeof(a->reason)];
         const char *advice = answer->disposition.advice;
 
         (void) snprintf(reason, sizeof(reason), "%s%s%s%s", before, answer->why, advice ? "; " : "",
                         advice ? advice : "");
-        enter(a, state, now, reason);
+        enter(a, state, reason);
 }
 
 /* ---- credentials ---- */
 
-static void lack_secret(struct account *a, const char *problem, usec_t now) {
+static void lack_secret(struct account *a, const char *problem) {
         a->not_before = USEC_INFINITY;
-        a->since = now;
+        a->generation++;
         if (a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason)) {
                 log_warning("account %s: %s", a->settings.name, problem);
                 (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
         }
-        enter(a, ACCOUNT_UNAUTHORIZED, now, problem);
+        enter(a, ACCOUNT_UNAUTHORIZED, problem);
 }
 
 /* Takes secret over. */
 static int use_secret(struct account *a, char *secret, usec_t now) {
         secret_free(a->secret);
         a->secret = secret;
-        a->since = now; /* what is in flight speaks of the old one */
+        a->generation++; /* what is in flight speaks of the old one */
         a->last_good = now;
         a->n_suspects = 0;
         a->refused_last = NULL;
@@ -362,7 +361,7 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
         if (!secret) {
                 secret_free(STEAL_PTR(a->secret));
                 secret_free(STEAL_PTR(a->authorization));
-                lack_secret(a, problem, now);
+                lack_secret(a, problem);
                 return 0;
         }
         if (a->secret && streq(a->secret, secret))
@@ -436,11 +435,12 @@ static void count_sent(struct account *a, usec_t now) {
         a->last_sent = now;
 }
 
-void account_sent(struct account *a, usec_t now) {
+uint64_t account_sent(struct account *a, usec_t now) {
         if (a->last_sent == 0)
                 a->first_alone = now + FIRST_ALONE;
         count_sent(a, now);
         a->in_flight++;
+        return a->generation;
 }
 
 void account_abandoned(struct account *a) {
@@ -461,7 +461,7 @@ static void on_good(struct account *a, usec_t now) {
         if (a->state != ACCOUNT_OK && now >= a->not_before) {
                 a->not_before = 0;
                 a->recover_at = now + RECOVER_AFTER;
-                enter(a, ACCOUNT_OK, now, "");
+                enter(a, ACCOUNT_OK, "");
         }
         if (a->rate.divisor > 1 && now >= a->recover_at) {
                 rate_limiter_recover(&a->rate);
@@ -520,10 +520,10 @@ static void on_throttled(struct account *a, const struct account_reply *reply) {
         rate_limiter_halve(&a->rate);
         a->not_before = MAX(a->not_before, reply->received + with_jitter(pause, reply->chance));
         a->recover_at = a->not_before + RECOVER_AFTER;
-        enter_for(a, ACCOUNT_THROTTLED, reply->received, "", answer);
+        enter_for(a, ACCOUNT_THROTTLED, "", answer);
         a->throttles = again + 1;
         a->pause = pause;
-        a->since = reply->received; /* what is in flight with this one says the same */
+        a->generation++; /* what is in flight with this one says the same */
 }
 
 /*
@@ -555,17 +555,17 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
         if (a->state == ACCOUNT_OK && !reply->alone && find_odd(a, reply->asker) &&
             a->refusals + 1 < REFUSALS_MAX) {
                 a->refusals++;
-                a->since = now;
+                a->generation++;
                 return ACCOUNT_IS_WELL;
         }
         a->refused_last = reply->asker;
         if (can_refresh(a) && now >= a->refused_after) {
                 a->refused = true;
-                a->since = now;
+                a->generation++;
                 return ACCOUNT_HOLDS;
         }
         if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_for(a, ACCOUNT_UNAUTHORIZED, now, before, answer);
+                enter_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
         a->refusals++;
         a->not_before =
                 now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
@@ -584,7 +584,7 @@ static enum account_verdict on_unreachable(struct account *a, const struct accou
                 return on_unauthorized(
                         a, reply, reply->alone ? before : "one task after another is refused: ");
         if (!probed)
-                enter_for(a, ACCOUNT_UNREACHABLE, reply->received, before, reply->answer);
+                enter_for(a, ACCOUNT_UNREACHABLE, before, reply->answer);
         pause = probe_pause(a, reply);
         a->not_before = reply->received + MAX(pause, reply->answer->retry_after);
         return ACCOUNT_HOLDS;
@@ -596,12 +596,10 @@ static enum account_verdict on_stamp_refused(struct account *a, const struct acc
         usec_t date = answer->server_time >= 0 ? answer->server_time : answer->date;
 
         a->held++;
-        if (reply->sent < a->since)
-                return ACCOUNT_HOLDS;
         if (date < 0)
                 return on_unauthorized(a, reply, "");
         a->clock_corrected = true;
-        a->since = reply->received;
+        a->generation++;
         clock_offset_set(&a->clock, date, reply->received);
         return ACCOUNT_CORRECTED;
 }
@@ -625,8 +623,6 @@ static bool is_suspect_credential(struct account *a, const struct account_reply 
 /* The account's trouble after all. */
 static enum account_verdict on_suspect(struct account *a, const struct account_reply *reply) {
         a->held++;
-        if (reply->sent < a->since)
-                return ACCOUNT_HOLDS;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
                 return on_unauthorized(a, reply, "one task after another is refused: ");
         (void) on_unreachable(a, reply, "every task is refused: ");
@@ -638,10 +634,6 @@ static enum account_verdict on_task_fault(struct account *a, const struct accoun
         const struct koodrive_disposition *disposition = &reply->answer->disposition;
         bool suspect = false;
 
-        /* It went out before the account knew what it knows now. */
-        if (reply->sent < a->since)
-                return disposition->may_be_account == KOODRIVE_NOT_ACCOUNT ? ACCOUNT_IS_WELL
-                                                                           : ACCOUNT_HOLDS;
         if (disposition->may_be_account == KOODRIVE_MAYBE_SETTINGS)
                 suspect = !a->proven && !reply->alone;
         else if (disposition->may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
@@ -661,20 +653,41 @@ static enum account_verdict on_task_fault(struct account *a, const struct accoun
         return ACCOUNT_IS_WELL;
 }
 
+static bool is_about_task(enum koodrive_class class) {
+        return class == KOODRIVE_TASK || class == KOODRIVE_TRANSIENT ||
+               class == KOODRIVE_RETRY_LIMITED || class == KOODRIVE_REJECTED;
+}
+
+/*
+ * The answer to a request that went out before the account knew what it knows now: no news of
+ * the account, but a task is not charged for what may be the account's.
+ */
+static enum account_verdict outdated_verdict(struct account *a,
+                                             const struct koodrive_answer *answer) {
+        bool about_task = is_about_task(answer->disposition.class);
+
+        if (about_task && answer->disposition.may_be_account == KOODRIVE_NOT_ACCOUNT)
+                return ACCOUNT_IS_WELL;
+        if (!about_task || (answer->stamp_refused && !a->clock_corrected))
+                a->held++;
+        return ACCOUNT_HOLDS;
+}
+
 enum account_verdict account_answered(struct account *a, const struct account_reply *reply) {
         enum koodrive_class class = reply->answer->disposition.class;
 
         a->in_flight--;
         a->first_alone = 0;
-        if (reply->answer->date >= 0 && reply->sent >= a->since)
+        if (reply->generation != a->generation)
+                return outdated_verdict(a, reply->answer);
+        if (reply->answer->date >= 0)
                 clock_offset_learn(&a->clock, reply->answer->date, reply->received);
 
         if (reply->answer->stamp_refused && !a->clock_corrected)
                 return on_stamp_refused(a, reply);
         switch (class) {
         case KOODRIVE_TASK:
-                if (reply->sent >= a->since)
-                        on_proof(a, reply);
+                on_proof(a, reply);
                 return ACCOUNT_IS_WELL;
         case KOODRIVE_TRANSIENT:
         case KOODRIVE_RETRY_LIMITED:
@@ -685,9 +698,6 @@ enum account_verdict account_answered(struct account *a, const struct account_re
         }
 
         a->held++;
-        /* It went out before the account knew what it knows now: nothing new. */
-        if (reply->sent < a->since)
-                return ACCOUNT_HOLDS;
         if (class == KOODRIVE_UNAUTHORIZED)
                 return on_unauthorized(a, reply, "");
         if (class != KOODRIVE_THROTTLED)
@@ -771,7 +781,7 @@ static unsigned take_session(struct account *a, usec_t now, const struct koodriv
 static void fail_refused(struct account *a, usec_t now, const struct koodrive_answer *answer) {
         a->refused = !a->refresh_refused; /* then it is tried again when polls would be */
         if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_for(a, ACCOUNT_UNAUTHORIZED, now,
+                enter_for(a, ACCOUNT_UNAUTHORIZED,
                           "the token was refused and cannot be refreshed: ", answer);
         a->held++;
         a->refusals = a->refresh_refused ? REFUSALS_MAX : a->refusals + 1;

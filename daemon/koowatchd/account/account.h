@@ -21,6 +21,7 @@
  * Pure: time and chance are arguments. Others read files and send requests.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/config.h"
 #include "common/timespan.h"
@@ -107,12 +108,17 @@ usec_t account_refresh_at(const struct account *account);
 /* Whether one request at a time tries whether the trouble is over: then tasks take turns. */
 bool account_is_probing(const struct account *account);
 
-/* A poll goes out at now / has ended without telling anything of the account. */
-void account_sent(struct account *account, usec_t now);
+/*
+ * A poll goes out at now. Returns the generation of what the account knows: its answer brings
+ * that back, so that one which was sent before something changed says nothing of the change.
+ */
+uint64_t account_sent(struct account *account, usec_t now);
+/* A poll has ended without an answer that says anything. */
 void account_abandoned(struct account *account);
 
 struct account_reply {
-        usec_t sent, received;
+        uint64_t generation; /* as account_sent() returned it */
+        usec_t received;
         const struct koodrive_answer *answer;
         const void *asker; /* tells tasks apart: any stable pointer */
         bool alone;        /* it is the account's only task */

@@ -35,6 +35,7 @@ struct flight {
         struct poll *poll;
         struct http_transfer *transfer;
         usec_t sent;
+        uint64_t generation; /* see account_sent() */
         char trace_id[KOODRIVE_TRACE_ID_LENGTH + 1];
         bool again;                     /* what was asked with is not true any more */
         char task_id[65];               /* what was asked about; 64 characters at most */
@@ -119,7 +120,7 @@ static void on_done(void *userdata, const struct http_answer *http) {
         koodrive_answer_read(http, &query, poller->tokener, clock_wall(), &answer);
         poller->handler.on_polled(poller->handler.userdata, p, &answer, f->trace_id, http->seconds);
         verdict = account_answered(lane->account, &(struct account_reply){
-                                                          .sent = f->sent,
+                                                          .generation = f->generation,
                                                           .received = now,
                                                           .answer = &answer,
                                                           .asker = p,
@@ -191,7 +192,7 @@ static int take_off(struct poll *p, usec_t now) {
         r = send_request(p, f, now);
         if (r < 0)
                 return r;
-        account_sent(p->lane->account, now);
+        f->generation = account_sent(p->lane->account, now);
         p->lane->probes -= p->lane->probes > 0;
         TAILQ_REMOVE(&p->lane->polls, p, peers);
         TAILQ_INSERT_TAIL(&p->lane->polls, p, peers);

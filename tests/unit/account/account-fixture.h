@@ -17,6 +17,7 @@ struct fixture {
         struct account *account;
         char changes[512];
         usec_t now;
+        uint64_t sent; /* the generation of the last request */
         double chance;
         bool alone;
         int tasks[TASKS]; /* their addresses tell them apart */
@@ -153,16 +154,18 @@ static inline bool may_send(const struct fixture *f) {
         return account_next(f->account) <= f->now;
 }
 
-static inline void send_one(struct fixture *f) {
+/* Returns the generation of the request. */
+static inline uint64_t send_one(struct fixture *f) {
         assert_true(may_send(f));
-        account_sent(f->account, f->now);
+        f->sent = account_sent(f->account, f->now);
+        return f->sent;
 }
 
-/* A task has sent then, and has its answer now. */
-static inline enum account_verdict answered_with(struct fixture *f, usec_t sent, unsigned task,
+/* A task's request of that generation has its answer now. */
+static inline enum account_verdict answered_with(struct fixture *f, uint64_t sent, unsigned task,
                                                  const struct koodrive_answer *answer) {
         return account_answered(f->account, &(struct account_reply){
-                                                    .sent = sent,
+                                                    .generation = sent,
                                                     .received = f->now,
                                                     .answer = answer,
                                                     .asker = &f->tasks[task],
@@ -171,7 +174,7 @@ static inline enum account_verdict answered_with(struct fixture *f, usec_t sent,
                                             });
 }
 
-static inline enum account_verdict answered(struct fixture *f, usec_t sent, unsigned task,
+static inline enum account_verdict answered(struct fixture *f, uint64_t sent, unsigned task,
                                             const struct koodrive_disposition *disposition) {
         struct koodrive_answer answer = answer_of(disposition);
 
@@ -181,7 +184,7 @@ static inline enum account_verdict answered(struct fixture *f, usec_t sent, unsi
 static inline enum account_verdict ask_for(struct fixture *f, unsigned task,
                                            const struct koodrive_answer *answer) {
         send_one(f);
-        return answered_with(f, f->now, task, answer);
+        return answered_with(f, f->sent, task, answer);
 }
 
 static inline enum account_verdict ask(struct fixture *f, unsigned task,

@@ -21,9 +21,9 @@ static void test_throttled_as_asked(void **state) {
         assert_false(account_is_probing(f->account));
         send_one(f);
         send_one(f);
-        assert_int_equal(answered(f, f->now, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
         assert_changes(f, "ok(0) ");
-        assert_int_equal(answered(f, f->now, 1, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 1, &good), ACCOUNT_IS_WELL);
         assert_changes(f, "");
 }
 
@@ -128,10 +128,10 @@ static void test_throttled_with_no_pause(void **state) {
 /* All that were under way are refused: that is one throttling, not eight. */
 static void test_throttled_burst_counts_once(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = 0;
 
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                send_one(f);
+                sent = send_one(f);
         f->now += 100 * USEC_MSEC;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
                 assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_HOLDS);
@@ -145,13 +145,12 @@ static void test_throttled_burst_counts_once(void **state) {
 /* Nor are those after the pause: it is doubled once. */
 static void test_throttled_again_counts_once(void **state) {
         struct fixture *f = *state;
-        usec_t sent;
+        uint64_t sent = 0;
 
         ask_throttled(f, -1, -1);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
-        sent = f->now;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                send_one(f);
+                sent = send_one(f);
         f->now += 100 * USEC_MSEC;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
                 assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_HOLDS);
@@ -163,10 +162,10 @@ static void test_throttled_silence_holds(void **state) {
         static const struct koodrive_disposition *const answers[] = {
                 &good, &refused, &unreachable, &malformed, &own_trouble, &suspect, &bad_parameter};
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = 0;
 
         for (size_t i = 0; i < ARRAY_LEN(answers); i++)
-                send_one(f);
+                sent = send_one(f);
         f->now += USEC_SEC;
         ask_throttled(f, USEC_MINUTE, -1);
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
@@ -308,7 +307,7 @@ static void test_probes(void **state) {
                         assert_in_range(wait_out(f), least, least * 11 / 10);
                         send_one(f);
                         assert_int_equal(account_next(f->account), USEC_INFINITY);
-                        assert_int_equal(answered(f, f->now, k % 2, &unreachable), ACCOUNT_HOLDS);
+                        assert_int_equal(answered(f, f->sent, k % 2, &unreachable), ACCOUNT_HOLDS);
                 }
                 assert_int_equal(least, PROBE_MAX);
                 assert_changes(f, "");
@@ -411,10 +410,10 @@ static void test_any_answer_ends_unreachable(void **state) {
 /* What was under way when the account became unreachable is no probe. */
 static void test_unreachable_counts_probes_only(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = 0;
 
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                send_one(f);
+                sent = send_one(f);
         f->now += USEC_SEC;
         for (unsigned i = 0; i < 3; i++)
                 (void) answered(f, sent, i % 2, &unreachable);
@@ -453,10 +452,10 @@ static void test_three_attempts_then_silence(void **state) {
 
 static void test_refused_burst_counts_once(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = 0;
 
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                send_one(f);
+                sent = send_one(f);
         f->now += USEC_SEC;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
                 assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_HOLDS);
@@ -553,14 +552,13 @@ static void test_throttled_between_refusals(void **state) {
 /* One of several that went out together after the pause is answered, the next one is not. */
 static void test_throttled_once_more_behind_a_good_answer(void **state) {
         struct fixture *f = *state;
-        usec_t sent;
+        uint64_t sent;
 
         ask_held(f, 0, &throttled);
         (void) wait_out(f);
-        sent = f->now;
-        send_one(f);
+        sent = send_one(f);
         f->now = MAX(f->now, account_next(f->account));
-        send_one(f);
+        sent = send_one(f);
         f->now += USEC_MSEC;
         assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
         assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_HOLDS);
@@ -767,14 +765,133 @@ static void test_settings_are_not_proven(void **state) {
 /* A reload brings a fault in; what was sent before it says nothing of it. */
 static void test_old_answer_proves_nothing(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = send_one(f);
 
-        send_one(f);
         f->now += USEC_SEC;
         configure(f);
         f->now += USEC_SEC;
         assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
         ask_held(f, 1, &bad_parameter);
+}
+
+/* What was in flight when the state changed */
+
+static void enter_ok(struct fixture *f) {
+        configure(f);
+}
+
+static void enter_throttled(struct fixture *f) {
+        ask_throttled(f, USEC_MINUTE, -1);
+}
+
+static void enter_unauthorized(struct fixture *f) {
+        ask_held(f, 1, &refused);
+}
+
+static void enter_unauthorized_without_secret(struct fixture *f) {
+        set_secret(f, NULL);
+}
+
+/* An account in that state, with a request that went out before, at the same instant. */
+static struct fixture *set_up_outdated(void **state, void (*enter)(struct fixture *f),
+                                       uint64_t *ret_sent) {
+        struct fixture *f;
+
+        assert_int_equal(set_up(state), 0);
+        f = *state;
+        *ret_sent = send_one(f);
+        enter(f);
+        f->changes[0] = '\0';
+        return f;
+}
+
+/* The answer to it changes no more than if there had been none. */
+static void assert_outdated(void (*enter)(struct fixture *f),
+                            const struct koodrive_disposition *disposition,
+                            enum account_verdict expected) {
+        void *states[2];
+        uint64_t sent;
+        struct fixture *without = set_up_outdated(&states[0], enter, &sent);
+        struct fixture *f = set_up_outdated(&states[1], enter, &sent);
+        struct koodrive_answer answer = answer_of(disposition);
+
+        account_abandoned(without->account);
+        answer.retry_after = USEC_HOUR;
+        answer.date = USEC_DAY;
+        assert_int_equal(answered_with(f, sent, 0, &answer), expected);
+        assert_changes(f, "");
+        assert_int_equal(account_state(f->account), account_state(without->account));
+        assert_string_equal(account_reason(f->account), account_reason(without->account));
+        assert_int_equal(account_next(f->account), account_next(without->account));
+        assert_int_equal(account_in_flight(f->account), 0);
+        assert_int_equal(account_date(f->account, f->now, 0),
+                         account_date(without->account, f->now, 0));
+
+        /* Nor is it the first of several. */
+        for (unsigned i = 1; i < 3 && account_secret(f->account); i++) {
+                assert_int_equal(wait_out(f), wait_out(without));
+                assert_int_equal(ask(f, i, &unreachable), ask(without, i, &unreachable));
+                assert_int_equal(account_state(f->account), account_state(without->account));
+                assert_int_equal(account_next(f->account), account_next(without->account));
+        }
+        assert_int_equal(tear_down(&states[0]), 0);
+        assert_int_equal(tear_down(&states[1]), 0);
+}
+
+static void test_outdated_answers_in_each_state(void **state) {
+        static void (*const enter[])(struct fixture * f) = {enter_ok, enter_throttled,
+                                                            make_unreachable, enter_unauthorized,
+                                                            enter_unauthorized_without_secret};
+        static const struct {
+                const struct koodrive_disposition *disposition;
+                enum account_verdict expected;
+        } cases[] = {
+                {&good, ACCOUNT_IS_WELL},        {&malformed, ACCOUNT_IS_WELL},
+                {&own_trouble, ACCOUNT_IS_WELL}, {&not_found, ACCOUNT_IS_WELL},
+                {&rejected, ACCOUNT_IS_WELL},    {&too_large, ACCOUNT_IS_WELL},
+                {&suspect, ACCOUNT_HOLDS},       {&suspect_by_koodrive, ACCOUNT_HOLDS},
+                {&bad_parameter, ACCOUNT_HOLDS}, {&refused, ACCOUNT_HOLDS},
+                {&locked, ACCOUNT_HOLDS},        {&throttled, ACCOUNT_HOLDS},
+                {&quota_used, ACCOUNT_HOLDS},    {&unreachable, ACCOUNT_HOLDS},
+                {&misconfigured, ACCOUNT_HOLDS},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(enter); i++)
+                for (size_t k = 0; k < ARRAY_LEN(cases); k++)
+                        assert_outdated(enter[i], cases[k].disposition, cases[k].expected);
+}
+
+/* They are counted as failed while the state lasted, unless they may be their task's own. */
+static void test_outdated_answers_are_counted(void **state) {
+        static const struct koodrive_disposition *const answers[] = {
+                &refused, &throttled, &unreachable, &malformed, &good, &suspect};
+        struct fixture *f = *state;
+        uint64_t sent = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+                sent = send_one(f);
+        ask_throttled(f, USEC_MINUTE, -1);
+        assert_changes(f, "throttled(1) ");
+        for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+                (void) answered(f, sent, (unsigned) i, answers[i]);
+        assert_int_equal(wait_out(f), USEC_MINUTE);
+        ask_well(f, 0, &good);
+        assert_changes(f, "ok(3) ");
+}
+
+/* A request that goes out after the change is news, also at the same instant. */
+static void test_request_after_the_change_is_news(void **state) {
+        struct fixture *f = *state;
+        uint64_t before = send_one(f), after;
+
+        set_secret(f, "other");
+        after = send_one(f);
+        assert_true(after > before);
+        assert_int_equal(answered(f, after, 1, &refused), ACCOUNT_HOLDS);
+        assert_changes(f, "unauthorized(1) ");
+        assert_int_equal(answered(f, before, 0, &refused), ACCOUNT_HOLDS);
+        assert_int_equal(account_next(f->account), f->now + 2 * USEC_SEC);
 }
 
 int main(void) {
@@ -827,6 +944,9 @@ int main(void) {
                 TEST(test_settings_are_proven),
                 cmocka_unit_test(test_settings_are_not_proven),
                 TEST(test_old_answer_proves_nothing),
+                cmocka_unit_test(test_outdated_answers_in_each_state),
+                TEST(test_outdated_answers_are_counted),
+                TEST(test_request_after_the_change_is_news),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

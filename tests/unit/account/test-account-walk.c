@@ -13,6 +13,8 @@
 
 struct flight {
         usec_t sent, arrives; /* arrives 0: none */
+        uint64_t generation;
+        unsigned number; /* of the requests that the walk has sent before */
         unsigned task;
         const struct koodrive_disposition *disposition;
         bool stamp_refused;
@@ -65,11 +67,13 @@ static void outage_send(struct outage *o, int task) {
         usec_t now = o->f->now;
         bool down = now >= o->begin && now < o->end;
 
-        *free_flight(o->flights) = (struct flight){.sent = now,
-                                                   .arrives = now + o->latency,
-                                                   .task = (unsigned) task,
-                                                   .disposition = down ? &unreachable : &good};
-        account_sent(o->f->account, now);
+        *free_flight(o->flights) = (struct flight){
+                .sent = now,
+                .arrives = now + o->latency,
+                .generation = account_sent(o->f->account, now),
+                .task = (unsigned) task,
+                .disposition = down ? &unreachable : &good,
+        };
         o->tasks[task].in_flight = true;
         o->tasks[task].asked = now;
         o->during += down;
@@ -85,7 +89,7 @@ static void outage_answer(struct outage *o, struct flight *flight) {
         enum account_verdict verdict;
 
         verdict = account_answered(o->f->account, &(struct account_reply){
-                                                          .sent = flight->sent,
+                                                          .generation = flight->generation,
                                                           .received = o->f->now,
                                                           .answer = &answer,
                                                           .asker = &o->askers[flight->task],
@@ -196,10 +200,10 @@ struct walk {
         usec_t sends[16]; /* the last of them, polls and refreshes; a ring as long as the rate */
         usec_t row[ROW];  /* when the last refusals in a row were asked for */
         unsigned n_sends, n_row;
-        usec_t known;   /* when the account learnt something: what was sent before is no news */
-        usec_t changed; /* when a secret or the settings did */
-        usec_t paused;  /* until then as asked for */
-        usec_t renewed; /* when a refresh brought a token that nothing has proved; 0: never */
+        unsigned known;   /* requests sent until the account learnt something: they are no news */
+        unsigned changed; /* requests sent until a secret or the settings changed */
+        usec_t paused;    /* until then as asked for */
+        usec_t renewed;   /* when a refresh brought a token that nothing has proved; 0: never */
 };
 
 static unsigned dice(struct walk *w, unsigned n) {
@@ -215,7 +219,7 @@ static void forget_row(struct walk *w) {
 /* An admin has changed something: all begins anew. */
 static void note_change(struct walk *w) {
         forget_row(w);
-        w->changed = w->f->now;
+        w->changed = w->n_sends;
 }
 
 static void note_send(struct walk *w, bool is_refresh) {
@@ -230,9 +234,9 @@ static void note_send(struct walk *w, bool is_refresh) {
 
 /* More than that many refusals of one credential in a row, and the gateway locks it. */
 static void note_refusal(struct walk *w, const struct flight *flight, bool is_corrected) {
-        if (flight->sent < w->known || flight->sent < w->changed)
+        if (flight->number < w->known || flight->number < w->changed)
                 return; /* under way when that was not known yet */
-        w->known = w->f->now;
+        w->known = w->n_sends;
         if (is_corrected)
                 return;
         if (w->n_row >= ROW)
@@ -290,8 +294,9 @@ static void walk_send(struct walk *w) {
                 .disposition = draw_meaning(w),
                 .stamp_refused = dice(w, 4) == 0,
                 .retry_after = hints[dice(w, ARRAY_LEN(hints))],
+                .generation = account_sent(f->account, f->now),
+                .number = w->n_sends,
         };
-        account_sent(f->account, f->now);
         note_send(w, false);
 }
 
@@ -334,12 +339,12 @@ static void walk_answer(struct walk *w, struct flight *flight) {
         flight->arrives = 0;
         f->alone = w->n_tasks == 1;
         f->chance = random_chance(&w->seed);
-        verdict = answered_with(f, flight->sent, flight->task, &answer);
+        verdict = answered_with(f, flight->generation, flight->task, &answer);
         check_verdict(w, &answer, verdict);
 
         if (is_judgement(flight->disposition, verdict)) {
                 w->judgements++;
-                if (!w->strict || flight->sent >= w->changed)
+                if (!w->strict || flight->number >= w->changed)
                         forget_row(w);
         } else if (answer.disposition.class == KOODRIVE_UNAUTHORIZED) {
                 note_refusal(w, flight, verdict == ACCOUNT_CORRECTED);
@@ -348,8 +353,8 @@ static void walk_answer(struct walk *w, struct flight *flight) {
                 w->n_row = 0;
         }
         if (account_state(f->account) != before ||
-            (answer.disposition.class == KOODRIVE_THROTTLED && flight->sent >= w->known))
-                w->known = f->now;
+            (answer.disposition.class == KOODRIVE_THROTTLED && flight->number >= w->known))
+                w->known = w->n_sends;
         if (before != ACCOUNT_THROTTLED && account_state(f->account) == ACCOUNT_THROTTLED)
                 w->paused = f->now + MIN(answer.retry_after, USEC_HOUR);
 }

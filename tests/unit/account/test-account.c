@@ -169,15 +169,14 @@ static void test_secret_comes(void **state) {
         send_one(f);
         assert_true(account_is_probing(f->account));
         assert_int_equal(account_next(f->account), USEC_INFINITY);
-        assert_int_equal(answered(f, f->now, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
         assert_changes(f, "ok(0) ");
 }
 
 static void test_secret_goes(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = send_one(f);
 
-        send_one(f);
         f->now += USEC_SEC;
         set_secret(f, NULL);
         assert_changes(f, "unauthorized(0) ");
@@ -201,14 +200,13 @@ static void test_secret_goes_while_a_probe_is_out(void **state) {
 
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
                 struct fixture *f;
-                usec_t sent;
+                uint64_t sent;
 
                 assert_int_equal(set_up(state), 0);
                 f = *state;
                 make_silent(f);
                 assert_int_equal(wait_out(f), SILENCE);
-                sent = f->now;
-                send_one(f);
+                sent = send_one(f);
                 f->now += USEC_SEC;
                 set_secret(f, NULL);
                 f->now += USEC_SEC;
@@ -225,12 +223,11 @@ static void test_secret_goes_while_a_probe_is_out(void **state) {
 /* And of it is said that there were too many requests. */
 static void test_secret_goes_while_a_throttled_probe_is_out(void **state) {
         struct fixture *f = *state;
-        usec_t sent;
+        uint64_t sent;
 
         make_silent(f);
         assert_int_equal(wait_out(f), SILENCE);
-        sent = f->now;
-        send_one(f);
+        sent = send_one(f);
         f->now += USEC_SEC;
         set_secret(f, NULL);
         f->now += USEC_SEC;
@@ -315,9 +312,8 @@ static void test_new_secret_is_refused(void **state) {
 /* What is still under way speaks of the old one. */
 static void test_old_secrets_refusal_is_no_news(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = send_one(f);
 
-        send_one(f);
         f->now += USEC_SEC;
         set_secret(f, "other");
         f->now += USEC_SEC;
@@ -329,10 +325,9 @@ static void test_old_secrets_refusal_is_no_news(void **state) {
 
 static void test_old_secrets_suspects_are_no_news(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now;
+        uint64_t sent = send_one(f);
 
-        send_one(f);
-        send_one(f);
+        sent = send_one(f);
         f->now += USEC_SEC;
         set_secret(f, "other");
         f->now += USEC_SEC;
@@ -345,12 +340,11 @@ static void test_old_secrets_suspects_are_no_news(void **state) {
 /* A burst of malformed answers from before is no attempt with the new one. */
 static void test_old_secrets_faults_are_no_attempt(void **state) {
         struct fixture *f = *state;
-        usec_t sent;
+        uint64_t sent;
 
         make_silent(f);
         (void) wait_out(f);
-        sent = f->now;
-        send_one(f);
+        sent = send_one(f);
         f->now += USEC_SEC;
         set_secret(f, "other");
         f->now += USEC_SEC;
@@ -378,7 +372,7 @@ static void test_first_is_answered(void **state) {
         set_secret(f, "secret");
         send_one(f);
         assert_false(may_send(f));
-        assert_int_equal(answered(f, f->now, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
         send_one(f);
         send_one(f);
 }
@@ -403,7 +397,7 @@ static void test_max_in_flight(void **state) {
         account_abandoned(f->account);
         send_one(f);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
-        assert_int_equal(answered(f, f->now, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
         send_one(f);
         assert_int_equal(account_in_flight(f->account), f->settings.max_in_flight);
 }
@@ -552,10 +546,11 @@ static void test_stamp_cannot_be_corrected(void **state) {
 
 static void test_stamps_of_a_burst(void **state) {
         struct fixture *f = *state;
-        usec_t sent = f->now, server = 1747708152 * USEC_SEC;
+        usec_t server = 1747708152 * USEC_SEC;
+        uint64_t sent = 0;
 
         for (unsigned i = 0; i < 4; i++)
-                send_one(f);
+                sent = send_one(f);
         f->now += USEC_SEC;
         assert_int_equal(answered_with(f, sent, 0, stamp_refused(server, server)),
                          ACCOUNT_CORRECTED);
