@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "common/account-config.h"
 #include "common/log.h"
 #include "koowatchd/account/clock-offset.h"
 
@@ -83,72 +84,6 @@ struct account {
         bool asked_anew; /* something was put right since */
 };
 
-static void settings_clear(struct account_config *s) {
-        free(s->name);
-        free(s->endpoint);
-        free(s->user_id);
-        free(s->agent_name);
-        free(s->token_file);
-        free(s->refresh_token_file);
-        free(s->app_id);
-        free(s->app_secret_file);
-        free(s->signed_headers);
-        free(s->ca_file);
-        secret_free(s->proxy);
-        *s = (struct account_config){};
-}
-
-static int settings_copy(const struct account_config *from, struct account_config *ret) {
-        struct account_config s = *from;
-        bool complete;
-
-        s.file = NULL;
-        s.name = strdup(from->name);
-        s.endpoint = strdup(from->endpoint);
-        complete = s.name && s.endpoint;
-#define COPY(field)                                                 \
-        do {                                                        \
-                s.field = from->field ? strdup(from->field) : NULL; \
-                complete = complete && !s.field == !from->field;    \
-        } while (0)
-        COPY(user_id);
-        COPY(agent_name);
-        COPY(token_file);
-        COPY(refresh_token_file);
-        COPY(app_id);
-        COPY(app_secret_file);
-        COPY(signed_headers);
-        COPY(ca_file);
-        COPY(proxy);
-#undef COPY
-        if (!complete) {
-                settings_clear(&s);
-                return -ENOMEM;
-        }
-        *ret = s;
-        return 0;
-}
-
-static bool is_same_text(const char *a, const char *b) {
-        return a && b ? streq(a, b) : a == b;
-}
-
-bool account_config_is_same(const struct account_config *a, const struct account_config *b) {
-        return streq(a->name, b->name) && streq(a->endpoint, b->endpoint) &&
-               is_same_text(a->user_id, b->user_id) && is_same_text(a->agent_name, b->agent_name) &&
-               is_same_text(a->token_file, b->token_file) &&
-               is_same_text(a->refresh_token_file, b->refresh_token_file) &&
-               is_same_text(a->app_id, b->app_id) &&
-               is_same_text(a->app_secret_file, b->app_secret_file) &&
-               is_same_text(a->signed_headers, b->signed_headers) &&
-               is_same_text(a->ca_file, b->ca_file) && is_same_text(a->proxy, b->proxy) &&
-               a->auth == b->auth && a->token_scheme == b->token_scheme &&
-               a->refresh == b->refresh && a->string_to_sign == b->string_to_sign &&
-               a->rate_limit.count == b->rate_limit.count &&
-               a->rate_limit.period == b->rate_limit.period &&
-               a->max_in_flight == b->max_in_flight && a->allow_plain_http == b->allow_plain_http;
-}
-
 /* "Bearer xyz", "AT+xyz": the token brings its own word. */
 static bool has_scheme(const char *token) {
         return strchr(token, ' ') || strncasecmp(token, "Bearer+", 7) == 0 ||
@@ -195,15 +130,15 @@ int account_configure(struct account *a, const struct account_config *settings, 
         struct account_config copy;
         int r;
 
-        r = settings_copy(settings, &copy);
+        r = account_config_copy(settings, &copy);
         if (r < 0)
                 return r;
         r = rate_limiter_set_limit(&a->rate, settings->rate_limit);
         if (r < 0) {
-                settings_clear(&copy);
+                account_config_clear(&copy);
                 return r;
         }
-        settings_clear(&a->settings);
+        account_config_clear(&a->settings);
         a->settings = copy;
         a->retired = false;
         a->probe_max = MAX(probe_max, PROBE_FIRST);
@@ -233,7 +168,7 @@ int account_new(const struct account_config *settings, usec_t probe_max,
 void account_free(struct account *a) {
         if (!a)
                 return;
-        settings_clear(&a->settings);
+        account_config_clear(&a->settings);
         secret_free(a->secret);
         secret_free(a->authorization);
         secret_free(a->refresh_secret);

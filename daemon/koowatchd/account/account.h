@@ -45,9 +45,6 @@ struct account;
  */
 typedef void (*account_changed_fn)(void *userdata, struct account *account, unsigned held);
 
-/* Whether nothing differs but where it is written. */
-bool account_config_is_same(const struct account_config *a, const struct account_config *b);
-
 /* Copies what it needs of the settings. Returns 0 or -ENOMEM. It has no credential yet. */
 int account_new(const struct account_config *settings, usec_t probe_max,
                 account_changed_fn on_changed, void *userdata, struct account **ret);

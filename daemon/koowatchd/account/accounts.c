@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/account-config.h"
 #include "common/log.h"
 #include "koowatchd/account/credential.h"
 #include "koowatchd/account/refresh-request.h"

@@ -4,44 +4,21 @@
 /* Settings and the identity */
 
 static void test_settings_are_copied(void **state) {
-        char a_name[] = "a", endpoint[] = "b", user[] = "c", agent[] = "d", token[] = "e",
-             ca[] = "f", proxy[] = "g", refresh[] = "h", app[] = "i", app_secret[] = "j",
-             headers[] = "k";
+        char name[] = "a", endpoint[] = "b";
         struct account_config config = {
-                .name = a_name,
+                .name = name,
                 .endpoint = endpoint,
-                .user_id = user,
-                .agent_name = agent,
-                .token_file = token,
-                .refresh_token_file = refresh,
-                .app_id = app,
-                .app_secret_file = app_secret,
-                .signed_headers = headers,
-                .ca_file = ca,
-                .proxy = proxy,
                 .rate_limit = {10, USEC_SEC},
                 .max_in_flight = 3,
         };
         CLEANUP(account_freep) struct account *account = NULL;
-        const struct account_config *copy;
 
         (void) state;
         assert_int_equal(account_new(&config, PROBE_MAX, on_changed, NULL, &account), 0);
-        *a_name = *endpoint = *user = *agent = *token = *ca = *proxy = 'x';
-        *refresh = *app = *app_secret = *headers = 'x';
-        copy = account_settings(account);
+        *name = *endpoint = 'x';
         assert_string_equal(account_name(account), "a");
-        assert_string_equal(copy->endpoint, "b");
-        assert_string_equal(copy->user_id, "c");
-        assert_string_equal(copy->agent_name, "d");
-        assert_string_equal(copy->token_file, "e");
-        assert_string_equal(copy->ca_file, "f");
-        assert_string_equal(copy->proxy, "g");
-        assert_string_equal(copy->refresh_token_file, "h");
-        assert_string_equal(copy->app_id, "i");
-        assert_string_equal(copy->app_secret_file, "j");
-        assert_string_equal(copy->signed_headers, "k");
-        assert_int_equal(copy->max_in_flight, 3);
+        assert_string_equal(account_settings(account)->endpoint, "b");
+        assert_int_equal(account_settings(account)->max_in_flight, 3);
 }
 
 static void test_starts_ok_but_silent(void **state) {
