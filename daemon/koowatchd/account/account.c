@@ -5,16 +5,14 @@
 
 #include "common/account-config.h"
 #include "common/log.h"
+#include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
 
-#define UNREACHABLE_AFTER 3
 #define PROBE_FIRST (3 * USEC_SEC)
 #define PROBE_STEP (2 * USEC_SEC)
 #define REFUSALS_MAX 3
 #define REFUSAL_PAUSE (2 * USEC_SEC)
 #define REFUSAL_SILENCE (6 * USEC_MINUTE)
-#define SUSPECTS_MAX 3 /* tasks whose refusals in a row are the credential's */
-#define ODD_MAX 8      /* tasks that are refused while others are answered */
 #define THROTTLE_FIRST (5 * USEC_SEC)
 #define THROTTLE_BRIEF (2 * USEC_SEC) /* a Retry-After below that is no way to wait for long */
 #define THROTTLE_MAX USEC_HOUR
@@ -36,6 +34,7 @@ struct account {
         void *userdata;
         struct rate_limiter rate;
         struct clock_offset clock;
+        struct attribution attribution;
 
         char *secret; /* the token or the AppSecret */
         char *authorization;
@@ -47,20 +46,12 @@ struct account {
         uint64_t generation; /* of what is known: what an earlier request met is no news */
         usec_t pause;        /* the last one, when throttled or unreachable */
         usec_t recover_at;   /* then the rate doubles */
-        unsigned failures;   /* in a row, to reach it */
         unsigned throttles;  /* in a row */
         unsigned refusals;   /* in a row: no request was judged, and no secret changed between */
 
         unsigned in_flight;
         usec_t last_sent, last_good; /* 0: never */
         usec_t first_alone;          /* until then the first request's answer is waited for */
-
-        const void *failed;                 /* who met the first of the failures */
-        const void *suspects[SUSPECTS_MAX]; /* refused in a row as with a dead token */
-        unsigned n_suspects;
-        const void *refused_last; /* who was refused last with this secret */
-        const void *odd[ODD_MAX]; /* ring: refused alone, which is their own trouble */
-        unsigned next_odd;
 
         unsigned refresh_faults; /* in a row */
         char *refresh_secret;
@@ -71,8 +62,6 @@ struct account {
         usec_t refresh_gap;   /* from then until a refusal may lead to another one */
 
         bool retired;
-        bool proven;          /* KooDrive has judged a request since settings or secret changed */
-        bool failed_two;      /* not only failed has met one of the failures */
         bool clock_corrected; /* for a refusal, and there was no good answer since */
         bool refused;         /* the token was: a new one comes before the next poll */
         bool refreshing;      /* a request for one is on its way */
@@ -112,11 +101,9 @@ static int set_authorization(struct account *a) {
 
 /* What was wrong may have been put right: all that was held against it is forgotten. */
 static void give_another_chance(struct account *a, usec_t now) {
-        memset(a->odd, 0, sizeof(a->odd));
+        attribution_reset(&a->attribution);
         a->generation++; /* whatever is in flight went out before */
-        a->failures = a->throttles = a->refusals = 0;
-        a->proven = false;
-        a->n_suspects = 0;
+        a->throttles = a->refusals = 0;
         a->refused = a->refresh_refused = false;
         a->refresh_after = a->refused_after = 0;
         a->refresh_faults = 0;
@@ -246,10 +233,8 @@ static void enter(struct account *a, enum account_state state, const char *reaso
         if (state != ACCOUNT_OK) /* then what is in flight has news, should it be bad */
                 a->generation++;
         a->pause = 0;
-        a->failures = a->throttles = 0;
-        a->failed = NULL;
-        a->failed_two = false;
-        a->n_suspects = 0;
+        a->throttles = 0;
+        attribution_restart(&a->attribution);
         (void) snprintf(a->reason, sizeof(a->reason), "%s", reason);
         a->on_changed(a->userdata, a, held);
 }
@@ -283,8 +268,7 @@ static int use_secret(struct account *a, char *secret, usec_t now) {
         a->secret = secret;
         a->generation++; /* what is in flight speaks of the old one */
         a->last_good = now;
-        a->n_suspects = 0;
-        a->refused_last = NULL;
+        attribution_token_changed(&a->attribution);
         a->refresh_due = 0;
         return set_authorization(a);
 }
@@ -390,9 +374,8 @@ usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
 /* ---- what answers say ---- */
 
 static void on_good(struct account *a, usec_t now) {
-        a->failures = a->throttles = 0;
-        a->failed = NULL;
-        a->failed_two = false;
+        a->throttles = 0;
+        attribution_answered(&a->attribution);
         if (a->state != ACCOUNT_OK && now >= a->not_before) {
                 a->not_before = 0;
                 a->recover_at = now + RECOVER_AFTER;
@@ -404,31 +387,10 @@ static void on_good(struct account *a, usec_t now) {
         }
 }
 
-static const void **find_odd(struct account *a, const void *asker) {
-        for (size_t i = 0; i < ODD_MAX; i++)
-                if (a->odd[i] == asker)
-                        return &a->odd[i];
-        return NULL;
-}
-
-/* What one is refused and another one is not is no matter of the credential that they share. */
-static void note_odd(struct account *a, const void *asker) {
-        const void **known = find_odd(a, asker);
-
-        if (known)
-                *known = NULL;
-        if (a->state == ACCOUNT_UNAUTHORIZED && a->refused_last && a->refused_last != asker) {
-                a->odd[a->next_odd++ % ODD_MAX] = a->refused_last;
-                a->refused_last = NULL;
-        }
-}
-
 /* KooDrive has judged the request itself: the credential and the settings are good. */
 static void on_proof(struct account *a, const struct account_reply *reply) {
-        note_odd(a, reply->asker);
-        a->proven = true;
+        attribution_accepted(&a->attribution, reply->asker, a->state == ACCOUNT_UNAUTHORIZED);
         a->last_good = reply->received;
-        a->n_suspects = 0;
         a->clock_corrected = false;
         a->refusals = 0;
         a->refused_after = MIN(a->refused_after, a->refreshed + a->refresh_gap);
@@ -470,14 +432,6 @@ static usec_t probe_pause(struct account *a, const struct account_reply *reply) 
         return with_jitter(a->pause, reply->chance);
 }
 
-static bool is_failure_of_many(struct account *a, const struct account_reply *reply) {
-        if (!a->failed)
-                a->failed = reply->asker;
-        else if (a->failed != reply->asker)
-                a->failed_two = true;
-        return ++a->failures >= UNREACHABLE_AFTER && (a->failed_two || reply->alone);
-}
-
 static usec_t refusal_pause(const struct account *a) {
         return a->refusals < REFUSALS_MAX ? REFUSAL_PAUSE : REFUSAL_SILENCE;
 }
@@ -487,13 +441,14 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
         const struct koodrive_answer *answer = reply->answer;
         usec_t now = reply->received;
 
-        if (a->state == ACCOUNT_OK && !reply->alone && find_odd(a, reply->asker) &&
+        if (a->state == ACCOUNT_OK && !reply->alone &&
+            attribution_is_exempt(&a->attribution, reply->asker) &&
             a->refusals + 1 < REFUSALS_MAX) {
                 a->refusals++;
                 a->generation++;
                 return ACCOUNT_IS_WELL;
         }
-        a->refused_last = reply->asker;
+        attribution_refused(&a->attribution, reply->asker);
         if (can_refresh(a) && now >= a->refused_after) {
                 a->refused = true;
                 a->generation++;
@@ -513,7 +468,7 @@ static enum account_verdict on_unreachable(struct account *a, const struct accou
         usec_t pause;
 
         /* Until it is met by others, it is the task's own. */
-        if (!probed && !is_failure_of_many(a, reply))
+        if (!probed && !attribution_unreachable(&a->attribution, reply->asker, reply->alone))
                 return ACCOUNT_IS_WELL;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
                 return on_unauthorized(
@@ -539,20 +494,11 @@ static enum account_verdict on_stamp_refused(struct account *a, const struct acc
         return ACCOUNT_CORRECTED;
 }
 
-/*
- * A refusal of a task that may be of the credential. When one task after another meets it
- * and none is answered in between, it is.
- */
+/* A refusal of a task that may be of the credential. */
 static bool is_suspect_credential(struct account *a, const struct account_reply *reply) {
-        unsigned i = 0;
-
         if (a->state == ACCOUNT_UNAUTHORIZED)
                 return a->refusals > 0 && !reply->alone;
-        while (i < a->n_suspects && a->suspects[i] != reply->asker)
-                i++;
-        if (i == a->n_suspects && i < SUSPECTS_MAX)
-                a->suspects[a->n_suspects++] = reply->asker;
-        return a->n_suspects == SUSPECTS_MAX;
+        return attribution_suspect(&a->attribution, reply->asker);
 }
 
 /* The account's trouble after all. */
@@ -570,7 +516,7 @@ static enum account_verdict on_task_fault(struct account *a, const struct accoun
         bool suspect = false;
 
         if (disposition->may_be_account == KOODRIVE_MAYBE_SETTINGS)
-                suspect = !a->proven && !reply->alone;
+                suspect = attribution_may_be_settings(&a->attribution, reply->alone);
         else if (disposition->may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
                 suspect = is_suspect_credential(a, reply);
         if (suspect)
