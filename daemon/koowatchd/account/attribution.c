@@ -8,9 +8,8 @@
 #define UNREACHABLE_AFTER 3
 
 void attribution_reset(struct attribution *t) {
+        attribution_restart(t);
         memset(t->exempt_tasks, 0, sizeof(t->exempt_tasks));
-        t->failures = 0;
-        t->n_suspects = 0;
         t->verified = false;
 }
 

@@ -87,6 +87,19 @@ static void test_another_state_ends_the_rows(void **state) {
         assert_true(suspect(&t, 4));
 }
 
+/* That two tasks failed before the settings changed says nothing of what follows. */
+static void test_reset_ends_the_row(void **state) {
+        struct attribution t = {};
+
+        (void) state;
+        assert_false(unreachable(&t, 0));
+        assert_false(unreachable(&t, 1));
+        attribution_reset(&t);
+        for (unsigned i = 0; i < 10; i++)
+                assert_false(unreachable(&t, 2));
+        assert_true(unreachable(&t, 0));
+}
+
 /* Doubtful refusals */
 
 static void test_three_suspects(void **state) {
@@ -235,6 +248,7 @@ int main(void) {
                 cmocka_unit_test(test_failures_of_the_only_task),
                 cmocka_unit_test(test_an_answer_ends_the_row),
                 cmocka_unit_test(test_another_state_ends_the_rows),
+                cmocka_unit_test(test_reset_ends_the_row),
                 cmocka_unit_test(test_three_suspects),
                 cmocka_unit_test(test_accepted_between_suspects),
                 cmocka_unit_test(test_answered_between_suspects),
