@@ -7,12 +7,13 @@
 #include "common/log.h"
 #include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
+#include "koowatchd/account/token-refresh.h"
 
 #define PROBE_FIRST (3 * USEC_SEC)
 #define PROBE_STEP (2 * USEC_SEC)
 #define REFUSALS_MAX 3
 #define REFUSAL_PAUSE (2 * USEC_SEC)
-#define REFUSAL_SILENCE (6 * USEC_MINUTE)
+#define REFUSAL_SILENCE TOKEN_REFRESH_SILENCE
 #define THROTTLE_FIRST (5 * USEC_SEC)
 #define THROTTLE_BRIEF (2 * USEC_SEC) /* a Retry-After below that is no way to wait for long */
 #define THROTTLE_MAX USEC_HOUR
@@ -20,12 +21,6 @@
 #define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
 #define FIRST_ALONE (2 * USEC_SEC)    /* it tells the time, and whether the credential is good */
 #define KEEPALIVE (14 * USEC_MINUTE)
-#define REFRESH_IDLE (15 * USEC_MINUTE)
-#define REFRESH_SOONEST USEC_SEC
-#define REFRESH_GAP (3 * USEC_SEC) /* doubling, between refusals that a new token does not help */
-#define REFRESH_CALM (10 * USEC_MINUTE) /* without one, and they begin anew */
-#define REFRESH_RETRY (30 * USEC_SEC)
-#define REFRESH_RETRY_MAX (5 * USEC_MINUTE)
 
 struct account {
         struct account_config settings; /* own copies of the strings */
@@ -35,6 +30,7 @@ struct account {
         struct rate_limiter rate;
         struct clock_offset clock;
         struct attribution attribution;
+        struct token_refresh refresh;
 
         char *secret; /* the token or the AppSecret */
         char *authorization;
@@ -53,24 +49,8 @@ struct account {
         usec_t last_sent, last_good; /* 0: never */
         usec_t first_alone;          /* until then the first request's answer is waited for */
 
-        unsigned refresh_faults; /* in a row */
-        char *refresh_secret;
-        usec_t refresh_due;   /* before the token expires; 0: not known when */
-        usec_t refresh_after; /* no earlier than that */
-        usec_t refused_after; /* nor for a refusal before that */
-        usec_t refreshed;     /* when the last new token came after a refusal; 0: never */
-        usec_t refresh_gap;   /* from then until a refusal may lead to another one */
-
         bool retired;
         bool clock_corrected; /* for a refusal, and there was no good answer since */
-        bool refused;         /* the token was: a new one comes before the next poll */
-        bool refreshing;      /* a request for one is on its way */
-        bool refresh_refused; /* refresh_secret was */
-
-        /* What the refresh on its way was asked for with: its answer speaks of nothing newer. */
-        char *asked_secret, *asked_renewal;
-        enum refresh_kind asked_kind;
-        bool asked_anew; /* something was put right since */
 };
 
 /* "Bearer xyz", "AT+xyz": the token brings its own word. */
@@ -104,11 +84,8 @@ static void give_another_chance(struct account *a, usec_t now) {
         attribution_reset(&a->attribution);
         a->generation++; /* whatever is in flight went out before */
         a->throttles = a->refusals = 0;
-        a->refused = a->refresh_refused = false;
-        a->refresh_after = a->refused_after = 0;
-        a->refresh_faults = 0;
+        token_refresh_reset(&a->refresh);
         a->clock_corrected = false;
-        a->asked_anew = true;
         if (a->state == ACCOUNT_UNAUTHORIZED && a->secret)
                 a->not_before = now;
 }
@@ -158,9 +135,7 @@ void account_free(struct account *a) {
         account_config_clear(&a->settings);
         secret_free(a->secret);
         secret_free(a->authorization);
-        secret_free(a->refresh_secret);
-        secret_free(a->asked_secret);
-        secret_free(a->asked_renewal);
+        token_refresh_clear(&a->refresh);
         rate_limiter_clear(&a->rate);
         free(a);
 }
@@ -201,7 +176,7 @@ const char *account_secret(const struct account *a) {
 }
 
 const char *account_refresh_secret(const struct account *a) {
-        return a->refresh_secret;
+        return a->refresh.secret;
 }
 
 struct koodrive_identity account_identity(const struct account *a) {
@@ -269,7 +244,7 @@ static int use_secret(struct account *a, char *secret, usec_t now) {
         a->generation++; /* what is in flight speaks of the old one */
         a->last_good = now;
         attribution_token_changed(&a->attribution);
-        a->refresh_due = 0;
+        token_refresh_token_changed(&a->refresh);
         return set_authorization(a);
 }
 
@@ -295,21 +270,11 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
 }
 
 int account_set_refresh_secret(struct account *a, const char *secret, usec_t now) {
-        char *copy = NULL;
+        int r = token_refresh_set_secret(&a->refresh, secret);
 
-        if (secret && a->refresh_secret && streq(a->refresh_secret, secret))
-                return 0;
-        if (secret) {
-                copy = strdup(secret);
-                if (!copy)
-                        return -ENOMEM;
-        }
-        secret_free(a->refresh_secret);
-        a->refresh_secret = copy;
-        a->refused = false;
-        if (copy)
+        if (r > 0 && secret)
                 give_another_chance(a, now);
-        return 0;
+        return MIN(r, 0);
 }
 
 /* ---- when what may go ---- */
@@ -320,13 +285,13 @@ bool account_is_probing(const struct account *a) {
 
 static bool can_refresh(const struct account *a) {
         return a->settings.auth == AUTH_TOKEN && a->settings.refresh != REFRESH_NONE &&
-               a->authorization && a->refresh_secret && !a->refresh_refused && !a->retired;
+               a->authorization && !a->retired && token_refresh_is_possible(&a->refresh);
 }
 
 usec_t account_next(const struct account *a) {
         unsigned most = account_is_probing(a) ? 1 : a->settings.max_in_flight;
 
-        if (!a->secret || a->refused || a->in_flight >= most)
+        if (!a->secret || a->refresh.token_refused || a->in_flight >= most)
                 return USEC_INFINITY;
         return MAX(MAX(a->not_before, a->first_alone), rate_limiter_next(&a->rate));
 }
@@ -338,15 +303,15 @@ usec_t account_keepalive(const struct account *a) {
 }
 
 usec_t account_refresh_at(const struct account *a) {
-        usec_t due = a->refresh_due > 0 ? a->refresh_due : a->last_good + REFRESH_IDLE;
+        usec_t at = USEC_INFINITY;
 
-        if (!can_refresh(a) || a->refreshing)
+        if (!can_refresh(a) || a->refresh.in_flight)
                 return USEC_INFINITY;
-        if (a->refused)
-                return MAX(a->not_before, rate_limiter_next(&a->rate));
-        if (a->state != ACCOUNT_OK)
-                return USEC_INFINITY;
-        return MAX(MAX(due, a->refresh_after), rate_limiter_next(&a->rate));
+        if (a->refresh.token_refused)
+                at = a->not_before;
+        else if (a->state == ACCOUNT_OK)
+                at = token_refresh_early_at(&a->refresh, a->last_good);
+        return MAX(at, rate_limiter_next(&a->rate));
 }
 
 static void count_sent(struct account *a, usec_t now) {
@@ -393,7 +358,7 @@ static void on_proof(struct account *a, const struct account_reply *reply) {
         a->last_good = reply->received;
         a->clock_corrected = false;
         a->refusals = 0;
-        a->refused_after = MIN(a->refused_after, a->refreshed + a->refresh_gap);
+        token_refresh_token_accepted(&a->refresh);
         on_good(a, reply->received);
 }
 
@@ -449,8 +414,7 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
                 return ACCOUNT_IS_WELL;
         }
         attribution_refused(&a->attribution, reply->asker);
-        if (can_refresh(a) && now >= a->refused_after) {
-                a->refused = true;
+        if (can_refresh(a) && token_refresh_token_refused(&a->refresh, now)) {
                 a->generation++;
                 return ACCOUNT_HOLDS;
         }
@@ -589,125 +553,65 @@ enum account_verdict account_answered(struct account *a, const struct account_re
 
 /* ---- refresh ---- */
 
-/* Takes copy over. */
-static bool replace_secret(char **secret, char *copy) {
-        secret_free(*secret);
-        *secret = copy;
-        return copy;
-}
-
 int account_refresh_sent(struct account *a, usec_t now) {
         count_sent(a, now);
-        a->refreshing = true;
-        a->asked_anew = false;
-        a->asked_kind = a->settings.refresh;
-        if (!replace_secret(&a->asked_secret, strdup(a->secret)) ||
-            !replace_secret(&a->asked_renewal, strdup(a->refresh_secret)))
-                return -ENOMEM;
-        return 0;
+        return token_refresh_sent(&a->refresh, a->secret, a->settings.refresh);
 }
 
-static bool is_same(const char *secret, const char *asked) {
-        return secret && asked && streq(secret, asked);
-}
+static unsigned take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
+        enum refresh_kind kind = a->settings.refresh;
+        unsigned taken = 0;
+        char *token;
 
-/* The token file may have gone meanwhile: then what was asked for with it is as good. */
-static bool wants_token(const struct account *a) {
-        return a->settings.refresh != REFRESH_NONE &&
-               (!a->secret || is_same(a->secret, a->asked_secret));
-}
-
-static bool wants_renewal(const struct account *a) {
-        return a->settings.refresh == a->asked_kind && is_same(a->refresh_secret, a->asked_renewal);
-}
-
-static void after_new_token(struct account *a, usec_t now, usec_t lifetime) {
-        if (a->refused) {
-                bool calm = a->refreshed == 0 || now - a->refreshed > REFRESH_CALM;
-
-                a->refresh_gap =
-                        calm ? 0 : MIN(MAX(2 * a->refresh_gap, REFRESH_GAP), REFUSAL_SILENCE);
-                a->refreshed = now;
-        }
-        a->refused = false;
-        a->refresh_faults = 0;
-        a->refused_after = now + REFUSAL_SILENCE;
-        if (lifetime > 0)
-                a->refresh_due = now + MAX(lifetime / 5 * 4, REFRESH_SOONEST);
+        if (token_refresh_succeeded(&a->refresh, s->refresh_token, kind))
+                taken |= ACCOUNT_TOOK_RENEWAL;
+        if (!token_refresh_wants_token(&a->refresh, a->secret, kind))
+                return taken;
+        token = strdup(s->token);
+        if (!token || use_secret(a, token, now) < 0)
+                return taken;
+        token_refresh_token_replaced(&a->refresh, now, s->lifetime);
         if (a->state == ACCOUNT_UNAUTHORIZED)
                 a->not_before = now;
-}
-
-/*
- * Each of the two takes the place of the one that it was asked for with, and of no other: a
- * refresh token that was used up is worth its successor, also beside a token that is newer.
- */
-static unsigned take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
-        CLEANUP(secret_freep) char *token = strdup(s->token);
-        CLEANUP(secret_freep) char *next = s->refresh_token ? strdup(s->refresh_token) : NULL;
-        unsigned taken = 0;
-
-        if (next && wants_renewal(a)) {
-                (void) replace_secret(&a->refresh_secret, STEAL_PTR(next));
-                taken |= ACCOUNT_TOOK_RENEWAL;
-        }
-        if (token && wants_token(a) && use_secret(a, STEAL_PTR(token), now) == 0) {
-                after_new_token(a, now, s->lifetime);
-                taken |= ACCOUNT_TOOK_TOKEN;
-        }
-        return taken;
+        return taken | ACCOUNT_TOOK_TOKEN;
 }
 
 /* The token was refused and there is no new one. */
 static void fail_refused(struct account *a, usec_t now, const struct koodrive_answer *answer) {
-        a->refused = !a->refresh_refused; /* then it is tried again when polls would be */
         if (a->state != ACCOUNT_UNAUTHORIZED)
                 enter_for(a, ACCOUNT_UNAUTHORIZED,
                           "the token was refused and cannot be refreshed: ", answer);
         a->held++;
-        a->refusals = a->refresh_refused ? REFUSALS_MAX : a->refusals + 1;
+        a->refusals = a->refresh.secret_refused ? REFUSALS_MAX : a->refusals + 1;
         a->not_before =
                 now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
 }
 
 /* The token is good as yet. */
-static void fail_early(struct account *a, usec_t now, const struct koodrive_answer *answer) {
-        usec_t pause = REFRESH_RETRY;
+static void fail_early(struct account *a, const struct koodrive_answer *answer) {
+        bool refused = a->refresh.secret_refused;
 
-        for (unsigned i = 0; i < a->refresh_faults && pause < REFRESH_RETRY_MAX; i++)
-                pause *= 2;
-        pause = MAX(MIN(pause, REFRESH_RETRY_MAX), answer->disposition.pause);
-        a->refresh_after = now + MAX(pause, answer->retry_after);
-        if (a->refresh_faults++ == 0 || a->refresh_refused)
+        if (a->refresh.failures == 1 || refused)
                 log_warning("account %s: the token cannot be refreshed: %s; %s", a->settings.name,
                             answer->why,
-                            a->refresh_refused
-                                    ? "it is used until it is refused, put another one in its place"
+                            refused ? "it is used until it is refused, put another one in its place"
                                     : "it is used on, and its refresh tried again");
 }
 
-/* Not that it could not be asked for, or found no answer. */
-static bool is_refusal(enum koodrive_class class) {
-        return class != KOODRIVE_TRANSIENT && class != KOODRIVE_UNREACHABLE &&
-               class != KOODRIVE_MISCONFIGURED && class != KOODRIVE_THROTTLED &&
-               class != KOODRIVE_TASK;
-}
-
 unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {
-        bool refusal = is_refusal(s->answer.disposition.class);
-
-        a->refreshing = false;
         if (s->answer.date >= 0)
                 clock_offset_learn(&a->clock, s->answer.date, now);
         if (s->token)
                 return take_session(a, now, s);
-        if (a->settings.refresh == REFRESH_NONE || (refusal && a->asked_anew))
-                return 0;
-
-        a->refresh_refused = refusal;
-        if (a->refused)
+        switch (token_refresh_failed(&a->refresh, now, &s->answer, a->settings.refresh)) {
+        case TOKEN_REFRESH_OUTDATED:
+                break;
+        case TOKEN_REFRESH_EARLY:
+                fail_early(a, &s->answer);
+                break;
+        case TOKEN_REFRESH_FAILED:
                 fail_refused(a, now, &s->answer);
-        else
-                fail_early(a, now, &s->answer);
+                break;
+        }
         return 0;
 }

@@ -127,19 +127,6 @@ static void test_lifetime_is_forgotten(void **state) {
         assert_int_equal(account_refresh_at(f->account), f->now + 15 * USEC_MINUTE);
 }
 
-static void test_short_lifetime(void **state) {
-        struct fixture *f = *state;
-        usec_t end;
-
-        (void) wait_for_refresh(f);
-        end = f->now + USEC_HOUR;
-        for (unsigned i = 0; f->now < end; i++) {
-                assert_in_range(i, 0, 3600);
-                refresh(f, i % 2 ? "odd" : "even", USEC_SEC);
-                (void) wait_for_refresh(f);
-        }
-}
-
 /* The token is good as yet. */
 static void test_polls_go_on(void **state) {
         struct fixture *f = *state;
@@ -258,43 +245,6 @@ static void test_early_refresh_fails(void **state) {
         assert_changes(f, "");
 }
 
-/* The pauses of a refresh whose time was known. */
-static void test_early_refresh_is_tried_again(void **state) {
-        static const int pauses[] = {30, 60, 120, 240, 300, 300, 300};
-        struct fixture *f = *state;
-
-        (void) wait_for_refresh(f);
-        refresh(f, "second", LIFETIME);
-        (void) wait_for_refresh(f);
-        for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-                refresh_fails(f, i % 2 ? &throttled : &unreachable);
-                ask_well(f, 0, &good);
-                assert_int_equal(wait_for_refresh(f), pauses[i] * USEC_SEC);
-        }
-        refresh(f, "third", LIFETIME);
-        (void) wait_for_refresh(f);
-        refresh_fails(f, &unreachable);
-        assert_int_equal(wait_for_refresh(f), 30 * USEC_SEC);
-        refresh_fails(f, &unreachable);
-        configure(f); /* what was wrong may have been put right */
-        assert_true(may_refresh(f));
-        refresh_fails(f, &unreachable);
-        assert_int_equal(wait_for_refresh(f), 30 * USEC_SEC);
-        assert_changes(f, "");
-}
-
-static void test_early_refresh_is_throttled(void **state) {
-        struct koodrive_answer answer = answer_of(&throttled);
-        struct fixture *f = *state;
-
-        (void) wait_for_refresh(f);
-        refresh(f, "second", LIFETIME);
-        (void) wait_for_refresh(f);
-        answer.retry_after = 10 * USEC_MINUTE;
-        refresh_fails_with(f, &answer);
-        assert_int_equal(wait_for_refresh(f), 10 * USEC_MINUTE);
-}
-
 /* The token is good until it is refused; then there is nothing to be done about it. */
 static void test_early_refresh_is_refused(void **state) {
         static const struct koodrive_disposition *const answers[] = {&refused, &suspect, &not_found,
@@ -317,15 +267,6 @@ static void test_early_refresh_is_refused(void **state) {
                 assert_changes(f, "unauthorized(1) ");
                 assert_int_equal(tear_down(state), 0);
         }
-}
-
-/* Nobody has looked at the refresh token: what is between us and KooDrive is in trouble. */
-static void test_refresh_secret_outlives_bad_ways(void **state) {
-        struct fixture *f = *state;
-
-        (void) wait_for_refresh(f);
-        refresh_fails(f, &misconfigured);
-        assert_true(account_refresh_at(f->account) < f->now + USEC_HOUR);
 }
 
 /* When the token is refused */
@@ -665,49 +606,6 @@ static void test_renewal_is_overtaken(void **state) {
         assert_changes(f, "");
 }
 
-static void test_both_are_overtaken(void **state) {
-        struct fixture *f = *state;
-
-        ask_held(f, 0, &refused);
-        send_refresh(f);
-        set_secret(f, "admins");
-        set_renewal(f, "admins too");
-        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), 0);
-        assert_string_equal(account_secret(f->account), "admins");
-        assert_string_equal(account_refresh_secret(f->account), "admins too");
-        (void) wait_for_refresh(f);
-        send_refresh(f);
-        assert_int_equal(refreshed(f, "third", "renewal-3", LIFETIME),
-                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL);
-}
-
-/* Replaced and put back: what was asked for with is what there is. */
-static void test_overtaken_and_back(void **state) {
-        struct fixture *f = *state;
-
-        ask_held(f, 0, &refused);
-        send_refresh(f);
-        set_renewal(f, "admins");
-        set_renewal(f, NULL);
-        set_renewal(f, "renewal");
-        set_secret(f, "admins");
-        set_secret(f, "first");
-        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME),
-                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL);
-}
-
-/* Another kind takes another secret: a refresh token is no session id. */
-static void test_kind_is_overtaken(void **state) {
-        struct fixture *f = *state;
-
-        ask_held(f, 0, &refused);
-        send_refresh(f);
-        f->settings.refresh = REFRESH_SESSION;
-        configure(f);
-        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), ACCOUNT_TOOK_TOKEN);
-        assert_string_equal(account_refresh_secret(f->account), "renewal");
-}
-
 static unsigned refusal_comes(struct fixture *f) {
         const struct koodrive_session session = {.answer = answer_of(&refused), .lifetime = -1};
 
@@ -729,17 +627,6 @@ static void test_refusal_of_an_overtaken_renewal(void **state) {
         assert_changes(f, "");
 }
 
-static void test_early_refusal_of_an_overtaken_renewal(void **state) {
-        struct fixture *f = *state;
-
-        (void) wait_for_refresh(f);
-        send_refresh(f);
-        set_renewal(f, "admins");
-        assert_int_equal(refusal_comes(f), 0);
-        refresh(f, "second", LIFETIME);
-        assert_changes(f, "");
-}
-
 /* It came from where one asked before the reload. */
 static void test_refusal_before_a_reload(void **state) {
         struct fixture *f = *state;
@@ -750,31 +637,6 @@ static void test_refusal_before_a_reload(void **state) {
         assert_int_equal(refusal_comes(f), 0);
         refresh(f, "second", LIFETIME);
         assert_changes(f, "");
-}
-
-/* But a refusal that nothing was put right before is one, also after an overtaken refresh. */
-static void test_refusal_after_an_overtaken_one(void **state) {
-        struct fixture *f = *state;
-
-        (void) wait_for_refresh(f);
-        send_refresh(f);
-        set_renewal(f, "admins");
-        assert_int_equal(refusal_comes(f), 0);
-        refresh_fails(f, &refused);
-        assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
-}
-
-/* Nobody answered: that is no matter of a secret, and its pause is kept. */
-static void test_overtaken_and_throttled(void **state) {
-        struct koodrive_session session = {.answer = answer_of(&throttled), .lifetime = -1};
-        struct fixture *f = *state;
-
-        session.answer.retry_after = USEC_MINUTE;
-        (void) wait_for_refresh(f);
-        send_refresh(f);
-        set_renewal(f, "admins");
-        assert_int_equal(account_refreshed(f->account, f->now, &session), 0);
-        assert_int_equal(wait_for_refresh(f), USEC_MINUTE);
 }
 
 static void test_reload_ends_refreshing(void **state) {
@@ -874,7 +736,6 @@ int main(void) {
                 RENEWABLE(test_before_expiry),
                 RENEWABLE(test_lifetime_is_not_known),
                 RENEWABLE(test_lifetime_is_forgotten),
-                RENEWABLE(test_short_lifetime),
                 RENEWABLE(test_polls_go_on),
                 RENEWABLE(test_polls_wait_after_a_refusal),
                 RENEWABLE(test_refused_while_refreshing),
@@ -883,10 +744,7 @@ int main(void) {
                 RENEWABLE(test_refresh_is_a_request),
                 RENEWABLE(test_date_of_the_refresh),
                 RENEWABLE(test_early_refresh_fails),
-                RENEWABLE(test_early_refresh_is_tried_again),
-                RENEWABLE(test_early_refresh_is_throttled),
                 cmocka_unit_test(test_early_refresh_is_refused),
-                RENEWABLE(test_refresh_secret_outlives_bad_ways),
                 RENEWABLE(test_refused_is_refreshed),
                 RENEWABLE(test_refused_burst_is_refreshed_once),
                 RENEWABLE(test_suspects_are_refreshed),
@@ -907,14 +765,8 @@ int main(void) {
                 RENEWABLE(test_overtaken),
                 RENEWABLE(test_overtaken_and_failed),
                 RENEWABLE(test_renewal_is_overtaken),
-                RENEWABLE(test_both_are_overtaken),
-                RENEWABLE(test_overtaken_and_back),
-                RENEWABLE(test_kind_is_overtaken),
                 RENEWABLE(test_refusal_of_an_overtaken_renewal),
-                RENEWABLE(test_early_refusal_of_an_overtaken_renewal),
                 RENEWABLE(test_refusal_before_a_reload),
-                RENEWABLE(test_refusal_after_an_overtaken_one),
-                RENEWABLE(test_overtaken_and_throttled),
                 RENEWABLE(test_reload_ends_refreshing),
                 RENEWABLE(test_secret_goes_while_refreshing),
                 RENEWABLE(test_secret_goes_and_refresh_fails),

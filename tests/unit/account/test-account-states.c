@@ -244,17 +244,6 @@ static void test_three_failures_of_two_tasks(void **state) {
         assert_string_equal(account_reason(f->account), "it says unreachable");
 }
 
-/* One task's bad luck is not the account's, unless there is no other to ask. */
-static void test_failures_of_one_task(void **state) {
-        struct fixture *f = *state;
-
-        for (unsigned i = 0; i < 10; i++)
-                ask_well(f, 0, &unreachable);
-        assert_changes(f, "");
-        ask_held(f, 1, &unreachable);
-        assert_changes(f, "unreachable(11) ");
-}
-
 static void test_failures_of_the_only_task(void **state) {
         struct fixture *f = *state;
 
@@ -626,17 +615,6 @@ static void test_suspect_credential(void **state) {
         }
 }
 
-static void test_two_suspects_never_suffice(void **state) {
-        struct fixture *f = *state;
-
-        for (unsigned i = 0; i < 100; i++)
-                ask_well(f, i % 2, &suspect);
-        f->alone = true;
-        for (unsigned i = 0; i < 100; i++)
-                ask_well(f, 0, &suspect);
-        assert_changes(f, "");
-}
-
 static void test_judgement_between_suspects(void **state) {
         static const struct koodrive_disposition *const judged[] = {&good, &own_trouble, &not_found,
                                                                     &rejected};
@@ -910,7 +888,6 @@ int main(void) {
                 TEST(test_throttled_rate_recovers),
                 TEST(test_throttled_then_unreachable),
                 TEST(test_three_failures_of_two_tasks),
-                TEST(test_failures_of_one_task),
                 TEST(test_failures_of_the_only_task),
                 TEST(test_settings_that_lead_nowhere),
                 TEST(test_failures_not_in_a_row),
@@ -933,7 +910,6 @@ int main(void) {
                 TEST(test_refused_alone_among_others),
                 TEST(test_throttled_once_more_behind_a_good_answer),
                 cmocka_unit_test(test_suspect_credential),
-                TEST(test_two_suspects_never_suffice),
                 TEST(test_judgement_between_suspects),
                 TEST(test_no_judgement_between_suspects),
                 TEST(test_changes_clear_the_suspects),
