@@ -4,7 +4,6 @@
 #include <strings.h>
 
 #include "common/account-config.h"
-#include "common/log.h"
 #include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
 #include "koowatchd/account/token-refresh.h"
@@ -227,14 +226,17 @@ static void enter_for(struct account *a, enum account_state state, const char *b
 
 /* ---- credentials ---- */
 
-static void lack_secret(struct account *a, const char *problem) {
+/* Returns whether the account was unauthorized before, for another reason. */
+static bool lack_secret(struct account *a, const char *problem) {
+        bool other_reason = a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason);
+
         a->not_before = USEC_INFINITY;
         a->generation++;
-        if (a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason)) {
-                log_warning("account %s: %s", a->settings.name, problem);
+        if (other_reason)
                 (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
-        }
-        enter(a, ACCOUNT_UNAUTHORIZED, problem);
+        else
+                enter(a, ACCOUNT_UNAUTHORIZED, problem);
+        return other_reason;
 }
 
 /* Takes secret over. */
@@ -255,8 +257,7 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
         if (!secret) {
                 secret_free(STEAL_PTR(a->secret));
                 secret_free(STEAL_PTR(a->authorization));
-                lack_secret(a, problem);
-                return 0;
+                return lack_secret(a, problem);
         }
         if (a->secret && streq(a->secret, secret))
                 return 0;
@@ -587,17 +588,6 @@ static void fail_refused(struct account *a, usec_t now, const struct koodrive_an
                 now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
 }
 
-/* The token is good as yet. */
-static void fail_early(struct account *a, const struct koodrive_answer *answer) {
-        bool refused = a->refresh.secret_refused;
-
-        if (a->refresh.failures == 1 || refused)
-                log_warning("account %s: the token cannot be refreshed: %s; %s", a->settings.name,
-                            answer->why,
-                            refused ? "it is used until it is refused, put another one in its place"
-                                    : "it is used on, and its refresh tried again");
-}
-
 unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {
         if (s->answer.date >= 0)
                 clock_offset_learn(&a->clock, s->answer.date, now);
@@ -607,8 +597,9 @@ unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_
         case TOKEN_REFRESH_OUTDATED:
                 break;
         case TOKEN_REFRESH_EARLY:
-                fail_early(a, &s->answer);
-                break;
+                if (a->refresh.secret_refused)
+                        return ACCOUNT_REFRESH_REFUSED;
+                return a->refresh.failures == 1 ? ACCOUNT_REFRESH_FAILED : 0;
         case TOKEN_REFRESH_FAILED:
                 fail_refused(a, now, &s->answer);
                 break;

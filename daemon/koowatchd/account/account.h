@@ -72,7 +72,8 @@ const char *account_reason(const struct account *account);
 /*
  * The token, or with Auth=app the AppSecret; copied. One that is another one than before is
  * tried at once, whatever the state. NULL: there is none, for the reason in problem, which
- * the account is unauthorized for. Returns 0 or -ENOMEM.
+ * the account is unauthorized for. Returns 0, 1 when it was unauthorized before for another
+ * reason, which on_changed does not report, or -ENOMEM.
  */
 int account_set_secret(struct account *account, const char *secret, const char *problem,
                        usec_t now);
@@ -139,11 +140,13 @@ int account_refresh_sent(struct account *account, usec_t now);
 
 #define ACCOUNT_TOOK_TOKEN 1U
 #define ACCOUNT_TOOK_RENEWAL 2U
+#define ACCOUNT_REFRESH_FAILED 4U  /* the first time in a row; the token is used on */
+#define ACCOUNT_REFRESH_REFUSED 8U /* for good; the token is used until it is refused, too */
 
 /*
  * It has ended. Returns which of the session's secrets are in use now: those that have not been
- * replaced by others since it was sent. A refusal of what was replaced since is no news.
- * Problems are logged, each once.
+ * replaced by others since it was sent. A refusal of what was replaced since is no news. Without
+ * a new token, returns what is to be reported of that and is no change of state; or 0.
  */
 unsigned account_refreshed(struct account *account, usec_t now,
                            const struct koodrive_session *session);

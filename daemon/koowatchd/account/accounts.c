@@ -139,9 +139,9 @@ static void read_secrets(struct entry *e) {
         if (replaced && account_is_configured(e->account))
                 log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
                           "credential of account %s replaced, trying it", name);
-        (void) account_set_secret(e->account,
-                                  newest(e->main, e->renewal ? &e->stored.token : &none),
-                                  credential_problem(e->main), now);
+        if (account_set_secret(e->account, newest(e->main, e->renewal ? &e->stored.token : &none),
+                               credential_problem(e->main), now) > 0)
+                log_warning("account %s: %s", name, credential_problem(e->main));
         poller_kick(e->owner->poller, e->account);
 }
 
@@ -196,10 +196,24 @@ static void store_tokens(struct entry *e, const struct koodrive_session *session
                         account_name(e->account), e->owner->tokens, strerror(-r));
 }
 
+/* Returns which of the session's secrets are in use now. */
+static unsigned finish_refresh(struct entry *e, usec_t now,
+                               const struct koodrive_session *session) {
+        unsigned result = account_refreshed(e->account, now, session);
+
+        if (result & (ACCOUNT_REFRESH_FAILED | ACCOUNT_REFRESH_REFUSED))
+                log_warning("account %s: the token cannot be refreshed: %s; %s",
+                            account_name(e->account), session->answer.why,
+                            result & ACCOUNT_REFRESH_REFUSED
+                                    ? "it is used until it is refused, put another one in its place"
+                                    : "it is used on, and its refresh tried again");
+        return result;
+}
+
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
         struct entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
-        unsigned taken = account_refreshed(e->account, clock_boot(), session);
+        unsigned taken = finish_refresh(e, clock_boot(), session);
 
         if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: has a new token", account_name(e->account));
@@ -238,7 +252,7 @@ void accounts_refresh(struct accounts *as, struct account *account) {
                 };
 
                 (void) snprintf(failed.answer.why, sizeof(failed.answer.why), "%s", strerror(-r));
-                (void) account_refreshed(account, now, &failed);
+                (void) finish_refresh(e, now, &failed);
         }
 }
 

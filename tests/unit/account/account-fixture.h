@@ -98,7 +98,7 @@ static inline void configure(struct fixture *f) {
 }
 
 static inline void set_secret(struct fixture *f, const char *secret) {
-        assert_int_equal(account_set_secret(f->account, secret, "there is none", f->now), 0);
+        assert_true(account_set_secret(f->account, secret, "there is none", f->now) >= 0);
 }
 
 static inline void set_renewal(struct fixture *f, const char *secret) {

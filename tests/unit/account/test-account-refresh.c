@@ -58,17 +58,21 @@ static void refresh(struct fixture *f, const char *token, usec_t lifetime) {
         assert_string_equal(account_secret(f->account), token);
 }
 
-static void refresh_fails_with(struct fixture *f, const struct koodrive_answer *answer) {
+/* Returns what is to be reported. */
+static unsigned refresh_fails_with(struct fixture *f, const struct koodrive_answer *answer) {
         const struct koodrive_session session = {.answer = *answer, .lifetime = -1};
+        unsigned result;
 
         send_refresh(f);
-        assert_false(account_refreshed(f->account, f->now, &session));
+        result = account_refreshed(f->account, f->now, &session);
+        assert_int_equal(result & (ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL), 0);
+        return result;
 }
 
-static void refresh_fails(struct fixture *f, const struct koodrive_disposition *disposition) {
+static unsigned refresh_fails(struct fixture *f, const struct koodrive_disposition *disposition) {
         struct koodrive_answer answer = answer_of(disposition);
 
-        refresh_fails_with(f, &answer);
+        return refresh_fails_with(f, &answer);
 }
 
 /* Refused with no way to a new token: three attempts, then silence. */
@@ -224,7 +228,7 @@ static void test_date_of_the_refresh(void **state) {
 
         answer.date = 1747708152 * USEC_SEC;
         (void) wait_for_refresh(f);
-        refresh_fails_with(f, &answer);
+        (void) refresh_fails_with(f, &answer);
         assert_int_equal(account_date(f->account, f->now, 0), answer.date - 5 * USEC_SEC);
 }
 
@@ -234,7 +238,7 @@ static void test_early_refresh_fails(void **state) {
 
         (void) wait_for_refresh(f);
         for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-                refresh_fails(f, i % 2 ? &unreachable : &malformed);
+                (void) refresh_fails(f, i % 2 ? &unreachable : &malformed);
                 ask_well(f, 0, &good); /* would put off a refresh by idle time */
                 f->now += USEC_SEC;
                 ask_well(f, 0, &malformed);
@@ -243,6 +247,30 @@ static void test_early_refresh_fails(void **state) {
                 assert_true(pauses[i] > 0);
         }
         assert_changes(f, "");
+}
+
+/* Once in a row, and what is for good each time; a change of state is reported as such. */
+static void test_failures_are_reported(void **state) {
+        struct fixture *f = *state;
+
+        (void) wait_for_refresh(f);
+        assert_int_equal(refresh_fails(f, &unreachable), ACCOUNT_REFRESH_FAILED);
+        for (unsigned i = 0; i < 3; i++) {
+                (void) wait_for_refresh(f);
+                assert_int_equal(refresh_fails(f, &malformed), 0);
+        }
+        (void) wait_for_refresh(f);
+        refresh(f, "second", LIFETIME);
+        (void) wait_for_refresh(f);
+        assert_int_equal(refresh_fails(f, &unreachable), ACCOUNT_REFRESH_FAILED);
+        (void) wait_for_refresh(f);
+        assert_int_equal(refresh_fails(f, &refused), ACCOUNT_REFRESH_REFUSED);
+        configure(f);
+        assert_int_equal(refresh_fails(f, &refused), ACCOUNT_REFRESH_REFUSED);
+        configure(f);
+        ask_held(f, 0, &refused);
+        assert_int_equal(refresh_fails(f, &unreachable), 0);
+        assert_changes(f, "unauthorized(1) ");
 }
 
 /* The token is good until it is refused; then there is nothing to be done about it. */
@@ -256,7 +284,7 @@ static void test_early_refresh_is_refused(void **state) {
                 assert_int_equal(set_up_renewable(state), 0);
                 f = *state;
                 (void) wait_for_refresh(f);
-                refresh_fails(f, answers[i]);
+                (void) refresh_fails(f, answers[i]);
                 assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
                 ask_well(f, 0, &good);
                 f->now += USEC_HOUR;
@@ -434,7 +462,7 @@ static void test_refresh_secret_is_refused(void **state) {
                 assert_int_equal(set_up_renewable(state), 0);
                 f = *state;
                 ask_held(f, 0, &refused);
-                refresh_fails(f, answers[i]);
+                (void) refresh_fails(f, answers[i]);
                 assert_changes(f, "unauthorized(1) ");
                 assert_reason_has(f, "the token was refused and cannot be refreshed: it says ");
                 assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
@@ -452,7 +480,7 @@ static void test_new_refresh_secret_ends_silence(void **state) {
         struct fixture *f = *state;
 
         ask_held(f, 0, &refused);
-        refresh_fails(f, &refused);
+        (void) refresh_fails(f, &refused);
         set_renewal(f, "renewal"); /* the same one: nothing new */
         assert_int_equal(account_next(f->account), f->now + SILENCE);
 
@@ -468,7 +496,7 @@ static void test_new_token_ends_silence(void **state) {
         struct fixture *f = *state;
 
         ask_held(f, 0, &refused);
-        refresh_fails(f, &refused);
+        (void) refresh_fails(f, &refused);
         set_secret(f, "second");
         ask_well(f, 0, &good);
         assert_changes(f, "unauthorized(1) ok(1) ");
@@ -488,13 +516,13 @@ static void test_refresh_is_not_answered(void **state) {
                 ask_held(f, 0, &refused);
                 for (unsigned k = 0; k < 3; k++) {
                         assert_true(wait_for_refresh(f) < USEC_MINUTE);
-                        refresh_fails(f, answers[i]);
+                        (void) refresh_fails(f, answers[i]);
                         assert_int_equal(account_next(f->account), USEC_INFINITY);
                 }
                 assert_changes(f, "unauthorized(1) ");
                 for (unsigned k = 0; k < 3; k++) {
                         assert_int_equal(wait_for_refresh(f), SILENCE);
-                        refresh_fails(f, answers[i]);
+                        (void) refresh_fails(f, answers[i]);
                 }
                 assert_int_equal(wait_for_refresh(f), SILENCE);
                 refresh(f, "second", LIFETIME);
@@ -511,10 +539,10 @@ static void test_refresh_is_throttled(void **state) {
         answer.retry_after = 20 * USEC_SEC;
         ask_held(f, 0, &refused);
         for (unsigned i = 0; i < 2; i++) {
-                refresh_fails_with(f, &answer);
+                (void) refresh_fails_with(f, &answer);
                 assert_int_equal(wait_for_refresh(f), 20 * USEC_SEC);
         }
-        refresh_fails_with(f, &answer);
+        (void) refresh_fails_with(f, &answer);
         assert_int_equal(wait_for_refresh(f), SILENCE);
 }
 
@@ -522,7 +550,7 @@ static void test_refresh_is_throttled_by_meaning(void **state) {
         struct fixture *f = *state;
 
         ask_held(f, 0, &refused);
-        refresh_fails(f, &quota_used);
+        (void) refresh_fails(f, &quota_used);
         assert_true(wait_for_refresh(f) >= quota_used.pause);
 }
 
@@ -744,6 +772,7 @@ int main(void) {
                 RENEWABLE(test_refresh_is_a_request),
                 RENEWABLE(test_date_of_the_refresh),
                 RENEWABLE(test_early_refresh_fails),
+                RENEWABLE(test_failures_are_reported),
                 cmocka_unit_test(test_early_refresh_is_refused),
                 RENEWABLE(test_refused_is_refreshed),
                 RENEWABLE(test_refused_burst_is_refreshed_once),

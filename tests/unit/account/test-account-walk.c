@@ -2,7 +2,6 @@
  * An account in the long run: an outage with many tasks, and random walks over what can
  * come to it, in which it must neither fall silent for good nor send more than it may.
  */
-#include "common/log.h"
 #include "unit/account/account-fixture.h"
 
 /* ---- an outage, with a poller that asks about many tasks ---- */
@@ -576,6 +575,5 @@ int main(void) {
                 cmocka_unit_test(test_strict_random_walks),
         };
 
-        log_set_level(LEVEL_ERROR);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

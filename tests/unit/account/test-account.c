@@ -128,7 +128,8 @@ static void test_no_secret(void **state) {
         assert_string_equal(account_reason(f->account), "no file");
         assert_int_equal(account_next(f->account), USEC_INFINITY);
 
-        assert_int_equal(account_set_secret(f->account, NULL, "an empty file", f->now), 0);
+        assert_int_equal(account_set_secret(f->account, NULL, "no file", f->now), 0);
+        assert_int_equal(account_set_secret(f->account, NULL, "an empty file", f->now), 1);
         assert_changes(f, "");
         assert_string_equal(account_reason(f->account), "an empty file");
         configure(f); /* corrects nothing */
