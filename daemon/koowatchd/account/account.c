@@ -4,32 +4,24 @@
 #include <strings.h>
 
 #include "common/account-config.h"
+#include "koowatchd/account/account-pause.h"
 #include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
 #include "koowatchd/account/token-refresh.h"
 
-#define PROBE_FIRST (3 * USEC_SEC)
-#define PROBE_STEP (2 * USEC_SEC)
-#define REFUSALS_MAX 3
-#define REFUSAL_PAUSE (2 * USEC_SEC)
-#define REFUSAL_SILENCE TOKEN_REFRESH_SILENCE
-#define THROTTLE_FIRST (5 * USEC_SEC)
-#define THROTTLE_BRIEF (2 * USEC_SEC) /* a Retry-After below that is no way to wait for long */
-#define THROTTLE_MAX USEC_HOUR
-#define THROTTLE_HINTS 3              /* pauses in a row for which the gateway's hint is believed */
 #define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
 #define FIRST_ALONE (2 * USEC_SEC)    /* it tells the time, and whether the credential is good */
 #define KEEPALIVE (14 * USEC_MINUTE)
 
 struct account {
         struct account_config settings; /* own copies of the strings */
-        usec_t probe_max;
         account_changed_fn on_changed;
         void *userdata;
         struct rate_limiter rate;
         struct clock_offset clock;
         struct attribution attribution;
         struct token_refresh refresh;
+        struct account_pause pause;
 
         char *secret; /* the token or the AppSecret */
         char *authorization;
@@ -37,12 +29,8 @@ struct account {
         enum account_state state;
         unsigned held; /* failed requests since it was entered */
         char reason[640];
-        usec_t not_before;   /* silence until then */
         uint64_t generation; /* of what is known: what an earlier request met is no news */
-        usec_t pause;        /* the last one, when throttled or unreachable */
         usec_t recover_at;   /* then the rate doubles */
-        unsigned throttles;  /* in a row */
-        unsigned refusals;   /* in a row: no request was judged, and no secret changed between */
 
         unsigned in_flight;
         usec_t last_sent, last_good; /* 0: never */
@@ -82,11 +70,11 @@ static int set_authorization(struct account *a) {
 static void give_another_chance(struct account *a, usec_t now) {
         attribution_reset(&a->attribution);
         a->generation++; /* whatever is in flight went out before */
-        a->throttles = a->refusals = 0;
+        a->pause.throttled = a->pause.refused = 0;
         token_refresh_reset(&a->refresh);
         a->clock_corrected = false;
         if (a->state == ACCOUNT_UNAUTHORIZED && a->secret)
-                a->not_before = now;
+                a->pause.until = now;
 }
 
 int account_configure(struct account *a, const struct account_config *settings, usec_t probe_max) {
@@ -104,10 +92,10 @@ int account_configure(struct account *a, const struct account_config *settings, 
         account_config_clear(&a->settings);
         a->settings = copy;
         a->retired = false;
-        a->probe_max = MAX(probe_max, PROBE_FIRST);
+        a->pause.probe_max = probe_max;
         give_another_chance(a, 0);
         if (a->state == ACCOUNT_UNREACHABLE)
-                a->not_before = 0;
+                a->pause.until = 0;
         return set_authorization(a);
 }
 
@@ -206,8 +194,7 @@ static void enter(struct account *a, enum account_state state, const char *reaso
         a->held = 0;
         if (state != ACCOUNT_OK) /* then what is in flight has news, should it be bad */
                 a->generation++;
-        a->pause = 0;
-        a->throttles = 0;
+        account_pause_restart(&a->pause);
         attribution_restart(&a->attribution);
         (void) snprintf(a->reason, sizeof(a->reason), "%s", reason);
         a->on_changed(a->userdata, a, held);
@@ -230,7 +217,7 @@ static void enter_for(struct account *a, enum account_state state, const char *b
 static bool lack_secret(struct account *a, const char *problem) {
         bool other_reason = a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason);
 
-        a->not_before = USEC_INFINITY;
+        a->pause.until = USEC_INFINITY;
         a->generation++;
         if (other_reason)
                 (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
@@ -266,7 +253,7 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
                 return -ENOMEM;
         r = use_secret(a, copy, now);
         give_another_chance(a, now);
-        a->not_before = now;
+        a->pause.until = now;
         return r;
 }
 
@@ -294,7 +281,7 @@ usec_t account_next(const struct account *a) {
 
         if (!a->secret || a->refresh.token_refused || a->in_flight >= most)
                 return USEC_INFINITY;
-        return MAX(MAX(a->not_before, a->first_alone), rate_limiter_next(&a->rate));
+        return MAX(MAX(a->pause.until, a->first_alone), rate_limiter_next(&a->rate));
 }
 
 usec_t account_keepalive(const struct account *a) {
@@ -309,7 +296,7 @@ usec_t account_refresh_at(const struct account *a) {
         if (!can_refresh(a) || a->refresh.in_flight)
                 return USEC_INFINITY;
         if (a->refresh.token_refused)
-                at = a->not_before;
+                at = a->pause.until;
         else if (a->state == ACCOUNT_OK)
                 at = token_refresh_early_at(&a->refresh, a->last_good);
         return MAX(at, rate_limiter_next(&a->rate));
@@ -340,10 +327,10 @@ usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
 /* ---- what answers say ---- */
 
 static void on_good(struct account *a, usec_t now) {
-        a->throttles = 0;
+        a->pause.throttled = 0;
         attribution_answered(&a->attribution);
-        if (a->state != ACCOUNT_OK && now >= a->not_before) {
-                a->not_before = 0;
+        if (a->state != ACCOUNT_OK && now >= a->pause.until) {
+                a->pause.until = 0;
                 a->recover_at = now + RECOVER_AFTER;
                 enter(a, ACCOUNT_OK, "");
         }
@@ -358,48 +345,17 @@ static void on_proof(struct account *a, const struct account_reply *reply) {
         attribution_accepted(&a->attribution, reply->asker, a->state == ACCOUNT_UNAUTHORIZED);
         a->last_good = reply->received;
         a->clock_corrected = false;
-        a->refusals = 0;
+        a->pause.refused = 0;
         token_refresh_token_accepted(&a->refresh);
         on_good(a, reply->received);
 }
 
-static usec_t with_jitter(usec_t pause, double chance) {
-        return pause + (usec_t) ((double) pause * 0.1 * chance);
-}
-
 static void on_throttled(struct account *a, const struct account_reply *reply) {
-        const struct koodrive_answer *answer = reply->answer;
-        unsigned again = a->throttles;
-        usec_t longer = again > 0 ? 2 * a->pause : 0, pause;
-
-        /* A quota of the day hides behind the hint of a second: belief has an end. */
-        pause = answer->retry_after > 0 ? answer->retry_after : answer->window;
-        if (pause <= 0)
-                pause = MAX(THROTTLE_FIRST, longer);
-        else if (again >= THROTTLE_HINTS && answer->retry_after < THROTTLE_BRIEF)
-                pause = MAX(pause, longer);
-        pause = MIN(MAX(MAX(pause, answer->disposition.pause), USEC_SEC), THROTTLE_MAX);
-
+        enter_for(a, ACCOUNT_THROTTLED, "", reply->answer);
+        account_pause_throttled(&a->pause, reply->received, reply->answer, reply->chance);
         rate_limiter_halve(&a->rate);
-        a->not_before = MAX(a->not_before, reply->received + with_jitter(pause, reply->chance));
-        a->recover_at = a->not_before + RECOVER_AFTER;
-        enter_for(a, ACCOUNT_THROTTLED, "", answer);
-        a->throttles = again + 1;
-        a->pause = pause;
+        a->recover_at = a->pause.until + RECOVER_AFTER;
         a->generation++; /* what is in flight with this one says the same */
-}
-
-/*
- * A little longer each time: 6 probes in the first minute, 60 in the first hour. The end of
- * an outage of a minute is seen within 17 s, that of an hour within probe_max.
- */
-static usec_t probe_pause(struct account *a, const struct account_reply *reply) {
-        a->pause = MIN(a->pause > 0 ? a->pause + PROBE_STEP : PROBE_FIRST, a->probe_max);
-        return with_jitter(a->pause, reply->chance);
-}
-
-static usec_t refusal_pause(const struct account *a) {
-        return a->refusals < REFUSALS_MAX ? REFUSAL_PAUSE : REFUSAL_SILENCE;
 }
 
 static enum account_verdict on_unauthorized(struct account *a, const struct account_reply *reply,
@@ -409,8 +365,8 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
 
         if (a->state == ACCOUNT_OK && !reply->alone &&
             attribution_is_exempt(&a->attribution, reply->asker) &&
-            a->refusals + 1 < REFUSALS_MAX) {
-                a->refusals++;
+            account_pause_refusals_left(&a->pause) > 1) {
+                a->pause.refused++;
                 a->generation++;
                 return ACCOUNT_IS_WELL;
         }
@@ -421,16 +377,13 @@ static enum account_verdict on_unauthorized(struct account *a, const struct acco
         }
         if (a->state != ACCOUNT_UNAUTHORIZED)
                 enter_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
-        a->refusals++;
-        a->not_before =
-                now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
+        account_pause_refused(&a->pause, now, answer, false);
         return ACCOUNT_HOLDS;
 }
 
 static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
                                            const char *before) {
         bool probed = account_is_probing(a);
-        usec_t pause;
 
         /* Until it is met by others, it is the task's own. */
         if (!probed && !attribution_unreachable(&a->attribution, reply->asker, reply->alone))
@@ -440,8 +393,7 @@ static enum account_verdict on_unreachable(struct account *a, const struct accou
                         a, reply, reply->alone ? before : "one task after another is refused: ");
         if (!probed)
                 enter_for(a, ACCOUNT_UNREACHABLE, before, reply->answer);
-        pause = probe_pause(a, reply);
-        a->not_before = reply->received + MAX(pause, reply->answer->retry_after);
+        account_pause_unreachable(&a->pause, reply->received, reply->answer, reply->chance);
         return ACCOUNT_HOLDS;
 }
 
@@ -462,7 +414,7 @@ static enum account_verdict on_stamp_refused(struct account *a, const struct acc
 /* A refusal of a task that may be of the credential. */
 static bool is_suspect_credential(struct account *a, const struct account_reply *reply) {
         if (a->state == ACCOUNT_UNAUTHORIZED)
-                return a->refusals > 0 && !reply->alone;
+                return a->pause.refused > 0 && !reply->alone;
         return attribution_suspect(&a->attribution, reply->asker);
 }
 
@@ -491,8 +443,7 @@ static enum account_verdict on_task_fault(struct account *a, const struct accoun
                 on_proof(a, reply);
         } else if (a->state == ACCOUNT_UNAUTHORIZED && disposition->class == KOODRIVE_TRANSIENT) {
                 /* Somebody answered, who might as well be in front of the one that refuses. */
-                a->refusals++;
-                a->not_before = MAX(a->not_before, reply->received + refusal_pause(a));
+                account_pause_not_refused(&a->pause, reply->received);
         } else {
                 on_good(a, reply->received);
         }
@@ -573,7 +524,7 @@ static unsigned take_session(struct account *a, usec_t now, const struct koodriv
                 return taken;
         token_refresh_token_replaced(&a->refresh, now, s->lifetime);
         if (a->state == ACCOUNT_UNAUTHORIZED)
-                a->not_before = now;
+                a->pause.until = now;
         return taken | ACCOUNT_TOOK_TOKEN;
 }
 
@@ -583,9 +534,7 @@ static void fail_refused(struct account *a, usec_t now, const struct koodrive_an
                 enter_for(a, ACCOUNT_UNAUTHORIZED,
                           "the token was refused and cannot be refreshed: ", answer);
         a->held++;
-        a->refusals = a->refresh.secret_refused ? REFUSALS_MAX : a->refusals + 1;
-        a->not_before =
-                now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
+        account_pause_refused(&a->pause, now, answer, a->refresh.secret_refused);
 }
 
 unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {

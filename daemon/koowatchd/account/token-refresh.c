@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/util.h"
+#include "koowatchd/account/account-pause.h"
 #include "koowatchd/koodrive/answer.h"
 
 #define IDLE_MAX (15 * USEC_MINUTE) /* KooDrive ends a session after 20 */
@@ -113,12 +114,12 @@ void token_refresh_token_replaced(struct token_refresh *t, usec_t now, usec_t li
         if (t->token_refused) {
                 bool first = t->replaced == 0 || now - t->replaced > GAP_RESET;
 
-                t->gap = first ? 0 : MIN(MAX(2 * t->gap, GAP_FIRST), TOKEN_REFRESH_SILENCE);
+                t->gap = first ? 0 : MIN(MAX(2 * t->gap, GAP_FIRST), ACCOUNT_PAUSE_REFUSED);
                 t->replaced = now;
         }
         t->token_refused = false;
         t->failures = 0;
-        t->refusal_counts = now + TOKEN_REFRESH_SILENCE;
+        t->refusal_counts = now + ACCOUNT_PAUSE_REFUSED;
         if (lifetime > 0)
                 t->expires_soon = now + MAX(lifetime / 5 * 4, LIFETIME_MIN);
 }

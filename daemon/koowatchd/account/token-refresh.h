@@ -17,9 +17,6 @@
 
 struct koodrive_answer;
 
-/* After a new token: a refusal of it within that time does not lead to another one. */
-#define TOKEN_REFRESH_SILENCE (6 * USEC_MINUTE)
-
 /* Zeroed: there is nothing to refresh with. */
 struct token_refresh {
         char *secret;        /* refresh token or session id; NULL: none */

@@ -27,38 +27,6 @@ static void test_throttled_as_asked(void **state) {
         assert_changes(f, "");
 }
 
-static void test_throttled_is_spread(void **state) {
-        struct fixture *f = *state;
-
-        f->chance = MOST_CHANCE;
-        ask_throttled(f, 30 * USEC_SEC, -1);
-        assert_in_range(wait_out(f), 32 * USEC_SEC, 33 * USEC_SEC);
-}
-
-/* However often it is repeated, and never above an hour. */
-static void test_throttled_as_asked_again(void **state) {
-        struct fixture *f = *state;
-
-        for (unsigned i = 0; i < 10; i++) {
-                ask_throttled(f, 30 * USEC_SEC, -1);
-                assert_int_equal(wait_out(f), 30 * USEC_SEC);
-        }
-        ask_throttled(f, 2 * USEC_HOUR, -1);
-        assert_int_equal(wait_out(f), USEC_HOUR);
-        assert_changes(f, "throttled(1) ");
-}
-
-/* One request a second is no way to wait for a quota. */
-static void test_throttled_for_moments(void **state) {
-        static const int pauses[] = {1, 1, 1, 2, 4, 8, 16};
-        struct fixture *f = *state;
-
-        for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-                ask_throttled(f, USEC_SEC, -1);
-                assert_int_equal(wait_out(f), pauses[i] * USEC_SEC);
-        }
-}
-
 static void test_throttled_without_hint(void **state) {
         struct fixture *f = *state;
 
@@ -74,55 +42,6 @@ static void test_throttled_without_hint(void **state) {
         ask_well(f, 0, &good);
         ask_throttled(f, -1, -1);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
-}
-
-/* A quota of the day hides behind the hint of a second. */
-static void test_throttled_window(void **state) {
-        static const int pauses[] = {20, 20, 20, 40, 80, 160, 320};
-        struct fixture *f = *state;
-
-        for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-                ask_throttled(f, -1, 20 * USEC_SEC);
-                assert_int_equal(wait_out(f), pauses[i] * USEC_SEC);
-        }
-        /* A longer one is believed. */
-        ask_throttled(f, -1, 15 * USEC_MINUTE);
-        assert_int_equal(wait_out(f), 15 * USEC_MINUTE);
-        for (unsigned i = 0; i < 5; i++) {
-                ask_throttled(f, -1, USEC_SEC);
-                (void) wait_out(f);
-        }
-        ask_throttled(f, -1, USEC_SEC);
-        assert_int_equal(wait_out(f), USEC_HOUR);
-        ask_well(f, 0, &good);
-        ask_throttled(f, -1, USEC_SEC);
-        assert_int_equal(wait_out(f), USEC_SEC);
-}
-
-static void test_throttled_by_meaning(void **state) {
-        struct koodrive_answer answer = answer_of(&quota_used);
-        struct fixture *f = *state;
-
-        answer.retry_after = USEC_SEC;
-        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
-        assert_int_equal(wait_out(f), quota_used.pause);
-        answer.retry_after = 20 * USEC_MINUTE;
-        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
-        assert_int_equal(wait_out(f), 20 * USEC_MINUTE);
-}
-
-/* "Retry-After: 0" must not be what later pauses double. */
-static void test_throttled_with_no_pause(void **state) {
-        struct fixture *f = *state;
-        usec_t first;
-
-        ask_throttled(f, 0, -1);
-        first = wait_out(f);
-        assert_true(first >= 5 * USEC_SEC);
-        ask_throttled(f, 0, -1);
-        assert_int_equal(wait_out(f), 2 * first);
-        ask_throttled(f, -1, -1);
-        assert_int_equal(wait_out(f), 4 * first);
 }
 
 /* All that were under way are refused: that is one throttling, not eight. */
@@ -311,31 +230,6 @@ static void test_probes(void **state) {
         }
 }
 
-/* Who stands in front may say when to come back; 0 is no answer to that. */
-static void test_probes_as_asked(void **state) {
-        struct koodrive_answer answer = answer_of(&unreachable);
-        struct fixture *f = *state;
-
-        make_unreachable(f);
-        (void) wait_out(f);
-        answer.retry_after = 10 * USEC_MINUTE;
-        assert_int_equal(ask_for(f, 1, &answer), ACCOUNT_HOLDS);
-        assert_int_equal(wait_out(f), 10 * USEC_MINUTE);
-        answer.retry_after = 0;
-        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
-        assert_true(wait_out(f) >= 7 * USEC_SEC);
-        assert_changes(f, "");
-}
-
-static void test_unauthorized_as_asked(void **state) {
-        struct koodrive_answer answer = answer_of(&refused);
-        struct fixture *f = *state;
-
-        answer.retry_after = 20 * USEC_MINUTE;
-        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
-        assert_int_equal(wait_out(f), 20 * USEC_MINUTE);
-}
-
 /* As KooDrive's own page has it, a 400 is "authentication not passed": when it lasts, it is. */
 static void test_suspect_that_lasts(void **state) {
         static const struct koodrive_disposition not_passed = {
@@ -368,18 +262,6 @@ static void test_probes_after_other_pauses(void **state) {
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
         ask_held(f, 0, &throttled);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
-}
-
-/* What is allowed at most is never below the first pause. */
-static void test_probes_of_the_impatient(void **state) {
-        struct fixture *f = *state;
-
-        assert_int_equal(account_configure(f->account, &f->settings, USEC_SEC), 0);
-        make_unreachable(f);
-        for (unsigned i = 0; i < 10; i++) {
-                assert_int_equal(wait_out(f), 3 * USEC_SEC);
-                ask_held(f, 0, &unreachable);
-        }
 }
 
 /* Somebody is there, and answers. */
@@ -875,13 +757,7 @@ static void test_request_after_the_change_is_news(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_throttled_as_asked),
-                TEST(test_throttled_is_spread),
-                TEST(test_throttled_as_asked_again),
-                TEST(test_throttled_for_moments),
                 TEST(test_throttled_without_hint),
-                TEST(test_throttled_window),
-                TEST(test_throttled_by_meaning),
-                TEST(test_throttled_with_no_pause),
                 TEST(test_throttled_burst_counts_once),
                 TEST(test_throttled_again_counts_once),
                 TEST(test_throttled_silence_holds),
@@ -892,11 +768,8 @@ int main(void) {
                 TEST(test_settings_that_lead_nowhere),
                 TEST(test_failures_not_in_a_row),
                 TEST(test_probes),
-                TEST(test_probes_as_asked),
-                TEST(test_unauthorized_as_asked),
                 TEST(test_suspect_that_lasts),
                 TEST(test_probes_after_other_pauses),
-                TEST(test_probes_of_the_impatient),
                 TEST(test_any_answer_ends_unreachable),
                 TEST(test_unreachable_counts_probes_only),
                 TEST(test_three_attempts_then_silence),

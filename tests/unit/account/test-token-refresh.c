@@ -1,4 +1,5 @@
 /* When a new token is asked for, and what an answer to that means. */
+#include "koowatchd/account/account-pause.h"
 #include "koowatchd/account/token-refresh.h"
 #include "koowatchd/koodrive/answer.h"
 #include "unit/support.h"
@@ -145,9 +146,9 @@ static void test_new_token_is_refused(void **state) {
         assert_true(token_refresh_token_refused(t, START));
         replace_token(t, START, LIFETIME);
         assert_false(token_refresh_token_refused(t, START));
-        assert_false(token_refresh_token_refused(t, START + TOKEN_REFRESH_SILENCE - 1));
+        assert_false(token_refresh_token_refused(t, START + ACCOUNT_PAUSE_REFUSED - 1));
         assert_false(t->token_refused);
-        assert_true(token_refresh_token_refused(t, START + TOKEN_REFRESH_SILENCE));
+        assert_true(token_refresh_token_refused(t, START + ACCOUNT_PAUSE_REFUSED));
 }
 
 /* Also where the refresh was an early one. */
