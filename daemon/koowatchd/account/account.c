@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <strings.h>
 
-#include "common/account-config.h"
 #include "koowatchd/account/account-pause.h"
 #include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
+#include "koowatchd/account/identity.h"
 #include "koowatchd/account/token-refresh.h"
 
 #define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
@@ -14,7 +14,7 @@
 #define KEEPALIVE (14 * USEC_MINUTE)
 
 struct account {
-        struct account_config settings; /* own copies of the strings */
+        struct identity identity;
         account_changed_fn on_changed;
         void *userdata;
         struct rate_limiter rate;
@@ -22,9 +22,6 @@ struct account {
         struct attribution attribution;
         struct token_refresh refresh;
         struct account_pause pause;
-
-        char *secret; /* the token or the AppSecret */
-        char *authorization;
 
         enum account_state state;
         unsigned held; /* failed requests since it was entered */
@@ -40,32 +37,6 @@ struct account {
         bool clock_corrected; /* for a refusal, and there was no good answer since */
 };
 
-/* "Bearer xyz", "AT+xyz": the token brings its own word. */
-static bool has_scheme(const char *token) {
-        return strchr(token, ' ') || strncasecmp(token, "Bearer+", 7) == 0 ||
-               strncasecmp(token, "AT+", 3) == 0;
-}
-
-static int set_authorization(struct account *a) {
-        static const char *const words[] = {
-                [TOKEN_SCHEME_VERBATIM] = "",
-                [TOKEN_SCHEME_BEARER] = "Bearer ",
-                [TOKEN_SCHEME_AT] = "AT ",
-        };
-        char *text = NULL;
-
-        if (a->secret && a->settings.auth == AUTH_TOKEN) {
-                const char *word = has_scheme(a->secret) ? "" : words[a->settings.token_scheme];
-
-                text = str_printf("%s%s", word, a->secret);
-                if (!text)
-                        return -ENOMEM;
-        }
-        secret_free(a->authorization);
-        a->authorization = text;
-        return 0;
-}
-
 /* What was wrong may have been put right: all that was held against it is forgotten. */
 static void give_another_chance(struct account *a, usec_t now) {
         attribution_reset(&a->attribution);
@@ -73,30 +44,24 @@ static void give_another_chance(struct account *a, usec_t now) {
         a->pause.throttled = a->pause.refused = 0;
         token_refresh_reset(&a->refresh);
         a->clock_corrected = false;
-        if (a->state == ACCOUNT_UNAUTHORIZED && a->secret)
+        if (a->state == ACCOUNT_UNAUTHORIZED && a->identity.secret)
                 a->pause.until = now;
 }
 
 int account_configure(struct account *a, const struct account_config *settings, usec_t probe_max) {
-        struct account_config copy;
         int r;
 
-        r = account_config_copy(settings, &copy);
+        r = rate_limiter_set_limit(&a->rate, settings->rate_limit);
+        if (r == 0)
+                r = identity_set_settings(&a->identity, settings);
         if (r < 0)
                 return r;
-        r = rate_limiter_set_limit(&a->rate, settings->rate_limit);
-        if (r < 0) {
-                account_config_clear(&copy);
-                return r;
-        }
-        account_config_clear(&a->settings);
-        a->settings = copy;
         a->retired = false;
         a->pause.probe_max = probe_max;
         give_another_chance(a, 0);
         if (a->state == ACCOUNT_UNREACHABLE)
                 a->pause.until = 0;
-        return set_authorization(a);
+        return 0;
 }
 
 int account_new(const struct account_config *settings, usec_t probe_max,
@@ -119,9 +84,7 @@ int account_new(const struct account_config *settings, usec_t probe_max,
 void account_free(struct account *a) {
         if (!a)
                 return;
-        account_config_clear(&a->settings);
-        secret_free(a->secret);
-        secret_free(a->authorization);
+        identity_clear(&a->identity);
         token_refresh_clear(&a->refresh);
         rate_limiter_clear(&a->rate);
         free(a);
@@ -136,11 +99,11 @@ bool account_is_configured(const struct account *a) {
 }
 
 const char *account_name(const struct account *a) {
-        return a->settings.name;
+        return a->identity.settings.name;
 }
 
 const struct account_config *account_settings(const struct account *a) {
-        return &a->settings;
+        return &a->identity.settings;
 }
 
 enum account_state account_state(const struct account *a) {
@@ -159,7 +122,7 @@ const char *account_reason(const struct account *a) {
 }
 
 const char *account_secret(const struct account *a) {
-        return a->secret;
+        return a->identity.secret;
 }
 
 const char *account_refresh_secret(const struct account *a) {
@@ -167,18 +130,7 @@ const char *account_refresh_secret(const struct account *a) {
 }
 
 struct koodrive_identity account_identity(const struct account *a) {
-        const struct account_config *s = &a->settings;
-
-        return (struct koodrive_identity){
-                .endpoint = s->endpoint,
-                .user_id = s->user_id,
-                .agent_name = s->agent_name,
-                .authorization = a->authorization,
-                .app_id = s->app_id,
-                .app_secret = a->secret,
-                .signed_headers = s->signed_headers,
-                .string_to_sign = s->string_to_sign,
-        };
+        return identity_of_requests(&a->identity);
 }
 
 unsigned account_in_flight(const struct account *a) {
@@ -217,6 +169,7 @@ static void enter_for(struct account *a, enum account_state state, const char *b
 static bool lack_secret(struct account *a, const char *problem) {
         bool other_reason = a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason);
 
+        (void) identity_set_secret(&a->identity, NULL);
         a->pause.until = USEC_INFINITY;
         a->generation++;
         if (other_reason)
@@ -226,35 +179,32 @@ static bool lack_secret(struct account *a, const char *problem) {
         return other_reason;
 }
 
-/* Takes secret over. */
-static int use_secret(struct account *a, char *secret, usec_t now) {
-        secret_free(a->secret);
-        a->secret = secret;
-        a->generation++; /* what is in flight speaks of the old one */
+static int use_secret(struct account *a, const char *secret, usec_t now) {
+        int r;
+
+        r = identity_set_secret(&a->identity, secret);
+        if (r < 0)
+                return r;
+        a->generation++; /* what is in flight was sent with the old one */
         a->last_good = now;
         attribution_token_changed(&a->attribution);
         token_refresh_token_changed(&a->refresh);
-        return set_authorization(a);
+        return 0;
 }
 
 int account_set_secret(struct account *a, const char *secret, const char *problem, usec_t now) {
-        char *copy;
         int r;
 
-        if (!secret) {
-                secret_free(STEAL_PTR(a->secret));
-                secret_free(STEAL_PTR(a->authorization));
+        if (!secret)
                 return lack_secret(a, problem);
-        }
-        if (a->secret && streq(a->secret, secret))
+        if (a->identity.secret && streq(a->identity.secret, secret))
                 return 0;
-        copy = strdup(secret);
-        if (!copy)
-                return -ENOMEM;
-        r = use_secret(a, copy, now);
+        r = use_secret(a, secret, now);
+        if (r < 0)
+                return r;
         give_another_chance(a, now);
         a->pause.until = now;
-        return r;
+        return 0;
 }
 
 int account_set_refresh_secret(struct account *a, const char *secret, usec_t now) {
@@ -272,20 +222,21 @@ bool account_is_probing(const struct account *a) {
 }
 
 static bool can_refresh(const struct account *a) {
-        return a->settings.auth == AUTH_TOKEN && a->settings.refresh != REFRESH_NONE &&
-               a->authorization && !a->retired && token_refresh_is_possible(&a->refresh);
+        return a->identity.settings.auth == AUTH_TOKEN &&
+               a->identity.settings.refresh != REFRESH_NONE && a->identity.authorization &&
+               !a->retired && token_refresh_is_possible(&a->refresh);
 }
 
 usec_t account_next(const struct account *a) {
-        unsigned most = account_is_probing(a) ? 1 : a->settings.max_in_flight;
+        unsigned most = account_is_probing(a) ? 1 : a->identity.settings.max_in_flight;
 
-        if (!a->secret || a->refresh.token_refused || a->in_flight >= most)
+        if (!a->identity.secret || a->refresh.token_refused || a->in_flight >= most)
                 return USEC_INFINITY;
         return MAX(MAX(a->pause.until, a->first_alone), rate_limiter_next(&a->rate));
 }
 
 usec_t account_keepalive(const struct account *a) {
-        if (a->settings.auth != AUTH_TOKEN || a->state != ACCOUNT_OK || a->last_sent == 0)
+        if (a->identity.settings.auth != AUTH_TOKEN || a->state != ACCOUNT_OK || a->last_sent == 0)
                 return USEC_INFINITY;
         return a->last_sent + KEEPALIVE;
 }
@@ -507,20 +458,17 @@ enum account_verdict account_answered(struct account *a, const struct account_re
 
 int account_refresh_sent(struct account *a, usec_t now) {
         count_sent(a, now);
-        return token_refresh_sent(&a->refresh, a->secret, a->settings.refresh);
+        return token_refresh_sent(&a->refresh, a->identity.secret, a->identity.settings.refresh);
 }
 
 static unsigned take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
-        enum refresh_kind kind = a->settings.refresh;
+        enum refresh_kind kind = a->identity.settings.refresh;
         unsigned taken = 0;
-        char *token;
 
         if (token_refresh_succeeded(&a->refresh, s->refresh_token, kind))
                 taken |= ACCOUNT_TOOK_RENEWAL;
-        if (!token_refresh_wants_token(&a->refresh, a->secret, kind))
-                return taken;
-        token = strdup(s->token);
-        if (!token || use_secret(a, token, now) < 0)
+        if (!token_refresh_wants_token(&a->refresh, a->identity.secret, kind) ||
+            use_secret(a, s->token, now) < 0)
                 return taken;
         token_refresh_token_replaced(&a->refresh, now, s->lifetime);
         if (a->state == ACCOUNT_UNAUTHORIZED)
@@ -542,7 +490,7 @@ unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_
                 clock_offset_learn(&a->clock, s->answer.date, now);
         if (s->token)
                 return take_session(a, now, s);
-        switch (token_refresh_failed(&a->refresh, now, &s->answer, a->settings.refresh)) {
+        switch (token_refresh_failed(&a->refresh, now, &s->answer, a->identity.settings.refresh)) {
         case TOKEN_REFRESH_OUTDATED:
                 break;
         case TOKEN_REFRESH_EARLY:
