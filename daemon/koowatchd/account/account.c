@@ -1,44 +1,46 @@
 #include "koowatchd/account/account.h"
 
 #include <errno.h>
-#include <strings.h>
 
 #include "koowatchd/account/account-pause.h"
 #include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
 #include "koowatchd/account/identity.h"
+#include "koowatchd/account/rate-limit.h"
 #include "koowatchd/account/token-refresh.h"
+#include "koowatchd/koodrive/answer.h"
 
-#define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
-#define FIRST_ALONE (2 * USEC_SEC)    /* it tells the time, and whether the credential is good */
+#define RECOVER_AFTER (10 * USEC_SEC)    /* of good answers, then the rate doubles */
+#define FIRST_REQUEST_MAX (2 * USEC_SEC) /* it tells the time, and if the credential is good */
 #define KEEPALIVE (14 * USEC_MINUTE)
 
 struct account {
-        struct identity identity;
         account_changed_fn on_changed;
         void *userdata;
+
+        struct identity identity;
         struct rate_limiter rate;
         struct clock_offset clock;
         struct attribution attribution;
-        struct token_refresh refresh;
         struct account_pause pause;
+        struct token_refresh refresh;
 
         enum account_state state;
-        unsigned held; /* failed requests since it was entered */
         char reason[640];
-        uint64_t generation; /* of what is known: what an earlier request met is no news */
-        usec_t recover_at;   /* then the rate doubles */
+        unsigned failed_requests; /* in this state */
+        uint64_t generation;      /* of what is known; see account_sent() */
+        usec_t recover_at;        /* then the rate doubles */
 
         unsigned in_flight;
-        usec_t last_sent, last_good; /* 0: never */
-        usec_t first_alone;          /* until then the first request's answer is waited for */
+        usec_t last_sent, last_accepted; /* 0: never */
+        usec_t first_request_until;      /* until then only the first one is in flight */
 
         bool retired;
-        bool clock_corrected; /* for a refusal, and there was no good answer since */
+        bool clock_corrected; /* after a refusal, and no request was accepted since */
 };
 
-/* What was wrong may have been put right: all that was held against it is forgotten. */
-static void give_another_chance(struct account *a, usec_t now) {
+/* What was wrong may have been corrected: failures are counted from the start. */
+static void reset_failures(struct account *a, usec_t now) {
         attribution_reset(&a->attribution);
         a->generation++; /* whatever is in flight went out before */
         a->pause.throttled = a->pause.refused = 0;
@@ -58,7 +60,7 @@ int account_configure(struct account *a, const struct account_config *settings, 
                 return r;
         a->retired = false;
         a->pause.probe_max = probe_max;
-        give_another_chance(a, 0);
+        reset_failures(a, 0);
         if (a->state == ACCOUNT_UNREACHABLE)
                 a->pause.until = 0;
         return 0;
@@ -137,36 +139,36 @@ unsigned account_in_flight(const struct account *a) {
         return a->in_flight;
 }
 
-static void enter(struct account *a, enum account_state state, const char *reason) {
-        unsigned held = a->held;
+static void enter_state(struct account *a, enum account_state state, const char *reason) {
+        unsigned failed_requests = a->failed_requests;
 
         if (state == a->state)
                 return;
         a->state = state;
-        a->held = 0;
-        if (state != ACCOUNT_OK) /* then what is in flight has news, should it be bad */
+        a->failed_requests = 0;
+        if (state != ACCOUNT_OK) /* when ok again, a failure of what is in flight is news */
                 a->generation++;
         account_pause_restart(&a->pause);
         attribution_restart(&a->attribution);
         (void) snprintf(a->reason, sizeof(a->reason), "%s", reason);
-        a->on_changed(a->userdata, a, held);
+        a->on_changed(a->userdata, a, failed_requests);
 }
 
-/* With what there is to be done about it. */
-static void enter_for(struct account *a, enum account_state state, const char *before,
-                      const struct koodrive_answer *answer) {
+/* With what an administrator can do about it. */
+static void enter_state_for(struct account *a, enum account_state state, const char *before,
+                            const struct koodrive_answer *answer) {
         char reason[sizeof(a->reason)];
         const char *advice = answer->disposition.advice;
 
         (void) snprintf(reason, sizeof(reason), "%s%s%s%s", before, answer->why, advice ? "; " : "",
                         advice ? advice : "");
-        enter(a, state, reason);
+        enter_state(a, state, reason);
 }
 
 /* ---- credentials ---- */
 
 /* Returns whether the account was unauthorized before, for another reason. */
-static bool lack_secret(struct account *a, const char *problem) {
+static bool secret_missing(struct account *a, const char *problem) {
         bool other_reason = a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason);
 
         (void) identity_set_secret(&a->identity, NULL);
@@ -175,7 +177,7 @@ static bool lack_secret(struct account *a, const char *problem) {
         if (other_reason)
                 (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
         else
-                enter(a, ACCOUNT_UNAUTHORIZED, problem);
+                enter_state(a, ACCOUNT_UNAUTHORIZED, problem);
         return other_reason;
 }
 
@@ -186,7 +188,7 @@ static int use_secret(struct account *a, const char *secret, usec_t now) {
         if (r < 0)
                 return r;
         a->generation++; /* what is in flight was sent with the old one */
-        a->last_good = now;
+        a->last_accepted = now;
         attribution_token_changed(&a->attribution);
         token_refresh_token_changed(&a->refresh);
         return 0;
@@ -196,13 +198,13 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
         int r;
 
         if (!secret)
-                return lack_secret(a, problem);
+                return secret_missing(a, problem);
         if (a->identity.secret && streq(a->identity.secret, secret))
                 return 0;
         r = use_secret(a, secret, now);
         if (r < 0)
                 return r;
-        give_another_chance(a, now);
+        reset_failures(a, now);
         a->pause.until = now;
         return 0;
 }
@@ -211,11 +213,11 @@ int account_set_refresh_secret(struct account *a, const char *secret, usec_t now
         int r = token_refresh_set_secret(&a->refresh, secret);
 
         if (r > 0 && secret)
-                give_another_chance(a, now);
+                reset_failures(a, now);
         return MIN(r, 0);
 }
 
-/* ---- when what may go ---- */
+/* ---- when to send ---- */
 
 bool account_is_probing(const struct account *a) {
         return a->state == ACCOUNT_UNREACHABLE || a->state == ACCOUNT_UNAUTHORIZED;
@@ -232,7 +234,7 @@ usec_t account_next(const struct account *a) {
 
         if (!a->identity.secret || a->refresh.token_refused || a->in_flight >= most)
                 return USEC_INFINITY;
-        return MAX(MAX(a->pause.until, a->first_alone), rate_limiter_next(&a->rate));
+        return MAX(MAX(a->pause.until, a->first_request_until), rate_limiter_next(&a->rate));
 }
 
 usec_t account_keepalive(const struct account *a) {
@@ -249,41 +251,42 @@ usec_t account_refresh_at(const struct account *a) {
         if (a->refresh.token_refused)
                 at = a->pause.until;
         else if (a->state == ACCOUNT_OK)
-                at = token_refresh_early_at(&a->refresh, a->last_good);
+                at = token_refresh_early_at(&a->refresh, a->last_accepted);
         return MAX(at, rate_limiter_next(&a->rate));
 }
 
-static void count_sent(struct account *a, usec_t now) {
+static void count_request(struct account *a, usec_t now) {
         rate_limiter_take(&a->rate, now);
         a->last_sent = now;
 }
 
 uint64_t account_sent(struct account *a, usec_t now) {
         if (a->last_sent == 0)
-                a->first_alone = now + FIRST_ALONE;
-        count_sent(a, now);
+                a->first_request_until = now + FIRST_REQUEST_MAX;
+        count_request(a, now);
         a->in_flight++;
         return a->generation;
 }
 
 void account_abandoned(struct account *a) {
         a->in_flight--;
-        a->first_alone = 0;
+        a->first_request_until = 0;
 }
 
 usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
         return clock_offset_stamp(&a->clock, now, wall);
 }
 
-/* ---- what answers say ---- */
+/* ---- answers ---- */
 
-static void on_good(struct account *a, usec_t now) {
+/* Somebody has answered. */
+static void handle_response(struct account *a, usec_t now) {
         a->pause.throttled = 0;
         attribution_answered(&a->attribution);
         if (a->state != ACCOUNT_OK && now >= a->pause.until) {
                 a->pause.until = 0;
                 a->recover_at = now + RECOVER_AFTER;
-                enter(a, ACCOUNT_OK, "");
+                enter_state(a, ACCOUNT_OK, "");
         }
         if (a->rate.divisor > 1 && now >= a->recover_at) {
                 rate_limiter_recover(&a->rate);
@@ -291,114 +294,114 @@ static void on_good(struct account *a, usec_t now) {
         }
 }
 
-/* KooDrive has judged the request itself: the credential and the settings are good. */
-static void on_proof(struct account *a, const struct account_reply *reply) {
-        attribution_accepted(&a->attribution, reply->asker, a->state == ACCOUNT_UNAUTHORIZED);
-        a->last_good = reply->received;
+/* KooDrive itself has looked at the request: the credential and the settings are good. */
+static void handle_acceptance(struct account *a, const struct account_reply *reply) {
+        attribution_accepted(&a->attribution, reply->task, a->state == ACCOUNT_UNAUTHORIZED);
+        a->last_accepted = reply->received;
         a->clock_corrected = false;
         a->pause.refused = 0;
         token_refresh_token_accepted(&a->refresh);
-        on_good(a, reply->received);
+        handle_response(a, reply->received);
 }
 
-static void on_throttled(struct account *a, const struct account_reply *reply) {
-        enter_for(a, ACCOUNT_THROTTLED, "", reply->answer);
-        account_pause_throttled(&a->pause, reply->received, reply->answer, reply->chance);
+static void handle_throttling(struct account *a, const struct account_reply *reply) {
+        enter_state_for(a, ACCOUNT_THROTTLED, "", reply->answer);
+        account_pause_throttled(&a->pause, reply->received, reply->answer, reply->random);
         rate_limiter_halve(&a->rate);
         a->recover_at = a->pause.until + RECOVER_AFTER;
-        a->generation++; /* what is in flight with this one says the same */
+        a->generation++; /* what was sent with this one will say the same */
 }
 
-static enum account_verdict on_unauthorized(struct account *a, const struct account_reply *reply,
-                                            const char *before) {
+static enum account_verdict handle_refusal(struct account *a, const struct account_reply *reply,
+                                           const char *before) {
         const struct koodrive_answer *answer = reply->answer;
         usec_t now = reply->received;
 
-        if (a->state == ACCOUNT_OK && !reply->alone &&
-            attribution_is_exempt(&a->attribution, reply->asker) &&
+        if (a->state == ACCOUNT_OK && !reply->only_task &&
+            attribution_is_exempt(&a->attribution, reply->task) &&
             account_pause_refusals_left(&a->pause) > 1) {
                 a->pause.refused++;
                 a->generation++;
-                return ACCOUNT_IS_WELL;
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         }
-        attribution_refused(&a->attribution, reply->asker);
+        attribution_refused(&a->attribution, reply->task);
         if (can_refresh(a) && token_refresh_token_refused(&a->refresh, now)) {
                 a->generation++;
-                return ACCOUNT_HOLDS;
+                return ACCOUNT_VERDICT_BACKOFF;
         }
         if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
+                enter_state_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
         account_pause_refused(&a->pause, now, answer, false);
-        return ACCOUNT_HOLDS;
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
-static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
-                                           const char *before) {
+static enum account_verdict handle_no_answer(struct account *a, const struct account_reply *reply,
+                                             const char *before) {
         bool probed = account_is_probing(a);
 
-        /* Until it is met by others, it is the task's own. */
-        if (!probed && !attribution_unreachable(&a->attribution, reply->asker, reply->alone))
-                return ACCOUNT_IS_WELL;
+        if (!probed && !attribution_unreachable(&a->attribution, reply->task, reply->only_task))
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
-                return on_unauthorized(
-                        a, reply, reply->alone ? before : "one task after another is refused: ");
+                return handle_refusal(a, reply,
+                                      reply->only_task ? before
+                                                       : "one task after another is refused: ");
         if (!probed)
-                enter_for(a, ACCOUNT_UNREACHABLE, before, reply->answer);
-        account_pause_unreachable(&a->pause, reply->received, reply->answer, reply->chance);
-        return ACCOUNT_HOLDS;
+                enter_state_for(a, ACCOUNT_UNREACHABLE, before, reply->answer);
+        account_pause_unreachable(&a->pause, reply->received, reply->answer, reply->random);
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
-/* The time was wrong, and nothing else is known to be: set right, it is worth another try. */
-static enum account_verdict on_stamp_refused(struct account *a, const struct account_reply *reply) {
+/* With the time of the answer the request is worth another try. */
+static enum account_verdict handle_refused_stamp(struct account *a,
+                                                 const struct account_reply *reply) {
         const struct koodrive_answer *answer = reply->answer;
         usec_t date = answer->server_time >= 0 ? answer->server_time : answer->date;
 
-        a->held++;
+        a->failed_requests++;
         if (date < 0)
-                return on_unauthorized(a, reply, "");
+                return handle_refusal(a, reply, "");
         a->clock_corrected = true;
         a->generation++;
         clock_offset_set(&a->clock, date, reply->received);
-        return ACCOUNT_CORRECTED;
+        return ACCOUNT_VERDICT_RETRY_NOW;
 }
 
-/* A refusal of a task that may be of the credential. */
 static bool is_suspect_credential(struct account *a, const struct account_reply *reply) {
         if (a->state == ACCOUNT_UNAUTHORIZED)
-                return a->pause.refused > 0 && !reply->alone;
-        return attribution_suspect(&a->attribution, reply->asker);
+                return a->pause.refused > 0 && !reply->only_task;
+        return attribution_suspect(&a->attribution, reply->task);
 }
 
-/* The account's trouble after all. */
-static enum account_verdict on_suspect(struct account *a, const struct account_reply *reply) {
-        a->held++;
+static enum account_verdict handle_suspect(struct account *a, const struct account_reply *reply) {
+        a->failed_requests++;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
-                return on_unauthorized(a, reply, "one task after another is refused: ");
-        (void) on_unreachable(a, reply, "every task is refused: ");
-        return ACCOUNT_HOLDS;
+                return handle_refusal(a, reply, "one task after another is refused: ");
+        (void) handle_no_answer(a, reply, "every task is refused: ");
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
-/* An answer that is about the task, or looks so. */
-static enum account_verdict on_task_fault(struct account *a, const struct account_reply *reply) {
+/* A failure that is the task's, or looks so. */
+static enum account_verdict handle_task_failure(struct account *a,
+                                                const struct account_reply *reply) {
         const struct koodrive_disposition *disposition = &reply->answer->disposition;
         bool suspect = false;
 
         if (disposition->may_be_account == KOODRIVE_MAYBE_SETTINGS)
-                suspect = attribution_may_be_settings(&a->attribution, reply->alone);
+                suspect = attribution_may_be_settings(&a->attribution, reply->only_task);
         else if (disposition->may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
                 suspect = is_suspect_credential(a, reply);
         if (suspect)
-                return on_suspect(a, reply);
+                return handle_suspect(a, reply);
 
         if (disposition->by_koodrive && disposition->may_be_account != KOODRIVE_MAYBE_CREDENTIAL) {
-                on_proof(a, reply);
+                handle_acceptance(a, reply);
         } else if (a->state == ACCOUNT_UNAUTHORIZED && disposition->class == KOODRIVE_TRANSIENT) {
-                /* Somebody answered, who might as well be in front of the one that refuses. */
+                /* That may come from in front of the one that refuses. */
                 account_pause_not_refused(&a->pause, reply->received);
         } else {
-                on_good(a, reply->received);
+                handle_response(a, reply->received);
         }
-        return ACCOUNT_IS_WELL;
+        return ACCOUNT_VERDICT_NOT_ACCOUNT;
 }
 
 static bool is_about_task(enum koodrive_class class) {
@@ -407,66 +410,66 @@ static bool is_about_task(enum koodrive_class class) {
 }
 
 /*
- * The answer to a request that went out before the account knew what it knows now: no news of
- * the account, but a task is not charged for what may be the account's.
+ * An answer to a request from before a change says nothing of the account, but the task is not
+ * charged for what may be the account's failure.
  */
-static enum account_verdict outdated_verdict(struct account *a,
-                                             const struct koodrive_answer *answer) {
+static enum account_verdict handle_outdated(struct account *a,
+                                            const struct koodrive_answer *answer) {
         bool about_task = is_about_task(answer->disposition.class);
 
         if (about_task && answer->disposition.may_be_account == KOODRIVE_NOT_ACCOUNT)
-                return ACCOUNT_IS_WELL;
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         if (!about_task || (answer->stamp_refused && !a->clock_corrected))
-                a->held++;
-        return ACCOUNT_HOLDS;
+                a->failed_requests++;
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
 enum account_verdict account_answered(struct account *a, const struct account_reply *reply) {
         enum koodrive_class class = reply->answer->disposition.class;
 
         a->in_flight--;
-        a->first_alone = 0;
+        a->first_request_until = 0;
         if (reply->generation != a->generation)
-                return outdated_verdict(a, reply->answer);
+                return handle_outdated(a, reply->answer);
         if (reply->answer->date >= 0)
                 clock_offset_learn(&a->clock, reply->answer->date, reply->received);
 
         if (reply->answer->stamp_refused && !a->clock_corrected)
-                return on_stamp_refused(a, reply);
+                return handle_refused_stamp(a, reply);
         switch (class) {
         case KOODRIVE_TASK:
-                on_proof(a, reply);
-                return ACCOUNT_IS_WELL;
+                handle_acceptance(a, reply);
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         case KOODRIVE_TRANSIENT:
         case KOODRIVE_RETRY_LIMITED:
         case KOODRIVE_REJECTED:
-                return on_task_fault(a, reply);
+                return handle_task_failure(a, reply);
         default:
                 break;
         }
 
-        a->held++;
+        a->failed_requests++;
         if (class == KOODRIVE_UNAUTHORIZED)
-                return on_unauthorized(a, reply, "");
+                return handle_refusal(a, reply, "");
         if (class != KOODRIVE_THROTTLED)
-                return on_unreachable(a, reply, "");
-        on_throttled(a, reply);
-        return ACCOUNT_HOLDS;
+                return handle_no_answer(a, reply, "");
+        handle_throttling(a, reply);
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
 /* ---- refresh ---- */
 
 int account_refresh_sent(struct account *a, usec_t now) {
-        count_sent(a, now);
+        count_request(a, now);
         return token_refresh_sent(&a->refresh, a->identity.secret, a->identity.settings.refresh);
 }
 
-static unsigned take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
+static unsigned use_session(struct account *a, usec_t now, const struct koodrive_session *s) {
         enum refresh_kind kind = a->identity.settings.refresh;
         unsigned taken = 0;
 
         if (token_refresh_succeeded(&a->refresh, s->refresh_token, kind))
-                taken |= ACCOUNT_TOOK_RENEWAL;
+                taken |= ACCOUNT_TOOK_REFRESH_SECRET;
         if (!token_refresh_wants_token(&a->refresh, a->identity.secret, kind) ||
             use_secret(a, s->token, now) < 0)
                 return taken;
@@ -477,11 +480,12 @@ static unsigned take_session(struct account *a, usec_t now, const struct koodriv
 }
 
 /* The token was refused and there is no new one. */
-static void fail_refused(struct account *a, usec_t now, const struct koodrive_answer *answer) {
+static void handle_failed_refresh(struct account *a, usec_t now,
+                                  const struct koodrive_answer *answer) {
         if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_for(a, ACCOUNT_UNAUTHORIZED,
-                          "the token was refused and cannot be refreshed: ", answer);
-        a->held++;
+                enter_state_for(a, ACCOUNT_UNAUTHORIZED,
+                                "the token was refused and cannot be refreshed: ", answer);
+        a->failed_requests++;
         account_pause_refused(&a->pause, now, answer, a->refresh.secret_refused);
 }
 
@@ -489,7 +493,7 @@ unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_
         if (s->answer.date >= 0)
                 clock_offset_learn(&a->clock, s->answer.date, now);
         if (s->token)
-                return take_session(a, now, s);
+                return use_session(a, now, s);
         switch (token_refresh_failed(&a->refresh, now, &s->answer, a->identity.settings.refresh)) {
         case TOKEN_REFRESH_OUTDATED:
                 break;
@@ -498,7 +502,7 @@ unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_
                         return ACCOUNT_REFRESH_REFUSED;
                 return a->refresh.failures == 1 ? ACCOUNT_REFRESH_FAILED : 0;
         case TOKEN_REFRESH_FAILED:
-                fail_refused(a, now, &s->answer);
+                handle_failed_refresh(a, now, &s->answer);
                 break;
         }
         return 0;

@@ -7,6 +7,7 @@
 #include "koowatchd/account/credential.h"
 #include "koowatchd/account/refresh-request.h"
 #include "koowatchd/account/token-store.h"
+#include "koowatchd/koodrive/answer.h"
 
 /* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
 #define SETTLE (200 * USEC_MSEC)
@@ -186,7 +187,8 @@ static void store_tokens(struct entry *e, const struct koodrive_session *session
                      e->asked_main);
         if (r == 0 && session->refresh_token)
                 r = remember(&stored->refresh, session->refresh_token,
-                             taken & ACCOUNT_TOOK_RENEWAL ? e->renewal : NULL, e->asked_renewal);
+                             taken & ACCOUNT_TOOK_REFRESH_SECRET ? e->renewal : NULL,
+                             e->asked_renewal);
         if (r == 0)
                 r = token_store_save(e->owner->tokens, account_name(e->account), stored);
         if (r < 0)

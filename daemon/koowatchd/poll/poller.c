@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "common/config.h"
+
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define AGAIN (2 * USEC_SEC)
 
@@ -123,22 +125,24 @@ static void on_done(void *userdata, const struct http_answer *http) {
                                                           .generation = f->generation,
                                                           .received = now,
                                                           .answer = &answer,
-                                                          .asker = p,
-                                                          .alone = is_alone(lane),
-                                                          .chance = random_share(),
+                                                          .task = p,
+                                                          .only_task = is_alone(lane),
+                                                          .random = random_share(),
                                                   });
         if (f->sent >= lane->probed && !is_unreachable(lane->account, answer.disposition.class))
                 lane->probes = 0;
         finish_flight(f);
 
-        if (verdict == ACCOUNT_IS_WELL && (!again || answer.disposition.class == KOODRIVE_TASK))
+        if (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT &&
+            (!again || answer.disposition.class == KOODRIVE_TASK))
                 delay = poller->handler.on_answer(poller->handler.userdata, p, &answer, now);
-        else if (verdict == ACCOUNT_HOLDS)
+        else if (verdict == ACCOUNT_VERDICT_BACKOFF)
                 delay = MIN(interval, AGAIN);
         if (delay == POLL_STOP)
                 poll_stop(poller, p);
         else
-                arm(poller, p, now + delay, verdict == ACCOUNT_IS_WELL ? delay : interval);
+                arm(poller, p, now + delay,
+                    verdict == ACCOUNT_VERDICT_NOT_ACCOUNT ? delay : interval);
         koodrive_answer_clear(&answer);
         pump(lane);
 }

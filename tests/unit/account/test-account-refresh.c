@@ -65,7 +65,7 @@ static unsigned refresh_fails_with(struct fixture *f, const struct koodrive_answ
 
         send_refresh(f);
         result = account_refreshed(f->account, f->now, &session);
-        assert_int_equal(result & (ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL), 0);
+        assert_int_equal(result & (ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_REFRESH_SECRET), 0);
         return result;
 }
 
@@ -79,7 +79,7 @@ static unsigned refresh_fails(struct fixture *f, const struct koodrive_dispositi
 static void assert_three_attempts(struct fixture *f, unsigned already) {
         for (unsigned i = already; i < 3; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
         }
         assert_int_equal(account_next(f->account), f->now + SILENCE);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
@@ -96,7 +96,7 @@ static void test_before_expiry(void **state) {
                 usec_t begin = f->now;
 
                 while (f->now < begin + 20 * USEC_MINUTE) {
-                        ask_well(f, 0, &good);
+                        ask_task(f, 0, &good);
                         f->now += USEC_MINUTE;
                 }
                 assert_int_equal(wait_for_refresh(f), 4 * USEC_MINUTE);
@@ -111,10 +111,10 @@ static void test_lifetime_is_not_known(void **state) {
 
         assert_int_equal(account_refresh_at(f->account), f->now + 15 * USEC_MINUTE);
         f->now += 10 * USEC_MINUTE;
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_int_equal(account_refresh_at(f->account), f->now + 15 * USEC_MINUTE);
         f->now += USEC_MINUTE;
-        ask_well(f, 0, &malformed); /* may never have come so far */
+        ask_task(f, 0, &malformed); /* may never have come so far */
         assert_int_equal(account_refresh_at(f->account), f->now + 14 * USEC_MINUTE);
         (void) wait_for_refresh(f);
         refresh(f, "second", -1);
@@ -140,13 +140,13 @@ static void test_polls_go_on(void **state) {
         send_refresh(f);
         f->now += USEC_SEC;
         sent = send_one(f);
-        ask_well(f, 1, &good);
+        ask_task(f, 1, &good);
         f->now += USEC_SEC;
         assert_true(refreshed(f, "second", NULL, LIFETIME));
         f->now += USEC_SEC;
-        assert_int_equal(answered(f, sent, 0, &refused), ACCOUNT_HOLDS);
+        assert_int_equal(answered(f, sent, 0, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_false(may_refresh(f)); /* that spoke of the old one */
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "");
 }
 
@@ -156,10 +156,10 @@ static void test_polls_wait_after_a_refusal(void **state) {
         uint64_t sent = send_one(f);
 
         f->now += USEC_SEC;
-        ask_held(f, 1, &refused);
+        ask_backoff(f, 1, &refused);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
         send_refresh(f);
-        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
         assert_true(refreshed(f, "second", NULL, LIFETIME));
         send_one(f);
@@ -176,11 +176,11 @@ static void test_refused_while_refreshing(void **state) {
         sent = send_one(f);
         send_refresh(f);
         f->now += USEC_SEC;
-        assert_int_equal(answered(f, sent, 0, &refused), ACCOUNT_HOLDS);
+        assert_int_equal(answered(f, sent, 0, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         assert_true(refreshed(f, "second", NULL, LIFETIME));
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "");
         assert_true(account_refresh_at(f->account) > f->now + 20 * USEC_MINUTE);
 }
@@ -193,9 +193,9 @@ static void test_refresh_counts_in_the_rate(void **state) {
         (void) wait_for_refresh(f);
         refresh(f, "second", LIFETIME);
         assert_in_range(wait_out(f), 10 * USEC_SEC, 11 * USEC_SEC);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         f->now += USEC_MINUTE;
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_in_range(wait_for_refresh(f), 10 * USEC_SEC, 11 * USEC_SEC);
         refresh(f, "third", LIFETIME);
 }
@@ -208,7 +208,7 @@ static void test_early_refresh_keeps_the_rate(void **state) {
         (void) wait_for_refresh(f);
         refresh(f, "second", LIFETIME);
         f->now = account_refresh_at(f->account) - USEC_SEC;
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         f->now += USEC_SEC;
         assert_false(may_refresh(f));
 }
@@ -239,9 +239,9 @@ static void test_early_refresh_fails(void **state) {
         (void) wait_for_refresh(f);
         for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
                 (void) refresh_fails(f, i % 2 ? &unreachable : &malformed);
-                ask_well(f, 0, &good); /* would put off a refresh by idle time */
+                ask_task(f, 0, &good); /* would put off a refresh by idle time */
                 f->now += USEC_SEC;
-                ask_well(f, 0, &malformed);
+                ask_task(f, 0, &malformed);
                 assert_true(account_refresh_at(f->account) >= f->now + 29 * USEC_SEC);
                 f->now = account_refresh_at(f->account);
                 assert_true(pauses[i] > 0);
@@ -268,7 +268,7 @@ static void test_failures_are_reported(void **state) {
         configure(f);
         assert_int_equal(refresh_fails(f, &refused), ACCOUNT_REFRESH_REFUSED);
         configure(f);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_int_equal(refresh_fails(f, &unreachable), 0);
         assert_changes(f, "unauthorized(1) ");
 }
@@ -286,9 +286,9 @@ static void test_early_refresh_is_refused(void **state) {
                 (void) wait_for_refresh(f);
                 (void) refresh_fails(f, answers[i]);
                 assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
                 f->now += USEC_HOUR;
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
                 assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
                 assert_changes(f, "");
                 assert_three_attempts(f, 0);
@@ -302,18 +302,18 @@ static void test_early_refresh_is_refused(void **state) {
 static void test_refused_is_refreshed(void **state) {
         struct fixture *f = *state;
 
-        ask_well(f, 0, &good);
-        ask_held(f, 0, &refused);
+        ask_task(f, 0, &good);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", LIFETIME);
         assert_string_equal(account_identity(f->account).authorization, "second");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "");
 
         /* And again when that one has been good for a while. */
         f->now += USEC_MINUTE;
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "third", LIFETIME);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "");
 }
 
@@ -325,28 +325,28 @@ static void test_refused_burst_is_refreshed_once(void **state) {
                 sent = send_one(f);
         f->now += USEC_SEC;
         for (unsigned i = 0; i < TASKS / 2; i++)
-                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_HOLDS);
+                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_VERDICT_BACKOFF);
         refresh(f, "second", LIFETIME);
         f->now += USEC_SEC;
         for (unsigned i = TASKS / 2; i < TASKS; i++)
-                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_HOLDS);
+                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_false(may_refresh(f));
         assert_changes(f, "");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
 }
 
 static void test_suspects_are_refreshed(void **state) {
         struct fixture *f = *state;
 
-        ask_well(f, 0, &suspect);
-        ask_well(f, 1, &suspect);
+        ask_task(f, 0, &suspect);
+        ask_task(f, 1, &suspect);
         assert_false(may_refresh(f));
-        ask_held(f, 2, &suspect);
+        ask_backoff(f, 2, &suspect);
         refresh(f, "second", LIFETIME);
-        ask_well(f, 0, &suspect);
-        ask_well(f, 1, &suspect);
+        ask_task(f, 0, &suspect);
+        ask_task(f, 1, &suspect);
         assert_changes(f, "");
-        ask_held(f, 2, &suspect);
+        ask_backoff(f, 2, &suspect);
         assert_changes(f, "unauthorized(2) ");
 }
 
@@ -356,12 +356,12 @@ static void test_scheme_of_a_new_token(void **state) {
 
         f->settings.token_scheme = TOKEN_SCHEME_BEARER;
         configure(f);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "AT 3b91", LIFETIME);
         assert_string_equal(account_identity(f->account).authorization, "AT 3b91");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         f->now += USEC_MINUTE;
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "3b91", LIFETIME);
         assert_string_equal(account_identity(f->account).authorization, "Bearer 3b91");
 }
@@ -369,7 +369,7 @@ static void test_scheme_of_a_new_token(void **state) {
 static void test_new_refresh_secret_is_kept(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         assert_true(refreshed(f, "second", "renewal-2", LIFETIME));
         assert_string_equal(account_refresh_secret(f->account), "renewal-2");
@@ -382,25 +382,25 @@ static void test_new_refresh_secret_is_kept(void **state) {
 static void test_new_token_is_refused(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", LIFETIME);
         for (unsigned i = 0; i < 3; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
         }
         assert_changes(f, "unauthorized(2) ");
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         assert_int_equal(wait_out(f), SILENCE);
 
         /* Once more after that, and no silence before the one that comes. */
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "third", LIFETIME);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         assert_int_equal(wait_out(f), SILENCE);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "fourth", LIFETIME);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(5) ");
 }
 
@@ -408,13 +408,13 @@ static void test_new_token_is_refused(void **state) {
 static void test_reload_allows_another_refresh(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", LIFETIME);
         configure(f);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "third", LIFETIME);
         set_renewal(f, "renewal-2");
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "fourth", LIFETIME);
         assert_changes(f, "");
 }
@@ -425,11 +425,11 @@ static void test_old_tokens_answer_proves_nothing(void **state) {
         uint64_t sent = send_one(f);
 
         f->now += USEC_SEC;
-        ask_held(f, 1, &refused);
+        ask_backoff(f, 1, &refused);
         refresh(f, "second", LIFETIME);
         f->now += USEC_SEC;
-        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
-        ask_held(f, 1, &refused);
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
+        ask_backoff(f, 1, &refused);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         assert_changes(f, "unauthorized(2) ");
 }
@@ -461,14 +461,14 @@ static void test_refresh_secret_is_refused(void **state) {
 
                 assert_int_equal(set_up_renewable(state), 0);
                 f = *state;
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
                 (void) refresh_fails(f, answers[i]);
                 assert_changes(f, "unauthorized(1) ");
                 assert_reason_has(f, "the token was refused and cannot be refreshed: it says ");
                 assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
                 for (unsigned k = 0; k < 3; k++) {
                         assert_int_equal(wait_out(f), SILENCE);
-                        ask_held(f, 0, &refused);
+                        ask_backoff(f, 0, &refused);
                 }
                 assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
                 assert_changes(f, "");
@@ -479,26 +479,26 @@ static void test_refresh_secret_is_refused(void **state) {
 static void test_new_refresh_secret_ends_silence(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         (void) refresh_fails(f, &refused);
         set_renewal(f, "renewal"); /* the same one: nothing new */
         assert_int_equal(account_next(f->account), f->now + SILENCE);
 
         set_renewal(f, "renewal-2");
         assert_true(wait_out(f) < USEC_MINUTE);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", LIFETIME);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "unauthorized(1) ok(2) ");
 }
 
 static void test_new_token_ends_silence(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         (void) refresh_fails(f, &refused);
         set_secret(f, "second");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "unauthorized(1) ok(1) ");
         assert_true(account_refresh_at(f->account) < USEC_INFINITY);
 }
@@ -513,7 +513,7 @@ static void test_refresh_is_not_answered(void **state) {
 
                 assert_int_equal(set_up_renewable(state), 0);
                 f = *state;
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
                 for (unsigned k = 0; k < 3; k++) {
                         assert_true(wait_for_refresh(f) < USEC_MINUTE);
                         (void) refresh_fails(f, answers[i]);
@@ -526,7 +526,7 @@ static void test_refresh_is_not_answered(void **state) {
                 }
                 assert_int_equal(wait_for_refresh(f), SILENCE);
                 refresh(f, "second", LIFETIME);
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
                 assert_changes(f, "ok(6) ");
                 assert_int_equal(tear_down(state), 0);
         }
@@ -537,7 +537,7 @@ static void test_refresh_is_throttled(void **state) {
         struct fixture *f = *state;
 
         answer.retry_after = 20 * USEC_SEC;
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         for (unsigned i = 0; i < 2; i++) {
                 (void) refresh_fails_with(f, &answer);
                 assert_int_equal(wait_for_refresh(f), 20 * USEC_SEC);
@@ -549,7 +549,7 @@ static void test_refresh_is_throttled(void **state) {
 static void test_refresh_is_throttled_by_meaning(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         (void) refresh_fails(f, &quota_used);
         assert_true(wait_for_refresh(f) >= quota_used.pause);
 }
@@ -560,9 +560,9 @@ static void test_refused_while_unreachable(void **state) {
 
         make_unreachable(f);
         (void) wait_out(f);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", LIFETIME);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(1) ");
 }
 
@@ -573,9 +573,9 @@ static void test_no_early_refresh_in_trouble(void **state) {
         make_unreachable(f);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         (void) wait_out(f);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_int_equal(account_refresh_at(f->account), f->now + 15 * USEC_MINUTE);
-        ask_held(f, 0, &throttled);
+        ask_backoff(f, 0, &throttled);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
 }
 
@@ -584,20 +584,21 @@ static void test_no_early_refresh_in_trouble(void **state) {
 static void test_overtaken(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         set_secret(f, "admins");
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY); /* still one in flight */
-        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), ACCOUNT_TOOK_RENEWAL);
+        assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME),
+                         ACCOUNT_TOOK_REFRESH_SECRET);
         assert_string_equal(account_secret(f->account), "admins");
         assert_string_equal(account_refresh_secret(f->account),
                             "renewal-2"); /* that one is used up */
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "");
         assert_int_equal(account_refresh_at(f->account), f->now + 15 * USEC_MINUTE);
 
         /* The next one counts again. */
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "third", LIFETIME);
 }
 
@@ -605,12 +606,12 @@ static void test_overtaken_and_failed(void **state) {
         struct koodrive_session session = {.answer = answer_of(&refused), .lifetime = -1};
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         set_secret(f, "admins");
         assert_false(account_refreshed(f->account, f->now, &session));
         assert_changes(f, "");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_true(account_refresh_at(f->account) < USEC_INFINITY);
 }
 
@@ -618,7 +619,7 @@ static void test_overtaken_and_failed(void **state) {
 static void test_renewal_is_overtaken(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         set_renewal(f, "admins");
         assert_int_equal(refreshed(f, "second", "renewal-2", LIFETIME), ACCOUNT_TOOK_TOKEN);
@@ -629,7 +630,7 @@ static void test_renewal_is_overtaken(void **state) {
         (void) wait_for_refresh(f);
         send_refresh(f);
         assert_int_equal(refreshed(f, "third", "admins-2", LIFETIME),
-                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_RENEWAL);
+                         ACCOUNT_TOOK_TOKEN | ACCOUNT_TOOK_REFRESH_SECRET);
         assert_string_equal(account_refresh_secret(f->account), "admins-2");
         assert_changes(f, "");
 }
@@ -644,14 +645,14 @@ static unsigned refusal_comes(struct fixture *f) {
 static void test_refusal_of_an_overtaken_renewal(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         set_renewal(f, "admins");
-        ask_held(f, 0, &refused); /* the token is as dead as before */
+        ask_backoff(f, 0, &refused); /* the token is as dead as before */
         assert_int_equal(refusal_comes(f), 0);
         assert_changes(f, "");
         refresh(f, "second", LIFETIME);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "");
 }
 
@@ -670,7 +671,7 @@ static void test_refusal_before_a_reload(void **state) {
 static void test_reload_ends_refreshing(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         f->settings.refresh = REFRESH_NONE;
         configure(f);
@@ -684,12 +685,12 @@ static void test_reload_ends_refreshing(void **state) {
 static void test_secret_goes_while_refreshing(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         set_secret(f, NULL);
         assert_changes(f, "unauthorized(1) ");
         assert_true(refreshed(f, "second", NULL, LIFETIME));
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(0) ");
 }
 
@@ -697,21 +698,21 @@ static void test_secret_goes_and_refresh_fails(void **state) {
         struct koodrive_session session = {.answer = answer_of(&unreachable), .lifetime = -1};
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         send_refresh(f);
         set_secret(f, NULL);
         assert_false(account_refreshed(f->account, f->now, &session));
         assert_int_equal(account_next(f->account), USEC_INFINITY);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         set_secret(f, "second");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_int_equal(account_state(f->account), ACCOUNT_OK);
 }
 
 static void test_refresh_secret_goes(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         set_renewal(f, NULL);
         assert_null(account_refresh_secret(f->account));
         assert_three_attempts(f, 0);
@@ -722,12 +723,12 @@ static void test_refresh_secret_goes(void **state) {
 static void test_retired_never_refreshes(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         account_retire(f->account);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
         configure(f);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", LIFETIME);
         account_retire(f->account);
         assert_int_equal(account_refresh_at(f->account), USEC_INFINITY);
@@ -755,7 +756,7 @@ static void test_nothing_to_refresh_with(void **state) {
         f->settings.refresh = REFRESH_SESSION;
         configure(f);
         assert_true(may_send(f));
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         refresh(f, "second", -1);
 }
 

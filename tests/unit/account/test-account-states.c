@@ -8,7 +8,7 @@ static void ask_throttled(struct fixture *f, usec_t retry_after, usec_t window) 
 
         answer.retry_after = retry_after;
         answer.window = window;
-        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_VERDICT_BACKOFF);
 }
 
 static void test_throttled_as_asked(void **state) {
@@ -21,9 +21,9 @@ static void test_throttled_as_asked(void **state) {
         assert_false(account_is_probing(f->account));
         send_one(f);
         send_one(f);
-        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         assert_changes(f, "ok(0) ");
-        assert_int_equal(answered(f, f->sent, 1, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 1, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         assert_changes(f, "");
 }
 
@@ -39,7 +39,7 @@ static void test_throttled_without_hint(void **state) {
                 assert_int_equal(wait_out(f), USEC_HOUR);
         }
         assert_changes(f, "throttled(1) ");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         ask_throttled(f, -1, -1);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
 }
@@ -53,11 +53,11 @@ static void test_throttled_burst_counts_once(void **state) {
                 sent = send_one(f);
         f->now += 100 * USEC_MSEC;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_HOLDS);
+                assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_VERDICT_BACKOFF);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
-        ask_held(f, 0, &throttled);
+        ask_backoff(f, 0, &throttled);
         assert_int_equal(wait_out(f), 10 * USEC_SEC);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "throttled(1) ok(8) ");
 }
 
@@ -72,14 +72,14 @@ static void test_throttled_again_counts_once(void **state) {
                 sent = send_one(f);
         f->now += 100 * USEC_MSEC;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_HOLDS);
+                assert_int_equal(answered(f, sent, i, &throttled), ACCOUNT_VERDICT_BACKOFF);
         assert_int_equal(wait_out(f), 10 * USEC_SEC);
 }
 
 /* An answer to what was sent before must not end the silence. */
 static void test_throttled_silence_holds(void **state) {
         static const struct koodrive_disposition *const answers[] = {
-                &good, &refused, &unreachable, &malformed, &own_trouble, &suspect, &bad_parameter};
+                &good, &refused, &unreachable, &malformed, &own_failure, &suspect, &bad_parameter};
         struct fixture *f = *state;
         uint64_t sent = 0;
 
@@ -100,7 +100,7 @@ static unsigned sends_in_two_seconds(struct fixture *f) {
         unsigned sent = 0;
 
         for (; wait_out(f) >= 0 && f->now < end; sent++)
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
         return sent;
 }
 
@@ -137,16 +137,16 @@ static void test_throttled_rate_recovers(void **state) {
 static void test_throttled_then_unreachable(void **state) {
         struct fixture *f = *state;
 
-        f->alone = true;
+        f->only_task = true;
         for (unsigned i = 0; i < 2; i++) {
                 ask_throttled(f, USEC_SEC, -1);
                 (void) wait_out(f);
         }
         assert_changes(f, "throttled(1) ");
-        ask_well(f, 0, &unreachable);
-        ask_well(f, 0, &unreachable);
+        ask_task(f, 0, &unreachable);
+        ask_task(f, 0, &unreachable);
         assert_changes(f, "");
-        ask_held(f, 0, &unreachable);
+        ask_backoff(f, 0, &unreachable);
         assert_changes(f, "unreachable(4) ");
 }
 
@@ -155,10 +155,10 @@ static void test_throttled_then_unreachable(void **state) {
 static void test_three_failures_of_two_tasks(void **state) {
         struct fixture *f = *state;
 
-        ask_well(f, 0, &unreachable);
-        ask_well(f, 1, &unreachable);
+        ask_task(f, 0, &unreachable);
+        ask_task(f, 1, &unreachable);
         assert_changes(f, "");
-        ask_held(f, 0, &unreachable);
+        ask_backoff(f, 0, &unreachable);
         assert_changes(f, "unreachable(3) ");
         assert_string_equal(account_reason(f->account), "it says unreachable");
 }
@@ -166,11 +166,11 @@ static void test_three_failures_of_two_tasks(void **state) {
 static void test_failures_of_the_only_task(void **state) {
         struct fixture *f = *state;
 
-        f->alone = true;
-        ask_well(f, 0, &unreachable);
-        ask_well(f, 0, &unreachable);
+        f->only_task = true;
+        ask_task(f, 0, &unreachable);
+        ask_task(f, 0, &unreachable);
         assert_changes(f, "");
-        ask_held(f, 0, &unreachable);
+        ask_backoff(f, 0, &unreachable);
         assert_changes(f, "unreachable(3) ");
 }
 
@@ -180,48 +180,50 @@ static void test_settings_that_lead_nowhere(void **state) {
 
         answer.disposition.advice = "check Endpoint=";
         for (unsigned i = 0; i < 3; i++)
-                assert_int_equal(ask_for(f, i, &answer), i < 2 ? ACCOUNT_IS_WELL : ACCOUNT_HOLDS);
+                assert_int_equal(ask_for(f, i, &answer),
+                                 i < 2 ? ACCOUNT_VERDICT_NOT_ACCOUNT : ACCOUNT_VERDICT_BACKOFF);
         assert_changes(f, "unreachable(3) ");
         assert_string_equal(account_reason(f->account), "it says misconfigured; check Endpoint=");
 }
 
 static void test_failures_not_in_a_row(void **state) {
         static const struct koodrive_disposition *const between[] = {
-                &good, &malformed, &own_trouble, &not_found, &rejected, &too_large, &suspect};
+                &good, &malformed, &own_failure, &not_found, &rejected, &too_large, &suspect};
         struct fixture *f = *state;
 
         for (size_t i = 0; i < ARRAY_LEN(between); i++) {
-                ask_well(f, 0, &unreachable);
-                ask_well(f, 1, &unreachable);
-                ask_well(f, 0, between[i]);
-                ask_well(f, 0, &unreachable);
-                ask_well(f, 1, &unreachable);
+                ask_task(f, 0, &unreachable);
+                ask_task(f, 1, &unreachable);
+                ask_task(f, 0, between[i]);
+                ask_task(f, 0, &unreachable);
+                ask_task(f, 1, &unreachable);
                 assert_changes(f, "");
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
         }
 }
 
 /* A little longer each time, and no longer than is allowed. */
 static void test_probes(void **state) {
-        static const double chances[] = {0, 0.5, MOST_CHANCE};
+        static const double randoms[] = {0, 0.5, MOST_RANDOM};
         struct fixture *f = *state;
 
-        for (size_t i = 0; i < ARRAY_LEN(chances); i++) {
+        for (size_t i = 0; i < ARRAY_LEN(randoms); i++) {
                 usec_t least = 3 * USEC_SEC;
 
-                f->chance = chances[i];
+                f->random = randoms[i];
                 make_unreachable(f);
                 for (unsigned k = 0; k < 80; k++, least = MIN(least + 2 * USEC_SEC, PROBE_MAX)) {
                         assert_in_range(wait_out(f), least, least * 11 / 10);
                         send_one(f);
                         assert_int_equal(account_next(f->account), USEC_INFINITY);
-                        assert_int_equal(answered(f, f->sent, k % 2, &unreachable), ACCOUNT_HOLDS);
+                        assert_int_equal(answered(f, f->sent, k % 2, &unreachable),
+                                         ACCOUNT_VERDICT_BACKOFF);
                 }
                 assert_int_equal(least, PROBE_MAX);
                 assert_changes(f, "");
 
                 (void) wait_out(f);
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
                 assert_changes(f, "ok(80) ");
                 send_one(f);
                 send_one(f);
@@ -236,16 +238,16 @@ static void test_suspect_that_lasts(void **state) {
                 .class = KOODRIVE_UNREACHABLE, .may_be_account = KOODRIVE_MAYBE_CREDENTIAL};
         struct fixture *f = *state;
 
-        ask_well(f, 0, &not_passed);
-        ask_well(f, 1, &not_passed);
-        ask_held(f, 0, &not_passed);
+        ask_task(f, 0, &not_passed);
+        ask_task(f, 1, &not_passed);
+        ask_backoff(f, 0, &not_passed);
         assert_changes(f, "unauthorized(3) ");
         for (unsigned i = 0; i < 2; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                ask_held(f, i, &not_passed);
+                ask_backoff(f, i, &not_passed);
         }
         assert_int_equal(wait_out(f), SILENCE);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(2) ");
 }
 
@@ -253,27 +255,27 @@ static void test_suspect_that_lasts(void **state) {
 static void test_probes_after_other_pauses(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &quota_used);
+        ask_backoff(f, 0, &quota_used);
         assert_int_equal(wait_out(f), quota_used.pause);
         for (unsigned i = 0; account_state(f->account) == ACCOUNT_THROTTLED; i++)
                 (void) ask(f, i, &unreachable);
         assert_int_equal(wait_out(f), 3 * USEC_SEC);
-        ask_held(f, 0, &unreachable);
+        ask_backoff(f, 0, &unreachable);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
-        ask_held(f, 0, &throttled);
+        ask_backoff(f, 0, &throttled);
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
 }
 
 /* Somebody is there, and answers. */
 static void test_any_answer_ends_unreachable(void **state) {
         static const struct koodrive_disposition *const answers[] = {
-                &good, &malformed, &own_trouble, &not_found, &rejected, &too_large, &suspect};
+                &good, &malformed, &own_failure, &not_found, &rejected, &too_large, &suspect};
         struct fixture *f = *state;
 
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
                 make_unreachable(f);
                 (void) wait_out(f);
-                ask_well(f, 0, answers[i]);
+                ask_task(f, 0, answers[i]);
                 assert_changes(f, "ok(0) ");
         }
 }
@@ -291,7 +293,7 @@ static void test_unreachable_counts_probes_only(void **state) {
         assert_changes(f, "unreachable(3) ");
         f->now += USEC_SEC;
         while (account_in_flight(f->account) > 0)
-                assert_int_equal(answered(f, sent, 0, &unreachable), ACCOUNT_HOLDS);
+                assert_int_equal(answered(f, sent, 0, &unreachable), ACCOUNT_VERDICT_BACKOFF);
         assert_int_equal(wait_out(f), 2 * USEC_SEC);
         assert_changes(f, "");
 }
@@ -304,7 +306,7 @@ static void test_three_attempts_then_silence(void **state) {
 
         for (unsigned i = 0; i < 3; i++) {
                 (void) wait_out(f);
-                ask_held(f, i % 2, &refused);
+                ask_backoff(f, i % 2, &refused);
         }
         assert_changes(f, "unauthorized(1) ");
         assert_string_equal(account_reason(f->account), "it says unauthorized; take a new one");
@@ -313,11 +315,11 @@ static void test_three_attempts_then_silence(void **state) {
         /* Then one attempt at a time: five in a row would lock the key. */
         for (unsigned i = 0; i < 3; i++) {
                 assert_int_equal(wait_out(f), SILENCE);
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
         }
         assert_changes(f, "");
         assert_int_equal(wait_out(f), SILENCE);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(5) ");
 }
 
@@ -329,7 +331,7 @@ static void test_refused_burst_counts_once(void **state) {
                 sent = send_one(f);
         f->now += USEC_SEC;
         for (unsigned i = 0; i < f->settings.max_in_flight; i++)
-                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_HOLDS);
+                assert_int_equal(answered(f, sent, i, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_changes(f, "unauthorized(1) ");
         assert_true(wait_out(f) < USEC_MINUTE);
         send_one(f);
@@ -340,9 +342,9 @@ static void test_refused_burst_counts_once(void **state) {
 static void test_locked(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &locked);
+        ask_backoff(f, 0, &locked);
         assert_int_equal(wait_out(f), SILENCE);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "unauthorized(1) ok(0) ");
 }
 
@@ -353,10 +355,10 @@ static void test_unreachable_while_unauthorized(void **state) {
         make_silent(f);
         assert_int_equal(wait_out(f), SILENCE);
         for (unsigned i = 0; i < 3; i++) {
-                ask_held(f, 0, &unreachable);
+                ask_backoff(f, 0, &unreachable);
                 assert_in_range(wait_out(f), 3 * USEC_SEC, PROBE_MAX);
         }
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_int_equal(wait_out(f), SILENCE);
         assert_changes(f, "");
 }
@@ -365,25 +367,25 @@ static void test_unreachable_while_unauthorized(void **state) {
 static void test_malformed_while_unauthorized(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_true(wait_out(f) < USEC_MINUTE);
-        ask_well(f, 0, &malformed);
+        ask_task(f, 0, &malformed);
         assert_true(wait_out(f) < USEC_MINUTE);
-        ask_well(f, 1, &malformed);
+        ask_task(f, 1, &malformed);
         assert_int_equal(wait_out(f), SILENCE);
         assert_changes(f, "unauthorized(1) ");
 }
 
 /* KooDrive itself has judged the request, so that the credential was good. */
 static void test_judgement_ends_unauthorized(void **state) {
-        static const struct koodrive_disposition *const answers[] = {&good, &own_trouble,
+        static const struct koodrive_disposition *const answers[] = {&good, &own_failure,
                                                                      &not_found, &rejected};
         struct fixture *f = *state;
 
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
                 make_silent(f);
                 (void) wait_out(f);
-                ask_well(f, 0, answers[i]);
+                ask_task(f, 0, answers[i]);
                 assert_changes(f, "ok(2) ");
         }
 }
@@ -393,10 +395,10 @@ static void test_throttled_while_unauthorized(void **state) {
 
         make_silent(f);
         (void) wait_out(f);
-        ask_held(f, 0, &throttled);
+        ask_backoff(f, 0, &throttled);
         assert_changes(f, "throttled(3) ");
         assert_int_equal(wait_out(f), 5 * USEC_SEC);
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_changes(f, "unauthorized(1) ");
 }
 
@@ -410,9 +412,9 @@ static void test_throttled_between_refusals(void **state) {
         answer.retry_after = USEC_SEC;
         for (unsigned i = 0; f->now < begin + SILENCE; i++) {
                 if (i % 3 == 2) {
-                        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+                        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_VERDICT_BACKOFF);
                 } else {
-                        ask_held(f, 0, &refused);
+                        ask_backoff(f, 0, &refused);
                         refusals++;
                 }
                 (void) wait_out(f);
@@ -425,14 +427,14 @@ static void test_throttled_once_more_behind_a_good_answer(void **state) {
         struct fixture *f = *state;
         uint64_t sent;
 
-        ask_held(f, 0, &throttled);
+        ask_backoff(f, 0, &throttled);
         (void) wait_out(f);
         sent = send_one(f);
         f->now = MAX(f->now, account_next(f->account));
         sent = send_one(f);
         f->now += USEC_MSEC;
-        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
-        assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_HOLDS);
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
+        assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_VERDICT_BACKOFF);
         assert_int_equal(account_state(f->account), ACCOUNT_THROTTLED);
         assert_true(wait_out(f) >= 5 * USEC_SEC);
 }
@@ -441,24 +443,24 @@ static void test_throttled_once_more_behind_a_good_answer(void **state) {
 static void test_refused_alone_among_others(void **state) {
         struct fixture *f = *state;
 
-        ask_held(f, 1, &refused);
+        ask_backoff(f, 1, &refused);
         assert_changes(f, "unauthorized(1) ");
         (void) wait_out(f);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(0) ");
         for (unsigned i = 0; i < 10; i++) {
-                ask_well(f, 1, &refused);
-                ask_well(f, 0, &good);
+                ask_task(f, 1, &refused);
+                ask_task(f, 0, &good);
         }
         assert_changes(f, "");
 
         /* But not for ever: once it was answered, and when the others are refused too. */
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_changes(f, "unauthorized(11) ");
         (void) wait_out(f);
-        ask_well(f, 1, &good);
+        ask_task(f, 1, &good);
         (void) wait_out(f);
-        ask_held(f, 1, &refused);
+        ask_backoff(f, 1, &refused);
         assert_changes(f, "ok(0) unauthorized(1) ");
 }
 
@@ -474,11 +476,11 @@ static void test_suspect_credential(void **state) {
 
                 assert_int_equal(set_up(state), 0);
                 f = *state;
-                ask_well(f, 0, answers[i]);
-                ask_well(f, 1, answers[i]);
-                ask_well(f, 0, answers[i]);
+                ask_task(f, 0, answers[i]);
+                ask_task(f, 1, answers[i]);
+                ask_task(f, 0, answers[i]);
                 assert_changes(f, "");
-                ask_held(f, 2, answers[i]);
+                ask_backoff(f, 2, answers[i]);
                 assert_changes(f, "unauthorized(1) ");
                 assert_string_equal(account_reason(f->account),
                                     "one task after another is refused: it says doubtful");
@@ -486,26 +488,26 @@ static void test_suspect_credential(void **state) {
                 /* From then on it is like any refusal. */
                 for (unsigned k = 0; k < 2; k++) {
                         assert_true(wait_out(f) < USEC_MINUTE);
-                        ask_held(f, k, answers[i]);
+                        ask_backoff(f, k, answers[i]);
                 }
                 assert_int_equal(wait_out(f), SILENCE);
-                ask_held(f, 0, answers[i]);
+                ask_backoff(f, 0, answers[i]);
                 assert_int_equal(wait_out(f), SILENCE);
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
                 assert_changes(f, "ok(3) ");
                 assert_int_equal(tear_down(state), 0);
         }
 }
 
 static void test_judgement_between_suspects(void **state) {
-        static const struct koodrive_disposition *const judged[] = {&good, &own_trouble, &not_found,
+        static const struct koodrive_disposition *const judged[] = {&good, &own_failure, &not_found,
                                                                     &rejected};
         struct fixture *f = *state;
 
         for (unsigned i = 0; i < 40; i++) {
-                ask_well(f, i % TASKS, &suspect);
-                ask_well(f, (i + 1) % TASKS, &suspect);
-                ask_well(f, (i + 2) % TASKS, judged[i % ARRAY_LEN(judged)]);
+                ask_task(f, i % TASKS, &suspect);
+                ask_task(f, (i + 1) % TASKS, &suspect);
+                ask_task(f, (i + 2) % TASKS, judged[i % ARRAY_LEN(judged)]);
         }
         assert_changes(f, "");
 }
@@ -514,26 +516,26 @@ static void test_judgement_between_suspects(void **state) {
 static void test_no_judgement_between_suspects(void **state) {
         struct fixture *f = *state;
 
-        ask_well(f, 0, &suspect);
-        ask_well(f, 1, &malformed);
-        ask_well(f, 1, &suspect);
-        ask_well(f, 2, &unreachable);
-        ask_held(f, 3, &suspect);
+        ask_task(f, 0, &suspect);
+        ask_task(f, 1, &malformed);
+        ask_task(f, 1, &suspect);
+        ask_task(f, 2, &unreachable);
+        ask_backoff(f, 3, &suspect);
         assert_changes(f, "unauthorized(2) ");
 }
 
 static void test_changes_clear_the_suspects(void **state) {
         struct fixture *f = *state;
 
-        ask_well(f, 0, &suspect);
-        ask_well(f, 1, &suspect);
+        ask_task(f, 0, &suspect);
+        ask_task(f, 1, &suspect);
         set_secret(f, "other");
-        ask_well(f, 2, &suspect);
-        ask_well(f, 3, &suspect);
+        ask_task(f, 2, &suspect);
+        ask_task(f, 3, &suspect);
         assert_changes(f, "");
         configure(f);
-        ask_well(f, 4, &suspect);
-        ask_well(f, 5, &suspect);
+        ask_task(f, 4, &suspect);
+        ask_task(f, 5, &suspect);
         assert_changes(f, "");
 }
 
@@ -543,7 +545,7 @@ static void test_suspect_after_a_new_secret(void **state) {
 
         make_silent(f);
         set_secret(f, "other");
-        ask_well(f, 0, &suspect);
+        ask_task(f, 0, &suspect);
         assert_changes(f, "ok(2) ");
 }
 
@@ -553,8 +555,8 @@ static void test_suspect_alone_while_unauthorized(void **state) {
 
         make_silent(f);
         (void) wait_out(f);
-        f->alone = true;
-        ask_well(f, 0, &suspect);
+        f->only_task = true;
+        ask_task(f, 0, &suspect);
         assert_changes(f, "ok(2) ");
 }
 
@@ -563,22 +565,22 @@ static void test_suspect_settings(void **state) {
         struct fixture *f = *state;
 
         for (unsigned i = 0; i < 2; i++) {
-                ask_held(f, i, &bad_parameter);
+                ask_backoff(f, i, &bad_parameter);
                 assert_changes(f, "");
         }
-        ask_held(f, 2, &bad_parameter);
+        ask_backoff(f, 2, &bad_parameter);
         assert_changes(f, "unreachable(3) ");
         assert_string_equal(account_reason(f->account), "every task is refused: it says rejected");
         for (unsigned i = 0; i < 30; i++) {
                 assert_true(wait_out(f) <= PROBE_MAX);
-                ask_held(f, i % TASKS, &bad_parameter);
+                ask_backoff(f, i % TASKS, &bad_parameter);
         }
         assert_changes(f, "");
 
         /* One is answered: it is the tasks' own. */
         (void) wait_out(f);
-        ask_well(f, 0, &good);
-        ask_well(f, 1, &bad_parameter);
+        ask_task(f, 0, &good);
+        ask_task(f, 1, &bad_parameter);
         assert_changes(f, "ok(30) ");
 }
 
@@ -586,24 +588,24 @@ static void test_suspect_settings_of_one_task(void **state) {
         struct fixture *f = *state;
 
         for (unsigned i = 0; i < 50; i++)
-                ask_held(f, 0, &bad_parameter);
+                ask_backoff(f, 0, &bad_parameter);
         assert_changes(f, "");
-        f->alone = true;
-        ask_well(f, 0, &bad_parameter);
+        f->only_task = true;
+        ask_task(f, 0, &bad_parameter);
 }
 
 static void test_settings_are_proven(void **state) {
-        static const struct koodrive_disposition *const judged[] = {&good, &own_trouble, &not_found,
+        static const struct koodrive_disposition *const judged[] = {&good, &own_failure, &not_found,
                                                                     &rejected};
         struct fixture *f = *state;
 
         for (size_t i = 0; i < ARRAY_LEN(judged); i++) {
                 configure(f);
-                ask_held(f, 0, &bad_parameter);
-                ask_well(f, 1, judged[i]);
-                ask_well(f, 0, &bad_parameter);
+                ask_backoff(f, 0, &bad_parameter);
+                ask_task(f, 1, judged[i]);
+                ask_task(f, 0, &bad_parameter);
                 set_secret(f, i % 2 ? "one" : "other");
-                ask_held(f, 0, &bad_parameter);
+                ask_backoff(f, 0, &bad_parameter);
         }
         assert_changes(f, "");
 }
@@ -616,7 +618,7 @@ static void test_settings_are_not_proven(void **state) {
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
                 assert_int_equal(set_up(state), 0);
                 (void) ask(*state, 0, answers[i]);
-                ask_held(*state, 1, &bad_parameter);
+                ask_backoff(*state, 1, &bad_parameter);
                 assert_changes(*state, "");
                 assert_int_equal(tear_down(state), 0);
         }
@@ -630,8 +632,8 @@ static void test_old_answer_proves_nothing(void **state) {
         f->now += USEC_SEC;
         configure(f);
         f->now += USEC_SEC;
-        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
-        ask_held(f, 1, &bad_parameter);
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
+        ask_backoff(f, 1, &bad_parameter);
 }
 
 /* What was in flight when the state changed */
@@ -645,7 +647,7 @@ static void enter_throttled(struct fixture *f) {
 }
 
 static void enter_unauthorized(struct fixture *f) {
-        ask_held(f, 1, &refused);
+        ask_backoff(f, 1, &refused);
 }
 
 static void enter_unauthorized_without_secret(struct fixture *f) {
@@ -706,14 +708,21 @@ static void test_outdated_answers_in_each_state(void **state) {
                 const struct koodrive_disposition *disposition;
                 enum account_verdict expected;
         } cases[] = {
-                {&good, ACCOUNT_IS_WELL},        {&malformed, ACCOUNT_IS_WELL},
-                {&own_trouble, ACCOUNT_IS_WELL}, {&not_found, ACCOUNT_IS_WELL},
-                {&rejected, ACCOUNT_IS_WELL},    {&too_large, ACCOUNT_IS_WELL},
-                {&suspect, ACCOUNT_HOLDS},       {&suspect_by_koodrive, ACCOUNT_HOLDS},
-                {&bad_parameter, ACCOUNT_HOLDS}, {&refused, ACCOUNT_HOLDS},
-                {&locked, ACCOUNT_HOLDS},        {&throttled, ACCOUNT_HOLDS},
-                {&quota_used, ACCOUNT_HOLDS},    {&unreachable, ACCOUNT_HOLDS},
-                {&misconfigured, ACCOUNT_HOLDS},
+                {&good, ACCOUNT_VERDICT_NOT_ACCOUNT},
+                {&malformed, ACCOUNT_VERDICT_NOT_ACCOUNT},
+                {&own_failure, ACCOUNT_VERDICT_NOT_ACCOUNT},
+                {&not_found, ACCOUNT_VERDICT_NOT_ACCOUNT},
+                {&rejected, ACCOUNT_VERDICT_NOT_ACCOUNT},
+                {&too_large, ACCOUNT_VERDICT_NOT_ACCOUNT},
+                {&suspect, ACCOUNT_VERDICT_BACKOFF},
+                {&suspect_by_koodrive, ACCOUNT_VERDICT_BACKOFF},
+                {&bad_parameter, ACCOUNT_VERDICT_BACKOFF},
+                {&refused, ACCOUNT_VERDICT_BACKOFF},
+                {&locked, ACCOUNT_VERDICT_BACKOFF},
+                {&throttled, ACCOUNT_VERDICT_BACKOFF},
+                {&quota_used, ACCOUNT_VERDICT_BACKOFF},
+                {&unreachable, ACCOUNT_VERDICT_BACKOFF},
+                {&misconfigured, ACCOUNT_VERDICT_BACKOFF},
         };
 
         (void) state;
@@ -736,7 +745,7 @@ static void test_outdated_answers_are_counted(void **state) {
         for (size_t i = 0; i < ARRAY_LEN(answers); i++)
                 (void) answered(f, sent, (unsigned) i, answers[i]);
         assert_int_equal(wait_out(f), USEC_MINUTE);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(3) ");
 }
 
@@ -748,9 +757,9 @@ static void test_request_after_the_change_is_news(void **state) {
         set_secret(f, "other");
         after = send_one(f);
         assert_true(after > before);
-        assert_int_equal(answered(f, after, 1, &refused), ACCOUNT_HOLDS);
+        assert_int_equal(answered(f, after, 1, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_changes(f, "unauthorized(1) ");
-        assert_int_equal(answered(f, before, 0, &refused), ACCOUNT_HOLDS);
+        assert_int_equal(answered(f, before, 0, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_int_equal(account_next(f->account), f->now + 2 * USEC_SEC);
 }
 

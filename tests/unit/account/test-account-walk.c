@@ -28,14 +28,14 @@ struct outage {
                 usec_t due, asked;
                 bool in_flight;
         } tasks[MANY];
-        int askers[MANY];
+        int task_ids[MANY];
         struct flight flights[FLIGHTS];
         unsigned during;      /* requests sent while nobody was there */
         usec_t first_after;   /* when the first was sent after that; 0: none yet */
         usec_t last, longest; /* when the last was sent, and the longest silence */
 };
 
-static double random_chance(uint64_t *seed) {
+static double draw_random(uint64_t *seed) {
         return (double) (random_next(seed) % 1000000) / 1000000;
 }
 
@@ -91,12 +91,12 @@ static void outage_answer(struct outage *o, struct flight *flight) {
                                                           .generation = flight->generation,
                                                           .received = o->f->now,
                                                           .answer = &answer,
-                                                          .asker = &o->askers[flight->task],
-                                                          .chance = random_chance(&o->seed),
+                                                          .task = &o->task_ids[flight->task],
+                                                          .random = draw_random(&o->seed),
                                                   });
         o->tasks[flight->task].in_flight = false;
         o->tasks[flight->task].due =
-                o->f->now + (verdict == ACCOUNT_IS_WELL && flight->disposition == &good
+                o->f->now + (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT && flight->disposition == &good
                                      ? INTERVAL
                                      : 2 * USEC_SEC);
         flight->arrives = 0;
@@ -249,14 +249,14 @@ static bool is_judgement(const struct koodrive_disposition *disposition,
         return disposition->class == KOODRIVE_TASK ||
                (disposition->by_koodrive &&
                 disposition->may_be_account != KOODRIVE_MAYBE_CREDENTIAL &&
-                verdict == ACCOUNT_IS_WELL);
+                verdict == ACCOUNT_VERDICT_NOT_ACCOUNT);
 }
 
 /* Answers as they come in one kind of trouble, and what comes in between. */
 static const struct koodrive_disposition *draw_meaning(struct walk *w) {
         static const struct koodrive_disposition *const all[] = {
                 &good,        &refused,       &locked,    &throttled,     &quota_used,
-                &unreachable, &misconfigured, &malformed, &own_trouble,   &not_found,
+                &unreachable, &misconfigured, &malformed, &own_failure,   &not_found,
                 &rejected,    &too_large,     &suspect,   &bad_parameter, &suspect_by_koodrive,
         };
         static const unsigned usual[] = {0, 1, 1, 3, 5, 12, 13};
@@ -303,20 +303,20 @@ static void check_verdict(struct walk *w, const struct koodrive_answer *answer,
                           enum account_verdict verdict) {
         switch (answer->disposition.class) {
         case KOODRIVE_TASK:
-                assert_int_equal(verdict, ACCOUNT_IS_WELL);
+                assert_int_equal(verdict, ACCOUNT_VERDICT_NOT_ACCOUNT);
                 break;
         case KOODRIVE_THROTTLED:
-                assert_int_equal(verdict, ACCOUNT_HOLDS);
+                assert_int_equal(verdict, ACCOUNT_VERDICT_BACKOFF);
                 break;
         case KOODRIVE_UNAUTHORIZED:
                 /* Unless it is one task's alone. */
-                if (verdict == ACCOUNT_IS_WELL)
+                if (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT)
                         assert_int_equal(account_state(w->f->account), ACCOUNT_OK);
                 break;
         default:
-                assert_int_not_equal(verdict, ACCOUNT_CORRECTED);
+                assert_int_not_equal(verdict, ACCOUNT_VERDICT_RETRY_NOW);
         }
-        if (verdict == ACCOUNT_CORRECTED) {
+        if (verdict == ACCOUNT_VERDICT_RETRY_NOW) {
                 assert_true(answer->stamp_refused);
                 assert_false(w->corrected);
                 w->corrected = true;
@@ -336,8 +336,8 @@ static void walk_answer(struct walk *w, struct flight *flight) {
         if (dice(w, 2) || (answer.stamp_refused && !w->strict))
                 answer.date = 1747708152 * USEC_SEC + f->now;
         flight->arrives = 0;
-        f->alone = w->n_tasks == 1;
-        f->chance = random_chance(&w->seed);
+        f->only_task = w->n_tasks == 1;
+        f->random = draw_random(&w->seed);
         verdict = answered_with(f, flight->generation, flight->task, &answer);
         check_verdict(w, &answer, verdict);
 
@@ -346,8 +346,8 @@ static void walk_answer(struct walk *w, struct flight *flight) {
                 if (!w->strict || flight->number >= w->changed)
                         forget_row(w);
         } else if (answer.disposition.class == KOODRIVE_UNAUTHORIZED) {
-                note_refusal(w, flight, verdict == ACCOUNT_CORRECTED);
-        } else if (!w->strict && (verdict == ACCOUNT_IS_WELL ||
+                note_refusal(w, flight, verdict == ACCOUNT_VERDICT_RETRY_NOW);
+        } else if (!w->strict && (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT ||
                                   account_state(f->account) != ACCOUNT_UNAUTHORIZED)) {
                 w->n_row = 0;
         }

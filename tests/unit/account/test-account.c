@@ -44,7 +44,7 @@ static void test_retired(void **state) {
         assert_false(account_is_configured(f->account));
         configure(f);
         assert_true(account_is_configured(f->account));
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
 }
 
 static void test_identity(void **state) {
@@ -64,7 +64,7 @@ static void test_identity(void **state) {
         who = account_identity(f->account);
         assert_null(who.authorization);
         assert_string_equal(who.app_secret, "secret");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
 }
 
 static void test_state_names(void **state) {
@@ -104,7 +104,7 @@ static void test_secret_comes(void **state) {
         send_one(f);
         assert_true(account_is_probing(f->account));
         assert_int_equal(account_next(f->account), USEC_INFINITY);
-        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         assert_changes(f, "ok(0) ");
 }
 
@@ -118,13 +118,13 @@ static void test_secret_goes(void **state) {
         assert_null(account_secret(f->account));
         assert_null(account_identity(f->account).authorization);
         f->now += USEC_SEC;
-        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         assert_changes(f, "");
         assert_int_equal(account_next(f->account), USEC_INFINITY);
 
         /* The same one again is a new one now. */
         set_secret(f, "secret");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(0) ");
 }
 
@@ -180,7 +180,7 @@ static void test_reload_ends_silence(void **state) {
         configure(f);
         for (unsigned i = 0; i < 3; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
         }
         assert_int_equal(wait_out(f), SILENCE);
         assert_changes(f, "");
@@ -192,7 +192,7 @@ static void test_reload_ends_the_pause_of_a_probe(void **state) {
         make_unreachable(f);
         assert_false(may_send(f));
         configure(f);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(0) ");
 }
 
@@ -201,7 +201,7 @@ static void test_reload_keeps_the_asked_pause(void **state) {
         struct fixture *f = *state;
 
         answer.retry_after = USEC_MINUTE;
-        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_HOLDS);
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_VERDICT_BACKOFF);
         configure(f);
         assert_int_equal(wait_out(f), USEC_MINUTE);
 }
@@ -215,7 +215,7 @@ static void test_new_secret_ends_silence(void **state) {
 
         set_secret(f, "other");
         assert_string_equal(account_identity(f->account).authorization, "other");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_changes(f, "ok(2) ");
 }
 
@@ -224,10 +224,10 @@ static void test_new_secret_ends_every_pause(void **state) {
 
         make_unreachable(f);
         set_secret(f, "other");
-        ask_well(f, 0, &good);
-        ask_held(f, 0, &quota_used);
+        ask_task(f, 0, &good);
+        ask_backoff(f, 0, &quota_used);
         set_secret(f, "another");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
 }
 
 /* And has three attempts of its own. */
@@ -238,7 +238,7 @@ static void test_new_secret_is_refused(void **state) {
         set_secret(f, "other");
         for (unsigned i = 0; i < 3; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
         }
         assert_int_equal(wait_out(f), SILENCE);
         assert_changes(f, "");
@@ -252,7 +252,7 @@ static void test_old_secrets_refusal_is_no_news(void **state) {
         f->now += USEC_SEC;
         set_secret(f, "other");
         f->now += USEC_SEC;
-        assert_int_equal(answered(f, sent, 0, &refused), ACCOUNT_HOLDS);
+        assert_int_equal(answered(f, sent, 0, &refused), ACCOUNT_VERDICT_BACKOFF);
         assert_changes(f, "");
         send_one(f);
         send_one(f);
@@ -268,7 +268,7 @@ static void test_old_secrets_suspects_are_no_news(void **state) {
         f->now += USEC_SEC;
         (void) answered(f, sent, 0, &suspect);
         (void) answered(f, sent, 1, &suspect);
-        ask_well(f, 2, &suspect);
+        ask_task(f, 2, &suspect);
         assert_changes(f, "");
 }
 
@@ -307,7 +307,7 @@ static void test_first_is_answered(void **state) {
         set_secret(f, "secret");
         send_one(f);
         assert_false(may_send(f));
-        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         send_one(f);
         send_one(f);
 }
@@ -332,7 +332,7 @@ static void test_max_in_flight(void **state) {
         account_abandoned(f->account);
         send_one(f);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
-        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_IS_WELL);
+        assert_int_equal(answered(f, f->sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
         send_one(f);
         assert_int_equal(account_in_flight(f->account), f->settings.max_in_flight);
 }
@@ -361,7 +361,7 @@ static void test_probe_is_abandoned(void **state) {
         send_one(f);
         assert_int_equal(account_next(f->account), USEC_INFINITY);
         account_abandoned(f->account);
-        ask_well(f, 1, &good);
+        ask_task(f, 1, &good);
         assert_changes(f, "ok(0) ");
 }
 
@@ -444,16 +444,18 @@ static void test_stamp_is_corrected_once(void **state) {
         for (unsigned i = 0; i < 3; i++) {
                 usec_t real = server + i * USEC_DAY;
 
-                assert_int_equal(ask_for(f, 0, stamp_refused(server, real)), ACCOUNT_CORRECTED);
+                assert_int_equal(ask_for(f, 0, stamp_refused(server, real)),
+                                 ACCOUNT_VERDICT_RETRY_NOW);
                 assert_int_equal(account_date(f->account, f->now, 0), real - 5 * USEC_SEC);
                 assert_changes(f, "");
-                ask_well(f, 0, &good);
+                ask_task(f, 0, &good);
         }
-        assert_int_equal(ask_for(f, 0, stamp_refused(server, -1)), ACCOUNT_CORRECTED);
-        ask_well(f, 0, &malformed); /* proves nothing */
+        assert_int_equal(ask_for(f, 0, stamp_refused(server, -1)), ACCOUNT_VERDICT_RETRY_NOW);
+        ask_task(f, 0, &malformed); /* proves nothing */
         for (unsigned i = 0; i < 3; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                assert_int_equal(ask_for(f, 0, stamp_refused(server, server)), ACCOUNT_HOLDS);
+                assert_int_equal(ask_for(f, 0, stamp_refused(server, server)),
+                                 ACCOUNT_VERDICT_BACKOFF);
         }
         assert_changes(f, "unauthorized(5) ");
         assert_int_equal(wait_out(f), SILENCE);
@@ -467,14 +469,15 @@ static void test_stamp_is_corrected_by_date(void **state) {
 
         answer.date = server;
         (void) ask_for(f, 0, &answer);
-        assert_int_equal(ask_for(f, 0, stamp_refused(server - USEC_DAY, -1)), ACCOUNT_CORRECTED);
+        assert_int_equal(ask_for(f, 0, stamp_refused(server - USEC_DAY, -1)),
+                         ACCOUNT_VERDICT_RETRY_NOW);
         assert_int_equal(account_date(f->account, f->now, 0), server - USEC_DAY - 5 * USEC_SEC);
 }
 
 static void test_stamp_cannot_be_corrected(void **state) {
         struct fixture *f = *state;
 
-        assert_int_equal(ask_for(f, 0, stamp_refused(-1, -1)), ACCOUNT_HOLDS);
+        assert_int_equal(ask_for(f, 0, stamp_refused(-1, -1)), ACCOUNT_VERDICT_BACKOFF);
         assert_changes(f, "unauthorized(1) ");
         assert_int_equal(account_date(f->account, f->now, USEC_DAY), USEC_DAY - 5 * USEC_SEC);
 }
@@ -488,21 +491,21 @@ static void test_stamps_of_a_burst(void **state) {
                 sent = send_one(f);
         f->now += USEC_SEC;
         assert_int_equal(answered_with(f, sent, 0, stamp_refused(server, server)),
-                         ACCOUNT_CORRECTED);
+                         ACCOUNT_VERDICT_RETRY_NOW);
         for (unsigned i = 1; i < 4; i++)
                 assert_int_equal(answered_with(f, sent, i, stamp_refused(server, server)),
-                                 ACCOUNT_HOLDS);
+                                 ACCOUNT_VERDICT_BACKOFF);
         assert_changes(f, "");
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
 }
 
 static void test_reload_allows_another_correction(void **state) {
         struct fixture *f = *state;
         usec_t server = 1747708152 * USEC_SEC;
 
-        assert_int_equal(ask_for(f, 0, stamp_refused(server, -1)), ACCOUNT_CORRECTED);
+        assert_int_equal(ask_for(f, 0, stamp_refused(server, -1)), ACCOUNT_VERDICT_RETRY_NOW);
         configure(f);
-        assert_int_equal(ask_for(f, 0, stamp_refused(server, -1)), ACCOUNT_CORRECTED);
+        assert_int_equal(ask_for(f, 0, stamp_refused(server, -1)), ACCOUNT_VERDICT_RETRY_NOW);
 }
 
 /* Keeping the token alive */
@@ -512,16 +515,16 @@ static void test_keepalive(void **state) {
 
         set_secret(f, "secret");
         assert_int_equal(account_keepalive(f->account), USEC_INFINITY);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_int_equal(account_keepalive(f->account), f->now + 14 * USEC_MINUTE);
         f->now += USEC_MINUTE;
-        ask_well(f, 0, &malformed);
+        ask_task(f, 0, &malformed);
         assert_int_equal(account_keepalive(f->account), f->now + 14 * USEC_MINUTE);
 
-        ask_held(f, 0, &refused);
+        ask_backoff(f, 0, &refused);
         assert_int_equal(account_keepalive(f->account), USEC_INFINITY);
         (void) wait_out(f);
-        ask_well(f, 0, &good);
+        ask_task(f, 0, &good);
         assert_int_equal(account_keepalive(f->account), f->now + 14 * USEC_MINUTE);
 
         f->settings.auth = AUTH_APP; /* there is no session to keep */
