@@ -381,6 +381,30 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
         mark_status(d);
 }
 
+static int on_account_added(void *userdata, struct account *account) {
+        struct daemon *d = userdata;
+
+        return poller_add_account(d->poller, account);
+}
+
+static void on_account_removed(void *userdata, struct account *account) {
+        struct daemon *d = userdata;
+
+        poller_remove_account(d->poller, account);
+}
+
+static void on_account_ready(void *userdata, struct account *account) {
+        struct daemon *d = userdata;
+
+        poller_kick(d->poller, account);
+}
+
+static void on_account_settings_changed(void *userdata, struct account *account) {
+        struct daemon *d = userdata;
+
+        poller_probe(d->poller, account);
+}
+
 static void on_refresh_due(void *userdata, struct account *account) {
         struct daemon *d = userdata;
 
@@ -718,8 +742,15 @@ static int open_modules(struct daemon *d) {
         };
         const struct delivery_handler delivery_handler = {on_committed, on_hook_start, on_hook_end,
                                                           on_over,      mark_dirty,    d};
-        const struct accounts_handler accounts_handler = {on_account_changed, on_transient_error,
-                                                          d};
+        const struct accounts_handler accounts_handler = {
+                .on_added = on_account_added,
+                .on_removed = on_account_removed,
+                .on_changed = on_account_changed,
+                .on_ready = on_account_ready,
+                .on_settings_changed = on_account_settings_changed,
+                .on_transient_error = on_transient_error,
+                .userdata = d,
+        };
         const struct delivery_settings settings = delivery_settings(d->config);
         CLEANUP(freep) char *locks = str_printf("%s/hook-locks", d->config->state_directory);
         CLEANUP(freep) char *tokens = str_printf("%s/tokens", d->config->state_directory);
@@ -745,8 +776,8 @@ static int open_modules(struct daemon *d) {
         if (r == 0)
                 r = poller_new(d->timers, d->http, &poller_handler, &d->poller);
         if (r == 0)
-                r = accounts_new(d->timers, d->dirwatch, d->http, d->poller, tokens,
-                                 &accounts_handler, &d->accounts);
+                r = accounts_new(d->timers, d->dirwatch, d->http, tokens, &accounts_handler,
+                                 &d->accounts);
         if (r == 0)
                 r = watches_new(d->timers, d->store, d->poller, &watches_handler, &d->watches);
         if (r == 0)
@@ -801,8 +832,8 @@ static void close_all(struct daemon *d) {
         runner_free(d->runner);
         taskdir_free(d->taskdir);
         watches_free(d->watches);
-        poller_free(d->poller);
         accounts_free(d->accounts);
+        poller_free(d->poller);
         report_free(d->report);
         metrics_free(d->metrics);
         http_free(d->http);

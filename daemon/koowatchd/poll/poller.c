@@ -12,7 +12,7 @@
 
 struct poller_lane {
         struct poller *poller;
-        struct poller_lane *next;
+        LIST_ENTRY(poller_lane) lanes;
         struct account *account;
         struct due_queue queue;
         struct timer timer;                /* until the account lets the next one go */
@@ -26,7 +26,7 @@ struct poller {
         struct http *http;
         struct poller_handler handler;
         json_tokener *tokener;
-        struct poller_lane *lanes;
+        LIST_HEAD(, poller_lane) lanes;
         unsigned in_flight;
         bool draining;
 };
@@ -274,26 +274,20 @@ int poller_new(struct timers *timers, struct http *http, const struct poller_han
 }
 
 void poller_free(struct poller *poller) {
-        struct poller_lane *lane;
-
         if (!poller)
                 return;
-        while ((lane = poller->lanes)) {
-                poller->lanes = lane->next;
-                timer_close(poller->timers, &lane->timer);
-                free(lane);
-        }
         if (poller->tokener)
                 json_tokener_free(poller->tokener);
         free(poller);
 }
 
 static struct poller_lane *find_lane(const struct poller *poller, const struct account *account) {
-        struct poller_lane *lane = poller->lanes;
+        struct poller_lane *lane;
 
-        while (lane && lane->account != account)
-                lane = lane->next;
-        return lane;
+        LIST_FOREACH(lane, &poller->lanes, lanes)
+        if (lane->account == account)
+                return lane;
+        return NULL;
 }
 
 int poller_add_account(struct poller *poller, struct account *account) {
@@ -310,9 +304,18 @@ int poller_add_account(struct poller *poller, struct account *account) {
         lane->poller = poller;
         lane->account = account;
         TAILQ_INIT(&lane->polls);
-        lane->next = poller->lanes;
-        poller->lanes = lane;
+        LIST_INSERT_HEAD(&poller->lanes, lane, lanes);
         return 0;
+}
+
+void poller_remove_account(struct poller *poller, struct account *account) {
+        struct poller_lane *lane = find_lane(poller, account);
+
+        if (!lane)
+                return;
+        LIST_REMOVE(lane, lanes);
+        timer_close(poller->timers, &lane->timer);
+        free(lane);
 }
 
 void poller_kick(struct poller *poller, struct account *account) {
@@ -384,9 +387,10 @@ unsigned poller_in_flight(const struct poller *poller) {
 }
 
 usec_t poller_lag(const struct poller *poller, usec_t now) {
+        const struct poller_lane *lane;
         usec_t lag = 0;
 
-        for (struct poller_lane *lane = poller->lanes; lane; lane = lane->next)
-                lag = MAX(lag, due_queue_lag(&lane->queue, now));
+        LIST_FOREACH(lane, &poller->lanes, lanes)
+        lag = MAX(lag, due_queue_lag(&lane->queue, now));
         return lag;
 }

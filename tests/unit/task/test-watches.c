@@ -128,6 +128,7 @@ static int tear_down(void **state) {
 
         taskdir_free(f->taskdir);
         watches_free(f->watches);
+        poller_remove_account(f->poller, f->account);
         poller_free(f->poller);
         account_free(f->account);
         store_close(f->store);
