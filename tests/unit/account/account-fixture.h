@@ -206,6 +206,14 @@ static inline void ask_backoff(struct fixture *f, unsigned task,
         assert_int_equal(ask(f, task, disposition), ACCOUNT_VERDICT_BACKOFF);
 }
 
+static inline void ask_throttled(struct fixture *f, usec_t retry_after, usec_t window) {
+        struct koodrive_answer answer = answer_of(&throttled);
+
+        answer.retry_after = retry_after;
+        answer.window = window;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_VERDICT_BACKOFF);
+}
+
 /* How long no poll may go out; time goes on to the end of that. */
 static inline usec_t wait_out(struct fixture *f) {
         usec_t next = account_next(f->account), pause;
