@@ -167,9 +167,9 @@ static void on_settled(struct timer *timer, usec_t now) {
 
 /* ---- refresh ---- */
 
-/* c: where the secret that it follows comes from; NULL: from what asked is the fingerprint of. */
+/* With the fingerprint of what c holds, or for NULL with source. */
 static int stored_secret_set(struct stored_secret *stored, const char *text,
-                             const struct credential *c, const char *asked) {
+                             const struct credential *c, const char *source) {
         char *copy = strdup(text);
 
         if (!copy)
@@ -178,13 +178,13 @@ static int stored_secret_set(struct stored_secret *stored, const char *text,
         stored->text = copy;
         if (c)
                 return fingerprint(c, stored->source);
-        (void) snprintf(stored->source, sizeof(stored->source), "%s", asked);
+        (void) snprintf(stored->source, sizeof(stored->source), "%s", source);
         return 0;
 }
 
 /*
- * What is not used, because something else has come meanwhile, is kept as well: it may have
- * ended the life of what it was asked for with, and that may come back with the next reload.
+ * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
+ * asked for with may be of no use any more, and be set again by the next reload.
  */
 static void store_tokens(struct entry *e, const struct koodrive_session *session, unsigned taken) {
         struct stored_tokens *stored = &e->stored;
@@ -234,9 +234,10 @@ static void on_refreshed(void *userdata, const struct koodrive_session *session)
 static struct entry *find_entry_of(const struct accounts *as, const struct account *account) {
         struct entry *e;
 
-        SLIST_FOREACH(e, &as->entries, entries)
-        if (e->account == account)
-                return e;
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (e->account == account)
+                        return e;
+        }
         return NULL;
 }
 
@@ -269,9 +270,10 @@ void accounts_refresh(struct accounts *as, struct account *account) {
 bool accounts_are_refreshing(const struct accounts *as) {
         const struct entry *e;
 
-        SLIST_FOREACH(e, &as->entries, entries)
-        if (e->refresh)
-                return true;
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (e->refresh)
+                        return true;
+        }
         return false;
 }
 
@@ -280,9 +282,10 @@ bool accounts_are_refreshing(const struct accounts *as) {
 static struct entry *find_entry(const struct accounts *as, const char *name) {
         struct entry *e;
 
-        SLIST_FOREACH(e, &as->entries, entries)
-        if (streq(account_name(e->account), name))
-                return e;
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (streq(account_name(e->account), name))
+                        return e;
+        }
         return NULL;
 }
 
@@ -316,6 +319,7 @@ static int follow_file(struct entry *e, struct credential **credential, bool wan
         return credential_follow(*credential, path);
 }
 
+/* The files that the settings name now. */
 static int follow_files(struct entry *e) {
         const struct account_config *settings = account_settings(e->account);
         bool is_app = settings->auth == AUTH_APP;
@@ -401,9 +405,10 @@ static int entry_configure(struct accounts *as, const struct account_config *set
 int accounts_configure(struct accounts *as, const struct config *config) {
         struct entry *e;
 
-        SLIST_FOREACH(e, &as->entries, entries)
-        if (!config_account(config, account_name(e->account)))
-                account_retire(e->account);
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (!config_account(config, account_name(e->account)))
+                        account_retire(e->account);
+        }
 
         for (size_t i = 0; i < config->n_accounts; i++) {
                 int r = entry_configure(as, &config->accounts[i], config->interval_max);
@@ -417,17 +422,20 @@ int accounts_configure(struct accounts *as, const struct config *config) {
 void accounts_read_secrets(struct accounts *as) {
         struct entry *e;
 
-        SLIST_FOREACH(e, &as->entries, entries)
-        if (e->used)
-                read_secrets(e);
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (e->used)
+                        read_secrets(e);
+        }
 }
 
 const struct account *accounts_troubled(const struct accounts *as) {
         const struct entry *e;
 
-        SLIST_FOREACH(e, &as->entries, entries)
-        if (e->used && account_is_configured(e->account) && account_state(e->account) != ACCOUNT_OK)
-                return e->account;
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (e->used && account_is_configured(e->account) &&
+                    account_state(e->account) != ACCOUNT_OK)
+                        return e->account;
+        }
         return NULL;
 }
 

@@ -284,9 +284,10 @@ void poller_free(struct poller *poller) {
 static struct poller_lane *find_lane(const struct poller *poller, const struct account *account) {
         struct poller_lane *lane;
 
-        LIST_FOREACH(lane, &poller->lanes, lanes)
-        if (lane->account == account)
-                return lane;
+        LIST_FOREACH(lane, &poller->lanes, lanes) {
+                if (lane->account == account)
+                        return lane;
+        }
         return NULL;
 }
 
@@ -390,7 +391,8 @@ usec_t poller_lag(const struct poller *poller, usec_t now) {
         const struct poller_lane *lane;
         usec_t lag = 0;
 
-        LIST_FOREACH(lane, &poller->lanes, lanes)
-        lag = MAX(lag, due_queue_lag(&lane->queue, now));
+        LIST_FOREACH(lane, &poller->lanes, lanes) {
+                lag = MAX(lag, due_queue_lag(&lane->queue, now));
+        }
         return lag;
 }

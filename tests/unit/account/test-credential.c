@@ -1,10 +1,12 @@
 /* A secret and its file, which is replaced, broken and moved under its reader. */
 #include <errno.h>
+#include <ev.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #include "common/log.h"
 #include "koowatchd/account/credential.h"
+#include "koowatchd/loop/dirwatch.h"
 #include "unit/support.h"
 
 #define SECRET_MAX (16 * 1024)
