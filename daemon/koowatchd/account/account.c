@@ -146,7 +146,7 @@ static void enter_state(struct account *a, enum account_state state, const char 
                 return;
         a->state = state;
         a->failed_requests = 0;
-        if (state != ACCOUNT_OK) /* when ok again, a failure of what is in flight is news */
+        if (state != ACCOUNT_OK) /* then a failure of what is in flight would be news */
                 a->generation++;
         account_pause_restart(&a->pause);
         attribution_restart(&a->attribution);
@@ -329,8 +329,7 @@ static enum account_verdict handle_refusal(struct account *a, const struct accou
                 a->generation++;
                 return ACCOUNT_VERDICT_BACKOFF;
         }
-        if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_state_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
+        enter_state_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
         account_pause_refused(&a->pause, now, answer, false);
         return ACCOUNT_VERDICT_BACKOFF;
 }
@@ -436,17 +435,12 @@ enum account_verdict account_answered(struct account *a, const struct account_re
 
         if (reply->answer->stamp_refused && !a->clock_corrected)
                 return handle_refused_stamp(a, reply);
-        switch (class) {
-        case KOODRIVE_TASK:
+        if (class == KOODRIVE_TASK) {
                 handle_acceptance(a, reply);
                 return ACCOUNT_VERDICT_NOT_ACCOUNT;
-        case KOODRIVE_TRANSIENT:
-        case KOODRIVE_RETRY_LIMITED:
-        case KOODRIVE_REJECTED:
-                return handle_task_failure(a, reply);
-        default:
-                break;
         }
+        if (is_about_task(class))
+                return handle_task_failure(a, reply);
 
         a->failed_requests++;
         if (class == KOODRIVE_UNAUTHORIZED)
@@ -482,9 +476,8 @@ static unsigned use_session(struct account *a, usec_t now, const struct koodrive
 /* The token was refused and there is no new one. */
 static void handle_failed_refresh(struct account *a, usec_t now,
                                   const struct koodrive_answer *answer) {
-        if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_state_for(a, ACCOUNT_UNAUTHORIZED,
-                                "the token was refused and cannot be refreshed: ", answer);
+        enter_state_for(a, ACCOUNT_UNAUTHORIZED,
+                        "the token was refused and cannot be refreshed: ", answer);
         a->failed_requests++;
         account_pause_refused(&a->pause, now, answer, a->refresh.secret_refused);
 }
