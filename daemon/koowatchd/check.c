@@ -7,6 +7,9 @@
 #include "koowatchd/task/hook-check.h"
 #include "koowatchd/task/strays.h"
 #include "koowatchd/task/task-file.h"
+#include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
 
 /* A task's key, and the file that has it. */
 struct seen {
@@ -107,7 +110,7 @@ static void on_bad_hook(void *userdata, const char *path, const char *why) {
         print_fault(userdata, false, path, 0, text ? text : why);
 }
 
-static void on_file(void *userdata, const struct task_file *file) {
+static bool on_file(void *userdata, const struct task_file *file) {
         struct checker *c = userdata;
         const struct task_file_check rules = {has_account, on_task_fault, c};
         CLEANUP(task_freep) struct task *task = NULL;
@@ -121,29 +124,18 @@ static void on_file(void *userdata, const struct task_file *file) {
                 check_hooks(c, task);
         if (r < 0 && r != -EBADMSG)
                 print_fault(c, true, file->path, 0, strerror(-r));
+        return true;
 }
 
-static bool on_seen(void *userdata, const char *name, const struct task_file_id *id) {
+static void on_gone(void *userdata, struct taskdir_file *file) {
         (void) userdata;
-        (void) name;
-        (void) id;
-        return false;
+        (void) file;
 }
 
-static int dir_of(void *userdata, const char *name) {
-        (void) userdata;
-        (void) name;
-        return -1;
-}
-
-static void on_scan(void *userdata) {
-        (void) userdata;
-}
-
-static void on_scanned(void *userdata, uint32_t unreadable) {
+static void on_scanned(void *userdata, bool complete) {
         struct checker *c = userdata;
 
-        c->failed |= unreadable != 0; /* the log has told */
+        c->failed |= !complete; /* the log says why */
 }
 
 static void on_stray(void *userdata, const char *path) {
@@ -164,10 +156,8 @@ int check(const char *config_path, bool config_required) {
         CLEANUP(taskdir_freep) struct taskdir *taskdir = NULL;
         struct checker c = {};
         const struct taskdir_handler handler = {
-                .on_seen = on_seen,
-                .dir_of = dir_of,
                 .on_file = on_file,
-                .on_scan = on_scan,
+                .on_gone = on_gone,
                 .on_scanned = on_scanned,
                 .on_stray = on_stray,
                 .on_transient_error = on_transient_error,
@@ -181,7 +171,9 @@ int check(const char *config_path, bool config_required) {
         if (r < 0)
                 return r;
         c.config = config;
-        r = taskdir_new(NULL, config->task_directories, NULL, &handler, &taskdir);
+        r = taskdir_new(NULL, &handler, &taskdir);
+        if (r == 0)
+                r = taskdir_configure(taskdir, config->task_directories, NULL);
         if (r < 0)
                 return r;
         taskdir_scan(taskdir);

@@ -1,39 +1,49 @@
 #pragma once
 /*
- * Delivery: an outcome on its way
+ * Delivery: an outcome on its way to its hooks
  *
- * An event is committed to the store before anybody is told, then reported, then
- * handed to the hook runner until every hook has ended well, or parked after so
- * many attempts. What a crash interrupts is delivered again under the same event
- * id. Events that are not durable (stalled, account) are handed over once.
+ * An event is committed to the store before anything is reported, then handed to the hook
+ * runner until every hook has succeeded, or parked after so many attempts. What a crash
+ * interrupts is delivered again under the same event id. Events that are not durable
+ * (stalled, account) are ephemeral: they are handed over once.
  *
- * Writing is in two steps, because all writes of one turn of the loop share a
- * transaction: deliveries_write() inside it, deliveries_written() after it.
+ * What has changed is written by commit.c: deliveries_collect(), and deliveries_committed()
+ * when that has ended, however long it took and whatever happened in between.
  */
-#include <json-c/json.h>
+#include <json-c/json_types.h>
 #include <stdbool.h>
 
+#include "common/callback.h"
 #include "common/timespan.h"
 #include "common/util.h"
-#include "koowatchd/deliver/runner.h"
-#include "koowatchd/loop/timer.h"
-#include "koowatchd/store/store.h"
 
 struct deliveries;
+struct metrics;
+struct report;
+struct runner;
+struct store;
+struct store_batch;
+struct timers;
 
-/* What a delivery tells; events are borrowed for the call. */
+/* All borrowed. */
+struct delivery_modules {
+        struct timers *timers;
+        struct store *store;
+        struct runner *runner;
+        struct report *report;
+        struct metrics *metrics;
+};
+
 struct delivery_handler {
-        /* The outcome is on disk: now it may be told. */
-        void (*on_committed)(void *userdata, json_object *event);
-        void (*on_hook_start)(void *userdata, json_object *event, const char *hook);
-        /* next: the pause before it would be tried again, as things stand; 0: it would not. */
-        void (*on_hook_end)(void *userdata, json_object *event, const struct runner_hook_end *end,
-                            usec_t next);
-        /* All its hooks have ended well, or it was parked after attempts (unless 0); it is over. */
-        void (*on_over)(void *userdata, json_object *event, unsigned parked_after);
-        /* There is something to write. */
-        void (*on_dirty)(void *userdata);
-        void *userdata;
+        struct callback on_dirty;  /* there is something to write */
+        struct callback on_status; /* what the status line shows has changed */
+        struct callback on_parked; /* a delivery was given up */
+        /* An outcome is on disk; the event is borrowed. */
+        void (*on_finished)(void *finished_userdata, json_object *event);
+        void *finished_userdata;
+        /* A delivery is over, parked or not, and that is on disk. */
+        void (*on_delivered)(void *delivered_userdata, const char *name, const char *event_id);
+        void *delivered_userdata;
 };
 
 struct delivery_settings {
@@ -43,39 +53,45 @@ struct delivery_settings {
         usec_t history;    /* no event is tried for longer, whatever is achieved */
 };
 
-/* Borrows timers, store and runner. Returns 0 or a negative errno. */
-int deliveries_new(struct timers *timers, struct store *store, struct runner *runner,
-                   const struct delivery_settings *settings, const struct delivery_handler *handler,
+/* Returns 0 or a negative errno. */
+int deliveries_new(const struct delivery_modules *modules, const struct delivery_settings *settings,
                    struct deliveries **ret);
+/* Accepts NULL. */
 void deliveries_free(struct deliveries *deliveries);
 DEFINE_CLEANUP(struct deliveries *, deliveries_free)
+
+/* Who is called from now on; copied. */
+void deliveries_set_handler(struct deliveries *deliveries, const struct delivery_handler *handler);
 
 /* Returns 0 or -ENOMEM with the old settings in force. */
 int deliveries_configure(struct deliveries *deliveries, const struct delivery_settings *settings);
 
-/* Takes up what an earlier run of the daemon left pending. Returns 0 or a negative errno. */
+/*
+ * Takes up what an earlier run of the daemon left pending. Returns 0 or a negative errno that
+ * the store had at once; one that it has later is logged.
+ */
 int deliveries_load(struct deliveries *deliveries);
 
-/* A finished task's event: durable. Takes over the event. Returns 0 or -ENOMEM (event kept by
- * caller). */
+/* A finished task's event: durable. Takes over the event. Returns 0, or -ENOMEM without that. */
 int deliveries_add(struct deliveries *deliveries, json_object *event);
-/* Any other event: handed to its hooks once, if there are any. Takes over the event in any case. */
+/* Any other event: handed to its hooks once, if there are any. Takes over the event, or NULL. */
 void deliveries_add_once(struct deliveries *deliveries, json_object *event);
 
-/* Inside a transaction: writes what is new. Returns 0 or a negative errno. */
-int deliveries_write(struct deliveries *deliveries);
-/* The transaction is committed: tells of new outcomes and starts what can start. */
-void deliveries_written(struct deliveries *deliveries);
+/*
+ * Adds what has changed to the batch, which is then to be written. One batch at a time.
+ * Returns 0 or -ENOMEM: then the batch is not to be written, and all is as before.
+ */
+int deliveries_collect(struct deliveries *deliveries, struct store_batch *batch);
+/* The batch has been written, or not: then all of it is collected again. */
+void deliveries_committed(struct deliveries *deliveries, bool written);
 
 /* No further run is started. */
 void deliveries_stop(struct deliveries *deliveries);
 
-/* Deliveries that are not over yet, durable ones only. */
-unsigned deliveries_pending(const struct deliveries *deliveries);
-
 struct delivery_counts {
+        unsigned pending; /* not over yet; durable ones only, as are those that fail */
         unsigned waiting; /* for their first or next attempt */
-        unsigned failing; /* durable, and an attempt has failed; waiting or running */
+        unsigned failing; /* an attempt has failed; waiting or running */
         unsigned running;
 };
 struct delivery_counts deliveries_count(const struct deliveries *deliveries);

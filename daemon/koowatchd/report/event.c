@@ -152,3 +152,29 @@ int event_integer(json_object *event, const char *key) {
                 return -1;
         return json_object_get_int(value);
 }
+
+enum koodrive_result event_result(json_object *event) {
+        int code = event_integer(event, "taskResultCode");
+
+        return code >= KOODRIVE_RESULT_SUCCEEDED && code <= KOODRIVE_RESULT_FAILED
+                       ? (enum koodrive_result) code
+                       : KOODRIVE_RESULT_UNKNOWN;
+}
+
+bool event_names_hooks(json_object *event) {
+        json_object *named;
+
+        return json_object_object_get_ex(event, "hooks", &named) &&
+               json_object_array_length(named) > 0;
+}
+
+char *event_line(json_object *event, unsigned attempt, json_object *settled) {
+        const char *text;
+
+        if (!add_integer(event, "attempt", attempt) ||
+            (settled && !add(event, "settled", json_object_get(settled))))
+                return NULL;
+        text = json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN |
+                                                             JSON_C_TO_STRING_NOSLASHESCAPE);
+        return text ? str_printf("%s\n", text) : NULL;
+}

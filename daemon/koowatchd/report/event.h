@@ -46,3 +46,13 @@ json_object *event_parse(const char *text);
 const char *event_string(json_object *event, const char *key);
 /* An integer member, or -1. */
 int event_integer(json_object *event, const char *key);
+/* Of a task that has completed; KOODRIVE_RESULT_UNKNOWN where it is not documented or not there. */
+enum koodrive_result event_result(json_object *event);
+
+/* Whether the task asks for hooks of its own. */
+bool event_names_hooks(json_object *event);
+/*
+ * The line that the hook runner reads, for this attempt (1: the first) and with the hooks that
+ * need not run again (NULL: none). The caller frees it; NULL when memory is short.
+ */
+char *event_line(json_object *event, unsigned attempt, json_object *settled);

@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 #include "common/util.h"
-#include "koowatchd/account/account.h"
 #include "koowatchd/koodrive/answer.h"
-#include "koowatchd/task/task-state.h"
-#include "koowatchd/task/watches.h"
+#include "koowatchd/report/hook-result.h"
+#include "koowatchd/report/outcome.h"
 
+struct account;
 struct metrics;
 
 int metrics_new(struct metrics **ret);
@@ -26,11 +26,10 @@ void metrics_polled(struct metrics *metrics, const char *account, enum koodrive_
                     double seconds);
 /* A task has ended; result counts with OUTCOME_COMPLETED alone. */
 void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodrive_result result);
-/* result: "done", "later", "progress", "skipped", "failed"; others count as failed. */
-void metrics_hook(struct metrics *metrics, const char *result);
+void metrics_hook(struct metrics *metrics, enum hook_result result);
 
 struct metrics_gauges {
-        struct watch_counts watches;
+        unsigned pending, running, finished, invalid; /* task files */
         struct account *const *accounts;
         size_t n_accounts;
         unsigned deliveries_pending, deliveries_parked;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "koowatchd/task/task.h"
-#include "koowatchd/task/taskdir.h"
+#include "koowatchd/task/taskdir-file.h"
 
 struct task_file_check {
         bool (*has_account)(void *userdata, const char *name);

@@ -1,5 +1,7 @@
 #include "koowatchd/task/task-state.h"
 
+#include "common/backoff.h"
+
 #define URL_WAITS 3
 #define URL_WAIT (10 * USEC_SEC)
 #define OVERDUE_FAULTS 3 /* in a row: then what is no answer goes on */
@@ -11,7 +13,7 @@ void task_state_init(struct task_state *c, usec_t registered, usec_t now) {
                 .status = KOODRIVE_STATUS_UNKNOWN,
                 .progress = -1,
         };
-        poll_interval_init(&c->pace, registered);
+        poll_interval_init(&c->interval, registered);
 }
 
 static bool waits_for_url(struct task_state *c, const struct koodrive_answer *a) {
@@ -54,27 +56,26 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
                 return v;
         }
 
-        if (a->status == KOODRIVE_STATUS_UNKNOWN && !c->strange)
-                c->strange = v.strange = true;
+        if (a->status == KOODRIVE_STATUS_UNKNOWN && !c->unknown_status)
+                c->unknown_status = v.unknown_status = true;
         if (!c->stalled && now >= usec_add(c->changed, limits->stall_timeout))
                 c->stalled = v.stalled = true;
 
-        v.delay = poll_interval_next(&c->pace, &limits->pace, now,
+        v.delay = poll_interval_next(&c->interval, &limits->interval, now,
                                      a->status == KOODRIVE_STATUS_RUNNING, a->progress, random);
         /* The deadline is passed by an answer after it: that one need not wait for its turn. */
-        v.delay = MIN(v.delay, MAX(deadline - now, limits->pace.interval_min));
+        v.delay = MIN(v.delay, MAX(deadline - now, limits->interval.interval_min));
         return v;
 }
 
 /* Doubles from IntervalMin to IntervalMax. */
 static usec_t next_pause(const struct task_state *c, const struct task_limits *limits,
                          double random) {
-        usec_t pause = limits->pace.interval_min;
+        usec_t pause = backoff_pause(c->faults + 1U, limits->interval.interval_min,
+                                     limits->interval.interval_max);
 
-        for (unsigned i = 0; i < c->faults && pause < limits->pace.interval_max; i++)
-                pause *= 2;
-        pause = (usec_t) ((double) pause * (0.9 + 0.2 * random));
-        return MAX(MIN(pause, limits->pace.interval_max), limits->pace.interval_min);
+        pause = backoff_jitter(pause, 0.9, 1.1, random);
+        return MAX(MIN(pause, limits->interval.interval_max), limits->interval.interval_min);
 }
 
 struct task_verdict task_state_fail(struct task_state *c, const struct task_limits *limits,
@@ -97,7 +98,7 @@ struct task_verdict task_state_fail(struct task_state *c, const struct task_limi
                 if (c->refusals >= disposition->tries && now >= end)
                         v.outcome = OUTCOME_REJECTED;
                 /* The last try is not put off beyond the end. */
-                v.delay = MIN(v.delay, MAX(end - now, limits->pace.interval_min));
+                v.delay = MIN(v.delay, MAX(end - now, limits->interval.interval_min));
         }
         v.delay = MAX(v.delay, answer->retry_after);
         return v;

@@ -14,7 +14,7 @@
 
 /* A task's memory; the owner embeds it. */
 struct task_state {
-        struct poll_interval pace;
+        struct poll_interval interval;
         usec_t registered;
         usec_t changed;    /* when status or progress last moved */
         usec_t refused;    /* when the first of the refusals came */
@@ -24,11 +24,11 @@ struct task_state {
         signed char status, progress;
         unsigned char url_waits; /* polls spent waiting for a downloadUrl */
         bool stalled;            /* told already */
-        bool strange;            /* an undocumented taskStatus was told already */
+        bool unknown_status;     /* an undocumented taskStatus was told already */
 };
 
 struct task_limits {
-        struct poll_interval_limits pace;
+        struct poll_interval_limits interval;
         usec_t timeout;       /* from the registration; may be USEC_INFINITY */
         usec_t stall_timeout; /* may be USEC_INFINITY */
 };
@@ -38,7 +38,7 @@ struct task_verdict {
         usec_t delay;        /* until the next poll, when there is no outcome */
         bool status_changed; /* another taskStatus than before */
         bool stalled;        /* nothing has moved for stall_timeout: tell it, once */
-        bool strange;        /* a taskStatus that the API does not document: tell it, once */
+        bool unknown_status; /* a taskStatus that the API does not document: tell it, once */
 };
 
 void task_state_init(struct task_state *state, usec_t registered, usec_t now);

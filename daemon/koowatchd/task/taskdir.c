@@ -6,29 +6,70 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "common/index.h"
 #include "common/log.h"
+#include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir-file.h"
 
 #define SUFFIX ".task"
+#define NO_DIR UINT8_MAX /* it is not among the directories any more */
 
 struct directory {
         struct taskdir *owner;
         struct dirwatch_dir *watched;
         char *path;
         bool is_volatile;
-        bool complained; /* that it cannot be read */
+        bool failing; /* reported as unreadable */
 };
 
 struct taskdir {
         struct dirwatch *watch;
         struct taskdir_handler handler;
-        struct directory dirs[TASKDIR_MAX];
+        struct directory *dirs;
         unsigned count;
-        bool missed; /* in the directory that is being read */
+        struct index files;
+        uint32_t scan;
+        bool missed; /* something in the directory that is being read */
 };
 
+/* ---- files ---- */
+
+static uint64_t file_hash(const void *file) {
+        return hash_text(((const struct taskdir_file *) file)->name, HASH_START);
+}
+
+static bool file_has_name(const void *file, const void *name) {
+        return streq(((const struct taskdir_file *) file)->name, name);
+}
+
+static struct taskdir_file *find_file(const struct taskdir *t, const char *name) {
+        return index_find(&t->files, hash_text(name, HASH_START), file_has_name, name);
+}
+
+/* Puts a file that was read into the table, in the place of its predecessor. */
+static int put_file(struct taskdir *t, struct taskdir_file *file) {
+        struct taskdir_file *old = find_file(t, file->name);
+        int r;
+
+        if (old)
+                index_remove(&t->files, old);
+        r = index_add(&t->files, file);
+        if (r < 0)
+                return r; /* not with a predecessor: there is its place */
+        taskdir_file_unref(old);
+        (void) taskdir_file_ref(file);
+        return 0;
+}
+
+static void drop_file(struct taskdir *t, struct taskdir_file *file) {
+        index_remove(&t->files, file);
+        t->handler.on_gone(t->handler.userdata, file);
+        taskdir_file_unref(file);
+}
+
 /* The task's name in a file's name, or false when the file is none of ours. */
-static bool name_of(const char *file, char *ret, size_t size) {
+static bool task_name_of(const char *file, char *ret, size_t size) {
         size_t length = strlen(file);
 
         if (file[0] == '.' || !str_ends_with(file, SUFFIX) || length >= size)
@@ -39,99 +80,47 @@ static bool name_of(const char *file, char *ret, size_t size) {
         return true;
 }
 
-static void on_stray(struct taskdir *t, const struct directory *d, const char *file) {
-        CLEANUP(freep) char *path = file[0] == '.' ? NULL : str_printf("%s/%s", d->path, file);
+static void report_stray(struct taskdir *t, const struct directory *d, const char *file) {
+        CLEANUP(freep) char *path = NULL;
 
+        if (!t->handler.on_stray || file[0] == '.')
+                return;
+        path = str_printf("%s/%s", d->path, file);
         if (path)
                 t->handler.on_stray(t->handler.userdata, path);
 }
 
-static struct task_file_id id_of(const struct stat *st, unsigned dir) {
-        return (struct task_file_id){
-                .dir = dir,
-                .inode = st->st_ino,
-                .mtime_ns = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-                .size = (uint32_t) MIN(st->st_size, (off_t) UINT32_MAX),
-        };
-}
-
-static bool same_file(const struct task_file_id *a, const struct task_file_id *b) {
-        return a->inode == b->inode && a->mtime_ns == b->mtime_ns;
-}
-
-/* Reads an opened file's text; the answer is in file->text or file->problem. */
-static void read_text(int fd, struct task_file *file, char **ret_text) {
-        int r;
-
-        if (file->id.size > TASK_FILE_MAX) {
-                file->problem = "the file is over 64 KiB";
-                return;
-        }
-        r = read_all(fd, TASK_FILE_MAX, ret_text, &file->length);
-        if (r == -EFBIG)
-                file->problem = "the file is over 64 KiB";
-        else if (r < 0)
-                file->problem = strerror(-r);
-        else
-                file->text = *ret_text;
-}
-
-static void miss(struct taskdir *t, const char *what, int error) {
+static void report_missed(struct taskdir *t, const char *what, int error) {
         t->missed = true;
         t->handler.on_transient_error(t->handler.userdata, what, strerror(error));
 }
 
 /* Returns false when the file is not there (any more). */
-static bool load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
-        CLEANUP(closep) int fd = -1;
-        CLEANUP(secret_freep) char *text = NULL;
+static bool load_file(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
+        CLEANUP(taskdir_file_unrefp) struct taskdir_file *record = taskdir_file_new(name);
         CLEANUP(freep) char *path = str_printf("%s/%s" SUFFIX, t->dirs[dir].path, name);
-        struct task_file file = {.name = name, .path = path};
-        struct stat st;
+        CLEANUP(secret_freep) char *text = NULL;
+        struct task_file file = {.file = record, .path = path};
+        int r = -ENOMEM;
 
-        if (!path) {
-                miss(t, name, ENOMEM);
-                return true;
+        if (record && path) {
+                record->dir = (uint8_t) dir;
+                record->is_volatile = t->dirs[dir].is_volatile;
+                record->scan = t->scan;
+                r = task_file_load(dirfd, path + strlen(t->dirs[dir].path) + 1, &file, &text);
         }
-        if (fstat(dirfd, &st) == 0)
-                file.root_only = st.st_uid == 0 && !(st.st_mode & 022);
-        fd = openat(dirfd, path + strlen(t->dirs[dir].path) + 1,
-                    O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
-                            (file.root_only ? 0 : O_NOFOLLOW));
-        if (fd < 0 && errno == ENOENT)
+        if (r == -ENOENT)
                 return false;
-        if (fd < 0 && error_is_transient(errno)) {
-                miss(t, path, errno);
-                return true;
-        }
-
-        file.id.dir = dir;
-        if (fd < 0) {
-                file.problem = errno == ELOOP && !file.root_only
-                                       ? "a symbolic link, which is honoured only in a directory "
-                                         "that root alone can write"
-                                       : strerror(errno);
-                if (fstatat(dirfd, path + strlen(t->dirs[dir].path) + 1, &st,
-                            AT_SYMLINK_NOFOLLOW) == 0)
-                        file.id = id_of(&st, dir);
-        } else if (fstat(fd, &st) < 0) {
-                file.problem = strerror(errno);
-        } else {
-                file.id = id_of(&st, dir);
-                file.world_readable = st.st_mode & S_IROTH;
-                if (!S_ISREG(st.st_mode))
-                        file.problem = "not a regular file";
-                else
-                        read_text(fd, &file, &text);
-        }
-        if (!task_name_is_valid(name)) {
-                file.text = NULL;
-                file.problem = "a task's name is 1 to 128 of A-Z a-z 0-9 . _ @ -, and this one "
-                               "is not: rename the file";
-        }
-        t->handler.on_file(t->handler.userdata, &file);
+        if (r == 0)
+                r = put_file(t, record);
+        if (r < 0)
+                report_missed(t, path ? path : name, -r);
+        else
+                record->read_again = !t->handler.on_file(t->handler.userdata, &file);
         return true;
 }
+
+/* ---- directories ---- */
 
 static int open_directory(const struct directory *d) {
         int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -139,9 +128,11 @@ static int open_directory(const struct directory *d) {
         return fd < 0 ? -errno : fd;
 }
 
-/* Whether the file that counts under name lies in a directory, which cannot be looked at now. */
+/* Whether the file that counts under name lies in a directory, which cannot be read now. */
 static bool counts_in(const struct taskdir *t, const char *name, unsigned dir) {
-        return t->handler.dir_of(t->handler.userdata, name) == (int) dir;
+        const struct taskdir_file *file = find_file(t, name);
+
+        return file && file->dir == dir;
 }
 
 /* Whether a directory above dir has a file of this name, as far as can be told. */
@@ -159,6 +150,8 @@ static bool is_hidden(const struct taskdir *t, const char *name, unsigned dir) {
 
 /* The file that counts under name, whichever directory it is in now. */
 static void look_up(struct taskdir *t, const char *name) {
+        struct taskdir_file *file;
+
         for (unsigned i = 0; i < t->count; i++) {
                 CLEANUP(closep) int fd = open_directory(&t->dirs[i]);
 
@@ -166,15 +159,17 @@ static void look_up(struct taskdir *t, const char *name) {
                         continue;
                 if (fd < 0) {
                         if (error_is_transient(-fd))
-                                miss(t, t->dirs[i].path, -fd);
+                                report_missed(t, t->dirs[i].path, -fd);
                         if (counts_in(t, name, i))
                                 return; /* it may be there still: nothing changes */
                         continue;
                 }
-                if (load(t, i, fd, name))
+                if (load_file(t, i, fd, name))
                         return;
         }
-        t->handler.on_gone(t->handler.userdata, name);
+        file = find_file(t, name);
+        if (file)
+                drop_file(t, file);
 }
 
 static void on_event(void *userdata, const char *file, uint32_t mask) {
@@ -187,13 +182,12 @@ static void on_event(void *userdata, const char *file, uint32_t mask) {
                 taskdir_scan(t);
                 return;
         }
-        if (!name_of(file, name, sizeof(name))) {
-                on_stray(t, d, file);
+        if (!task_name_of(file, name, sizeof(name))) {
+                report_stray(t, d, file);
                 return;
         }
 
-        /* A file that is being written is read when its writer closes it; a link is whole at once.
-         */
+        /* What is being written is read when its writer closes it; a link is whole at once. */
         if ((mask & (IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO)) == IN_CREATE) {
                 CLEANUP(freep) char *path = str_printf("%s/%s", d->path, file);
 
@@ -204,20 +198,22 @@ static void on_event(void *userdata, const char *file, uint32_t mask) {
         look_up(t, name);
 }
 
-static void complain(struct directory *d, int error) {
+static void report_unreadable(struct directory *d, int error) {
         if (error_is_transient(error))
-                miss(d->owner, d->path, error);
-        if (!d->complained)
+                report_missed(d->owner, d->path, error);
+        if (!d->failing)
                 log_warning("%s: cannot be read (%s); the tasks known from it stay as they are",
                             d->path, strerror(error));
-        d->complained = true;
+        d->failing = true;
 }
+
+/* ---- scans ---- */
 
 /* A file that was found: in a list because of two for one task, the one that came first counts. */
 struct found {
         char *name;
-        struct task_file_id id;
-        bool known; /* id is */
+        int64_t mtime_ns;
+        bool known; /* it is in the table, just as it is */
 };
 
 struct listing {
@@ -231,7 +227,9 @@ static void listing_clear(struct listing *l) {
         free(l->files);
 }
 
-static int listing_add(struct listing *l, const struct found *found) {
+static int listing_add(struct listing *l, const char *name, int64_t mtime_ns) {
+        char *copy;
+
         if (l->count == l->allocated) {
                 size_t allocated = MAX((size_t) 64, l->allocated * 2);
                 struct found *grown = reallocarray(l->files, allocated, sizeof(*grown));
@@ -241,39 +239,53 @@ static int listing_add(struct listing *l, const struct found *found) {
                 l->files = grown;
                 l->allocated = allocated;
         }
-        l->files[l->count] = *found;
-        l->files[l->count].name = strdup(found->name);
-        return l->files[l->count].name ? (l->count++, 0) : -ENOMEM;
+        copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        l->files[l->count++] = (struct found){.name = copy, .mtime_ns = mtime_ns};
+        return 0;
 }
 
 static int compare_found(const void *a, const void *b) {
         const struct found *x = a, *y = b;
 
-        if (x->id.mtime_ns != y->id.mtime_ns)
-                return x->id.mtime_ns < y->id.mtime_ns ? -1 : 1;
+        if (x->mtime_ns != y->mtime_ns)
+                return x->mtime_ns < y->mtime_ns ? -1 : 1;
         return strcmp(x->name, y->name);
 }
 
-/* The task files of a directory, the oldest first: readdir() has no order to rely on. */
+/* Notes that a file is there. Returns whether it is the one that is in the table. */
+static bool mark_seen(struct taskdir *t, unsigned dir, const char *name, const struct stat *st) {
+        struct taskdir_file *known = find_file(t, name);
+        struct taskdir_file seen = {.dir = (uint8_t) dir};
+
+        taskdir_file_identify(&seen, st);
+        if (!known || known->read_again || !taskdir_file_is_same(known, &seen))
+                return false;
+        known->scan = t->scan;
+        return true;
+}
+
+/* Lists the files that are to be read, the oldest first: readdir() has no order to rely on. */
 static int list_directory(struct taskdir *t, unsigned dir, DIR *stream, struct listing *ret) {
         struct dirent *entry;
         int r;
 
         while ((errno = 0, entry = readdir(stream))) {
                 char name[NAME_MAX + 1];
-                struct found found = {.name = name};
-                struct stat st;
+                struct stat st = {};
 
-                if (!name_of(entry->d_name, name, sizeof(name))) {
-                        on_stray(t, &t->dirs[dir], entry->d_name);
+                if (!task_name_of(entry->d_name, name, sizeof(name))) {
+                        report_stray(t, &t->dirs[dir], entry->d_name);
                         continue;
                 }
                 if (is_hidden(t, name, dir))
                         continue;
-                found.known = fstatat(dirfd(stream), entry->d_name, &st, 0) == 0;
-                if (found.known)
-                        found.id = id_of(&st, dir);
-                r = listing_add(ret, &found);
+                if (fstatat(dirfd(stream), entry->d_name, &st, 0) == 0 &&
+                    mark_seen(t, dir, name, &st))
+                        continue;
+                r = listing_add(ret, name,
+                                (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
                 if (r < 0)
                         return r;
         }
@@ -296,137 +308,187 @@ static bool scan_directory(struct taskdir *t, unsigned dir) {
         if (fd >= 0)
                 stream = fdopendir(fd);
         if (!stream) {
-                complain(d, fd < 0 ? -fd : errno);
+                report_unreadable(d, fd < 0 ? -fd : errno);
                 closep(&fd);
                 return false;
         }
 
         t->missed = false;
         r = list_directory(t, dir, stream, &listing);
-        for (size_t i = 0; i < listing.count; i++) {
-                const struct found *file = &listing.files[i];
-
-                if (!file->known || !t->handler.on_seen(t->handler.userdata, file->name, &file->id))
-                        (void) load(t, dir, fd, file->name);
-        }
+        for (size_t i = 0; i < listing.count; i++)
+                (void) load_file(t, dir, fd, listing.files[i].name);
         if (r < 0)
-                complain(d, -r);
+                report_unreadable(d, -r);
         else
-                d->complained = false;
+                d->failing = false;
         (void) closedir(stream);
-        return !d->complained && !t->missed;
+        return !d->failing && !t->missed;
+}
+
+/* What was not seen is gone, unless its directory is among the unreadable (bit 1 << dir). */
+static void drop_unseen(struct taskdir *t, uint32_t unreadable) {
+        struct taskdir_file *file;
+        size_t at = 0;
+
+        while ((file = index_next(&t->files, &at)))
+                if (file->scan != t->scan && !(unreadable & UINT32_C(1) << file->dir)) {
+                        at--; /* another one moves into its slot */
+                        drop_file(t, file);
+                }
 }
 
 void taskdir_scan(struct taskdir *t) {
         uint32_t unreadable = 0;
 
-        t->handler.on_scan(t->handler.userdata);
+        t->scan++;
+        if (t->handler.on_scan)
+                t->handler.on_scan(t->handler.userdata);
         for (unsigned i = 0; i < t->count; i++)
                 if (!scan_directory(t, i))
                         unreadable |= UINT32_C(1) << i;
-        t->handler.on_scanned(t->handler.userdata, unreadable);
+        drop_unseen(t, unreadable);
+        if (t->handler.on_scanned)
+                t->handler.on_scanned(t->handler.userdata, unreadable == 0);
 }
 
-static int add_directory(struct taskdir *t, const char *path, const char *state_tasks) {
-        struct directory *d = &t->dirs[t->count];
+/* ---- configuration ---- */
 
-        *d = (struct directory){
+static void directories_free(struct taskdir *t, struct directory *dirs, unsigned count) {
+        for (unsigned i = 0; i < count; i++) {
+                if (dirs[i].watched)
+                        dirwatch_remove(t->watch, dirs[i].watched);
+                free(dirs[i].path);
+        }
+        free(dirs);
+}
+
+static int directory_open(struct taskdir *t, const char *path, const char *state_tasks,
+                          struct directory *ret) {
+        *ret = (struct directory){
                 .owner = t,
                 .path = strdup(path),
                 .is_volatile = (state_tasks && streq(path, state_tasks)) ||
                                str_after(path, "/run/") || str_after(path, "/var/run/"),
         };
-        if (!d->path)
+        if (!ret->path)
                 return -ENOMEM;
-        t->count++;
-        if (!t->watch)
-                return 0;
-        return dirwatch_add(t->watch, path, on_event, d, &d->watched);
+        return t->watch ? dirwatch_add(t->watch, path, on_event, ret, &ret->watched) : 0;
 }
 
-int taskdir_new(struct dirwatch *watch, const char *directories, const char *state_tasks,
-                const struct taskdir_handler *handler, struct taskdir **ret) {
-        CLEANUP(taskdir_freep) struct taskdir *t = NULL;
-        CLEANUP(freep) char *copy = strdup(directories);
-        char *at = copy, *path;
-        int r;
+static uint8_t find_directory(const struct directory *dirs, unsigned count, const char *path) {
+        for (unsigned i = 0; i < count; i++)
+                if (streq(dirs[i].path, path))
+                        return (uint8_t) i;
+        return NO_DIR;
+}
 
-        t = calloc(1, sizeof(*t));
-        if (!t || !copy)
+/* The files are where they were, but for those in directories that are left out now. */
+static void move_files(struct taskdir *t, const struct directory *old) {
+        struct taskdir_file *file;
+        size_t at = 0;
+
+        while ((file = index_next(&t->files, &at))) {
+                file->dir = find_directory(t->dirs, t->count, old[file->dir].path);
+                if (file->dir == NO_DIR) {
+                        at--;
+                        drop_file(t, file);
+                } else {
+                        file->is_volatile = t->dirs[file->dir].is_volatile;
+                }
+        }
+}
+
+int taskdir_configure(struct taskdir *t, const char *directories, const char *state_tasks) {
+        CLEANUP(freep) char *copy = strdup(directories);
+        struct directory *dirs = calloc(TASKDIR_MAX, sizeof(*dirs)), *old = t->dirs;
+        unsigned count = 0, old_count = t->count;
+        char *at = copy, *path;
+        int r = copy && dirs ? 0 : -ENOMEM;
+
+        while (r == 0 && (path = strsep(&at, ":"))) {
+                if (!*path)
+                        continue;
+                if (count == TASKDIR_MAX)
+                        log_warning("%s: ignored, there are %d task directories above it already",
+                                    path, TASKDIR_MAX);
+                else
+                        r = directory_open(t, path, state_tasks, &dirs[count++]);
+        }
+        if (r < 0) {
+                directories_free(t, dirs, count);
+                return r;
+        }
+        t->dirs = dirs;
+        t->count = count;
+        move_files(t, old);
+        directories_free(t, old, old_count);
+        return 0;
+}
+
+int taskdir_new(struct dirwatch *watch, const struct taskdir_handler *handler,
+                struct taskdir **ret) {
+        struct taskdir *t = calloc(1, sizeof(*t));
+
+        if (!t)
                 return -ENOMEM;
         t->watch = watch;
         t->handler = *handler;
-        while ((path = strsep(&at, ":"))) {
-                if (!*path)
-                        continue;
-                if (t->count == TASKDIR_MAX) {
-                        log_warning("%s: ignored, there are %d task directories above it already",
-                                    path, TASKDIR_MAX);
-                        continue;
-                }
-                r = add_directory(t, path, state_tasks);
-                if (r < 0)
-                        return r;
-        }
-        *ret = STEAL_PTR(t);
+        index_init(&t->files, file_hash);
+        *ret = t;
         return 0;
 }
 
 void taskdir_free(struct taskdir *t) {
+        struct taskdir_file *file;
+        size_t at = 0;
+
         if (!t)
                 return;
-        for (unsigned i = 0; i < t->count; i++) {
-                if (t->watch)
-                        dirwatch_remove(t->watch, t->dirs[i].watched);
-                free(t->dirs[i].path);
-        }
+        directories_free(t, t->dirs, t->count);
+        while ((file = index_next(&t->files, &at)))
+                taskdir_file_unref(file);
+        index_clear(&t->files);
         free(t);
 }
 
-int taskdir_find(const struct taskdir *t, const char *path) {
-        for (unsigned i = 0; i < t->count; i++)
-                if (streq(t->dirs[i].path, path))
-                        return (int) i;
-        return -1;
+/* ---- for others ---- */
+
+char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
+        if (file->dir >= t->count)
+                return str_printf("%s" SUFFIX, file->name);
+        return str_printf("%s/%s" SUFFIX, t->dirs[file->dir].path, file->name);
 }
 
-const char *taskdir_path(const struct taskdir *t, unsigned dir) {
-        return t->dirs[dir].path;
-}
-
-bool taskdir_is_volatile(const struct taskdir *t, unsigned dir) {
-        return t->dirs[dir].is_volatile;
-}
-
-int taskdir_remove(struct taskdir *t, const char *name, const struct task_file_id *id) {
-        CLEANUP(closep) int fd = open_directory(&t->dirs[id->dir]);
-        CLEANUP(freep) char *file = str_printf("%s" SUFFIX, name);
-        CLEANUP(freep) char *aside = str_printf(".%s.finished", name);
-        struct task_file_id found;
+int taskdir_remove(struct taskdir *t, const struct taskdir_file *file) {
+        CLEANUP(closep)
+        int fd = file->dir < t->count ? open_directory(&t->dirs[file->dir]) : -ENOENT;
+        CLEANUP(freep) char *base = str_printf("%s" SUFFIX, file->name);
+        CLEANUP(freep) char *aside = str_printf(".%s.finished", file->name);
+        struct taskdir_file found = {};
         struct stat st;
 
         if (fd < 0)
                 return fd;
-        if (!file || !aside)
+        if (!base || !aside)
                 return -ENOMEM;
 
-        if (renameat(fd, file, fd, aside) < 0)
+        if (renameat(fd, base, fd, aside) < 0)
                 return -errno;
         if (fstatat(fd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
-        found = id_of(&st, id->dir);
-        if (same_file(&found, id))
+        taskdir_file_identify(&found, &st);
+        if (found.inode == file->inode && found.mtime_ns == file->mtime_ns)
                 return unlinkat(fd, aside, 0) < 0 ? -errno : 0;
 
         /*
          * A new file took the name since. One that has come in the meantime is newer still.
          * Not every file system can rename without replacing; a second link does as well.
          */
-        if (renameat2(fd, aside, fd, file, RENAME_NOREPLACE) == 0)
+        if (renameat2(fd, aside, fd, base, RENAME_NOREPLACE) == 0)
                 return -ESTALE;
-        if (errno == EEXIST || linkat(fd, aside, fd, file, 0) == 0 || errno == EEXIST)
+        if (errno == EEXIST || linkat(fd, aside, fd, base, 0) == 0 || errno == EEXIST)
                 (void) unlinkat(fd, aside, 0);
         else
-                (void) renameat(fd, aside, fd, file);
+                (void) renameat(fd, aside, fd, base);
         return -ESTALE;
 }

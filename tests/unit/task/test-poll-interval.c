@@ -7,8 +7,8 @@
 
 static const struct poll_interval_limits limits = {2 * USEC_SEC, 2 * USEC_MINUTE};
 
-static usec_t next(struct poll_interval *pace, usec_t now, int progress) {
-        return poll_interval_next(pace, &limits, now, true, progress, MIDDLE);
+static usec_t next(struct poll_interval *interval, usec_t now, int progress) {
+        return poll_interval_next(interval, &limits, now, true, progress, MIDDLE);
 }
 
 /* Progress of a task that runs evenly from begin for duration. */
@@ -17,11 +17,11 @@ static int even(usec_t now, usec_t begin, usec_t duration) {
 }
 
 /* Polls a task of even progress from now to its detection; returns the delay. */
-static usec_t detect(struct poll_interval *pace, usec_t now, usec_t begin, usec_t duration,
+static usec_t detect(struct poll_interval *interval, usec_t now, usec_t begin, usec_t duration,
                      unsigned max_polls) {
         for (unsigned polls = 0; now < begin + duration; polls++) {
                 assert_true(polls < max_polls);
-                now += poll_interval_next(pace, &limits, now, now >= begin,
+                now += poll_interval_next(interval, &limits, now, now >= begin,
                                           even(now, begin, duration), MIDDLE);
         }
         return now - begin - duration;
@@ -72,22 +72,22 @@ static void test_day(void **state) {
 }
 
 static void test_starts_at_floor(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 7 * USEC_DAY);
-        assert_in_range(next(&pace, 7 * USEC_DAY, 0), limits.interval_min,
+        poll_interval_init(&interval, 7 * USEC_DAY);
+        assert_in_range(next(&interval, 7 * USEC_DAY, 0), limits.interval_min,
                         limits.interval_min * 11 / 10);
 }
 
 /* Polls of progress that is the same for ever, until the interval is at the cap. */
-static unsigned polls_to_cap(struct poll_interval *pace, usec_t now, int progress) {
+static unsigned polls_to_cap(struct poll_interval *interval, usec_t now, int progress) {
         bool growing = false;
         usec_t last = USEC_INFINITY;
         unsigned polls = 0;
 
         for (; last != limits.interval_max * 95 / 100; polls++) {
-                usec_t delay = next(pace, now, progress);
+                usec_t delay = next(interval, now, progress);
 
                 /* At most one turn: closing in on the predicted end, then past it. */
                 if (growing)
@@ -98,7 +98,7 @@ static unsigned polls_to_cap(struct poll_interval *pace, usec_t now, int progres
                 now += delay;
         }
         for (unsigned i = 0; i < 100; i++, now += last)
-                assert_int_equal(next(pace, now, progress), last);
+                assert_int_equal(next(interval, now, progress), last);
         return polls;
 }
 
@@ -108,13 +108,13 @@ static void test_silent_grows(void **state) {
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
                 usec_t first, now = USEC_HOUR;
-                struct poll_interval pace;
+                struct poll_interval interval;
 
-                poll_interval_init(&pace, now);
-                first = next(&pace, now, silent[i]);
+                poll_interval_init(&interval, now);
+                first = next(&interval, now, silent[i]);
                 /* Never back, so from the first on. */
-                assert_true(next(&pace, now + first, silent[i]) >= first);
-                assert_in_range(polls_to_cap(&pace, now + first, silent[i]), 5, 30);
+                assert_true(next(&interval, now + first, silent[i]) >= first);
+                assert_in_range(polls_to_cap(&interval, now + first, silent[i]), 5, 30);
         }
 }
 
@@ -125,13 +125,13 @@ static void test_frozen_grows(void **state) {
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(frozen); i++) {
                 usec_t now = 0;
-                struct poll_interval pace;
+                struct poll_interval interval;
 
-                poll_interval_init(&pace, 0);
+                poll_interval_init(&interval, 0);
                 while (even(now, 0, USEC_MINUTE) < frozen[i])
-                        now += next(&pace, now, even(now, 0, USEC_MINUTE));
-                (void) next(&pace, now, frozen[i]);
-                assert_in_range(polls_to_cap(&pace, now, frozen[i]), 5, 40);
+                        now += next(&interval, now, even(now, 0, USEC_MINUTE));
+                (void) next(&interval, now, frozen[i]);
+                assert_in_range(polls_to_cap(&interval, now, frozen[i]), 5, 40);
         }
 }
 
@@ -147,11 +147,11 @@ static void test_closes_in(void **state) {
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(durations); i++) {
                 usec_t now = 0, delay = 0, last = 0;
-                struct poll_interval pace;
+                struct poll_interval interval;
 
-                poll_interval_init(&pace, 0);
+                poll_interval_init(&interval, 0);
                 for (unsigned polls = 0; now < durations[i]; polls++) {
-                        delay = next(&pace, now, even(now, 0, durations[i]));
+                        delay = next(&interval, now, even(now, 0, durations[i]));
                         if (now > durations[i] * 2 / 3)
                                 assert_true(delay <= MAX(last, shortest(now)));
                         assert_true(polls < 16);
@@ -164,21 +164,21 @@ static void test_closes_in(void **state) {
 
 /* An early prediction is not followed over the end of a task that gets faster. */
 static void test_distrusts_first_percent(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
         usec_t now = 4 * USEC_SEC;
 
         (void) state;
-        poll_interval_init(&pace, 0);
-        (void) next(&pace, 0, 0);
-        assert_true(next(&pace, now, 1) <= now);
+        poll_interval_init(&interval, 0);
+        (void) next(&interval, 0, 0);
+        assert_true(next(&interval, now, 1) <= now);
 }
 
 static void test_queue_is_not_age(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 0);
-        assert_true(detect(&pace, 0, 3 * USEC_HOUR, 5 * USEC_MINUTE, 140) <= 5 * USEC_SEC);
+        poll_interval_init(&interval, 0);
+        assert_true(detect(&interval, 0, 3 * USEC_HOUR, 5 * USEC_MINUTE, 140) <= 5 * USEC_SEC);
 }
 
 static void test_pending_tells_no_progress(void **state) {
@@ -201,20 +201,20 @@ static void test_pending_tells_no_progress(void **state) {
 
 /* A daemon that restarts meets tasks of old registration in mid-course. */
 static void test_restart(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 0);
-        assert_true(detect(&pace, 9 * USEC_MINUTE, 0, 10 * USEC_MINUTE, 8) <= 10 * USEC_SEC);
+        poll_interval_init(&interval, 0);
+        assert_true(detect(&interval, 9 * USEC_MINUTE, 0, 10 * USEC_MINUTE, 8) <= 10 * USEC_SEC);
 }
 
 /* The age at registration is unknown, so the line cannot start at zero then. */
 static void test_late_registration(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 54 * USEC_MINUTE);
-        assert_true(detect(&pace, 54 * USEC_MINUTE, 0, USEC_HOUR, 30) <= 10 * USEC_SEC);
+        poll_interval_init(&interval, 54 * USEC_MINUTE);
+        assert_true(detect(&interval, 54 * USEC_MINUTE, 0, USEC_HOUR, 30) <= 10 * USEC_SEC);
 }
 
 static void test_backwards(void **state) {
@@ -223,61 +223,61 @@ static void test_backwards(void **state) {
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 usec_t duration = 10 * USEC_MINUTE, now = duration * cases[i].first / 100;
-                struct poll_interval pace;
+                struct poll_interval interval;
 
-                poll_interval_init(&pace, now);
+                poll_interval_init(&interval, now);
                 while (even(now, 0, duration) < 80)
-                        now += next(&pace, now, even(now, 0, duration));
-                assert_true(detect(&pace, now, now - duration * cases[i].back_to / 100, duration,
+                        now += next(&interval, now, even(now, 0, duration));
+                assert_true(detect(&interval, now, now - duration * cases[i].back_to / 100, duration,
                                    30) <= 15 * USEC_SEC);
         }
 }
 
 /* What a course predicted is void when the task begins again. */
 static void test_back_to_start(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 0);
-        (void) next(&pace, 0, 0);
-        assert_true(next(&pace, 40 * USEC_SEC, 10) >= 20 * USEC_SEC);
-        assert_in_range(next(&pace, 60 * USEC_SEC, 0), 14 * USEC_SEC, 16 * USEC_SEC);
+        poll_interval_init(&interval, 0);
+        (void) next(&interval, 0, 0);
+        assert_true(next(&interval, 40 * USEC_SEC, 10) >= 20 * USEC_SEC);
+        assert_in_range(next(&interval, 60 * USEC_SEC, 0), 14 * USEC_SEC, 16 * USEC_SEC);
 }
 
 static void test_progress_vanishes(void **state) {
         usec_t now = 0, duration = 5 * USEC_MINUTE;
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 0);
+        poll_interval_init(&interval, 0);
         for (unsigned polls = 0; now < duration; polls++) {
                 assert_true(polls < 20);
-                now += next(&pace, now, polls % 2 ? -1 : even(now, 0, duration));
+                now += next(&interval, now, polls % 2 ? -1 : even(now, 0, duration));
         }
         assert_true(now - duration <= 10 * USEC_SEC);
 }
 
 static void test_gap(void **state) {
         usec_t now = 0, duration = 2 * USEC_HOUR;
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 0);
+        poll_interval_init(&interval, 0);
         while (now < duration / 4)
-                now += next(&pace, now, even(now, 0, duration));
+                now += next(&interval, now, even(now, 0, duration));
         now += duration / 2;
-        assert_true(detect(&pace, now, 0, duration, 30) <= shortest(duration));
+        assert_true(detect(&interval, now, 0, duration, 30) <= shortest(duration));
 }
 
 static void test_clock_stands(void **state) {
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, USEC_HOUR);
+        poll_interval_init(&interval, USEC_HOUR);
         for (int progress = -1; progress <= 100; progress++)
-                assert_in_range(next(&pace, USEC_HOUR, progress), limits.interval_min,
+                assert_in_range(next(&interval, USEC_HOUR, progress), limits.interval_min,
                                 limits.interval_min * 11 / 10);
-        assert_in_range(next(&pace, 0, 50), limits.interval_min, limits.interval_max);
+        assert_in_range(next(&interval, 0, 50), limits.interval_min, limits.interval_max);
 }
 
 static void assert_spread(usec_t now, usec_t low, usec_t high) {
@@ -285,11 +285,11 @@ static void assert_spread(usec_t now, usec_t low, usec_t high) {
         uint64_t seed = 1;
 
         for (unsigned i = 0; i < 1000; i++) {
-                struct poll_interval pace;
+                struct poll_interval interval;
                 usec_t delay;
 
-                poll_interval_init(&pace, 0);
-                delay = poll_interval_next(&pace, &limits, now, true, 0, workload_random(&seed));
+                poll_interval_init(&interval, 0);
+                delay = poll_interval_next(&interval, &limits, now, true, 0, workload_random(&seed));
                 assert_in_range(delay, low, high);
                 least = MIN(least, delay);
                 most = MAX(most, delay);
@@ -308,13 +308,13 @@ static void test_jitter(void **state) {
 
 static void test_limits_equal(void **state) {
         static const struct poll_interval_limits equal = {5 * USEC_SEC, 5 * USEC_SEC};
-        struct poll_interval pace;
+        struct poll_interval interval;
         uint64_t seed = 1;
 
         (void) state;
-        poll_interval_init(&pace, 0);
+        poll_interval_init(&interval, 0);
         for (usec_t now = 0; now < 5 * USEC_MINUTE; now += equal.interval_min)
-                assert_int_equal(poll_interval_next(&pace, &equal, now, true,
+                assert_int_equal(poll_interval_next(&interval, &equal, now, true,
                                                     even(now, 0, 5 * USEC_MINUTE),
                                                     workload_random(&seed)),
                                  equal.interval_min);
@@ -333,9 +333,9 @@ static void test_always_within_limits(void **state) {
         (void) state;
         for (unsigned task = 0; task < 500; task++) {
                 usec_t now = log_uniform(&seed, 50);
-                struct poll_interval pace;
+                struct poll_interval interval;
 
-                poll_interval_init(&pace, now);
+                poll_interval_init(&interval, now);
                 for (unsigned poll = 0; poll < 100; poll++) {
                         struct poll_interval_limits any = {.interval_min = log_uniform(&seed, 30)};
                         int progress = (int) (workload_random(&seed) * 102) - 1;
@@ -343,7 +343,7 @@ static void test_always_within_limits(void **state) {
                         usec_t delay;
 
                         any.interval_max = any.interval_min + log_uniform(&seed, 40) - 1;
-                        delay = poll_interval_next(&pace, &any, now, running, progress,
+                        delay = poll_interval_next(&interval, &any, now, running, progress,
                                                    workload_random(&seed));
                         assert_in_range(delay, any.interval_min, any.interval_max);
                         if (workload_random(&seed) < 0.9)
@@ -357,13 +357,13 @@ static void test_always_within_limits(void **state) {
 static void test_extreme_limits(void **state) {
         static const struct poll_interval_limits widest = {1, USEC_INFINITY};
         static const struct poll_interval_limits never = {USEC_INFINITY, USEC_INFINITY};
-        struct poll_interval pace;
+        struct poll_interval interval;
 
         (void) state;
-        poll_interval_init(&pace, 0);
-        assert_int_equal(poll_interval_next(&pace, &widest, 0, true, 0, MIDDLE), 1);
-        assert_true(poll_interval_next(&pace, &widest, USEC_INFINITY, true, 1, MIDDLE) > USEC_DAY);
-        assert_int_equal(poll_interval_next(&pace, &never, USEC_DAY, true, 2, MIDDLE),
+        poll_interval_init(&interval, 0);
+        assert_int_equal(poll_interval_next(&interval, &widest, 0, true, 0, MIDDLE), 1);
+        assert_true(poll_interval_next(&interval, &widest, USEC_INFINITY, true, 1, MIDDLE) > USEC_DAY);
+        assert_int_equal(poll_interval_next(&interval, &never, USEC_DAY, true, 2, MIDDLE),
                          USEC_INFINITY);
 }
 

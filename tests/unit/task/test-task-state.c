@@ -6,7 +6,7 @@
 #define MIDDLE 0.5 /* random that leaves no jitter in the middle of the range */
 
 static const struct task_limits limits = {
-        .pace = {2 * USEC_SEC, 2 * USEC_MINUTE},
+        .interval = {2 * USEC_SEC, 2 * USEC_MINUTE},
         .timeout = 2 * USEC_HOUR,
         .stall_timeout = 30 * USEC_MINUTE,
 };
@@ -91,8 +91,8 @@ static void test_ends(void **state) {
 
                 assert_int_equal(v.outcome, cases[i].expected);
                 if (v.outcome == OUTCOME_NONE)
-                        assert_in_range(v.delay, limits.pace.interval_min,
-                                        limits.pace.interval_max);
+                        assert_in_range(v.delay, limits.interval.interval_min,
+                                        limits.interval.interval_max);
                 assert_int_equal(c.polls, 1);
         }
 }
@@ -207,14 +207,14 @@ static void test_poll_at_the_deadline(void **state) {
         (void) state;
         (void) observe_running(&c, START, 0);
         v = observe_running(&c, START + limits.timeout - 20 * USEC_SEC, 1);
-        assert_in_range(v.delay, limits.pace.interval_min, 20 * USEC_SEC);
+        assert_in_range(v.delay, limits.interval.interval_min, 20 * USEC_SEC);
         v = observe_running(&c, START + limits.timeout - 1, 1);
-        assert_int_equal(v.delay, limits.pace.interval_min);
+        assert_int_equal(v.delay, limits.interval.interval_min);
 }
 
 static void test_no_timeout(void **state) {
         static const struct task_limits never = {
-                .pace = {2 * USEC_SEC, 2 * USEC_MINUTE},
+                .interval = {2 * USEC_SEC, 2 * USEC_MINUTE},
                 .timeout = USEC_INFINITY,
                 .stall_timeout = USEC_INFINITY,
         };
@@ -228,7 +228,7 @@ static void test_no_timeout(void **state) {
 
                 assert_int_equal(v.outcome, OUTCOME_NONE);
                 assert_false(v.stalled);
-                assert_in_range(v.delay, never.pace.interval_min, never.pace.interval_max);
+                assert_in_range(v.delay, never.interval.interval_min, never.interval.interval_max);
         }
 }
 
@@ -326,17 +326,17 @@ static void test_status_changes(void **state) {
         assert_int_equal(c.polls, ARRAY_LEN(cases));
 }
 
-static void test_strange_status_is_told_once(void **state) {
-        static const struct koodrive_answer strange = {.status = KOODRIVE_STATUS_UNKNOWN,
+static void test_unknown_status_is_reported_once(void **state) {
+        static const struct koodrive_answer unknown = {.status = KOODRIVE_STATUS_UNKNOWN,
                                                        .raw_status = 4};
         struct task_state c = course_begun();
 
         (void) state;
-        assert_false(observe_running(&c, START, 0).strange);
-        assert_true(observe(&c, START, &strange).strange);
-        assert_false(observe(&c, START, &strange).strange);
-        assert_false(observe_running(&c, START, 0).strange);
-        assert_false(observe(&c, START, &strange).strange);
+        assert_false(observe_running(&c, START, 0).unknown_status);
+        assert_true(observe(&c, START, &unknown).unknown_status);
+        assert_false(observe(&c, START, &unknown).unknown_status);
+        assert_false(observe_running(&c, START, 0).unknown_status);
+        assert_false(observe(&c, START, &unknown).unknown_status);
 }
 
 static void test_faults_back_off(void **state) {
@@ -348,24 +348,24 @@ static void test_faults_back_off(void **state) {
                 struct task_verdict v = fault(&c, START + i * USEC_HOUR, &transient);
 
                 assert_int_equal(v.outcome, OUTCOME_NONE);
-                assert_false(v.status_changed || v.stalled || v.strange);
-                assert_in_range(v.delay, last, limits.pace.interval_max);
+                assert_false(v.status_changed || v.stalled || v.unknown_status);
+                assert_in_range(v.delay, last, limits.interval.interval_max);
                 if (i == 0)
-                        assert_int_equal(v.delay, limits.pace.interval_min);
-                else if (last < limits.pace.interval_max)
+                        assert_int_equal(v.delay, limits.interval.interval_min);
+                else if (last < limits.interval.interval_max)
                         assert_true(v.delay > last);
                 last = v.delay;
         }
-        assert_int_equal(last, limits.pace.interval_max);
+        assert_int_equal(last, limits.interval.interval_max);
         assert_int_equal(c.polls, 0);
 
         /* A good answer ends the row. */
         (void) observe_running(&c, START, 10);
-        assert_int_equal(fault(&c, START, &transient).delay, limits.pace.interval_min);
+        assert_int_equal(fault(&c, START, &transient).delay, limits.interval.interval_min);
 }
 
 static void test_faults_keep_the_limits(void **state) {
-        static const struct task_limits equal = {.pace = {5 * USEC_SEC, 5 * USEC_SEC}};
+        static const struct task_limits equal = {.interval = {5 * USEC_SEC, 5 * USEC_SEC}};
         static const struct koodrive_disposition *const dispositions[] = {&transient, &not_found,
                                                                           &broken};
         static const double randoms[] = {0, 0.25, 0.5, 0.75, 0.999999};
@@ -383,7 +383,7 @@ static void test_faults_keep_the_limits(void **state) {
                         assert_in_range(
                                 task_state_fail(&c, &limits, now, &ANSWER(disposition), random)
                                         .delay,
-                                limits.pace.interval_min, limits.pace.interval_max);
+                                limits.interval.interval_min, limits.interval.interval_max);
                         assert_int_equal(
                                 task_state_fail(&c, &equal, now, &ANSWER(disposition), random)
                                         .delay,
@@ -427,7 +427,7 @@ static void test_overdue(void **state) {
         static const struct koodrive_disposition refused = {
                 .class = KOODRIVE_RETRY_LIMITED, .overdue = true, .tries = 100, .span = USEC_DAY};
         static const struct koodrive_disposition *const dispositions[] = {&overdue, &refused};
-        const struct task_limits some = {.pace = limits.pace, .timeout = USEC_HOUR};
+        const struct task_limits some = {.interval = limits.interval, .timeout = USEC_HOUR};
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(dispositions); i++) {
@@ -463,7 +463,7 @@ static void test_pause_asked_for(void **state) {
         assert_int_equal(task_state_fail(&c, &limits, START, &answer, 0).delay, 20 * USEC_MINUTE);
         answer.retry_after = 0;
         assert_true(task_state_fail(&c, &limits, START, &answer, 0).delay >=
-                    limits.pace.interval_min);
+                    limits.interval.interval_min);
 }
 
 static void test_rejected_at_once(void **state) {
@@ -498,8 +498,8 @@ static unsigned refusals_until_rejected(const struct task_limits *use,
 
 /* Both so often and for so long, and not much longer. */
 static void test_refusals_are_bounded(void **state) {
-        static const struct task_limits fast = {.pace = {100 * USEC_MSEC, USEC_SEC}};
-        static const struct task_limits slow = {.pace = {10 * USEC_MINUTE, USEC_HOUR}};
+        static const struct task_limits fast = {.interval = {100 * USEC_MSEC, USEC_SEC}};
+        static const struct task_limits slow = {.interval = {10 * USEC_MINUTE, USEC_HOUR}};
         static const struct koodrive_disposition *const dispositions[] = {&not_found, &broken};
         static const double randoms[] = {0, 0.5, 0.999999};
 
@@ -518,7 +518,7 @@ static void test_refusals_are_bounded(void **state) {
                 assert_in_range(span, disposition->span, disposition->span + USEC_SEC);
                 assert_int_equal(refusals_until_rejected(&slow, disposition, random, &span),
                                  disposition->tries);
-                assert_true(span >= (disposition->tries - 1) * slow.pace.interval_min);
+                assert_true(span >= (disposition->tries - 1) * slow.interval.interval_min);
         }
 }
 
@@ -587,7 +587,7 @@ static void test_forgiven(void **state) {
         for (unsigned i = 0; i < 2; i++)
                 (void) fault(&c, START, &not_found);
         task_state_reset_failures(&c);
-        assert_int_equal(fault(&c, START + USEC_DAY, &not_found).delay, limits.pace.interval_min);
+        assert_int_equal(fault(&c, START + USEC_DAY, &not_found).delay, limits.interval.interval_min);
         assert_int_equal(fault(&c, START + 2 * USEC_DAY, &not_found).outcome, OUTCOME_NONE);
         assert_int_equal(fault(&c, START + 2 * USEC_DAY, &not_found).outcome, OUTCOME_REJECTED);
 }
@@ -628,7 +628,7 @@ int main(void) {
                 cmocka_unit_test(test_stalls_again),
                 cmocka_unit_test(test_stall_counts_from_the_start_of_watching),
                 cmocka_unit_test(test_status_changes),
-                cmocka_unit_test(test_strange_status_is_told_once),
+                cmocka_unit_test(test_unknown_status_is_reported_once),
                 cmocka_unit_test(test_faults_back_off),
                 cmocka_unit_test(test_faults_keep_the_limits),
                 cmocka_unit_test(test_faults_are_spread),

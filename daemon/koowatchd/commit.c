@@ -1,0 +1,211 @@
+#include "koowatchd/commit.h"
+
+#include <errno.h>
+
+#include "common/log.h"
+#include "koowatchd/deliver/delivery.h"
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/store/store-batch.h"
+#include "koowatchd/store/store.h"
+#include "koowatchd/task/registry.h"
+
+#define RETRY_PAUSE (5 * USEC_SEC)
+#define ANSWER_TIME (10 * USEC_SEC)
+#define PRUNE_FIRST USEC_MINUTE
+#define PRUNE_PERIOD USEC_HOUR
+
+struct commit {
+        struct timers *timers;
+        struct store *store;
+        const char *path;
+        struct registry *registry;
+        struct deliveries *deliveries;
+        struct commit_handler handler;
+        enum commit_state state;
+        usec_t history;
+        struct timer retry_timer;  /* armed: nothing is handed over before it */
+        struct timer answer_timer; /* armed: a batch is under way */
+        struct timer prune_timer;
+        bool is_requested;
+        bool is_busy;
+        bool prune_wanted, pruning; /* in the next batch; in the one under way */
+};
+
+static void set_state(struct commit *c, enum commit_state state) {
+        if (state == c->state)
+                return;
+        if (state == COMMIT_FAILING)
+                log_error("%s: cannot be written (%s); outcomes wait and are written as soon as "
+                          "it can",
+                          c->path, store_error(c->store));
+        else if (state == COMMIT_SILENT)
+                log_error("%s: no answer for %u s; polling goes on, outcomes wait until it answers",
+                          c->path, (unsigned) (ANSWER_TIME / USEC_SEC));
+        else
+                log_notice("%s: can be written again", c->path);
+        c->state = state;
+        callback_call(&c->handler.on_status);
+}
+
+/* ---- counts ---- */
+
+static void on_counted(void *userdata, int error, const struct store_counts *counts) {
+        struct commit *c = userdata;
+
+        if (error < 0)
+                log_warning(
+                        "%s: what is in it cannot be counted (%s), it is tried again in an hour",
+                        c->path, store_error(c->store));
+        else
+                c->handler.on_counted(c->handler.userdata, counts->finished, counts->parked);
+}
+
+static void on_prune_timer(struct timer *timer, usec_t now) {
+        struct commit *c = container_of(timer, struct commit, prune_timer);
+
+        c->prune_wanted = true;
+        commit_request(c);
+        timer_arm(c->timers, timer, now + PRUNE_PERIOD);
+}
+
+void commit_start(struct commit *c) {
+        store_count(c->store, on_counted, c);
+        timer_arm(c->timers, &c->prune_timer, clock_boot() + PRUNE_FIRST);
+}
+
+/* ---- a batch ---- */
+
+static void retry_later(struct commit *c) {
+        c->is_requested = true;
+        timer_arm(c->timers, &c->retry_timer, clock_boot() + RETRY_PAUSE);
+}
+
+static void on_written(void *userdata, int error) {
+        struct commit *c = userdata;
+        bool pruned = c->pruning && error == 0;
+
+        c->is_busy = c->pruning = false;
+        timer_disarm(c->timers, &c->answer_timer);
+        set_state(c, error < 0 ? COMMIT_FAILING : COMMIT_OK);
+        if (error < 0)
+                retry_later(c);
+        if (pruned) {
+                c->prune_wanted = false;
+                store_count(c->store, on_counted, c);
+        }
+        registry_committed(c->registry, error == 0);
+        deliveries_committed(c->deliveries, error == 0);
+        callback_call(&c->handler.on_status);
+}
+
+/* What was collected stays with its owners until it is written. NULL when memory is short. */
+static struct store_batch *collect(struct commit *c) {
+        CLEANUP(store_batch_freep) struct store_batch *batch = store_batch_new();
+        int r;
+
+        if (!batch || (c->prune_wanted && store_batch_prune(batch, clock_wall(), c->history) < 0))
+                return NULL;
+        r = registry_collect(c->registry, batch);
+        if (r < 0)
+                return NULL;
+        r = deliveries_collect(c->deliveries, batch);
+        if (r < 0) {
+                registry_committed(c->registry, false);
+                return NULL;
+        }
+        return STEAL_PTR(batch);
+}
+
+static void hand_over(struct commit *c) {
+        struct store_batch *batch = collect(c);
+
+        c->is_requested = false;
+        if (!batch) {
+                log_warning("no memory to write to %s, it is tried again in 5 s", c->path);
+                retry_later(c);
+                return;
+        }
+        c->is_busy = true;
+        c->pruning = c->prune_wanted;
+        store_write(c->store, batch, on_written, c);
+        if (c->is_busy)
+                timer_arm(c->timers, &c->answer_timer, clock_boot() + ANSWER_TIME);
+}
+
+void commit_request(void *commit) {
+        struct commit *c = commit;
+
+        c->is_requested = true;
+}
+
+void commit_run(struct commit *c) {
+        /* What was written may lead to more to write. */
+        while (c->is_requested && !c->is_busy && !timer_is_armed(&c->retry_timer))
+                hand_over(c);
+}
+
+void commit_finish(struct commit *c) {
+        timer_disarm(c->timers, &c->retry_timer);
+        commit_run(c);
+}
+
+static void on_retry_timer(struct timer *timer, usec_t now) {
+        (void) now;
+        commit_run(container_of(timer, struct commit, retry_timer));
+}
+
+static void on_answer_timer(struct timer *timer, usec_t now) {
+        (void) now;
+        set_state(container_of(timer, struct commit, answer_timer), COMMIT_SILENT);
+}
+
+bool commit_is_busy(const struct commit *c) {
+        return c->is_busy;
+}
+
+enum commit_state commit_state(const struct commit *c) {
+        return c->state;
+}
+
+/* ---- the whole ---- */
+
+void commit_configure(struct commit *c, usec_t history) {
+        c->history = history;
+}
+
+void commit_set_handler(struct commit *c, const struct commit_handler *handler) {
+        c->handler = *handler;
+}
+
+int commit_new(struct timers *timers, struct store *store, const char *path,
+               struct registry *registry, struct deliveries *deliveries, struct commit **ret) {
+        CLEANUP(commit_freep) struct commit *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->timers = timers;
+        c->store = store;
+        c->path = path;
+        c->registry = registry;
+        c->deliveries = deliveries;
+        c->history = USEC_INFINITY;
+        r = timer_open(timers, &c->retry_timer, on_retry_timer);
+        if (r == 0)
+                r = timer_open(timers, &c->answer_timer, on_answer_timer);
+        if (r == 0)
+                r = timer_open(timers, &c->prune_timer, on_prune_timer);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(c);
+        return 0;
+}
+
+void commit_free(struct commit *c) {
+        if (!c)
+                return;
+        timer_close(c->timers, &c->retry_timer);
+        timer_close(c->timers, &c->answer_timer);
+        timer_close(c->timers, &c->prune_timer);
+        free(c);
+}

@@ -1,0 +1,58 @@
+#pragma once
+/*
+ * Commit: the one writer
+ *
+ * All that has changed in a turn of the loop is collected in one batch and handed to the
+ * store; when that has ended, those who had something to write are told. One batch is under
+ * way at a time. What could not be written is kept and written again, for as long as it
+ * takes; a store that does not answer is reported and waited for.
+ */
+#include <stdbool.h>
+
+#include "common/callback.h"
+#include "common/timespan.h"
+#include "common/util.h"
+
+struct commit;
+struct deliveries;
+struct registry;
+struct store;
+struct timers;
+
+struct commit_handler {
+        /* A batch was written, or commit_state() has changed. */
+        struct callback on_status;
+        /* What is in the store was counted: tasks that have finished, deliveries parked. */
+        void (*on_counted)(void *userdata, unsigned finished, unsigned parked);
+        void *userdata;
+};
+
+/* Borrows all; path: of the store, for messages. Returns 0 or a negative errno. */
+int commit_new(struct timers *timers, struct store *store, const char *path,
+               struct registry *registry, struct deliveries *deliveries, struct commit **ret);
+/* Accepts NULL. */
+void commit_free(struct commit *commit);
+DEFINE_CLEANUP(struct commit *, commit_free)
+
+/* Who is called from now on; copied. */
+void commit_set_handler(struct commit *commit, const struct commit_handler *handler);
+
+/* Counts what is in the store, now and each hour when what is older than history is forgotten. */
+void commit_start(struct commit *commit);
+void commit_configure(struct commit *commit, usec_t history);
+
+/* There is something to write. */
+void commit_request(void *commit);
+/* Hands over what there is to write; to be called before the loop waits. */
+void commit_run(struct commit *commit);
+/* Likewise, once more before the end, also when the last try has failed a moment ago. */
+void commit_finish(struct commit *commit);
+/* Whether a batch is under way. */
+bool commit_is_busy(const struct commit *commit);
+
+enum commit_state {
+        COMMIT_OK,
+        COMMIT_FAILING, /* the store refuses */
+        COMMIT_SILENT,  /* the store does not answer */
+};
+enum commit_state commit_state(const struct commit *commit);

@@ -1,0 +1,284 @@
+#include "koowatchd/modules.h"
+
+#include <errno.h>
+
+#include "common/config.h"
+#include "common/event-id.h"
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/account/accounts.h"
+#include "koowatchd/commit.h"
+#include "koowatchd/deliver/delivery.h"
+#include "koowatchd/deliver/runner.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/loop/http.h"
+#include "koowatchd/poll/poller.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/report/metrics.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/status.h"
+#include "koowatchd/task/registry-handler.h"
+#include "koowatchd/task/registry.h"
+#include "koowatchd/task/watch.h"
+
+#define RESCAN_PAUSE (5 * USEC_SEC)
+
+/* ---- between modules ---- */
+
+/* What could not be read is read again. */
+static void on_transient_error(void *userdata, const char *what, const char *why) {
+        struct modules *m = userdata;
+
+        if (timer_is_armed(&m->rescan_timer))
+                return;
+        log_warning("%s: could not be read (%s); what may have been missed is read again in 5 s",
+                    what, why);
+        timer_arm(m->timers, &m->rescan_timer, clock_boot() + RESCAN_PAUSE);
+}
+
+static void on_rescan(struct timer *timer, usec_t now) {
+        struct modules *m = container_of(timer, struct modules, rescan_timer);
+
+        (void) now;
+        accounts_read_secrets(m->accounts);
+        registry_scan(m->registry);
+}
+
+static void on_account_changed(void *userdata, struct account *account, unsigned failed_requests) {
+        struct modules *m = userdata;
+        char id[EVENT_ID_LENGTH + 1];
+
+        event_id_make(id);
+        report_account(account, failed_requests);
+        deliveries_add_once(m->deliveries,
+                            event_of_account(id, account_name(account),
+                                             account_state_name(account_state(account)),
+                                             account_reason(account)));
+        status_update(m->status);
+}
+
+static int on_account_added(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        return poller_add_account(m->poller, account);
+}
+
+static void on_account_removed(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        poller_remove_account(m->poller, account);
+}
+
+static void on_account_ready(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        poller_kick(m->poller, account);
+}
+
+static void on_account_settings_changed(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        poller_probe(m->poller, account);
+}
+
+static void on_refresh_due(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        accounts_refresh(m->accounts, account);
+}
+
+static struct account *find_account(void *userdata, const char *name) {
+        struct modules *m = userdata;
+
+        return accounts_find(m->accounts, name);
+}
+
+static void on_invalid(void *userdata, const char *text) {
+        struct modules *m = userdata;
+
+        status_on_invalid(m->status, text);
+}
+
+/* ---- opening ---- */
+
+struct delivery_settings modules_delivery_settings(const struct config *c) {
+        return (struct delivery_settings){
+                .hook_directories = c->hook_directories,
+                .max_parallel = c->max_parallel,
+                .attempts = c->attempts,
+                .history = c->history,
+        };
+}
+
+static int open_timers(struct modules *m) {
+        int r = timers_new(m->loop, &m->timers);
+
+        if (r == 0)
+                r = timer_open(m->timers, &m->rescan_timer, on_rescan);
+        return r;
+}
+
+static int open_dirwatch(struct modules *m) {
+        return dirwatch_new(m->loop, &m->dirwatch);
+}
+
+static int open_http(struct modules *m) {
+        return http_new(m->loop, KOODRIVE_ANSWER_MAX, &m->http);
+}
+
+static int open_reports(struct modules *m) {
+        int r = metrics_new(&m->metrics);
+
+        return r < 0 ? r : report_new(&m->report);
+}
+
+static int open_runner(struct modules *m) {
+        CLEANUP(freep) char *locks = str_printf("%s/hook-locks", m->config->state_directory);
+        int r;
+
+        if (!locks)
+                return -ENOMEM;
+        r = make_directories(locks, 0700);
+        if (r < 0)
+                return r;
+        return runner_new(m->loop, m->timers, m->config->runner, m->config_path, locks, &m->runner);
+}
+
+static int open_poller(struct modules *m) {
+        const struct poller_handler handler = {
+                .on_ask = watch_on_ask,
+                .on_answer = watch_on_answer,
+                .on_refresh_due = on_refresh_due,
+                .on_polled = watch_on_polled,
+                .userdata = m,
+        };
+
+        return poller_new(m->timers, m->http, &handler, &m->poller);
+}
+
+static int open_accounts(struct modules *m) {
+        const struct accounts_handler handler = {
+                .on_added = on_account_added,
+                .on_removed = on_account_removed,
+                .on_changed = on_account_changed,
+                .on_ready = on_account_ready,
+                .on_settings_changed = on_account_settings_changed,
+                .on_transient_error = on_transient_error,
+                .userdata = m,
+        };
+        CLEANUP(freep) char *tokens = str_printf("%s/tokens", m->config->state_directory);
+
+        if (!tokens)
+                return -ENOMEM;
+        return accounts_new(m->timers, m->dirwatch, m->http, tokens, &handler, &m->accounts);
+}
+
+static int open_deliveries(struct modules *m) {
+        const struct delivery_modules modules = {
+                .timers = m->timers,
+                .store = m->state.store,
+                .runner = m->runner,
+                .report = m->report,
+                .metrics = m->metrics,
+        };
+        const struct delivery_settings settings = modules_delivery_settings(m->config);
+
+        return deliveries_new(&modules, &settings, &m->deliveries);
+}
+
+static int open_registry(struct modules *m) {
+        const struct registry_modules modules = {
+                .timers = m->timers,
+                .dirwatch = m->dirwatch,
+                .store = m->state.store,
+                .poller = m->poller,
+                .deliveries = m->deliveries,
+                .report = m->report,
+                .metrics = m->metrics,
+        };
+
+        return registry_new(&modules, &m->registry);
+}
+
+static int open_commit(struct modules *m) {
+        return commit_new(m->timers, m->state.store, m->state.store_path, m->registry,
+                          m->deliveries, &m->commit);
+}
+
+static int open_status(struct modules *m) {
+        const struct status_sources sources = {
+                .timers = m->timers,
+                .registry = m->registry,
+                .commit = m->commit,
+                .deliveries = m->deliveries,
+                .accounts = m->accounts,
+                .poller = m->poller,
+                .report = m->report,
+                .metrics = m->metrics,
+        };
+
+        return status_new(&sources, &m->status);
+}
+
+/* Who calls whom upwards, past this module: all of them are there now. */
+static void connect_modules(struct modules *m) {
+        const struct callback on_dirty = {commit_request, m->commit};
+        const struct callback on_status = {status_update, m->status};
+
+        deliveries_set_handler(m->deliveries, &(struct delivery_handler){
+                                                      .on_dirty = on_dirty,
+                                                      .on_status = on_status,
+                                                      .on_parked = {status_on_parked, m->status},
+                                                      .on_finished = status_on_finished,
+                                                      .finished_userdata = m->status,
+                                                      .on_delivered = registry_on_delivered,
+                                                      .delivered_userdata = m->registry,
+                                              });
+        registry_set_handler(m->registry, &(struct registry_handler){
+                                                  .on_dirty = on_dirty,
+                                                  .on_status = on_status,
+                                                  .find_account = find_account,
+                                                  .on_invalid = on_invalid,
+                                                  .on_transient_error = on_transient_error,
+                                                  .userdata = m,
+                                          });
+        commit_set_handler(m->commit, &(struct commit_handler){
+                                              .on_status = on_status,
+                                              .on_counted = status_on_counted,
+                                              .userdata = m->status,
+                                      });
+}
+
+int modules_open(struct modules *m) {
+        static int (*const steps[])(struct modules *) = {
+                open_timers,   open_dirwatch, open_http,     open_reports,
+                open_runner,   open_poller,   open_accounts, open_deliveries,
+                open_registry, open_commit,   open_status,
+        };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++)
+                r = steps[i](m);
+        if (r == 0)
+                connect_modules(m);
+        return r;
+}
+
+/* The steps of open_modules(), read upwards. */
+void modules_close(struct modules *m) {
+        status_free(m->status);
+        commit_free(m->commit);
+        registry_free(m->registry);
+        deliveries_free(m->deliveries);
+        accounts_free(m->accounts);
+        poller_free(m->poller);
+        runner_free(m->runner);
+        report_free(m->report);
+        metrics_free(m->metrics);
+        http_free(m->http);
+        dirwatch_free(m->dirwatch);
+        if (m->timers)
+                timer_close(m->timers, &m->rescan_timer);
+        timers_free(m->timers);
+}

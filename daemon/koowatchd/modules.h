@@ -1,0 +1,38 @@
+#pragma once
+/*
+ * Modules: all of them, opened and wired together
+ */
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/state-directory.h"
+
+struct config;
+
+struct modules {
+        /* What they are opened with; the owner's, but for config it may not change. */
+        struct ev_loop *loop;
+        struct state_directory state;
+        const char *config_path; /* for a spawned hook runner; NULL: none was named */
+        const struct config *config;
+
+        struct timers *timers;
+        struct dirwatch *dirwatch;
+        struct http *http;
+        struct metrics *metrics;
+        struct report *report;
+        struct runner *runner;
+        struct poller *poller;
+        struct accounts *accounts;
+        struct deliveries *deliveries;
+        struct registry *registry;
+        struct commit *commit;
+        struct status *status;
+
+        struct timer rescan_timer;
+};
+
+/* Returns 0 or a negative errno. They are to be closed in any case. */
+int modules_open(struct modules *modules);
+void modules_close(struct modules *modules);
+
+/* What the configuration says of deliveries; strings are borrowed from it. */
+struct delivery_settings modules_delivery_settings(const struct config *config);

@@ -1,0 +1,294 @@
+#include "koowatchd/status.h"
+
+#include <errno.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/account/accounts.h"
+#include "koowatchd/commit.h"
+#include "koowatchd/deliver/delivery.h"
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/poll/poller.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/report/metrics.h"
+#include "koowatchd/report/notify.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/task/registry.h"
+
+#define UPDATE_PAUSE USEC_SEC
+#define TICK_PERIOD (15 * USEC_SEC)
+#define LAG_NOTICEABLE (10 * USEC_SEC)
+#define URL_MAX 512
+#define REASON_MAX 256
+
+struct status {
+        struct status_sources from;
+        char *metrics_file;
+        struct timer update_timer, tick_timer, watchdog_timer;
+        usec_t tick_due, watchdog_period;
+        double loop_lag;
+        unsigned finished, parked, invalid_count;
+        char *last;    /* "photos completed: all succeeded, https://..." */
+        char *invalid; /* what is wrong with a file that is not watched; NULL: not known */
+        char *sent;    /* the text that was sent last */
+        bool config_error, lag_reported, metrics_failing;
+};
+
+/* ---- the text ---- */
+
+static void put_deliveries(FILE *f, const struct delivery_counts *c, unsigned parked) {
+        if (c->waiting > 0)
+                (void) fprintf(f, ", %u deliver%s waiting", c->waiting,
+                               c->waiting == 1 ? "y" : "ies");
+        if (c->waiting > 0 && c->failing > 0)
+                (void) fprintf(f, " (%u failing)", c->failing);
+        else if (c->failing > 0)
+                (void) fprintf(f, ", %u deliver%s failing", c->failing,
+                               c->failing == 1 ? "y" : "ies");
+        if (parked > 0)
+                (void) fprintf(f, ", %u parked", parked);
+}
+
+static void put_counts(FILE *f, const struct status *s, const struct registry_counts *watches) {
+        const struct delivery_counts deliveries = deliveries_count(s->from.deliveries);
+
+        (void) fprintf(f, "watching %u (%u running), %u finished",
+                       watches->pending + watches->running, watches->running, s->finished);
+        if (watches->invalid > 0)
+                (void) fprintf(f, ", %u invalid", watches->invalid);
+        if (watches->invalid > 0 && s->invalid)
+                (void) fprintf(f, " (%s)", s->invalid);
+        put_deliveries(f, &deliveries, s->parked);
+}
+
+/* Polls wait because of RateLimit=, and not because of an account's state. */
+static bool is_late(const struct status *s, usec_t lag) {
+        return lag >= LAG_NOTICEABLE && !accounts_troubled(s->from.accounts);
+}
+
+static void put_problems(FILE *f, const struct status *s, const struct registry_counts *watches) {
+        const struct account *account = accounts_troubled(s->from.accounts);
+        const char *hook_problem = registry_hook_problem(s->from.registry);
+        usec_t lag = poller_lag(s->from.poller, clock_boot());
+
+        if (s->config_error)
+                (void) fprintf(f, "; the configuration has errors, the old one is in force");
+        if (commit_state(s->from.commit) == COMMIT_FAILING)
+                (void) fprintf(f, "; the store cannot be written, outcomes wait");
+        if (commit_state(s->from.commit) == COMMIT_SILENT)
+                (void) fprintf(f, "; the store does not answer, outcomes wait");
+        if (account)
+                (void) fprintf(f, "; account %s %s: %s", account_name(account),
+                               account_state_name(account_state(account)), account_reason(account));
+        if (hook_problem)
+                (void) fprintf(f, "; %s", hook_problem);
+        if (hook_problem && watches->hook_problems > 1)
+                (void) fprintf(f, " (and %u more)", watches->hook_problems - 1);
+        if (is_late(s, lag))
+                (void) fprintf(f, "; polls %.0f s late", (double) lag / 1e6);
+}
+
+/* The caller frees it; NULL when memory is short. */
+static char *make_text(const struct status *s, const struct registry_counts *watches) {
+        CLEANUP(freep) char *text = NULL;
+        size_t length = 0;
+        FILE *f = open_memstream(&text, &length);
+
+        if (!f)
+                return NULL;
+        put_counts(f, s, watches);
+        put_problems(f, s, watches);
+        if (s->last)
+                (void) fprintf(f, "; last: %s", s->last);
+        if (fclose(f) != 0)
+                return NULL;
+        return STEAL_PTR(text);
+}
+
+static void send_text(struct status *s, bool force) {
+        struct registry_counts watches = registry_count(s->from.registry);
+        CLEANUP(freep) char *text = NULL;
+
+        timer_disarm(s->from.timers, &s->update_timer);
+        /* One was corrected; which of them is not known here. */
+        if (watches.invalid < s->invalid_count)
+                free(STEAL_PTR(s->invalid));
+        s->invalid_count = watches.invalid;
+        text = make_text(s, &watches);
+        if (!text || (!force && s->sent && streq(text, s->sent)))
+                return;
+        (void) str_replace(&s->sent, text);
+        notify_status(text);
+}
+
+void status_send(struct status *s) {
+        send_text(s, true);
+}
+
+void status_update(void *status) {
+        struct status *s = status;
+
+        if (!timer_is_armed(&s->update_timer))
+                timer_arm(s->from.timers, &s->update_timer, clock_boot() + UPDATE_PAUSE);
+}
+
+static void on_update_timer(struct timer *timer, usec_t now) {
+        (void) now;
+        send_text(container_of(timer, struct status, update_timer), false);
+}
+
+static void remember_last(struct status *s, json_object *event) {
+        CLEANUP(freep)
+        char *url = report_shown_url(s->from.report, event_string(event, "downloadUrl"));
+        bool cut = url && utf8_cut(url, URL_MAX);
+        const char *outcome = event_string(event, "outcome");
+        char text[64] = "";
+
+        if (streq(outcome, outcome_name(OUTCOME_COMPLETED)))
+                (void) snprintf(text, sizeof(text), ": %s",
+                                koodrive_result_text(event_result(event)));
+        if (event_string(event, "errorCode"))
+                (void) snprintf(text, sizeof(text), ", code %s", event_string(event, "errorCode"));
+        free(s->last);
+        s->last = str_printf("%s %s%s%s%s%s", event_string(event, "name"), outcome, text,
+                             url ? ", " : "", url ? url : "", cut ? "…" : "");
+}
+
+void status_on_finished(void *status, json_object *event) {
+        struct status *s = status;
+
+        s->finished++;
+        remember_last(s, event);
+        send_text(s, true);
+        status_update(s); /* its delivery begins only now */
+}
+
+void status_on_parked(void *status) {
+        struct status *s = status;
+
+        s->parked++;
+        status_update(s);
+}
+
+void status_on_invalid(void *status, const char *text) {
+        struct status *s = status;
+
+        if (str_replace(&s->invalid, text) == 0)
+                (void) utf8_cut(s->invalid, REASON_MAX);
+        status_update(s);
+}
+
+void status_on_counted(void *status, unsigned finished, unsigned parked) {
+        struct status *s = status;
+
+        s->finished = finished;
+        s->parked = parked;
+        status_update(s);
+}
+
+void status_set_config_error(struct status *s, bool is_error) {
+        s->config_error = is_error;
+}
+
+/* ---- every 15 s ---- */
+
+static void write_metrics(struct status *s, usec_t lag) {
+        size_t n = accounts_list(s->from.accounts, NULL, 0);
+        CLEANUP(freep) struct account **accounts = calloc(n + 1, sizeof(struct account *));
+        struct registry_counts watches = registry_count(s->from.registry);
+        struct metrics_gauges gauges = {
+                .pending = watches.pending,
+                .running = watches.running,
+                .finished = watches.finished,
+                .invalid = watches.invalid,
+                .accounts = accounts,
+                .n_accounts = accounts ? accounts_list(s->from.accounts, accounts, n) : 0,
+                .deliveries_pending = deliveries_count(s->from.deliveries).pending,
+                .deliveries_parked = s->parked,
+                .poll_lag = (double) lag / 1e6,
+                .loop_lag = s->loop_lag,
+        };
+        int r = accounts ? metrics_write(s->from.metrics, &gauges, s->metrics_file) : -ENOMEM;
+
+        if (r < 0 && !s->metrics_failing)
+                log_warning("MetricsFile %s: cannot be written (%s), it is tried again every 15 s",
+                            s->metrics_file, strerror(-r));
+        else if (r == 0 && s->metrics_failing)
+                log_notice("MetricsFile %s: can be written again", s->metrics_file);
+        s->metrics_failing = r < 0;
+}
+
+static void on_tick(struct timer *timer, usec_t now) {
+        struct status *s = container_of(timer, struct status, tick_timer);
+        usec_t lag = poller_lag(s->from.poller, now);
+        bool late = is_late(s, lag);
+
+        s->loop_lag = (double) (now - s->tick_due) / 1e6;
+        if (late && !s->lag_reported)
+                report_lag((double) lag / 1e6);
+        if (late || s->lag_reported)
+                status_update(s);
+        s->lag_reported = late || (s->lag_reported && lag >= LAG_NOTICEABLE / 2);
+        if (s->metrics_file)
+                write_metrics(s, lag);
+        timer_arm(s->from.timers, timer, s->tick_due = now + TICK_PERIOD);
+}
+
+/* ---- the watchdog ---- */
+
+static void on_watchdog(struct timer *timer, usec_t now) {
+        struct status *s = container_of(timer, struct status, watchdog_timer);
+
+        notify_watchdog();
+        timer_arm(s->from.timers, timer, now + s->watchdog_period);
+}
+
+void status_start_watchdog(struct status *s) {
+        uint64_t usec = 0;
+
+        if (sd_watchdog_enabled(false, &usec) <= 0)
+                return;
+        s->watchdog_period = MAX((usec_t) usec / 2, USEC_MSEC);
+        timer_arm(s->from.timers, &s->watchdog_timer, clock_boot());
+}
+
+/* ---- the whole ---- */
+
+int status_new(const struct status_sources *sources, struct status **ret) {
+        CLEANUP(status_freep) struct status *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        s->from = *sources;
+        r = timer_open(s->from.timers, &s->update_timer, on_update_timer);
+        if (r == 0)
+                r = timer_open(s->from.timers, &s->tick_timer, on_tick);
+        if (r == 0)
+                r = timer_open(s->from.timers, &s->watchdog_timer, on_watchdog);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(s);
+        return 0;
+}
+
+void status_free(struct status *s) {
+        if (!s)
+                return;
+        timer_close(s->from.timers, &s->update_timer);
+        timer_close(s->from.timers, &s->tick_timer);
+        timer_close(s->from.timers, &s->watchdog_timer);
+        free(s->metrics_file);
+        free(s->last);
+        free(s->invalid);
+        free(s->sent);
+        free(s);
+}
+
+int status_configure(struct status *s, const char *metrics_file) {
+        int r = str_replace(&s->metrics_file, metrics_file);
+
+        timer_arm(s->from.timers, &s->tick_timer, s->tick_due = clock_boot());
+        return r;
+}

@@ -1,0 +1,505 @@
+#include "koowatchd/store/sqlite-store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+
+#include "koowatchd/store/store-backend.h"
+#include "koowatchd/store/store-batch.h"
+
+#define SCHEMA_VERSION 1
+
+/* Made where it is missing: in a new database, one restored from a dump, or one of before. */
+static const char schema[] =
+        "CREATE TABLE IF NOT EXISTS task ("
+        "  account TEXT NOT NULL, share_id TEXT NOT NULL, task_id TEXT NOT NULL,"
+        "  name TEXT NOT NULL, registered INTEGER NOT NULL,"
+        "  inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL," /* of the task file */
+        "  event_id TEXT NOT NULL DEFAULT '',"                 /* '': not finished */
+        "  gone INTEGER NOT NULL DEFAULT 0," /* since when no file stands for it */
+        "  refusals INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,"
+        "  PRIMARY KEY (account, share_id, task_id)) WITHOUT ROWID;"
+        "CREATE INDEX IF NOT EXISTS task_gone ON task (gone) WHERE gone > 0;"
+        "CREATE TABLE IF NOT EXISTS event ("
+        "  id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, finished INTEGER NOT NULL,"
+        "  body TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
+        "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT,"
+        "  futile INTEGER);" /* attempts; NULL: as many as there were */
+        "CREATE INDEX IF NOT EXISTS event_open ON event (state) WHERE state <> 1;"
+        "CREATE INDEX IF NOT EXISTS event_over ON event (finished) WHERE state <> 0;";
+
+enum statement {
+        BEGIN,
+        COMMIT,
+        FIND_TASK,
+        PUT_TASK,
+        FORGET_TASK,
+        MARK_GONE,
+        EACH_TASK,
+        PUT_EVENT,
+        PUT_DELIVERY,
+        GET_EVENT,
+        EACH_PENDING,
+        PRUNE_TASKS,
+        PRUNE_EVENTS,
+        COUNT,
+        STATEMENTS
+};
+
+#define KEY "account = ?1 AND share_id = ?2 AND task_id = ?3"
+/* SQLite takes a partial index only for a query that repeats its condition word by word. */
+#define OPEN "state <> 1 AND "
+
+static const char *const sql[STATEMENTS] = {
+        [BEGIN] = "BEGIN IMMEDIATE",
+        [COMMIT] = "COMMIT",
+        [FIND_TASK] = "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
+                      "(SELECT state FROM event WHERE event.event_id = task.event_id) "
+                      "FROM task WHERE " KEY,
+        [PUT_TASK] = "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
+                     "inode, mtime_ns, event_id, refusals, refused) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        [FORGET_TASK] = "DELETE FROM task WHERE event_id = '' AND " KEY,
+        [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
+        [EACH_TASK] = "SELECT account, share_id, task_id, name FROM task WHERE gone = 0",
+        [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished) VALUES (?1, ?2, ?3)",
+        [PUT_DELIVERY] =
+                "UPDATE event SET state = ?2, attempts = ?3, next = ?4, settled = ?5, futile = ?6 "
+                "WHERE event_id = ?1",
+        [GET_EVENT] = "SELECT body FROM event WHERE event_id = ?1",
+        [EACH_PENDING] = "SELECT event_id, attempts, next, settled, "
+                         "coalesce(futile, attempts), finished FROM event WHERE " OPEN
+                         "state = 0 ORDER BY id",
+        [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
+        [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND event_id NOT IN "
+                         "(SELECT event_id FROM task)",
+        [COUNT] = "SELECT (SELECT count(*) FROM task WHERE event_id <> ''), "
+                  "(SELECT count(*) FROM event WHERE " OPEN "state = 2)",
+};
+
+struct sqlite_store {
+        struct store store; /* first: the store is found again from it */
+        sqlite3 *db;
+        sqlite3_stmt *statements[STATEMENTS];
+        char error[256];
+};
+
+/* The system's own reason, where SQLite knows one; 0: none. */
+static int system_error(const struct sqlite_store *s, int code) {
+        switch (code & 0xff) {
+        case SQLITE_FULL:
+                return ENOSPC;
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN:
+                return s->db ? sqlite3_system_errno(s->db) : 0;
+        default:
+                return 0;
+        }
+}
+
+/* Notes what SQLite says, and what the system says beneath, and translates it. */
+static int failed(struct sqlite_store *s, int code) {
+        int error = system_error(s, code);
+
+        (void) snprintf(s->error, sizeof(s->error), "%s%s%s",
+                        s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code), error ? ": " : "",
+                        error ? strerror(error) : "");
+        if (error == ENOSPC || error == EDQUOT)
+                return -ENOSPC;
+        switch (code & 0xff) {
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_READONLY:
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+                return -EACCES;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+                return -EUCLEAN;
+        case SQLITE_CANTOPEN:
+                return -ENOENT;
+        default:
+                return -EIO;
+        }
+}
+
+static void resetp(sqlite3_stmt **statement) {
+        (void) sqlite3_reset(*statement);
+        (void) sqlite3_clear_bindings(*statement);
+}
+
+/* For a statement that returns no row. Negative errno as failed() says, with the bindings undone.
+ */
+static int run(struct sqlite_store *s, sqlite3_stmt *statement) {
+        int code = sqlite3_step(statement);
+        int r = code == SQLITE_DONE ? 0 : failed(s, code);
+
+        resetp(&statement);
+        return r;
+}
+
+static sqlite3_stmt *bind_key(struct sqlite_store *s, enum statement which,
+                              const struct store_key *key) {
+        sqlite3_stmt *q = s->statements[which];
+
+        (void) sqlite3_bind_text(q, 1, key->account, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_text(q, 2, key->share_id, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_text(q, 3, key->task_id, -1, SQLITE_STATIC);
+        return q;
+}
+
+static sqlite3_stmt *bind_event(struct sqlite_store *s, enum statement which,
+                                const char *event_id) {
+        sqlite3_stmt *q = s->statements[which];
+
+        (void) sqlite3_bind_text(q, 1, event_id, -1, SQLITE_STATIC);
+        return q;
+}
+
+static const char *text(sqlite3_stmt *q, int column) {
+        return (const char *) sqlite3_column_text(q, column);
+}
+
+static int read_version(struct sqlite_store *s, int *ret) {
+        sqlite3_stmt *q = NULL;
+        int code;
+
+        code = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &q, NULL);
+        if (code == SQLITE_OK)
+                code = sqlite3_step(q);
+        if (code == SQLITE_ROW)
+                *ret = sqlite3_column_int(q, 0);
+        (void) sqlite3_finalize(q);
+        return code == SQLITE_ROW ? 0 : failed(s, code);
+}
+
+static int execute(struct sqlite_store *s, const char *commands) {
+        int code = sqlite3_exec(s->db, commands, NULL, NULL, NULL);
+
+        return code == SQLITE_OK ? 0 : failed(s, code);
+}
+
+/* What a database of before, or one restored from a dump of it, lacks. */
+static const struct {
+        const char *table, *name, *add;
+} later_columns[] = {
+        {"event", "futile", "ALTER TABLE event ADD COLUMN futile INTEGER"},
+        {"task", "refusals", "ALTER TABLE task ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0"},
+        {"task", "refused", "ALTER TABLE task ADD COLUMN refused INTEGER NOT NULL DEFAULT 0"},
+};
+
+/* Returns 1 or 0, or a negative errno. */
+static int has_column(struct sqlite_store *s, const char *table, const char *name) {
+        sqlite3_stmt *q = NULL;
+        int code = sqlite3_prepare_v2(s->db, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2",
+                                      -1, &q, NULL);
+
+        if (code == SQLITE_OK) {
+                (void) sqlite3_bind_text(q, 1, table, -1, SQLITE_STATIC);
+                (void) sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
+                code = sqlite3_step(q);
+        }
+        (void) sqlite3_finalize(q);
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+                return failed(s, code);
+        return code == SQLITE_ROW;
+}
+
+static int add_missing_columns(struct sqlite_store *s) {
+        for (size_t i = 0; i < ARRAY_LEN(later_columns); i++) {
+                int r = has_column(s, later_columns[i].table, later_columns[i].name);
+
+                if (r == 0)
+                        r = execute(s, later_columns[i].add);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int prepare_database(struct sqlite_store *s) {
+        int version = 0, r;
+
+        r = execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                       "PRAGMA cache_size = -512; PRAGMA busy_timeout = 1000;");
+        if (r == 0)
+                r = read_version(s, &version);
+        if (r < 0)
+                return r;
+        if (version > SCHEMA_VERSION) {
+                (void) snprintf(s->error, sizeof(s->error),
+                                "it has schema %d, this koowatchd knows %d", version,
+                                SCHEMA_VERSION);
+                return -EPROTO;
+        }
+        r = execute(s, "BEGIN IMMEDIATE");
+        if (r == 0)
+                r = execute(s, schema);
+        if (r == 0)
+                r = add_missing_columns(s);
+        if (r == 0 && version == 0)
+                r = execute(s, "PRAGMA user_version = 1");
+        if (r == 0)
+                r = execute(s, "COMMIT");
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < STATEMENTS; i++) {
+                int code = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                              &s->statements[i], NULL);
+
+                if (code != SQLITE_OK)
+                        return failed(s, code);
+        }
+        return 0;
+}
+
+static struct sqlite_store *sqlite_of(struct store *store) {
+        return (struct sqlite_store *) store;
+}
+
+/* ---- writing ---- */
+
+static int put_task(struct sqlite_store *s, const struct store_op *op) {
+        const struct store_task *task = &op->task;
+        sqlite3_stmt *q = bind_key(s, PUT_TASK, &op->key);
+
+        (void) sqlite3_bind_text(q, 4, op->name, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_int64(q, 5, task->registered);
+        (void) sqlite3_bind_int64(q, 6, (sqlite3_int64) task->inode);
+        (void) sqlite3_bind_int64(q, 7, task->mtime_ns);
+        (void) sqlite3_bind_text(q, 8, task->event_id, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_int64(q, 9, task->refusals);
+        (void) sqlite3_bind_int64(q, 10, task->refused);
+        return run(s, q);
+}
+
+static int drop_task(struct sqlite_store *s, const struct store_op *op) {
+        sqlite3_stmt *q = bind_key(s, FORGET_TASK, &op->key);
+        int r;
+
+        r = run(s, q);
+        if (r < 0)
+                return r;
+        q = bind_key(s, MARK_GONE, &op->key);
+        (void) sqlite3_bind_int64(q, 4, op->now);
+        return run(s, q);
+}
+
+static int put_event(struct sqlite_store *s, const struct store_op *op) {
+        sqlite3_stmt *q = bind_event(s, PUT_EVENT, op->event_id);
+
+        (void) sqlite3_bind_text(q, 2, op->body, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_int64(q, 3, op->now);
+        return run(s, q);
+}
+
+static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
+        const struct store_delivery *d = &op->delivery;
+        sqlite3_stmt *q = bind_event(s, PUT_DELIVERY, op->event_id);
+
+        (void) sqlite3_bind_int(q, 2, (int) d->state);
+        (void) sqlite3_bind_int64(q, 3, d->attempts);
+        (void) sqlite3_bind_int64(q, 4, d->next);
+        if (d->settled)
+                (void) sqlite3_bind_text(q, 5, d->settled, -1, SQLITE_STATIC);
+        (void) sqlite3_bind_int64(q, 6, d->futile);
+        return run(s, q);
+}
+
+static int prune(struct sqlite_store *s, const struct store_op *op) {
+        static const enum statement steps[] = {PRUNE_TASKS, PRUNE_EVENTS};
+        int r = 0;
+
+        if (op->history >= op->now)
+                return 0;
+        for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++) {
+                (void) sqlite3_bind_int64(s->statements[steps[i]], 1, op->now - op->history);
+                r = run(s, s->statements[steps[i]]);
+        }
+        return r;
+}
+
+static int write_op(struct sqlite_store *s, const struct store_op *op) {
+        switch (op->kind) {
+        case STORE_PUT_TASK:
+                return put_task(s, op);
+        case STORE_DROP_TASK:
+                return drop_task(s, op);
+        case STORE_PUT_EVENT:
+                return put_event(s, op);
+        case STORE_PUT_DELIVERY:
+                return put_delivery(s, op);
+        case STORE_PRUNE:
+                return prune(s, op);
+        }
+        return -EINVAL;
+}
+
+static int write_batch(struct sqlite_store *s, const struct store_batch *batch) {
+        int r = run(s, s->statements[BEGIN]);
+
+        if (r < 0)
+                return r;
+        for (const struct store_op *op = NULL; r == 0 && (op = store_batch_next(batch, op));)
+                r = write_op(s, op);
+        if (r == 0)
+                r = run(s, s->statements[COMMIT]);
+        /* A statement that failed may have rolled back already. */
+        if (r < 0 && !sqlite3_get_autocommit(s->db))
+                (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        return r;
+}
+
+static void on_write(struct store *store, struct store_batch *taken, store_done_fn on_done,
+                     void *userdata) {
+        CLEANUP(store_batch_freep) struct store_batch *batch = taken;
+
+        on_done(userdata, store_batch_is_empty(batch) ? 0 : write_batch(sqlite_of(store), batch));
+}
+
+/* ---- reading ---- */
+
+static enum delivery_state delivery_state(sqlite3_stmt *q, int column) {
+        return sqlite3_column_type(q, column) == SQLITE_NULL
+                       ? DELIVERY_DONE
+                       : (enum delivery_state) sqlite3_column_int(q, column);
+}
+
+static void on_find_task(struct store *store, const struct store_key *key, store_found_fn on_found,
+                         void *userdata) {
+        struct sqlite_store *s = sqlite_of(store);
+        sqlite3_stmt *q = bind_key(s, FIND_TASK, key);
+        int code = sqlite3_step(q), found = 0;
+        struct store_task task = {};
+
+        if (code == SQLITE_ROW) {
+                task = (struct store_task){
+                        .registered = sqlite3_column_int64(q, 0),
+                        .inode = (uint64_t) sqlite3_column_int64(q, 1),
+                        .mtime_ns = sqlite3_column_int64(q, 2),
+                        .gone = sqlite3_column_int64(q, 4) > 0,
+                        .refusals = (unsigned) sqlite3_column_int64(q, 5),
+                        .refused = sqlite3_column_int64(q, 6),
+                        .delivery = delivery_state(q, 7),
+                };
+                (void) snprintf(task.event_id, sizeof(task.event_id), "%s", text(q, 3));
+                found = 1;
+        } else if (code != SQLITE_DONE) {
+                found = failed(s, code);
+        }
+        resetp(&q); /* the callback may ask again */
+        on_found(userdata, found, found > 0 ? &task : NULL);
+}
+
+static void on_each_task(struct store *store,
+                         void (*on_row)(void *userdata, const struct store_key *key,
+                                        const char *name),
+                         store_done_fn on_end, void *userdata) {
+        struct sqlite_store *s = sqlite_of(store);
+        sqlite3_stmt *q = s->statements[EACH_TASK];
+        int code, r;
+
+        while ((code = sqlite3_step(q)) == SQLITE_ROW)
+                on_row(userdata, &(struct store_key){text(q, 0), text(q, 1), text(q, 2)},
+                       text(q, 3));
+        r = code == SQLITE_DONE ? 0 : failed(s, code);
+        resetp(&q);
+        on_end(userdata, r);
+}
+
+static void on_get_event(struct store *store, const char *event_id, store_event_fn on_event,
+                         void *userdata) {
+        struct sqlite_store *s = sqlite_of(store);
+        sqlite3_stmt *q = bind_event(s, GET_EVENT, event_id);
+        int code = sqlite3_step(q), r = 0;
+        CLEANUP(freep) char *body = NULL;
+
+        if (code == SQLITE_ROW) {
+                body = strdup(text(q, 0));
+                r = body ? 0 : -ENOMEM;
+        } else {
+                r = code == SQLITE_DONE ? -ENOENT : failed(s, code);
+        }
+        resetp(&q);
+        on_event(userdata, r, body);
+}
+
+static void on_each_pending(struct store *store,
+                            void (*on_row)(void *userdata, const char *event_id,
+                                           const struct store_delivery *delivery),
+                            store_done_fn on_end, void *userdata) {
+        struct sqlite_store *s = sqlite_of(store);
+        sqlite3_stmt *q = s->statements[EACH_PENDING];
+        int code, r;
+
+        while ((code = sqlite3_step(q)) == SQLITE_ROW)
+                on_row(userdata, text(q, 0),
+                       &(struct store_delivery){
+                               .attempts = (unsigned) sqlite3_column_int64(q, 1),
+                               .next = sqlite3_column_int64(q, 2),
+                               .settled = text(q, 3),
+                               .futile = (unsigned) sqlite3_column_int64(q, 4),
+                               .finished = sqlite3_column_int64(q, 5),
+                       });
+        r = code == SQLITE_DONE ? 0 : failed(s, code);
+        resetp(&q);
+        on_end(userdata, r);
+}
+
+static void on_count(struct store *store, store_counted_fn on_counted, void *userdata) {
+        struct sqlite_store *s = sqlite_of(store);
+        sqlite3_stmt *q = s->statements[COUNT];
+        struct store_counts counts = {};
+        int code = sqlite3_step(q), r = 0;
+
+        if (code == SQLITE_ROW) {
+                counts.finished = (unsigned) sqlite3_column_int64(q, 0);
+                counts.parked = (unsigned) sqlite3_column_int64(q, 1);
+        } else {
+                r = failed(s, code);
+        }
+        resetp(&q);
+        on_counted(userdata, r, r == 0 ? &counts : NULL);
+}
+
+/* ---- the whole ---- */
+
+static const char *on_error(const struct store *store) {
+        return ((const struct sqlite_store *) store)->error;
+}
+
+static void on_close(struct store *store) {
+        struct sqlite_store *s = sqlite_of(store);
+
+        for (size_t i = 0; i < STATEMENTS; i++)
+                (void) sqlite3_finalize(s->statements[i]);
+        (void) sqlite3_close(s->db);
+        free(s);
+}
+
+int sqlite_store_open(const char *path, struct store **ret) {
+        static const struct store_backend backend = {
+                .error = on_error,
+                .close = on_close,
+                .write = on_write,
+                .find_task = on_find_task,
+                .each_task = on_each_task,
+                .get_event = on_get_event,
+                .each_pending = on_each_pending,
+                .count = on_count,
+        };
+        struct sqlite_store *s = calloc(1, sizeof(*s));
+        int code;
+
+        if (!s)
+                return -ENOMEM;
+        s->store.backend = &backend;
+        *ret = &s->store;
+        code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+        if (code != SQLITE_OK)
+                return failed(s, code);
+        return prepare_database(s);
+}

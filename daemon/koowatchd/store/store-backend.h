@@ -1,0 +1,33 @@
+#pragma once
+/*
+ * Store backend: what a database has to offer to be a store
+ *
+ * A backend embeds struct store as its first member. The contracts are those of the
+ * functions of the same names in store.h, which only pass on.
+ */
+#include "koowatchd/store/store.h"
+
+struct store_backend {
+        const char *(*error)(const struct store *store);
+        void (*close)(struct store *store);
+        /* Takes over the batch. */
+        void (*write)(struct store *store, struct store_batch *batch, store_done_fn on_done,
+                      void *userdata);
+        void (*find_task)(struct store *store, const struct store_key *key, store_found_fn on_found,
+                          void *userdata);
+        void (*each_task)(struct store *store,
+                          void (*on_row)(void *userdata, const struct store_key *key,
+                                         const char *name),
+                          store_done_fn on_end, void *userdata);
+        void (*get_event)(struct store *store, const char *event_id, store_event_fn on_event,
+                          void *userdata);
+        void (*each_pending)(struct store *store,
+                             void (*on_row)(void *userdata, const char *event_id,
+                                            const struct store_delivery *delivery),
+                             store_done_fn on_end, void *userdata);
+        void (*count)(struct store *store, store_counted_fn on_counted, void *userdata);
+};
+
+struct store {
+        const struct store_backend *backend;
+};

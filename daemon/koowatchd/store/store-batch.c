@@ -1,0 +1,119 @@
+#include "koowatchd/store/store-batch.h"
+
+#include <errno.h>
+#include <sys/queue.h>
+
+struct batch_op {
+        struct store_op op; /* first: what a backend sees is found again from it */
+        STAILQ_ENTRY(batch_op) link;
+        char *strings[7]; /* all that op points to */
+};
+
+struct store_batch {
+        STAILQ_HEAD(batch_ops, batch_op) ops;
+};
+
+struct store_batch *store_batch_new(void) {
+        struct store_batch *batch = calloc(1, sizeof(*batch));
+
+        if (batch)
+                STAILQ_INIT(&batch->ops);
+        return batch;
+}
+
+static void op_free(struct batch_op *op) {
+        for (size_t i = 0; i < ARRAY_LEN(op->strings); i++)
+                free(op->strings[i]);
+        free(op);
+}
+DEFINE_CLEANUP(struct batch_op *, op_free)
+
+void store_batch_free(struct store_batch *batch) {
+        struct batch_op *op;
+
+        if (!batch)
+                return;
+        while ((op = STAILQ_FIRST(&batch->ops))) {
+                STAILQ_REMOVE_HEAD(&batch->ops, link);
+                op_free(op);
+        }
+        free(batch);
+}
+
+bool store_batch_is_empty(const struct store_batch *batch) {
+        return STAILQ_EMPTY(&batch->ops);
+}
+
+const struct store_op *store_batch_next(const struct store_batch *batch,
+                                        const struct store_op *op) {
+        const struct batch_op *next = op ? STAILQ_NEXT(container_of(op, struct batch_op, op), link)
+                                         : STAILQ_FIRST(&batch->ops);
+
+        return next ? &next->op : NULL;
+}
+
+/* Copies what op points to, and adds it. */
+static int add_op(struct store_batch *batch, const struct store_op *op) {
+        CLEANUP(op_freep) struct batch_op *own = calloc(1, sizeof(*own));
+        const char **texts[ARRAY_LEN(own->strings)];
+
+        if (!own)
+                return -ENOMEM;
+        own->op = *op;
+        texts[0] = &own->op.key.account;
+        texts[1] = &own->op.key.share_id;
+        texts[2] = &own->op.key.task_id;
+        texts[3] = &own->op.name;
+        texts[4] = &own->op.event_id;
+        texts[5] = &own->op.body;
+        texts[6] = &own->op.delivery.settled;
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                if (!*texts[i])
+                        continue;
+                own->strings[i] = strdup(*texts[i]);
+                if (!own->strings[i])
+                        return -ENOMEM;
+                *texts[i] = own->strings[i];
+        }
+        STAILQ_INSERT_TAIL(&batch->ops, own, link);
+        own = NULL;
+        return 0;
+}
+
+int store_batch_put_task(struct store_batch *batch, const struct store_key *key, const char *name,
+                         const struct store_task *task) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_TASK,
+                                     .key = *key,
+                                     .name = name,
+                                     .task = *task,
+                             });
+}
+
+int store_batch_drop_task(struct store_batch *batch, const struct store_key *key, usec_t now) {
+        return add_op(batch, &(struct store_op){.kind = STORE_DROP_TASK, .key = *key, .now = now});
+}
+
+int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
+                          usec_t now) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_EVENT,
+                                     .event_id = event_id,
+                                     .body = body,
+                                     .now = now,
+                             });
+}
+
+int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
+                             const struct store_delivery *delivery) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_DELIVERY,
+                                     .event_id = event_id,
+                                     .delivery = *delivery,
+                             });
+}
+
+int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history) {
+        return add_op(batch,
+                      &(struct store_op){.kind = STORE_PRUNE, .now = now, .history = history});
+}

@@ -1,0 +1,58 @@
+#pragma once
+/*
+ * Store batch: writes that belong together
+ *
+ * Collected during one turn of the loop and handed over by store_write(). A batch has
+ * copies of all that it is given: it may be written long after its sources have changed.
+ */
+#include "koowatchd/store/store.h"
+
+struct store_batch;
+
+/* NULL when memory is short. */
+struct store_batch *store_batch_new(void);
+void store_batch_free(struct store_batch *batch);
+DEFINE_CLEANUP(struct store_batch *, store_batch_free)
+
+bool store_batch_is_empty(const struct store_batch *batch);
+
+/* Each adds a write and returns 0 or -ENOMEM with the batch as it was. */
+
+/* Registers the task, or replaces what was known of it. name: its file's, without ".task". */
+int store_batch_put_task(struct store_batch *batch, const struct store_key *key, const char *name,
+                         const struct store_task *task);
+/* No file stands for the task any more: it is forgotten, or kept as finished and gone at now. */
+int store_batch_drop_task(struct store_batch *batch, const struct store_key *key, usec_t now);
+/* body: the event as JSON text; now: wall clock. Its delivery is pending from then on. */
+int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
+                          usec_t now);
+int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
+                             const struct store_delivery *delivery);
+/* Forgets what has been gone, or delivered, for longer than history. */
+int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history);
+
+/* ---- for backends ---- */
+
+enum store_write {
+        STORE_PUT_TASK,
+        STORE_DROP_TASK,
+        STORE_PUT_EVENT,
+        STORE_PUT_DELIVERY,
+        STORE_PRUNE,
+};
+
+/* One write, with what its kind needs. All strings are the batch's. */
+struct store_op {
+        enum store_write kind;
+        struct store_key key; /* PUT_TASK, DROP_TASK */
+        const char *name;     /* PUT_TASK */
+        const char *event_id; /* PUT_EVENT, PUT_DELIVERY */
+        const char *body;     /* PUT_EVENT */
+        usec_t now;           /* DROP_TASK, PUT_EVENT, PRUNE */
+        usec_t history;       /* PRUNE */
+        struct store_task task;
+        struct store_delivery delivery;
+};
+
+/* The first write after op (NULL: the first of all), in the order of adding; NULL: no more. */
+const struct store_op *store_batch_next(const struct store_batch *batch, const struct store_op *op);

@@ -1,0 +1,398 @@
+#include "koowatchd/task/enrollment.h"
+
+#include <errno.h>
+
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/store/store.h"
+#include "koowatchd/task/finished-file.h"
+#include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+
+/* Tasks that start together are spread over a span that grows with their number. */
+#define SPREAD_EACH (10 * USEC_MSEC)
+#define SPREAD_MAX (2 * USEC_SEC)
+
+static struct enrollment *owner_of(const struct entry *e) {
+        return container_of(e->table, struct enrollment, entries);
+}
+
+static void mark_dirty(struct entry *e) {
+        entry_mark_dirty(&owner_of(e)->changes, e);
+}
+
+static void status_changed(const struct entry *e) {
+        callback_call(&owner_of(e)->handler.on_status);
+}
+
+static void check_hooks(struct entry *e) {
+        hook_problems_check(&owner_of(e)->hook_problems, e, owner_of(e)->taskdir);
+}
+
+void enrollment_refuse(struct enrollment *en, const char *name, const char *text, bool running) {
+        report_invalid(name, text, running);
+        if (!running)
+                en->handler.on_invalid(en->handler.userdata, text);
+        callback_call(&en->handler.on_status);
+}
+
+/* ---- watching ---- */
+
+static struct account *account_of(const struct entry *e) {
+        const struct registry_handler *handler = &owner_of(e)->handler;
+
+        return handler->find_account(handler->userdata, task_key(e->task).account);
+}
+
+static void assign_watch(struct entry *e) {
+        watch_assign(e->watch, e, e->file, e->task, account_of(e));
+}
+
+static void start_polling(struct entry *e) {
+        struct enrollment *en = owner_of(e);
+        usec_t spread = 0;
+
+        if (en->scanning) {
+                spread = MIN((usec_t) en->started * SPREAD_EACH, SPREAD_MAX);
+                en->started++;
+        }
+        watch_start(e->watch, clock_boot() + (usec_t) (random_share() * (double) spread));
+}
+
+/* Back to a file that has not been read: the next scan reads it. */
+static void read_again_later(struct entry *e, const char *what, const char *why) {
+        const struct registry_handler *handler = &owner_of(e)->handler;
+
+        entry_stop_waiting(e);
+        if (e->state != ENTRY_INVALID)
+                entry_set_state(e, ENTRY_INVALID);
+        task_free(STEAL_PTR(e->task));
+        watch_free(STEAL_PTR(e->watch));
+        e->file_invalid = e->file->read_again = true;
+        handler->on_transient_error(handler->userdata, what, why);
+}
+
+/* The registration begins, now or when the store says that it did. */
+static void activate(struct entry *e, const struct store_task *stored) {
+        struct watch_history history = {.registered = clock_wall()};
+
+        if (!e->watch && watch_new(&owner_of(e)->shared, e, &e->watch) < 0) {
+                read_again_later(e, e->file->name, strerror(ENOMEM));
+                return;
+        }
+        if (stored)
+                history = (struct watch_history){stored->registered, stored->refused,
+                                                 stored->refusals};
+        free(STEAL_PTR(e->event_id));
+        entry_set_state(e, ENTRY_ACTIVE);
+        assign_watch(e);
+        watch_begin(e->watch, &history, clock_boot());
+        e->registered = watch_history(e->watch).registered;
+        start_polling(e);
+        if (!stored) {
+                const struct task_ref task = watch_ref(e->watch);
+
+                mark_dirty(e);
+                report_registered(&task, e->task->description);
+        }
+        status_changed(e);
+}
+
+static void on_finished(void *owner, char *event_id) {
+        struct entry *e = owner;
+
+        free(e->event_id);
+        e->event_id = event_id;
+        entry_set_state(e, ENTRY_FINISHED);
+        mark_dirty(e);
+        status_changed(e);
+}
+
+static void on_refusals(void *owner) {
+        mark_dirty(owner);
+}
+
+static void on_watch_status(void *owner) {
+        status_changed(owner);
+}
+
+/* ---- what the store knows ---- */
+
+/* A file of a task that has finished: found again after a restart, or left by the former owner. */
+static void take_up_finished(struct entry *e, const struct store_task *stored) {
+        if (str_replace(&e->event_id, stored->event_id) < 0) {
+                read_again_later(e, e->file->name, strerror(ENOMEM));
+                return;
+        }
+        e->registered = stored->registered;
+        entry_set_state(e, ENTRY_FINISHED);
+        status_changed(e);
+        if (stored->delivery != DELIVERY_PENDING)
+                finished_remove_file(owner_of(e)->taskdir, e);
+        if (stored->inode != e->file->inode || stored->mtime_ns != e->file->mtime_ns) {
+                mark_dirty(e); /* the next start knows the file as it is now */
+                finished_report_change(e);
+        }
+}
+
+static void on_found(void *userdata, int found, const struct store_task *stored) {
+        struct entry *e = entry_wait_end(userdata);
+
+        if (!e)
+                return;
+        if (found < 0)
+                read_again_later(e, "the store", store_error(owner_of(e)->store));
+        else if (found > 0 && !stored->gone && *stored->event_id &&
+                 !finished_is_new_file(e, stored->inode, stored->mtime_ns))
+                take_up_finished(e, stored);
+        else
+                activate(e, found > 0 && !stored->gone && !*stored->event_id ? stored : NULL);
+        check_hooks(e);
+}
+
+/* In state LOOKUP. */
+static void look_up(struct entry *e) {
+        struct enrollment *en = owner_of(e);
+        struct entry_wait *wait = entry_wait_lookup(&en->waits, e);
+        struct store_key key = task_key(e->task);
+
+        if (wait)
+                store_find_task(en->store, &key, on_found, wait);
+        else
+                read_again_later(e, e->file->name, strerror(ENOMEM));
+}
+
+/* ---- who owns a key ---- */
+
+static void refuse_duplicate(struct entry *e, const struct entry *owner) {
+        struct enrollment *en = owner_of(e);
+        CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->file);
+        CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, owner->file);
+        CLEANUP(freep)
+        char *text = str_printf("%s: the same task as %s, which stands until it goes",
+                                path ? path : e->file->name, theirs ? theirs : owner->file->name);
+        bool is_late = entry_is_missing(owner) &&
+                       finished_is_new_file(owner, e->file->inode, e->file->mtime_ns);
+
+        entry_set_state(e, is_late ? ENTRY_LATE_DUPLICATE : ENTRY_DUPLICATE);
+        if (text && !entry_is_missing(owner)) /* else it is being renamed, or about to go */
+                enrollment_refuse(en, e->file->name, text, false);
+}
+
+/*
+ * A file in a higher directory stands for the task, whoever came first: what members of a group
+ * may write must not keep out what root does. The watch goes on under its name.
+ */
+static void take_over(struct entry *e, struct entry *other) {
+        struct enrollment *en = owner_of(e);
+        CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->file);
+        CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, other->file);
+        CLEANUP(freep)
+        char *text = str_printf("%s: the same task as %s, which stands because its directory is a "
+                                "higher one",
+                                theirs ? theirs : other->file->name, path ? path : e->file->name);
+
+        entry_stop_waiting(other);
+        entry_take_key(e, other);
+        if (e->state == ENTRY_LOOKUP) {
+                look_up(e);
+        } else {
+                assign_watch(e);
+                start_polling(e);
+                mark_dirty(e);
+        }
+        if (text)
+                enrollment_refuse(en, other->file->name, text, false);
+}
+
+static bool outranks(const struct entry *e, const struct entry *owner) {
+        return (owner->state == ENTRY_ACTIVE || owner->state == ENTRY_LOOKUP) &&
+               e->file->dir < owner->file->dir;
+}
+
+/* An entry with valid settings, and without a key, finds its place. */
+static void enroll(struct entry *e) {
+        struct entry *owner = entry_owner(e);
+
+        if (owner && outranks(e, owner))
+                take_over(e, owner);
+        else if (owner)
+                refuse_duplicate(e, owner);
+        else if (entry_claim_key(e) < 0)
+                read_again_later(e, e->file->name, strerror(ENOMEM));
+        else
+                look_up(e);
+}
+
+/* ---- files that are gone ---- */
+
+static void drop_entry(struct entry *e) {
+        entry_forget_changes(&owner_of(e)->changes, e);
+        entry_stop_waiting(e);
+        entry_free(e);
+}
+
+/* Its file will not come back: it goes with the next commit. */
+static void delete_later(struct entry *e) {
+        entry_stop_waiting(e);
+        entry_set_state(e, ENTRY_TO_DELETE);
+        mark_dirty(e);
+}
+
+static void start_grace(struct entry *e) {
+        bool active = e->state == ENTRY_ACTIVE;
+
+        if (active)
+                watch_stop(e->watch);
+        entry_set_state(e, active ? ENTRY_ACTIVE_MISSING : ENTRY_FINISHED_MISSING);
+        if (entry_wait_grace(&owner_of(e)->waits, e) < 0)
+                delete_later(e);
+}
+
+/* No file stands for it any more. */
+void enrollment_leave(struct entry *e) {
+        if (!entry_owns_key(e))
+                drop_entry(e);
+        else if (e->state == ENTRY_LOOKUP)
+                delete_later(e);
+        else if (!entry_is_missing(e))
+                start_grace(e);
+}
+
+/* Its file is there again. What is to be deleted has something left of what it was. */
+static void come_back(struct entry *e) {
+        entry_stop_waiting(e);
+        if (e->event_id) {
+                entry_set_state(e, ENTRY_FINISHED);
+        } else if (e->watch) {
+                entry_set_state(e, ENTRY_ACTIVE);
+        } else {
+                entry_set_state(e, ENTRY_LOOKUP);
+                look_up(e);
+        }
+}
+
+/* Goes on where the entry was that it succeeds. */
+static void succeed(struct entry *e, struct watch *watch, usec_t registered) {
+        if (!watch) {
+                enroll(e);
+                return;
+        }
+        if (entry_claim_key(e) < 0) {
+                watch_free(watch);
+                read_again_later(e, e->file->name, strerror(ENOMEM));
+                return;
+        }
+        e->watch = watch;
+        e->registered = registered;
+        entry_set_state(e, ENTRY_ACTIVE);
+        assign_watch(e);
+        start_polling(e);
+        check_hooks(e);
+}
+
+static void on_deleted(struct entry *e) {
+        struct enrollment *en = owner_of(e);
+        struct entry *successor = entry_find_successor(e);
+        usec_t registered = e->registered;
+        struct watch *watch = NULL;
+
+        /* Another one than that which was written in its place, or none any more. */
+        if (!e->is_dropped && !(successor && successor->is_successor)) {
+                mark_dirty(e);
+                return;
+        }
+        if (!e->is_dropped && !e->event_id)
+                watch = STEAL_PTR(e->watch);
+        drop_entry(e);
+        if (successor) {
+                successor->is_successor = false;
+                succeed(successor, watch, registered);
+        }
+        callback_call(&en->handler.on_status);
+}
+
+/* ---- files that are read ---- */
+
+/* Settings for an entry that has some already, of the same key. old: the file they came from. */
+void enrollment_update(struct entry *e, struct task *task, const struct taskdir_file *old) {
+        struct entry *owner;
+
+        task_free(e->task);
+        e->task = task;
+        e->is_successor = false; /* its file is another one than that which was written */
+        if (e->watch)
+                assign_watch(e);
+        owner = entry_owner(e);
+        if (!entry_owns_key(e) && owner && outranks(e, owner))
+                take_over(e, owner); /* a file above its own has come */
+        check_hooks(e);
+
+        if (e->state == ENTRY_ACTIVE) {
+                watch_retry(e->watch, clock_boot());
+                mark_dirty(e);
+        } else if (e->state == ENTRY_FINISHED &&
+                   finished_is_new_file(e, old->inode, old->mtime_ns)) {
+                activate(e, NULL);
+        } else if (e->state == ENTRY_FINISHED && old->mtime_ns != e->file->mtime_ns) {
+                mark_dirty(e);
+                finished_report_change(e);
+        }
+}
+
+void enrollment_add(struct entry *e, struct task *task) {
+        e->task = task;
+        enroll(e);
+}
+
+void enrollment_resume(struct entry *e) {
+        if (e->watch)
+                assign_watch(e);
+        if (entry_is_missing(e))
+                come_back(e);
+        if (e->state == ENTRY_ACTIVE && !watch_is_started(e->watch))
+                start_polling(e);
+}
+
+void enrollment_check_accounts(struct enrollment *en) {
+        struct entry *e;
+        size_t at = 0;
+
+        while ((e = entries_next(&en->entries, &at))) {
+                if (e->state != ENTRY_ACTIVE)
+                        continue;
+                if (account_is_configured(watch_account(e->watch))) {
+                        if (!watch_is_started(e->watch))
+                                start_polling(e);
+                } else if (watch_is_started(e->watch)) {
+                        log_warning("%s: [Account %s] is no longer configured, it waits until it "
+                                    "is again",
+                                    e->file->name, account_name(watch_account(e->watch)));
+                        watch_stop(e->watch);
+                }
+        }
+}
+
+void enrollment_init(struct enrollment *en, struct timers *timers, struct store *store,
+                     struct taskdir *taskdir, const struct watch_shared *shared) {
+        *en = (struct enrollment){
+                .store = store,
+                .taskdir = taskdir,
+                .shared = *shared,
+        };
+        entries_init(&en->entries);
+        entry_changes_init(&en->changes, on_deleted);
+        entry_waits_init(&en->waits, timers, delete_later);
+        en->hook_problems.entries = &en->entries;
+        en->shared.on_finished = on_finished;
+        en->shared.on_refusals = on_refusals;
+        en->shared.on_status = on_watch_status;
+}
+
+void enrollment_clear(struct enrollment *en) {
+        entry_waits_clear(&en->waits);
+        entries_clear(&en->entries);
+        hook_problems_clear(&en->hook_problems);
+}

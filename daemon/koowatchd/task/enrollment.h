@@ -1,0 +1,51 @@
+#pragma once
+/*
+ * Enrollment: which entry is watched for a task, and what becomes of it
+ *
+ * Leads entries through the life that is drawn in entry.h: whether an entry owns its key or
+ * is a duplicate, what the store knows of the key, when it is watched, and who succeeds it.
+ */
+#include <stdbool.h>
+
+#include "koowatchd/task/entry-changes.h"
+#include "koowatchd/task/entry-wait.h"
+#include "koowatchd/task/entry.h"
+#include "koowatchd/task/hook-problems.h"
+#include "koowatchd/task/registry-handler.h"
+#include "koowatchd/task/watch.h"
+
+struct store;
+struct taskdir;
+
+struct enrollment {
+        struct registry_handler handler;
+        struct store *store;     /* borrowed */
+        struct taskdir *taskdir; /* borrowed */
+        struct entries entries;
+        struct entry_changes changes;
+        struct entry_waits waits;
+        struct hook_problems hook_problems;
+        struct watch_shared shared;
+        bool scanning;    /* files are read that may be many */
+        unsigned started; /* polls, since that began */
+};
+
+/* shared: copied but for its callbacks. */
+void enrollment_init(struct enrollment *enrollment, struct timers *timers, struct store *store,
+                     struct taskdir *taskdir, const struct watch_shared *shared);
+void enrollment_clear(struct enrollment *enrollment);
+
+/* The file is invalid; running: earlier settings stay in force. */
+void enrollment_refuse(struct enrollment *enrollment, const char *name, const char *text,
+                       bool running);
+
+/* The entry has got its first valid settings (taken over). */
+void enrollment_add(struct entry *entry, struct task *task);
+/* It has got others of the same key (taken over); old: the file of those before. */
+void enrollment_update(struct entry *entry, struct task *task, const struct taskdir_file *old);
+/* Its file was read, whatever is in it. */
+void enrollment_resume(struct entry *entry);
+/* No file stands for it any more: it is dropped, now or later. */
+void enrollment_leave(struct entry *entry);
+/* All that are watched have an account that is configured, or wait until it is. */
+void enrollment_check_accounts(struct enrollment *enrollment);

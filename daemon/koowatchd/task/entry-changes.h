@@ -1,0 +1,37 @@
+#pragma once
+/*
+ * Entry changes: what of the entries the store does not know yet
+ *
+ * An entry that has changed is written with the next batch. While that is under way, which
+ * may take long, it may change again: then it is written once more.
+ */
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "common/callback.h"
+
+struct entry;
+struct store_batch;
+
+struct entry_changes {
+        TAILQ_HEAD(entry_list, entry) dirty, in_commit;
+        struct callback on_dirty; /* there is something to write */
+        /* An entry that was to be deleted is not known to the store any more. */
+        void (*on_deleted)(struct entry *entry);
+};
+
+void entry_changes_init(struct entry_changes *changes, void (*on_deleted)(struct entry *entry));
+
+void entry_mark_dirty(struct entry_changes *changes, struct entry *entry);
+/* The entry is about to be freed. */
+void entry_forget_changes(struct entry_changes *changes, struct entry *entry);
+
+/* Returns 0 or -ENOMEM with all as it was. */
+int entry_changes_collect(struct entry_changes *changes, struct store_batch *batch);
+void entry_changes_committed(struct entry_changes *changes, bool written);
+
+/*
+ * The duplicate that is to succeed the owner of its key: in the highest directory, and of the
+ * first name there; NULL: there is none.
+ */
+struct entry *entry_find_successor(const struct entry *owner);

@@ -1,0 +1,205 @@
+#include "koowatchd/task/entry.h"
+
+#include <assert.h>
+
+#include "common/config.h"
+#include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/watch.h"
+
+/* ---- the tables ---- */
+
+struct store_key task_key(const struct task *task) {
+        return (struct store_key){
+                .account = task->account ? task->account : ACCOUNT_DEFAULT,
+                .share_id = task->share_id,
+                .task_id = task->task_id,
+        };
+}
+
+bool store_key_is_same(const struct store_key *a, const struct store_key *b) {
+        return streq(a->task_id, b->task_id) && streq(a->share_id, b->share_id) &&
+               streq(a->account, b->account);
+}
+
+static uint64_t name_hash(const void *entry) {
+        return hash_text(((const struct entry *) entry)->file->name, HASH_START);
+}
+
+static bool name_matches(const void *entry, const void *name) {
+        return streq(((const struct entry *) entry)->file->name, name);
+}
+
+static uint64_t hash_of_key(const struct store_key *key) {
+        return hash_text(key->account,
+                         hash_text(key->share_id, hash_text(key->task_id, HASH_START)));
+}
+
+static uint64_t key_hash(const void *entry) {
+        struct store_key key = task_key(((const struct entry *) entry)->task);
+
+        return hash_of_key(&key);
+}
+
+static bool key_matches(const void *entry, const void *key) {
+        struct store_key own = task_key(((const struct entry *) entry)->task);
+
+        return store_key_is_same(&own, key);
+}
+
+void entries_init(struct entries *entries) {
+        *entries = (struct entries){};
+        index_init(&entries->by_name, name_hash);
+        index_init(&entries->by_key, key_hash);
+}
+
+struct entry *entries_find_name(const struct entries *entries, const char *name) {
+        return index_find(&entries->by_name, hash_text(name, HASH_START), name_matches, name);
+}
+
+struct entry *entries_find_key(const struct entries *entries, const struct store_key *key) {
+        return index_find(&entries->by_key, hash_of_key(key), key_matches, key);
+}
+
+struct entry *entry_owner(const struct entry *entry) {
+        struct store_key key = task_key(entry->task);
+
+        return entries_find_key(entry->table, &key);
+}
+
+struct entry *entries_next(const struct entries *entries, size_t *at) {
+        return index_next(&entries->by_name, at);
+}
+
+/* ---- one entry ---- */
+
+struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
+        struct entry *e = calloc(1, sizeof(*e));
+
+        if (!e)
+                return NULL;
+        e->table = entries;
+        e->file = taskdir_file_ref(file);
+        if (index_add(&entries->by_name, e) < 0) {
+                taskdir_file_unref(e->file);
+                free(e);
+                return NULL;
+        }
+        e->is_named = true;
+        entries->counts[e->state]++;
+        return e;
+}
+
+void entry_free(struct entry *e) {
+        entry_detach_name(e);
+        if (entry_owns_key(e))
+                index_remove(&e->table->by_key, e);
+        entry_set_hook_problem(e, false);
+        e->table->counts[e->state]--;
+        watch_free(e->watch);
+        taskdir_file_unref(e->file);
+        task_free(e->task);
+        free(e->event_id);
+        free(e);
+}
+
+static void clear_index(struct index *index) {
+        struct entry *e;
+        size_t at = 0;
+
+        while ((e = index_next(index, &at))) {
+                at--; /* another one moves into its slot */
+                entry_free(e);
+        }
+        index_clear(index);
+}
+
+void entries_clear(struct entries *entries) {
+        clear_index(&entries->by_name);
+        clear_index(&entries->by_key);
+}
+
+bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
+        struct store_key a, b;
+
+        if (e->state != ENTRY_DUPLICATE && e->state != ENTRY_LATE_DUPLICATE)
+                return false;
+        a = task_key(e->task);
+        b = task_key(owner->task);
+        return store_key_is_same(&a, &b);
+}
+
+bool entries_have_duplicates(const struct entries *entries) {
+        return entries->counts[ENTRY_DUPLICATE] + entries->counts[ENTRY_LATE_DUPLICATE] > 0;
+}
+
+bool entry_owns_key(const struct entry *e) {
+        return e->state >= ENTRY_LOOKUP;
+}
+
+bool entry_is_missing(const struct entry *e) {
+        return e->state == ENTRY_ACTIVE_MISSING || e->state == ENTRY_FINISHED_MISSING ||
+               e->state == ENTRY_TO_DELETE;
+}
+
+void entry_set_hook_problem(struct entry *e, bool has_problem) {
+        e->table->hook_problems += (unsigned) has_problem - (unsigned) e->has_hook_problem;
+        e->has_hook_problem = has_problem;
+}
+
+void entry_set_state(struct entry *e, enum entry_state state) {
+#define TO(state) (1U << ENTRY_##state)
+        static const unsigned next[ENTRY_STATES] = {
+                [ENTRY_INVALID] = TO(LOOKUP) | TO(ACTIVE) | TO(DUPLICATE) | TO(LATE_DUPLICATE),
+                [ENTRY_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE),
+                [ENTRY_LATE_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE),
+                [ENTRY_LOOKUP] =
+                        TO(ACTIVE) | TO(FINISHED) | TO(INVALID) | TO(DUPLICATE) | TO(TO_DELETE),
+                [ENTRY_ACTIVE] = TO(FINISHED) | TO(ACTIVE_MISSING) | TO(DUPLICATE) | TO(TO_DELETE),
+                [ENTRY_ACTIVE_MISSING] = TO(ACTIVE) | TO(TO_DELETE),
+                [ENTRY_FINISHED] = TO(ACTIVE) | TO(FINISHED_MISSING) | TO(TO_DELETE),
+                [ENTRY_FINISHED_MISSING] = TO(FINISHED) | TO(TO_DELETE),
+                [ENTRY_TO_DELETE] = TO(ACTIVE) | TO(FINISHED) | TO(LOOKUP),
+        };
+
+        assert(next[e->state] & 1U << state);
+        if (state != ENTRY_ACTIVE && state != ENTRY_ACTIVE_MISSING)
+                entry_set_hook_problem(e, false);
+        if (entry_owns_key(e) && state < ENTRY_LOOKUP)
+                index_remove(&e->table->by_key, e);
+        e->table->counts[e->state]--;
+        e->table->counts[state]++;
+        e->state = state;
+#undef TO
+}
+
+int entry_claim_key(struct entry *e) {
+        int r = index_add(&e->table->by_key, e);
+
+        if (r == 0)
+                entry_set_state(e, ENTRY_LOOKUP);
+        return r;
+}
+
+void entry_take_key(struct entry *e, struct entry *other) {
+        enum entry_state state = other->state;
+
+        e->watch = STEAL_PTR(other->watch);
+        e->registered = other->registered;
+        entry_set_state(other, ENTRY_DUPLICATE);
+        (void) index_add(&e->table->by_key, e); /* there is room: the other has left */
+        entry_set_state(e, state);
+}
+
+void entry_detach_name(struct entry *e) {
+        if (e->is_named)
+                index_remove(&e->table->by_name, e);
+        e->is_named = false;
+}
+
+struct taskdir_file *entry_set_file(struct entry *e, struct taskdir_file *file) {
+        struct taskdir_file *old = e->file;
+
+        e->file = taskdir_file_ref(file);
+        return old;
+}

@@ -1,0 +1,120 @@
+#pragma once
+/*
+ * Entry: what is known of one task file, and the tables by which entries are found
+ *
+ * By the file's name, and by the task's key (account, share, task): for each key one entry
+ * at most owns it, and is the one that is watched or done.
+ *
+ * The life of an entry, in the states of enum entry_state. Those in the second line own
+ * their key; an entry that does not is dropped as soon as its file is gone.
+ *
+ *      INVALID <--> DUPLICATE, LATE_DUPLICATE          a file is read
+ *         ^  \          |           ^
+ *         |   \         v           |  a file in a higher directory takes over
+ *         +--- LOOKUP ----------> ACTIVE ------------> FINISHED <-- LOOKUP
+ *                 |               |    ^   outcome      |    ^  \
+ *                 |         gone  v    |  back    gone  v    |   \ another file:
+ *                 |            ACTIVE_MISSING     FINISHED_MISSING    ACTIVE again
+ *                 |                    |                |
+ *                 |                    |   half a second
+ *                 |                    v                v
+ *                 +--- gone -------> TO_DELETE <--------+
+ *
+ * From TO_DELETE it goes with the next commit, unless its file is back before that.
+ */
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "common/index.h"
+#include "common/timespan.h"
+#include "koowatchd/store/store.h"
+
+struct entry_wait;
+struct task;
+struct taskdir_file;
+struct watch;
+
+enum entry_state {
+        ENTRY_INVALID,          /* no valid settings have been read */
+        ENTRY_DUPLICATE,        /* another entry owns its key */
+        ENTRY_LATE_DUPLICATE,   /* likewise; its file came when the finished owner's had gone */
+        ENTRY_LOOKUP,           /* the store is asked what it knows of the key */
+        ENTRY_ACTIVE,           /* watched */
+        ENTRY_ACTIVE_MISSING,   /* its file is gone, for a moment perhaps: an editor saves it */
+        ENTRY_FINISHED,         /* its outcome is known */
+        ENTRY_FINISHED_MISSING, /* likewise */
+        ENTRY_TO_DELETE,        /* its file is gone for good */
+        ENTRY_STATES
+};
+
+struct entry {
+        struct entries *table;
+        struct taskdir_file *file; /* a reference; once it is missing, the one that was read last */
+        struct task *task;         /* the settings in force; NULL: INVALID */
+        struct watch *watch;       /* ACTIVE; FINISHED until that is on disk */
+        char *event_id;            /* FINISHED */
+        struct entry_wait *wait;   /* LOOKUP, *_MISSING: the registry's */
+        usec_t registered;         /* wall clock */
+        TAILQ_ENTRY(entry) link;   /* of the list of changed ones, or of those in a commit */
+        enum entry_state state : 8;
+        bool file_invalid : 1;      /* the file as it is now; the settings are an earlier one's */
+        bool is_named : 1;          /* found by its name */
+        bool is_dirty : 1;          /* differs from the store */
+        bool in_commit : 1;         /* a write of it is under way */
+        bool is_deleted : 1;        /* that write deletes it, ... */
+        bool is_dropped : 1;        /* ... and the task with it, which has no successor */
+        bool is_successor : 1;      /* that write puts it in the place of the owner of its key */
+        bool has_hook_problem : 1;  /* counted as such */
+        bool reported_finished : 1; /* that its changed file has no effect */
+};
+
+struct entries {
+        struct index by_name, by_key;
+        unsigned counts[ENTRY_STATES];
+        unsigned hook_problems;
+};
+
+void entries_init(struct entries *entries);
+/* Frees all entries, also those that have lost their names. */
+void entries_clear(struct entries *entries);
+
+/* With a reference to file, found by its name, INVALID. NULL when memory is short. */
+struct entry *entry_new(struct entries *entries, struct taskdir_file *file);
+void entry_free(struct entry *entry);
+
+struct entry *entries_find_name(const struct entries *entries, const char *name);
+struct entry *entries_find_key(const struct entries *entries, const struct store_key *key);
+/* The owner of the key that the entry's task has, or NULL. */
+struct entry *entry_owner(const struct entry *entry);
+
+/* All that are found by a name, in no order; see index_next(). */
+struct entry *entries_next(const struct entries *entries, size_t *at);
+
+/* The key of a task's settings; strings are borrowed from them. */
+struct store_key task_key(const struct task *task);
+bool store_key_is_same(const struct store_key *a, const struct store_key *b);
+
+/* Whether it waits for the owner's key. */
+bool entry_is_duplicate_of(const struct entry *entry, const struct entry *owner);
+bool entries_have_duplicates(const struct entries *entries);
+
+/* Takes a step in the life above. */
+void entry_set_state(struct entry *entry, enum entry_state state);
+bool entry_owns_key(const struct entry *entry);
+/* Its file is gone, for good or not. */
+bool entry_is_missing(const struct entry *entry);
+
+/*
+ * Makes it the owner of its task's key, which nobody owns, and LOOKUP. Returns 0 or -ENOMEM.
+ * From LOOKUP it is led on by entry_set_state(), also by giving the key up again.
+ */
+int entry_claim_key(struct entry *entry);
+/* Takes over the other's key and its watch: ACTIVE, or LOOKUP as the other was, which is DUPLICATE.
+ */
+void entry_take_key(struct entry *entry, struct entry *other);
+
+/* Another file has its name: it is found by its key alone. */
+void entry_detach_name(struct entry *entry);
+/* Puts the file in the place of the one before, which the caller gets with its reference. */
+struct taskdir_file *entry_set_file(struct entry *entry, struct taskdir_file *file);
+void entry_set_hook_problem(struct entry *entry, bool has_problem);

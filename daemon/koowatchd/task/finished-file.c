@@ -1,0 +1,56 @@
+#include "koowatchd/task/finished-file.h"
+
+#include <errno.h>
+
+#include "common/log.h"
+#include "koowatchd/task/entry.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+
+bool finished_is_new_file(const struct entry *e, uint64_t inode, int64_t mtime_ns) {
+        return e->file->is_volatile && (e->file->inode != inode || e->file->mtime_ns != mtime_ns);
+}
+
+static bool is_removable(const struct entry *e) {
+        /* A file that is broken now is not the one that has finished. */
+        return e->file->is_volatile && !entry_is_missing(e) && !e->file_invalid;
+}
+
+static void remove_one(struct taskdir *taskdir, const struct entry *e) {
+        CLEANUP(freep) char *path = NULL;
+        int r;
+
+        if (!is_removable(e))
+                return;
+        r = taskdir_remove(taskdir, e->file);
+        if (r == 0 || r == -ENOENT || r == -ESTALE)
+                return;
+        path = taskdir_path(taskdir, e->file);
+        log_warning("%s: its file %s is finished but cannot be removed (%s); the task is "
+                    "remembered as done",
+                    e->file->name, path ? path : "", strerror(-r));
+}
+
+/* Its duplicates go first: one that is left over by a crash would be a registration of its own. */
+void finished_remove_file(struct taskdir *taskdir, const struct entry *e) {
+        const struct entry *other;
+        size_t at = 0;
+
+        if (entries_have_duplicates(e->table) && e->file->is_volatile && !entry_is_missing(e))
+                while ((other = entries_next(e->table, &at)))
+                        if (entry_is_duplicate_of(other, e) && other->state == ENTRY_DUPLICATE)
+                                remove_one(taskdir, other);
+        remove_one(taskdir, e);
+}
+
+void finished_report_change(struct entry *e) {
+        const struct log_field fields[] = {{"KOOWATCH_NAME", e->file->name},
+                                           {"KOOWATCH_EVENT_ID", e->event_id}};
+
+        if (!e->reported_finished)
+                log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields),
+                          "%s: finished already, so its changed file has no effect; to have it "
+                          "asked about again, remove the file and put it back a second later",
+                          e->file->name);
+        e->reported_finished = true;
+}

@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * Registry handler: what those above the task files are told, and asked for
+ */
+#include "common/callback.h"
+
+struct account;
+
+struct registry_handler {
+        /* There is something to write. */
+        struct callback on_dirty;
+        /* What the status line shows has changed. */
+        struct callback on_status;
+        /* The account of that name, configured or not; NULL: there is none. */
+        struct account *(*find_account)(void *userdata, const char *name);
+        /* A file was refused and nothing is watched for it; text names file and line. */
+        void (*on_invalid)(void *userdata, const char *text);
+        /* Something could not be read that may be readable in a moment: scan again then. */
+        void (*on_transient_error)(void *userdata, const char *what, const char *why);
+        void *userdata;
+};

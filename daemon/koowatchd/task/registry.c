@@ -1,0 +1,270 @@
+#include "koowatchd/task/registry.h"
+
+#include <errno.h>
+
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/task/enrollment.h"
+#include "koowatchd/task/finished-file.h"
+#include "koowatchd/task/stale-tasks.h"
+#include "koowatchd/task/strays.h"
+#include "koowatchd/task/task-file.h"
+#include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+
+#define RECHECK_PERIOD (15 * USEC_SEC)
+
+struct registry {
+        struct timers *timers;
+        struct taskdir *taskdir;
+        struct enrollment enrollment;
+        struct stale_tasks stale;
+        struct strays strays;
+        struct timer recheck_timer;
+        unsigned known_hook_problems; /* at the last recheck */
+};
+
+/* ---- files ---- */
+
+struct reading {
+        const struct task_file *file;
+        struct registry *registry;
+        bool running; /* there are settings that stay in force */
+};
+
+static void on_fault(void *userdata, bool is_error, unsigned line, const char *text) {
+        const struct reading *reading = userdata;
+        const struct task_file *file = reading->file;
+        CLEANUP(freep)
+        char *full = line > 0 ? str_printf("%s:%u: %s", file->path, line, text)
+                              : str_printf("%s: %s", file->path, text);
+
+        if (full && is_error)
+                enrollment_refuse(&reading->registry->enrollment, file->file->name, full,
+                                  reading->running);
+        else if (full)
+                log_warning("%s", full);
+}
+
+static bool has_account(void *userdata, const char *name) {
+        const struct registry_handler *handler =
+                &((const struct reading *) userdata)->registry->enrollment.handler;
+        const struct account *account = handler->find_account(handler->userdata, name);
+
+        return account && account_is_configured(account);
+}
+
+/* The entry of a file that was read, with its name free for another key. NULL: no memory. */
+static struct entry *entry_for(struct registry *r, const struct task_file *file,
+                               const struct task *task) {
+        struct entry *e = entries_find_name(&r->enrollment.entries, file->file->name);
+
+        if (e && e->task && task) {
+                struct store_key old = task_key(e->task), new = task_key(task);
+
+                if (!store_key_is_same(&old, &new)) {
+                        entry_detach_name(e);
+                        enrollment_leave(e); /* with grace: two files may be changing places */
+                        e = NULL;
+                }
+        }
+        if (e && e->in_commit && e->is_deleted) { /* its end is being written */
+                entry_detach_name(e);
+                e = NULL;
+        }
+        return e ? e : entry_new(&r->enrollment.entries, file->file);
+}
+
+static bool on_file(void *userdata, const struct task_file *file) {
+        struct registry *r = userdata;
+        const struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
+        struct reading reading = {file, r, known && known->task};
+        const struct task_file_check check = {has_account, on_fault, &reading};
+        CLEANUP(taskdir_file_unrefp) struct taskdir_file *old = NULL;
+        CLEANUP(task_freep) struct task *task = NULL;
+        struct entry *e;
+
+        (void) task_file_read(file, &check, &task);
+        e = entry_for(r, file, task);
+        if (!e) {
+                log_error("%s: no memory to watch it; it is tried again at the next reload",
+                          file->path);
+                return false;
+        }
+        old = entry_set_file(e, file->file);
+        e->file_invalid = !task;
+        if (task && !e->task)
+                enrollment_add(e, STEAL_PTR(task));
+        else
+                enrollment_resume(e);
+        if (task)
+                enrollment_update(e, STEAL_PTR(task), old);
+        callback_call(&r->enrollment.handler.on_status);
+        return !e->file_invalid;
+}
+
+static void on_gone(void *userdata, struct taskdir_file *file) {
+        struct registry *r = userdata;
+        struct entry *e = entries_find_name(&r->enrollment.entries, file->name);
+
+        if (e)
+                enrollment_leave(e);
+        callback_call(&r->enrollment.handler.on_status);
+}
+
+static void on_transient_error(void *userdata, const char *what, const char *why) {
+        const struct registry *r = userdata;
+
+        r->enrollment.handler.on_transient_error(r->enrollment.handler.userdata, what, why);
+}
+
+static void on_stray(void *userdata, const char *path) {
+        struct registry *r = userdata;
+
+        strays_note(&r->strays, path);
+}
+
+static void on_scan(void *userdata) {
+        struct registry *r = userdata;
+
+        r->enrollment.scanning = true;
+        r->enrollment.started = 0;
+}
+
+static void on_scanned(void *userdata, bool complete) {
+        struct registry *r = userdata;
+
+        r->enrollment.scanning = false;
+        if (complete)
+                stale_tasks_find(&r->stale);
+}
+
+/* ---- the whole ---- */
+
+static void on_recheck(struct timer *timer, usec_t now) {
+        struct registry *r = container_of(timer, struct registry, recheck_timer);
+
+        strays_tell(&r->strays);
+        registry_check_hooks(r, false);
+        if (r->enrollment.entries.hook_problems != r->known_hook_problems)
+                callback_call(&r->enrollment.handler.on_status);
+        r->known_hook_problems = r->enrollment.entries.hook_problems;
+        timer_arm(r->timers, timer, now + RECHECK_PERIOD);
+}
+
+static int open_taskdir(struct registry *r, struct dirwatch *dirwatch) {
+        const struct taskdir_handler handler = {
+                .on_file = on_file,
+                .on_gone = on_gone,
+                .on_transient_error = on_transient_error,
+                .on_stray = on_stray,
+                .on_scan = on_scan,
+                .on_scanned = on_scanned,
+                .userdata = r,
+        };
+
+        return taskdir_new(dirwatch, &handler, &r->taskdir);
+}
+
+int registry_new(const struct registry_modules *with, struct registry **ret) {
+        CLEANUP(registry_freep) struct registry *r = calloc(1, sizeof(*r));
+        int error;
+
+        if (!r)
+                return -ENOMEM;
+        r->timers = with->timers;
+        error = open_taskdir(r, with->dirwatch);
+        enrollment_init(&r->enrollment, with->timers, with->store, r->taskdir,
+                        &(struct watch_shared){
+                                .poller = with->poller,
+                                .deliveries = with->deliveries,
+                                .report = with->report,
+                                .metrics = with->metrics,
+                                .taskdir = r->taskdir,
+                        });
+        stale_tasks_init(&r->stale, &r->enrollment.entries, with->store);
+        if (error == 0)
+                error = timer_open(r->timers, &r->recheck_timer, on_recheck);
+        if (error < 0)
+                return error;
+        *ret = STEAL_PTR(r);
+        return 0;
+}
+
+void registry_free(struct registry *r) {
+        if (!r)
+                return;
+        timer_close(r->timers, &r->recheck_timer);
+        enrollment_clear(&r->enrollment);
+        stale_tasks_clear(&r->stale);
+        strays_clear(&r->strays);
+        taskdir_free(r->taskdir);
+        free(r);
+}
+
+void registry_set_handler(struct registry *r, const struct registry_handler *handler) {
+        r->enrollment.handler = *handler;
+        r->enrollment.changes.on_dirty = handler->on_dirty;
+        r->stale.on_dirty = handler->on_dirty;
+}
+
+void registry_configure(struct registry *r, const struct task_limits *limits,
+                        const char *hook_directories) {
+        r->enrollment.shared.limits = *limits;
+        r->enrollment.hook_problems.directories = hook_directories;
+        timer_arm(r->timers, &r->recheck_timer, clock_boot());
+}
+
+int registry_set_directories(struct registry *r, const char *directories, const char *state_tasks) {
+        return taskdir_configure(r->taskdir, directories, state_tasks);
+}
+
+void registry_scan(struct registry *r) {
+        taskdir_scan(r->taskdir);
+}
+
+void registry_check_hooks(struct registry *r, bool all) {
+        hook_problems_check_all(&r->enrollment.hook_problems, r->taskdir, all);
+}
+
+const char *registry_hook_problem(const struct registry *r) {
+        return hook_problems_text(&r->enrollment.hook_problems);
+}
+
+void registry_check_accounts(struct registry *r) {
+        enrollment_check_accounts(&r->enrollment);
+}
+
+void registry_on_delivered(void *registry, const char *name, const char *event_id) {
+        struct registry *r = registry;
+        const struct entry *e = entries_find_name(&r->enrollment.entries, name);
+
+        if (e && e->state == ENTRY_FINISHED && streq(e->event_id, event_id))
+                finished_remove_file(r->taskdir, e);
+}
+
+int registry_collect(struct registry *r, struct store_batch *batch) {
+        int error = stale_tasks_collect(&r->stale, batch);
+
+        return error < 0 ? error : entry_changes_collect(&r->enrollment.changes, batch);
+}
+
+void registry_committed(struct registry *r, bool written) {
+        stale_tasks_committed(&r->stale, written);
+        entry_changes_committed(&r->enrollment.changes, written);
+}
+
+struct registry_counts registry_count(const struct registry *r) {
+        const unsigned *n = r->enrollment.entries.counts;
+        unsigned active = n[ENTRY_LOOKUP] + n[ENTRY_ACTIVE] + n[ENTRY_ACTIVE_MISSING];
+
+        return (struct registry_counts){
+                .pending = active - r->enrollment.shared.running,
+                .running = r->enrollment.shared.running,
+                .finished = n[ENTRY_FINISHED] + n[ENTRY_FINISHED_MISSING],
+                .invalid = n[ENTRY_INVALID] + n[ENTRY_DUPLICATE] + n[ENTRY_LATE_DUPLICATE],
+                .hook_problems = r->enrollment.entries.hook_problems,
+        };
+}

@@ -1,0 +1,88 @@
+#pragma once
+/*
+ * Registry: which file stands for which task
+ *
+ * Follows the task directories and keeps an entry for each file: which is watched,
+ * finished, invalid or a duplicate of another one, and since when. Of files with the same
+ * key (account, share, task) one owns it: the one in the highest directory, and within a
+ * directory the one that came first; when its file goes, a duplicate succeeds it.
+ *
+ * A key is done while a file with it exists. In directories whose finished files are
+ * removed (STATE/tasks.d, below /run) another file, by inode or mtime, is a new
+ * registration. The life of an entry is drawn in entry.h.
+ *
+ * What has changed is written by commit.c: registry_collect(), and registry_committed()
+ * when that has ended, however long it took and whatever happened in between.
+ */
+#include <stdbool.h>
+
+#include "common/util.h"
+
+struct account;
+struct deliveries;
+struct dirwatch;
+struct metrics;
+struct poller;
+struct registry;
+struct registry_handler;
+struct report;
+struct store;
+struct store_batch;
+struct task_limits;
+struct timers;
+
+/* All borrowed. */
+struct registry_modules {
+        struct timers *timers;
+        struct dirwatch *dirwatch; /* NULL: directories are only scanned */
+        struct store *store;
+        struct poller *poller;
+        struct deliveries *deliveries;
+        struct report *report;
+        struct metrics *metrics;
+};
+
+/* Returns 0 or a negative errno. */
+int registry_new(const struct registry_modules *modules, struct registry **ret);
+/* Accepts NULL. */
+void registry_free(struct registry *registry);
+DEFINE_CLEANUP(struct registry *, registry_free)
+
+/* Who is called from now on; copied. */
+void registry_set_handler(struct registry *registry, const struct registry_handler *handler);
+
+/*
+ * Limits for tasks that set none, from now on also for those that run, and where hooks are
+ * (borrowed until the next call).
+ */
+void registry_configure(struct registry *registry, const struct task_limits *limits,
+                        const char *hook_directories);
+/* As taskdir_configure(). */
+int registry_set_directories(struct registry *registry, const char *directories,
+                             const char *state_tasks);
+/* Reads the task directories. */
+void registry_scan(struct registry *registry);
+/* Accounts have come or gone: stops what has none any more, and resumes what has one again. */
+void registry_check_accounts(struct registry *registry);
+/* Looks again at the hooks that tasks name: of all that are watched, or of those with a problem. */
+void registry_check_hooks(struct registry *registry, bool all);
+/* "photos: Hook=mail is not there" of one of those with a problem; NULL: none. */
+const char *registry_hook_problem(const struct registry *registry);
+
+/*
+ * Adds what has changed to the batch, which is then to be written. One batch at a time.
+ * Returns 0 or -ENOMEM: then the batch is not to be written, and all is as before.
+ */
+int registry_collect(struct registry *registry, struct store_batch *batch);
+/* The batch has been written, or not: then all of it is collected again. */
+void registry_committed(struct registry *registry, bool written);
+
+/* The delivery of an event is over: its file is removed where finished files are. */
+void registry_on_delivered(void *registry, const char *name, const char *event_id);
+
+struct registry_counts {
+        unsigned pending, running;  /* watched; by taskStatus */
+        unsigned finished, invalid; /* duplicates are invalid */
+        unsigned hook_problems;     /* watched, with a Hook= that would not run */
+};
+struct registry_counts registry_count(const struct registry *registry);

@@ -1,0 +1,103 @@
+#include "koowatchd/task/stale-tasks.h"
+
+#include "common/log.h"
+#include "koowatchd/store/store-batch.h"
+#include "koowatchd/task/entry.h"
+
+struct stale_task {
+        STAILQ_ENTRY(stale_task) link;
+        char *account, *share_id, *task_id;
+        bool in_commit;
+};
+
+static void stale_task_free(struct stale_task *t) {
+        free(t->account);
+        free(t->share_id);
+        free(t->task_id);
+        free(t);
+}
+
+static struct store_key stale_key(const struct stale_task *t) {
+        return (struct store_key){t->account, t->share_id, t->task_id};
+}
+
+void stale_tasks_init(struct stale_tasks *s, const struct entries *entries, struct store *store) {
+        *s = (struct stale_tasks){.entries = entries, .store = store};
+        STAILQ_INIT(&s->list);
+}
+
+void stale_tasks_clear(struct stale_tasks *s) {
+        struct stale_task *t;
+
+        while ((t = STAILQ_FIRST(&s->list))) {
+                STAILQ_REMOVE_HEAD(&s->list, link);
+                stale_task_free(t);
+        }
+}
+
+static void on_row(void *userdata, const struct store_key *key, const char *name) {
+        struct stale_tasks *s = userdata;
+        const struct entry *namesake = entries_find_name(s->entries, name);
+        struct stale_task *t;
+
+        if (entries_find_key(s->entries, key))
+                return;
+        /* A file that is invalid now may be the one: it is not forgotten for a slip of the pen. */
+        if (namesake && !namesake->task)
+                return;
+        t = calloc(1, sizeof(*t));
+        if (!t)
+                return;
+        t->account = strdup(key->account);
+        t->share_id = strdup(key->share_id);
+        t->task_id = strdup(key->task_id);
+        if (!t->account || !t->share_id || !t->task_id) {
+                stale_task_free(t);
+                return;
+        }
+        STAILQ_INSERT_TAIL(&s->list, t, link);
+}
+
+static void on_end(void *userdata, int error) {
+        struct stale_tasks *s = userdata;
+
+        if (error < 0)
+                log_error("the store cannot tell which registrations have lost their files (%s); "
+                          "it is asked again at the next start",
+                          store_error(s->store));
+        if (!STAILQ_EMPTY(&s->list))
+                callback_call(&s->on_dirty);
+}
+
+void stale_tasks_find(struct stale_tasks *s) {
+        if (s->were_looked_for)
+                return;
+        s->were_looked_for = true;
+        store_each_task(s->store, on_row, on_end, s);
+}
+
+int stale_tasks_collect(struct stale_tasks *s, struct store_batch *batch) {
+        struct stale_task *t;
+
+        STAILQ_FOREACH(t, &s->list, link) {
+                struct store_key key = stale_key(t);
+                int r = 0;
+
+                t->in_commit = true;
+                /* Its file may have come while the store could not be written. */
+                if (!entries_find_key(s->entries, &key))
+                        r = store_batch_drop_task(batch, &key, clock_wall());
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void stale_tasks_committed(struct stale_tasks *s, bool written) {
+        struct stale_task *t;
+
+        while (written && (t = STAILQ_FIRST(&s->list)) && t->in_commit) {
+                STAILQ_REMOVE_HEAD(&s->list, link);
+                stale_task_free(t);
+        }
+}

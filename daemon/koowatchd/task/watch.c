@@ -1,0 +1,289 @@
+#include "koowatchd/task/watch.h"
+
+#include <errno.h>
+
+#include "common/config.h"
+#include "common/event-id.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/deliver/delivery.h"
+#include "koowatchd/koodrive/link.h"
+#include "koowatchd/koodrive/request.h"
+#include "koowatchd/poll/poller.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/report/metrics.h"
+#include "koowatchd/task/task-file.h"
+#include "koowatchd/task/task.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+
+#define FAULTS_REPORTED 3 /* in a row: what passes by itself is not reported */
+
+struct watch {
+        struct poll poll;
+        struct task_state state;
+        struct watch_shared *shared;
+        void *owner;
+        const struct taskdir_file *file;
+        struct task *task;
+        struct account *account;
+        usec_t registered; /* wall clock */
+        bool running;      /* counted as such */
+};
+
+int watch_new(struct watch_shared *shared, void *owner, struct watch **ret) {
+        struct watch *w = calloc(1, sizeof(*w));
+        int r;
+
+        if (!w)
+                return -ENOMEM;
+        r = poll_open(shared->poller, &w->poll);
+        if (r < 0) {
+                free(w);
+                return r;
+        }
+        w->shared = shared;
+        w->owner = owner;
+        *ret = w;
+        return 0;
+}
+
+static void set_running(struct watch *w, bool running) {
+        w->shared->running += (unsigned) running - (unsigned) w->running;
+        w->running = running;
+}
+
+void watch_free(struct watch *w) {
+        if (!w)
+                return;
+        set_running(w, false);
+        poll_close(w->shared->poller, &w->poll);
+        free(w);
+}
+
+void watch_assign(struct watch *w, void *owner, const struct taskdir_file *file, struct task *task,
+                  struct account *account) {
+        w->owner = owner;
+        w->file = file;
+        w->task = task;
+        w->account = account;
+}
+
+void watch_begin(struct watch *w, const struct watch_history *history, usec_t now) {
+        usec_t wall = clock_wall();
+
+        /* A registration in the future is of a clock that was wrong. */
+        w->registered = MIN(history->registered, wall);
+        task_state_init(&w->state, now - (wall - w->registered), now);
+        if (history->refusals > 0) {
+                w->state.refusals = w->state.faults = history->refusals;
+                w->state.refused = now - (wall - MIN(history->refused, wall));
+        }
+}
+
+struct watch_history watch_history(const struct watch *w) {
+        return (struct watch_history){
+                .registered = w->registered,
+                .refused = w->state.refusals > 0 ? clock_wall() - (clock_boot() - w->state.refused)
+                                                 : 0,
+                .refusals = w->state.refusals,
+        };
+}
+
+static struct task_limits limits_of(const struct watch *w) {
+        struct task_limits limits = w->shared->limits;
+        const struct task *task = w->task;
+
+        if (task->interval_min > 0)
+                limits.interval.interval_min = task->interval_min;
+        if (task->interval_max > 0)
+                limits.interval.interval_max = task->interval_max;
+        /* One of the two may be the task's and the other the configuration's: the task's holds. */
+        if (limits.interval.interval_min > limits.interval.interval_max) {
+                if (task->interval_max > 0)
+                        limits.interval.interval_min = limits.interval.interval_max;
+                else
+                        limits.interval.interval_max = limits.interval.interval_min;
+        }
+        if (task->timeout > 0)
+                limits.timeout = task->timeout;
+        return limits;
+}
+
+void watch_start(struct watch *w, usec_t due) {
+        struct task_limits limits = limits_of(w);
+
+        if (account_is_configured(w->account))
+                poll_start(w->shared->poller, &w->poll, w->account, due,
+                           limits.interval.interval_min);
+}
+
+void watch_stop(struct watch *w) {
+        poll_stop(w->shared->poller, &w->poll);
+}
+
+bool watch_is_started(const struct watch *w) {
+        return poll_is_started(&w->poll);
+}
+
+void watch_retry(struct watch *w, usec_t now) {
+        task_state_reset_failures(&w->state);
+        poll_now(w->shared->poller, &w->poll, now);
+}
+
+struct account *watch_account(const struct watch *w) {
+        return w->account;
+}
+
+struct task_ref watch_ref(const struct watch *w) {
+        return (struct task_ref){
+                .name = w->file->name,
+                .account = account_name(w->account),
+                .task_id = w->task->task_id,
+                .share_id = w->task->share_id,
+        };
+}
+
+/* ---- events ---- */
+
+static json_object *make_event(const struct watch *w, const char *type, const char *id,
+                               enum outcome outcome, const struct koodrive_answer *answer) {
+        const struct account_config *settings = account_settings(w->account);
+        CLEANUP(freep) char *path = taskdir_path(w->shared->taskdir, w->file);
+        const char *url = answer->download_url, *problem = answer->url_problem;
+        const struct task_ref task = watch_ref(w);
+
+        if (url && (problem = link_problem(url, settings->allow_plain_http)))
+                url = NULL;
+        if (problem)
+                report_link_withheld(&task, problem);
+        return event_of_task(type, id,
+                             &(struct event_task){
+                                     .name = task.name,
+                                     .account = task.account,
+                                     .task_id = task.task_id,
+                                     .share_id = task.share_id,
+                                     .file = path,
+                                     .hooks = w->task->hooks,
+                                     .variables = (const char *const *) w->task->variables,
+                                     .registered = w->registered,
+                                     .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
+                                     .polls = w->state.polls,
+                                     .outcome = outcome,
+                                     .answer = answer,
+                                     .download_url = url,
+                             });
+}
+
+/* Returns the pause: when memory is short, the task is asked about again. */
+static usec_t finish(struct watch *w, enum outcome outcome, const struct koodrive_answer *answer) {
+        CLEANUP(freep) char *id = malloc(EVENT_ID_LENGTH + 1);
+        json_object *event;
+
+        if (!id)
+                return USEC_SEC;
+        event_id_make(id);
+        event = make_event(w, EVENT_FINISHED, id, outcome, answer);
+        if (!event || deliveries_add(w->shared->deliveries, event) < 0) {
+                json_object_put(event);
+                return USEC_SEC;
+        }
+        set_running(w, false);
+        metrics_finished(w->shared->metrics, outcome, answer->result);
+        w->shared->on_finished(w->owner, STEAL_PTR(id));
+        return POLL_STOP;
+}
+
+static void report_stall(struct watch *w, const struct koodrive_answer *answer) {
+        char id[EVENT_ID_LENGTH + 1];
+        json_object *event;
+
+        event_id_make(id);
+        event = make_event(w, EVENT_STALLED, id, OUTCOME_NONE, answer);
+        if (!event)
+                return;
+        report_stalled(event);
+        deliveries_add_once(w->shared->deliveries, event);
+}
+
+/* ---- the poller's handler ---- */
+
+static struct watch *watch_of(struct poll *poll) {
+        return container_of(poll, struct watch, poll);
+}
+
+void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *query) {
+        struct watch *w = watch_of(poll);
+
+        (void) userdata;
+        /* A file that cannot be read now leaves the token that was read last. */
+        if (w->task->kdstoken_file)
+                (void) task_file_load_kdstoken(w->task);
+        query->task_id = w->task->task_id;
+        query->share_id = w->task->share_id;
+        query->kdstoken = w->task->kdstoken;
+}
+
+void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                     const char *trace_id, double seconds) {
+        const struct watch *w = watch_of(poll);
+        const struct task_ref task = watch_ref(w);
+
+        (void) userdata;
+        metrics_polled(w->shared->metrics, task.account, answer->disposition.class, seconds);
+        report_polled(w->shared->report, &task, answer, trace_id, seconds);
+}
+
+static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
+        const struct task_limits limits = limits_of(w);
+        const struct task_ref task = watch_ref(w);
+        unsigned refusals = w->state.refusals;
+        struct task_verdict verdict =
+                task_state_fail(&w->state, &limits, now, answer, random_share());
+
+        if (verdict.outcome != OUTCOME_NONE)
+                return finish(w, verdict.outcome, answer);
+        if (w->state.faults == FAULTS_REPORTED)
+                report_fault(&task, answer->why);
+        if (w->state.refusals != refusals)
+                w->shared->on_refusals(w->owner);
+        return verdict.delay;
+}
+
+/* What of a task's state is worth telling; an end is reported when it is on disk, not before. */
+static void report_state(struct watch *w, const struct koodrive_answer *answer,
+                         const struct task_verdict *verdict, unsigned faults) {
+        const struct task_ref task = watch_ref(w);
+
+        if (faults >= FAULTS_REPORTED)
+                report_recovered(&task, faults);
+        if (verdict->unknown_status)
+                report_unknown_status(&task, answer->raw_status);
+        if (verdict->status_changed && verdict->outcome == OUTCOME_NONE) {
+                report_status_changed(&task, answer->status, answer->progress);
+                w->shared->on_status(w->owner);
+        }
+        if (verdict->stalled)
+                report_stall(w, answer);
+}
+
+usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                       usec_t now) {
+        struct watch *w = watch_of(poll);
+        unsigned faults = w->state.faults, refusals = w->state.refusals;
+        struct task_limits limits;
+        struct task_verdict verdict;
+
+        (void) userdata;
+        if (answer->disposition.class != KOODRIVE_TASK)
+                return on_fault(w, answer, now);
+
+        limits = limits_of(w);
+        set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
+        verdict = task_state_update(&w->state, &limits, now, answer, random_share());
+        report_state(w, answer, &verdict, faults);
+        if (verdict.outcome != OUTCOME_NONE)
+                return finish(w, verdict.outcome, answer);
+        if (refusals > 0)
+                w->shared->on_refusals(w->owner);
+        return verdict.delay;
+}

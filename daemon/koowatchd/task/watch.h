@@ -1,0 +1,86 @@
+#pragma once
+/*
+ * Watch: one task that is asked about until it has ended
+ *
+ * Owns its poll, its state, and its event: what is asked with, what an answer means for
+ * the task, and what of it is reported. Whoever owns the watch says what it is about, and
+ * is called when it has ended.
+ */
+#include <stdbool.h>
+
+#include "common/timespan.h"
+#include "common/util.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/task/task-state.h"
+
+struct account;
+struct deliveries;
+struct koodrive_query;
+struct metrics;
+struct poll;
+struct poller;
+struct task;
+struct taskdir;
+struct taskdir_file;
+struct watch;
+
+/* What all watches share. Borrowed, and kept by their owner for as long as there is one. */
+struct watch_shared {
+        struct poller *poller;
+        struct deliveries *deliveries;
+        struct report *report;
+        struct metrics *metrics;
+        const struct taskdir *taskdir; /* for the path of a file */
+        struct task_limits limits;     /* for tasks that set none of their own */
+        unsigned running;              /* how many have a task that runs; counted by them */
+
+        /*
+         * It has ended, and its event, whose id is handed over, is with the deliveries. The watch
+         * must not be freed from inside the call.
+         */
+        void (*on_finished)(void *owner, char *event_id);
+        /* What the store knows of it has changed: the refusals in a row. */
+        void (*on_refusals)(void *owner);
+        /* What the status line shows of it has changed. */
+        void (*on_status)(void *owner);
+};
+
+/* owner: for the callbacks. It is about nothing yet. Returns 0 or -ENOMEM. */
+int watch_new(struct watch_shared *shared, void *owner, struct watch **ret);
+/* Accepts NULL. */
+void watch_free(struct watch *watch);
+DEFINE_CLEANUP(struct watch *, watch_free)
+
+/* What it is about from now on, all borrowed; owner as above. */
+void watch_assign(struct watch *watch, void *owner, const struct taskdir_file *file,
+                  struct task *task, struct account *account);
+
+/* A registration of the wall clock's time, and the refusals that were counted before a restart. */
+struct watch_history {
+        usec_t registered;
+        usec_t refused; /* wall clock of the first; 0: none */
+        unsigned refusals;
+};
+/* Begins, at now on clock_boot(). */
+void watch_begin(struct watch *watch, const struct watch_history *history, usec_t now);
+struct watch_history watch_history(const struct watch *watch);
+
+/* Asks at due and from then on, unless its account is not configured any more. */
+void watch_start(struct watch *watch, usec_t due);
+/* Asks no more; its state is kept. */
+void watch_stop(struct watch *watch);
+bool watch_is_started(const struct watch *watch);
+/* What is asked with, or how often, was corrected: failures count from zero, the next poll goes
+ * now. */
+void watch_retry(struct watch *watch, usec_t now);
+
+/* Borrowed, until it is assigned again. */
+struct account *watch_account(const struct watch *watch);
+struct task_ref watch_ref(const struct watch *watch);
+
+/* The poller's handler, see poller.h; userdata is not used. */
+void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *query);
+void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                     const char *trace_id, double seconds);
+usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                       usec_t now);

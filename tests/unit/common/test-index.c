@@ -1,0 +1,105 @@
+/* The index: against a plain list of what is in it, over thousands of random steps. */
+#include "common/index.h"
+#include "common/util.h"
+#include "unit/support.h"
+
+struct object {
+        char key[16];
+        bool in;
+};
+
+static uint64_t object_hash(const void *object) {
+        return hash_text(((const struct object *) object)->key, HASH_START);
+}
+
+/* All in one place: every probe goes past every other object. */
+static uint64_t same_hash(const void *object) {
+        (void) object;
+        return 15;
+}
+
+static bool object_has_key(const void *object, const void *key) {
+        return streq(((const struct object *) object)->key, key);
+}
+
+static size_t count_all(const struct index *index) {
+        size_t at = 0, n = 0;
+        const struct object *o;
+
+        while ((o = index_next(index, &at))) {
+                assert_true(o->in);
+                n++;
+        }
+        return n;
+}
+
+static void play(uint64_t (*hash)(const void *object), size_t steps) {
+        static struct object objects[200];
+        uint64_t seed = 20261128;
+        struct index index;
+        size_t in = 0;
+
+        index_init(&index, hash);
+        for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+                objects[i].in = false;
+                (void) snprintf(objects[i].key, sizeof(objects[i].key), "task-%zu", i);
+        }
+        while (steps-- > 0) {
+                struct object *o = &objects[random_next(&seed) % ARRAY_LEN(objects)];
+                struct object *asked = &objects[random_next(&seed) % ARRAY_LEN(objects)];
+
+                if (o->in)
+                        index_remove(&index, o);
+                else
+                        assert_int_equal(index_add(&index, o), 0);
+                in += o->in ? (size_t) -1 : 1;
+                o->in = !o->in;
+                assert_int_equal(index.count, in);
+                assert_ptr_equal(index_find(&index, hash(asked), object_has_key, asked->key),
+                                 asked->in ? asked : NULL);
+                if (steps % 64 == 0)
+                        assert_int_equal(count_all(&index), in);
+        }
+        index_clear(&index);
+}
+
+static void test_random_steps(void **state) {
+        (void) state;
+        play(object_hash, 20000);
+}
+
+static void test_colliding_keys(void **state) {
+        (void) state;
+        play(same_hash, 4000);
+}
+
+static void test_empty(void **state) {
+        struct object o = {.key = "photos"};
+        struct index index;
+        size_t at = 0;
+
+        (void) state;
+        index_init(&index, object_hash);
+        assert_null(index_find(&index, object_hash(&o), object_has_key, o.key));
+        index_remove(&index, &o);
+        assert_null(index_next(&index, &at));
+        index_clear(&index);
+}
+
+static void test_texts_hash_in_their_order(void **state) {
+        (void) state;
+        assert_true(hash_text("b", hash_text("a", HASH_START)) !=
+                    hash_text("a", hash_text("b", HASH_START)));
+        assert_true(hash_text("a", HASH_START) == hash_text("a", HASH_START));
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_random_steps),
+                cmocka_unit_test(test_colliding_keys),
+                cmocka_unit_test(test_empty),
+                cmocka_unit_test(test_texts_hash_in_their_order),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
