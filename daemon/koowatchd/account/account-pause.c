@@ -1,5 +1,6 @@
 #include "koowatchd/account/account-pause.h"
 
+#include "common/backoff.h"
 #include "common/util.h"
 #include "koowatchd/koodrive/answer.h"
 
@@ -12,10 +13,10 @@
 #define THROTTLED_MAX USEC_HOUR
 #define HINT_BRIEF (2 * USEC_SEC) /* a Retry-After below that is no way to wait for long */
 #define HINTS_MAX 3               /* in a row that are believed */
-#define JITTER 0.1
+#define JITTER 1.1
 
 static usec_t add_jitter(usec_t pause, double random) {
-        return pause + (usec_t) ((double) pause * JITTER * random);
+        return backoff_jitter(pause, 1, JITTER, random);
 }
 
 void account_pause_restart(struct account_pause *p) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/backoff.h"
 #include "common/util.h"
 #include "koowatchd/account/account-pause.h"
 #include "koowatchd/koodrive/answer.h"
@@ -131,14 +132,6 @@ static bool is_refusal(enum koodrive_class class) {
                class != KOODRIVE_TASK;
 }
 
-static usec_t retry_pause(unsigned failures) {
-        usec_t pause = RETRY_FIRST;
-
-        while (failures-- > 0 && pause < RETRY_MAX)
-                pause *= 2;
-        return MIN(pause, RETRY_MAX);
-}
-
 enum token_refresh_failure token_refresh_failed(struct token_refresh *t, usec_t now,
                                                 const struct koodrive_answer *answer,
                                                 enum refresh_kind kind) {
@@ -153,8 +146,9 @@ enum token_refresh_failure token_refresh_failed(struct token_refresh *t, usec_t 
                 t->token_refused = !refusal; /* then it is tried again when polls would be */
                 return TOKEN_REFRESH_FAILED;
         }
-        pause = MAX(retry_pause(t->failures), answer->disposition.pause);
-        t->not_before = now + MAX(pause, answer->retry_after);
         t->failures++;
+        pause = backoff_pause(t->failures, RETRY_FIRST, RETRY_MAX);
+        pause = MAX(pause, answer->disposition.pause);
+        t->not_before = now + MAX(pause, answer->retry_after);
         return TOKEN_REFRESH_EARLY;
 }
