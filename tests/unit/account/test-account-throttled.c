@@ -140,12 +140,33 @@ static void test_throttled_then_unreachable(void **state) {
         assert_changes(f, "unreachable(4) ");
 }
 
+/* One of several that went out together after the pause is answered, the next one is not. */
+static void test_throttled_once_more_behind_a_good_answer(void **state) {
+        struct fixture *f = *state;
+        uint64_t sent;
+
+        ask_backoff(f, 0, &throttled);
+        (void) wait_out(f);
+        send_one(f);
+        f->now = MAX(f->now, account_next(f->account));
+        sent = send_one(f);
+        f->now += USEC_MSEC;
+        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
+        assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_VERDICT_BACKOFF);
+        assert_int_equal(account_state(f->account), ACCOUNT_THROTTLED);
+        assert_true(wait_out(f) >= 5 * USEC_SEC);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_throttled_as_asked),          TEST(test_throttled_without_hint),
-                TEST(test_throttled_burst_counts_once), TEST(test_throttled_again_counts_once),
-                TEST(test_throttled_silence_holds),     TEST(test_throttled_rate_recovers),
+                TEST(test_throttled_as_asked),
+                TEST(test_throttled_without_hint),
+                TEST(test_throttled_burst_counts_once),
+                TEST(test_throttled_again_counts_once),
+                TEST(test_throttled_silence_holds),
+                TEST(test_throttled_rate_recovers),
                 TEST(test_throttled_then_unreachable),
+                TEST(test_throttled_once_more_behind_a_good_answer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

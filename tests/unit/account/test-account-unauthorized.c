@@ -123,23 +123,6 @@ static void test_throttled_between_refusals(void **state) {
         assert_in_range(refusals, 1, 3);
 }
 
-/* One of several that went out together after the pause is answered, the next one is not. */
-static void test_throttled_once_more_behind_a_good_answer(void **state) {
-        struct fixture *f = *state;
-        uint64_t sent;
-
-        ask_backoff(f, 0, &throttled);
-        (void) wait_out(f);
-        sent = send_one(f);
-        f->now = MAX(f->now, account_next(f->account));
-        sent = send_one(f);
-        f->now += USEC_MSEC;
-        assert_int_equal(answered(f, sent, 0, &good), ACCOUNT_VERDICT_NOT_ACCOUNT);
-        assert_int_equal(answered(f, sent, 1, &throttled), ACCOUNT_VERDICT_BACKOFF);
-        assert_int_equal(account_state(f->account), ACCOUNT_THROTTLED);
-        assert_true(wait_out(f) >= 5 * USEC_SEC);
-}
-
 /* Others are answered with the same credential: told once, then it is that task's own. */
 static void test_refused_alone_among_others(void **state) {
         struct fixture *f = *state;
@@ -176,7 +159,6 @@ int main(void) {
                 TEST(test_throttled_while_unauthorized),
                 TEST(test_throttled_between_refusals),
                 TEST(test_refused_alone_among_others),
-                TEST(test_throttled_once_more_behind_a_good_answer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
