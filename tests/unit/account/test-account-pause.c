@@ -95,6 +95,10 @@ static void test_throttled_for_moments(void **state) {
 
         for (size_t i = 0; i < ARRAY_LEN(pauses); i++)
                 assert_int_equal(throttled(f, USEC_SEC, -1), pauses[i] * USEC_SEC);
+
+        /* From two seconds on a hint is believed for good. */
+        for (unsigned i = 0; i < 10; i++)
+                assert_int_equal(throttled(f, 2 * USEC_SEC, -1), 2 * USEC_SEC);
 }
 
 static void test_throttled_without_hint(void **state) {
@@ -121,7 +125,9 @@ static void test_throttled_window(void **state) {
                 (void) throttled(f, -1, USEC_SEC);
         assert_int_equal(throttled(f, -1, USEC_SEC), USEC_HOUR);
         account_pause_restart(&f->pause);
-        assert_int_equal(throttled(f, -1, USEC_SEC), USEC_SEC);
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(throttled(f, -1, USEC_SEC), USEC_SEC);
+        assert_int_equal(throttled(f, -1, USEC_SEC), 2 * USEC_SEC);
 }
 
 static void test_throttled_by_meaning(void **state) {
@@ -143,6 +149,8 @@ static void test_throttled_with_no_pause(void **state) {
         assert_int_equal(throttled(f, 0, -1), 5 * USEC_SEC);
         assert_int_equal(throttled(f, 0, -1), 10 * USEC_SEC);
         assert_int_equal(throttled(f, -1, -1), 20 * USEC_SEC);
+        account_pause_restart(&f->pause);
+        assert_int_equal(throttled(f, 0, 15 * USEC_SEC), 15 * USEC_SEC); /* the window says more */
 }
 
 /* A pause that is going on is not cut short. */

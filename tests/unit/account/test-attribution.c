@@ -182,8 +182,10 @@ static void test_refused_alone(void **state) {
         assert_true(is_exempt(&t, 1));
         assert_false(is_exempt(&t, 0));
 
-        /* Not for ever. */
+        /* Not for ever, and that it was refused then is settled. */
         accepted(&t, 1);
+        assert_false(is_exempt(&t, 1));
+        attribution_accepted(&t, &tasks[0], true);
         assert_false(is_exempt(&t, 1));
 }
 

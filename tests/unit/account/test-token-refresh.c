@@ -101,12 +101,15 @@ static void test_four_fifths_of_the_lifetime(void **state) {
 }
 
 static void test_lifetime_is_not_known(void **state) {
+        static const usec_t lifetimes[] = {-1, 0};
         struct token_refresh *t = *state;
 
         assert_int_equal(token_refresh_early_at(t, START), START + IDLE);
-        replace_token(t, START, -1);
-        assert_int_equal(token_refresh_early_at(t, START + USEC_MINUTE),
-                         START + USEC_MINUTE + IDLE);
+        for (size_t i = 0; i < ARRAY_LEN(lifetimes); i++) {
+                replace_token(t, START, lifetimes[i]);
+                assert_int_equal(token_refresh_early_at(t, START + USEC_MINUTE),
+                                 START + USEC_MINUTE + IDLE);
+        }
 }
 
 /* Another token than the one whose lifetime is known. */
