@@ -171,6 +171,23 @@ static void test_old_answer_proves_nothing(void **state) {
         ask_backoff(f, 1, &bad_parameter);
 }
 
+/* What was counted in one state is not the beginning of the next one. */
+static void test_another_state_clears_the_suspects(void **state) {
+        struct fixture *f = *state;
+
+        ask_task(f, 0, &suspect);
+        ask_task(f, 1, &suspect);
+        ask_backoff(f, 0, &throttled);
+        (void) wait_out(f);
+        ask_task(f, 0, &malformed);
+        assert_changes(f, "throttled(1) ok(0) ");
+        ask_task(f, 2, &suspect);
+        ask_task(f, 3, &suspect);
+        assert_changes(f, "");
+        ask_backoff(f, 4, &suspect);
+        assert_changes(f, "unauthorized(1) ");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_suspect_credential),
@@ -184,6 +201,7 @@ int main(void) {
                 TEST(test_settings_are_proven),
                 cmocka_unit_test(test_settings_are_not_proven),
                 TEST(test_old_answer_proves_nothing),
+                TEST(test_another_state_clears_the_suspects),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,27 @@ static void test_refused_alone_among_others(void **state) {
         assert_changes(f, "ok(0) unauthorized(1) ");
 }
 
+/* Several such tasks are refused in a burst: that is one refusal, not four. */
+static void test_burst_of_exempt_tasks_counts_once(void **state) {
+        struct fixture *f = *state;
+        uint64_t sent = 0;
+
+        for (unsigned i = 1; i < 5; i++) {
+                ask_backoff(f, i, &refused);
+                (void) wait_out(f);
+                ask_task(f, 0, &good);
+        }
+        f->changes[0] = '\0';
+        for (unsigned i = 1; i < 5; i++)
+                sent = send_one(f);
+        for (unsigned i = 1; i < 5; i++)
+                (void) answered(f, sent, i, &refused);
+        ask_task(f, 1, &refused);
+        assert_changes(f, "");
+        ask_backoff(f, 2, &refused); /* the third in a row */
+        assert_changes(f, "unauthorized(6) ");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_three_attempts_then_silence),
@@ -159,6 +180,7 @@ int main(void) {
                 TEST(test_throttled_while_unauthorized),
                 TEST(test_throttled_between_refusals),
                 TEST(test_refused_alone_among_others),
+                TEST(test_burst_of_exempt_tasks_counts_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
