@@ -31,7 +31,7 @@ static double draw_random(uint64_t *seed) {
         return (double) (random_next(seed) % 1000000) / 1000000;
 }
 
-/* As the poller does: in trouble tasks take turns, else the most overdue goes first. */
+/* As the poller does: when it probes tasks take turns, else the most overdue goes first. */
 static int next_task(const struct outage *o) {
         bool turns = account_is_probing(o->f->account);
         int best = -1;

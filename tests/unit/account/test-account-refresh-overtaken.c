@@ -35,7 +35,7 @@ static void test_overtaken_and_failed(void **state) {
         assert_true(account_refresh_at(f->account) < USEC_INFINITY);
 }
 
-/* A login writes both anew; the answer that was under way may still be used until then. */
+/* A login writes both again; the answer that was in flight may still be used until then. */
 static void test_renewal_is_overtaken(void **state) {
         struct fixture *f = *state;
 

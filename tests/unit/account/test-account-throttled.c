@@ -123,7 +123,7 @@ static void test_throttled_rate_recovers(void **state) {
                 assert_in_range(sends_in_two_seconds(f), whole - 2, whole + 2);
 }
 
-/* Three of these are trouble; a throttling before is none of them. */
+/* Three failures make it unreachable; a throttling before is none of them. */
 static void test_throttled_then_unreachable(void **state) {
         struct fixture *f = *state;
 

@@ -123,7 +123,7 @@ static void test_throttled_between_refusals(void **state) {
         assert_in_range(refusals, 1, 3);
 }
 
-/* Others are answered with the same credential: told once, then it is that task's own. */
+/* Others are answered with the same credential: reported once, then it is that task's own. */
 static void test_refused_alone_among_others(void **state) {
         struct fixture *f = *state;
 

@@ -100,7 +100,7 @@ static void test_suspect_that_lasts(void **state) {
         assert_changes(f, "ok(2) ");
 }
 
-/* What another trouble had to wait for is not what this one begins with. */
+/* What another failure had to wait for is not what this one begins with. */
 static void test_probes_after_other_pauses(void **state) {
         struct fixture *f = *state;
 

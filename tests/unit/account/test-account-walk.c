@@ -37,7 +37,7 @@ struct walk {
         struct fixture *f;
         uint64_t seed;
         const char *secret; /* what was set last; NULL: none */
-        unsigned n_tasks, trouble;
+        unsigned n_tasks, failure_kind;
         bool strict, retired;
 
         struct flight flights[FLIGHTS];
@@ -65,7 +65,7 @@ static void forget_row(struct walk *w) {
         w->renewed = 0;
 }
 
-/* An admin has changed something: all begins anew. */
+/* An admin has changed something: all begins again. */
 static void note_change(struct walk *w) {
         forget_row(w);
         w->changed = w->n_sends;
@@ -102,7 +102,7 @@ static bool is_judgement(const struct koodrive_disposition *disposition,
                 verdict == ACCOUNT_VERDICT_NOT_ACCOUNT);
 }
 
-/* Answers as they come in one kind of trouble, and what comes in between. */
+/* Answers as they come in one kind of failure, and what comes in between. */
 static const struct koodrive_disposition *draw_meaning(struct walk *w) {
         static const struct koodrive_disposition *const all[] = {
                 &good,        &refused,       &locked,    &throttled,     &quota_used,
@@ -111,11 +111,11 @@ static const struct koodrive_disposition *draw_meaning(struct walk *w) {
         };
         static const unsigned usual[] = {0, 1, 1, 3, 5, 12, 13};
 
-        if (w->trouble == ARRAY_LEN(usual))
+        if (w->failure_kind == ARRAY_LEN(usual))
                 return all[dice(w, ARRAY_LEN(all))];
         if (dice(w, 10) == 0)
                 return all[dice(w, ARRAY_LEN(all))];
-        return all[usual[w->trouble]];
+        return all[usual[w->failure_kind]];
 }
 
 static usec_t draw_latency(struct walk *w) {
@@ -228,7 +228,7 @@ static void walk_refreshed(struct walk *w) {
         bool overtaken = secret && !streq(secret, w->asked), is_new;
 
         w->refresh_arrives = 0;
-        if (w->trouble == 0 || dice(w, 3) == 0)
+        if (w->failure_kind == 0 || dice(w, 3) == 0)
                 session.answer = answer_of(&good);
         if (session.answer.disposition.class == KOODRIVE_TASK) {
                 session.token = tokens[dice(w, ARRAY_LEN(tokens))];
@@ -291,7 +291,7 @@ static void walk_event(struct walk *w) {
                 w->n_tasks = 1 + dice(w, TASKS - 1);
                 break;
         default:
-                w->trouble = dice(w, 8);
+                w->failure_kind = dice(w, 8);
         }
 }
 
@@ -355,13 +355,13 @@ static void walk_step(struct walk *w) {
         w->f->changes[0] = '\0';
 }
 
-/* All is put right: within the longest pause the account is well again, and polls go. */
+/* All is corrected: within the longest pause the account is ok again, and polls go. */
 static void walk_home(struct walk *w) {
         struct fixture *f = w->f;
         usec_t begin;
         unsigned judgements = w->judgements;
 
-        w->trouble = 0;
+        w->failure_kind = 0;
         if (w->retired || !w->secret) {
                 w->retired = false;
                 w->secret = "home";
@@ -409,7 +409,7 @@ static void test_random_walks(void **state) {
 
 /*
  * A secret that goes while requests are under way; refreshes within the rate; a stamp that is
- * refused where no time is told; refusals that only a judgement or a change ends the row of,
+ * refused where no time is given; refusals that only a judgement or a change ends the row of,
  * and no answer to what was sent before.
  */
 static void test_strict_random_walks(void **state) {

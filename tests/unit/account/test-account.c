@@ -172,7 +172,7 @@ static void test_secret_goes_while_a_throttled_probe_is_out(void **state) {
         assert_true(account_next(f->account) <= f->now + 2 * USEC_HOUR);
 }
 
-/* What it was refused for may have been put right. */
+/* What it was refused for may have been corrected. */
 static void test_reload_ends_silence(void **state) {
         struct fixture *f = *state;
 
