@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "common/account-config.h"
 #include "common/config-values.h"
 #include "common/ini.h"
 
@@ -196,26 +197,12 @@ static int set_defaults(void *object, bool of_account) {
         return r;
 }
 
-static void account_clear(struct account_config *account) {
-        free(account->name);
-        free(account->endpoint);
-        free(account->user_id);
-        free(account->agent_name);
-        free(account->token_file);
-        free(account->refresh_token_file);
-        free(account->app_id);
-        free(account->app_secret_file);
-        free(account->signed_headers);
-        free(account->ca_file);
-        secret_free(account->proxy); /* it may hold a password */
-}
-
 struct config *config_free(struct config *config) {
         if (!config)
                 return NULL;
 
         for (size_t i = 0; i < config->n_accounts; i++)
-                account_clear(config->accounts + i);
+                account_config_clear(config->accounts + i);
         free(config->accounts);
 
         for (size_t i = 0; i < config->n_sources; i++)

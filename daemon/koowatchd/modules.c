@@ -58,6 +58,30 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
         status_update(m->status);
 }
 
+static int on_account_added(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        return poller_add_account(m->poller, account);
+}
+
+static void on_account_removed(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        poller_remove_account(m->poller, account);
+}
+
+static void on_account_ready(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        poller_kick(m->poller, account);
+}
+
+static void on_account_settings_changed(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        poller_probe(m->poller, account);
+}
+
 static void on_refresh_due(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
@@ -135,7 +159,11 @@ static int open_poller(struct modules *m) {
 
 static int open_accounts(struct modules *m) {
         const struct accounts_handler handler = {
+                .on_added = on_account_added,
+                .on_removed = on_account_removed,
                 .on_changed = on_account_changed,
+                .on_ready = on_account_ready,
+                .on_settings_changed = on_account_settings_changed,
                 .on_transient_error = on_transient_error,
                 .userdata = m,
         };
@@ -143,8 +171,7 @@ static int open_accounts(struct modules *m) {
 
         if (!tokens)
                 return -ENOMEM;
-        return accounts_new(m->timers, m->dirwatch, m->http, m->poller, tokens, &handler,
-                            &m->accounts);
+        return accounts_new(m->timers, m->dirwatch, m->http, tokens, &handler, &m->accounts);
 }
 
 static int open_deliveries(struct modules *m) {
@@ -244,8 +271,8 @@ void modules_close(struct modules *m) {
         commit_free(m->commit);
         registry_free(m->registry);
         deliveries_free(m->deliveries);
-        poller_free(m->poller);
         accounts_free(m->accounts);
+        poller_free(m->poller);
         runner_free(m->runner);
         report_free(m->report);
         metrics_free(m->metrics);

@@ -1,217 +1,69 @@
 #include "koowatchd/account/account.h"
 
 #include <errno.h>
-#include <strings.h>
 
-#include "common/log.h"
+#include "koowatchd/account/account-pause.h"
+#include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
+#include "koowatchd/account/identity.h"
+#include "koowatchd/account/rate-limit.h"
+#include "koowatchd/account/token-refresh.h"
+#include "koowatchd/koodrive/answer.h"
 
-#define UNREACHABLE_AFTER 3
-#define PROBE_FIRST (3 * USEC_SEC)
-#define PROBE_STEP (2 * USEC_SEC)
-#define REFUSALS_MAX 3
-#define REFUSAL_PAUSE (2 * USEC_SEC)
-#define REFUSAL_SILENCE (6 * USEC_MINUTE)
-#define SUSPECTS_MAX 3 /* tasks whose refusals in a row are the credential's */
-#define ODD_MAX 8      /* tasks that are refused while others are answered */
-#define THROTTLE_FIRST (5 * USEC_SEC)
-#define THROTTLE_BRIEF (2 * USEC_SEC) /* a Retry-After below that is no way to wait for long */
-#define THROTTLE_MAX USEC_HOUR
-#define THROTTLE_HINTS 3              /* pauses in a row for which the gateway's hint is believed */
-#define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
-#define FIRST_ALONE (2 * USEC_SEC)    /* it tells the time, and whether the credential is good */
+#define RECOVER_AFTER (10 * USEC_SEC)    /* of good answers, then the rate doubles */
+#define FIRST_REQUEST_MAX (2 * USEC_SEC) /* it tells the time, and if the credential is good */
 #define KEEPALIVE (14 * USEC_MINUTE)
-#define REFRESH_IDLE (15 * USEC_MINUTE)
-#define REFRESH_SOONEST USEC_SEC
-#define REFRESH_GAP (3 * USEC_SEC) /* doubling, between refusals that a new token does not help */
-#define REFRESH_CALM (10 * USEC_MINUTE) /* without one, and they begin anew */
-#define REFRESH_RETRY (30 * USEC_SEC)
-#define REFRESH_RETRY_MAX (5 * USEC_MINUTE)
 
 struct account {
-        struct account_config settings; /* own copies of the strings */
-        usec_t probe_max;
         account_changed_fn on_changed;
         void *userdata;
+
+        struct identity identity;
         struct rate_limiter rate;
         struct clock_offset clock;
-
-        char *secret; /* the token or the AppSecret */
-        char *authorization;
+        struct attribution attribution;
+        struct account_pause pause;
+        struct token_refresh refresh;
 
         enum account_state state;
-        unsigned held; /* failed requests since it was entered */
         char reason[640];
-        usec_t not_before;  /* silence until then */
-        usec_t since;       /* a request that went out earlier tells nothing new */
-        usec_t pause;       /* the last one, when throttled or unreachable */
-        usec_t recover_at;  /* then the rate doubles */
-        unsigned failures;  /* in a row, to reach it */
-        unsigned throttles; /* in a row */
-        unsigned refusals;  /* in a row: no request was judged, and no secret changed between */
+        unsigned failed_requests; /* in this state */
+        uint64_t generation;      /* of what is known; see account_sent() */
+        usec_t recover_at;        /* then the rate doubles */
 
         unsigned in_flight;
-        usec_t last_sent, last_good; /* 0: never */
-        usec_t first_alone;          /* until then the first request's answer is waited for */
-
-        const void *failed;                 /* who met the first of the failures */
-        const void *suspects[SUSPECTS_MAX]; /* refused in a row as with a dead token */
-        unsigned n_suspects;
-        const void *refused_last; /* who was refused last with this secret */
-        const void *odd[ODD_MAX]; /* ring: refused alone, which is their own trouble */
-        unsigned next_odd;
-
-        unsigned refresh_faults; /* in a row */
-        char *refresh_secret;
-        usec_t refresh_due;   /* before the token expires; 0: not known when */
-        usec_t refresh_after; /* no earlier than that */
-        usec_t refused_after; /* nor for a refusal before that */
-        usec_t refreshed;     /* when the last new token came after a refusal; 0: never */
-        usec_t refresh_gap;   /* from then until a refusal may lead to another one */
+        usec_t last_sent, last_accepted; /* 0: never */
+        usec_t first_request_until;      /* until then only the first one is in flight */
 
         bool retired;
-        bool proven;          /* KooDrive has judged a request since settings or secret changed */
-        bool failed_two;      /* not only failed has met one of the failures */
-        bool clock_corrected; /* for a refusal, and there was no good answer since */
-        bool refused;         /* the token was: a new one comes before the next poll */
-        bool refreshing;      /* a request for one is on its way */
-        bool refresh_refused; /* refresh_secret was */
-
-        /* What the refresh on its way was asked for with: its answer speaks of nothing newer. */
-        char *asked_secret, *asked_renewal;
-        enum refresh_kind asked_kind;
-        bool asked_anew; /* something was put right since */
+        bool clock_corrected; /* after a refusal, and no request was accepted since */
 };
 
-static void settings_clear(struct account_config *s) {
-        free(s->name);
-        free(s->endpoint);
-        free(s->user_id);
-        free(s->agent_name);
-        free(s->token_file);
-        free(s->refresh_token_file);
-        free(s->app_id);
-        free(s->app_secret_file);
-        free(s->signed_headers);
-        free(s->ca_file);
-        secret_free(s->proxy);
-        *s = (struct account_config){};
-}
-
-static int settings_copy(const struct account_config *from, struct account_config *ret) {
-        struct account_config s = *from;
-        bool complete;
-
-        s.file = NULL;
-        s.name = strdup(from->name);
-        s.endpoint = strdup(from->endpoint);
-        complete = s.name && s.endpoint;
-#define COPY(field)                                                 \
-        do {                                                        \
-                s.field = from->field ? strdup(from->field) : NULL; \
-                complete = complete && !s.field == !from->field;    \
-        } while (0)
-        COPY(user_id);
-        COPY(agent_name);
-        COPY(token_file);
-        COPY(refresh_token_file);
-        COPY(app_id);
-        COPY(app_secret_file);
-        COPY(signed_headers);
-        COPY(ca_file);
-        COPY(proxy);
-#undef COPY
-        if (!complete) {
-                settings_clear(&s);
-                return -ENOMEM;
-        }
-        *ret = s;
-        return 0;
-}
-
-static bool is_same_text(const char *a, const char *b) {
-        return a && b ? streq(a, b) : a == b;
-}
-
-bool account_config_is_same(const struct account_config *a, const struct account_config *b) {
-        return streq(a->name, b->name) && streq(a->endpoint, b->endpoint) &&
-               is_same_text(a->user_id, b->user_id) && is_same_text(a->agent_name, b->agent_name) &&
-               is_same_text(a->token_file, b->token_file) &&
-               is_same_text(a->refresh_token_file, b->refresh_token_file) &&
-               is_same_text(a->app_id, b->app_id) &&
-               is_same_text(a->app_secret_file, b->app_secret_file) &&
-               is_same_text(a->signed_headers, b->signed_headers) &&
-               is_same_text(a->ca_file, b->ca_file) && is_same_text(a->proxy, b->proxy) &&
-               a->auth == b->auth && a->token_scheme == b->token_scheme &&
-               a->refresh == b->refresh && a->string_to_sign == b->string_to_sign &&
-               a->rate_limit.count == b->rate_limit.count &&
-               a->rate_limit.period == b->rate_limit.period &&
-               a->max_in_flight == b->max_in_flight && a->allow_plain_http == b->allow_plain_http;
-}
-
-/* "Bearer xyz", "AT+xyz": the token brings its own word. */
-static bool has_scheme(const char *token) {
-        return strchr(token, ' ') || strncasecmp(token, "Bearer+", 7) == 0 ||
-               strncasecmp(token, "AT+", 3) == 0;
-}
-
-static int set_authorization(struct account *a) {
-        static const char *const words[] = {
-                [TOKEN_SCHEME_VERBATIM] = "",
-                [TOKEN_SCHEME_BEARER] = "Bearer ",
-                [TOKEN_SCHEME_AT] = "AT ",
-        };
-        char *text = NULL;
-
-        if (a->secret && a->settings.auth == AUTH_TOKEN) {
-                const char *word = has_scheme(a->secret) ? "" : words[a->settings.token_scheme];
-
-                text = str_printf("%s%s", word, a->secret);
-                if (!text)
-                        return -ENOMEM;
-        }
-        secret_free(a->authorization);
-        a->authorization = text;
-        return 0;
-}
-
-/* What was wrong may have been put right: all that was held against it is forgotten. */
-static void give_another_chance(struct account *a, usec_t now) {
-        memset(a->odd, 0, sizeof(a->odd));
-        if (a->in_flight > 0) /* all of it went out before */
-                a->since = MAX(a->since, a->last_sent + 1);
-        a->failures = a->throttles = a->refusals = 0;
-        a->proven = false;
-        a->n_suspects = 0;
-        a->refused = a->refresh_refused = false;
-        a->refresh_after = a->refused_after = 0;
-        a->refresh_faults = 0;
+/* What was wrong may have been corrected: failures are counted from the start. */
+static void reset_failures(struct account *a, usec_t now) {
+        attribution_reset(&a->attribution);
+        a->generation++; /* whatever is in flight went out before */
+        a->pause.throttled = a->pause.refused = 0;
+        token_refresh_reset(&a->refresh);
         a->clock_corrected = false;
-        a->asked_anew = true;
-        if (a->state == ACCOUNT_UNAUTHORIZED && a->secret)
-                a->not_before = now;
+        if (a->state == ACCOUNT_UNAUTHORIZED && a->identity.secret)
+                a->pause.until = now;
 }
 
 int account_configure(struct account *a, const struct account_config *settings, usec_t probe_max) {
-        struct account_config copy;
         int r;
 
-        r = settings_copy(settings, &copy);
+        r = rate_limiter_set_limit(&a->rate, settings->rate_limit);
+        if (r == 0)
+                r = identity_set_settings(&a->identity, settings);
         if (r < 0)
                 return r;
-        r = rate_limiter_set_limit(&a->rate, settings->rate_limit);
-        if (r < 0) {
-                settings_clear(&copy);
-                return r;
-        }
-        settings_clear(&a->settings);
-        a->settings = copy;
         a->retired = false;
-        a->probe_max = MAX(probe_max, PROBE_FIRST);
-        give_another_chance(a, 0);
+        a->pause.probe_max = probe_max;
+        reset_failures(a, 0);
         if (a->state == ACCOUNT_UNREACHABLE)
-                a->not_before = 0;
-        return set_authorization(a);
+                a->pause.until = 0;
+        return 0;
 }
 
 int account_new(const struct account_config *settings, usec_t probe_max,
@@ -234,12 +86,8 @@ int account_new(const struct account_config *settings, usec_t probe_max,
 void account_free(struct account *a) {
         if (!a)
                 return;
-        settings_clear(&a->settings);
-        secret_free(a->secret);
-        secret_free(a->authorization);
-        secret_free(a->refresh_secret);
-        secret_free(a->asked_secret);
-        secret_free(a->asked_renewal);
+        identity_clear(&a->identity);
+        token_refresh_clear(&a->refresh);
         rate_limiter_clear(&a->rate);
         free(a);
 }
@@ -253,11 +101,11 @@ bool account_is_configured(const struct account *a) {
 }
 
 const char *account_name(const struct account *a) {
-        return a->settings.name;
+        return a->identity.settings.name;
 }
 
 const struct account_config *account_settings(const struct account *a) {
-        return &a->settings;
+        return &a->identity.settings;
 }
 
 enum account_state account_state(const struct account *a) {
@@ -276,192 +124,169 @@ const char *account_reason(const struct account *a) {
 }
 
 const char *account_secret(const struct account *a) {
-        return a->secret;
+        return a->identity.secret;
 }
 
 const char *account_refresh_secret(const struct account *a) {
-        return a->refresh_secret;
+        return a->refresh.secret;
 }
 
 struct koodrive_identity account_identity(const struct account *a) {
-        const struct account_config *s = &a->settings;
-
-        return (struct koodrive_identity){
-                .endpoint = s->endpoint,
-                .user_id = s->user_id,
-                .agent_name = s->agent_name,
-                .authorization = a->authorization,
-                .app_id = s->app_id,
-                .app_secret = a->secret,
-                .signed_headers = s->signed_headers,
-                .string_to_sign = s->string_to_sign,
-        };
+        return identity_of_requests(&a->identity);
 }
 
 unsigned account_in_flight(const struct account *a) {
         return a->in_flight;
 }
 
-static void enter(struct account *a, enum account_state state, usec_t now, const char *reason) {
-        unsigned held = a->held;
+static void enter_state(struct account *a, enum account_state state, const char *reason) {
+        unsigned failed_requests = a->failed_requests;
 
         if (state == a->state)
                 return;
         a->state = state;
-        a->held = 0;
-        if (state != ACCOUNT_OK) /* then what is under way has news, should it be bad */
-                a->since = now;
-        a->pause = 0;
-        a->failures = a->throttles = 0;
-        a->failed = NULL;
-        a->failed_two = false;
-        a->n_suspects = 0;
+        a->failed_requests = 0;
+        if (state != ACCOUNT_OK) /* then a failure of what is in flight would be news */
+                a->generation++;
+        account_pause_restart(&a->pause);
+        attribution_restart(&a->attribution);
         (void) snprintf(a->reason, sizeof(a->reason), "%s", reason);
-        a->on_changed(a->userdata, a, held);
+        a->on_changed(a->userdata, a, failed_requests);
 }
 
-/* With what there is to be done about it. */
-static void enter_for(struct account *a, enum account_state state, usec_t now, const char *before,
-                      const struct koodrive_answer *answer) {
+/* With what an administrator can do about it. */
+static void enter_state_for(struct account *a, enum account_state state, const char *before,
+                            const struct koodrive_answer *answer) {
         char reason[sizeof(a->reason)];
         const char *advice = answer->disposition.advice;
 
         (void) snprintf(reason, sizeof(reason), "%s%s%s%s", before, answer->why, advice ? "; " : "",
                         advice ? advice : "");
-        enter(a, state, now, reason);
+        enter_state(a, state, reason);
 }
 
 /* ---- credentials ---- */
 
-static void lack_secret(struct account *a, const char *problem, usec_t now) {
-        a->not_before = USEC_INFINITY;
-        a->since = now;
-        if (a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason)) {
-                log_warning("account %s: %s", a->settings.name, problem);
+/* Returns whether the account was unauthorized before, for another reason. */
+static bool secret_missing(struct account *a, const char *problem) {
+        bool other_reason = a->state == ACCOUNT_UNAUTHORIZED && !streq(problem, a->reason);
+
+        (void) identity_set_secret(&a->identity, NULL);
+        a->pause.until = USEC_INFINITY;
+        a->generation++;
+        if (other_reason)
                 (void) snprintf(a->reason, sizeof(a->reason), "%s", problem);
-        }
-        enter(a, ACCOUNT_UNAUTHORIZED, now, problem);
+        else
+                enter_state(a, ACCOUNT_UNAUTHORIZED, problem);
+        return other_reason;
 }
 
-/* Takes secret over. */
-static int use_secret(struct account *a, char *secret, usec_t now) {
-        secret_free(a->secret);
-        a->secret = secret;
-        a->since = now; /* what is in flight speaks of the old one */
-        a->last_good = now;
-        a->n_suspects = 0;
-        a->refused_last = NULL;
-        a->refresh_due = 0;
-        return set_authorization(a);
-}
-
-int account_set_secret(struct account *a, const char *secret, const char *problem, usec_t now) {
-        char *copy;
+static int use_secret(struct account *a, const char *secret, usec_t now) {
         int r;
 
-        if (!secret) {
-                secret_free(STEAL_PTR(a->secret));
-                secret_free(STEAL_PTR(a->authorization));
-                lack_secret(a, problem, now);
-                return 0;
-        }
-        if (a->secret && streq(a->secret, secret))
-                return 0;
-        copy = strdup(secret);
-        if (!copy)
-                return -ENOMEM;
-        r = use_secret(a, copy, now);
-        give_another_chance(a, now);
-        a->not_before = now;
-        return r;
-}
-
-int account_set_refresh_secret(struct account *a, const char *secret, usec_t now) {
-        char *copy = NULL;
-
-        if (secret && a->refresh_secret && streq(a->refresh_secret, secret))
-                return 0;
-        if (secret) {
-                copy = strdup(secret);
-                if (!copy)
-                        return -ENOMEM;
-        }
-        secret_free(a->refresh_secret);
-        a->refresh_secret = copy;
-        a->refused = false;
-        if (copy)
-                give_another_chance(a, now);
+        r = identity_set_secret(&a->identity, secret);
+        if (r < 0)
+                return r;
+        a->generation++; /* what is in flight was sent with the old one */
+        a->last_accepted = now;
+        attribution_token_changed(&a->attribution);
+        token_refresh_token_changed(&a->refresh);
         return 0;
 }
 
-/* ---- when what may go ---- */
+int account_set_secret(struct account *a, const char *secret, const char *problem, usec_t now) {
+        int r;
+
+        if (!secret)
+                return secret_missing(a, problem);
+        if (a->identity.secret && streq(a->identity.secret, secret))
+                return 0;
+        r = use_secret(a, secret, now);
+        if (r < 0)
+                return r;
+        reset_failures(a, now);
+        a->pause.until = now;
+        return 0;
+}
+
+int account_set_refresh_secret(struct account *a, const char *secret, usec_t now) {
+        int r = token_refresh_set_secret(&a->refresh, secret);
+
+        if (r > 0 && secret)
+                reset_failures(a, now);
+        return MIN(r, 0);
+}
+
+/* ---- when to send ---- */
 
 bool account_is_probing(const struct account *a) {
         return a->state == ACCOUNT_UNREACHABLE || a->state == ACCOUNT_UNAUTHORIZED;
 }
 
 static bool can_refresh(const struct account *a) {
-        return a->settings.auth == AUTH_TOKEN && a->settings.refresh != REFRESH_NONE &&
-               a->authorization && a->refresh_secret && !a->refresh_refused && !a->retired;
+        return a->identity.settings.auth == AUTH_TOKEN &&
+               a->identity.settings.refresh != REFRESH_NONE && a->identity.authorization &&
+               !a->retired && token_refresh_is_possible(&a->refresh);
 }
 
 usec_t account_next(const struct account *a) {
-        unsigned most = account_is_probing(a) ? 1 : a->settings.max_in_flight;
+        unsigned most = account_is_probing(a) ? 1 : a->identity.settings.max_in_flight;
 
-        if (!a->secret || a->refused || a->in_flight >= most)
+        if (!a->identity.secret || a->refresh.token_refused || a->in_flight >= most)
                 return USEC_INFINITY;
-        return MAX(MAX(a->not_before, a->first_alone), rate_limiter_next(&a->rate));
+        return MAX(MAX(a->pause.until, a->first_request_until), rate_limiter_next(&a->rate));
 }
 
 usec_t account_keepalive(const struct account *a) {
-        if (a->settings.auth != AUTH_TOKEN || a->state != ACCOUNT_OK || a->last_sent == 0)
+        if (a->identity.settings.auth != AUTH_TOKEN || a->state != ACCOUNT_OK || a->last_sent == 0)
                 return USEC_INFINITY;
         return a->last_sent + KEEPALIVE;
 }
 
 usec_t account_refresh_at(const struct account *a) {
-        usec_t due = a->refresh_due > 0 ? a->refresh_due : a->last_good + REFRESH_IDLE;
+        usec_t at = USEC_INFINITY;
 
-        if (!can_refresh(a) || a->refreshing)
+        if (!can_refresh(a) || a->refresh.in_flight)
                 return USEC_INFINITY;
-        if (a->refused)
-                return MAX(a->not_before, rate_limiter_next(&a->rate));
-        if (a->state != ACCOUNT_OK)
-                return USEC_INFINITY;
-        return MAX(MAX(due, a->refresh_after), rate_limiter_next(&a->rate));
+        if (a->refresh.token_refused)
+                at = a->pause.until;
+        else if (a->state == ACCOUNT_OK)
+                at = token_refresh_early_at(&a->refresh, a->last_accepted);
+        return MAX(at, rate_limiter_next(&a->rate));
 }
 
-static void count_sent(struct account *a, usec_t now) {
+static void count_request(struct account *a, usec_t now) {
         rate_limiter_take(&a->rate, now);
         a->last_sent = now;
 }
 
-void account_sent(struct account *a, usec_t now) {
+uint64_t account_sent(struct account *a, usec_t now) {
         if (a->last_sent == 0)
-                a->first_alone = now + FIRST_ALONE;
-        count_sent(a, now);
+                a->first_request_until = now + FIRST_REQUEST_MAX;
+        count_request(a, now);
         a->in_flight++;
+        return a->generation;
 }
 
 void account_abandoned(struct account *a) {
         a->in_flight--;
-        a->first_alone = 0;
+        a->first_request_until = 0;
 }
 
 usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
         return clock_offset_stamp(&a->clock, now, wall);
 }
 
-/* ---- what answers say ---- */
+/* ---- answers ---- */
 
-static void on_good(struct account *a, usec_t now) {
-        a->failures = a->throttles = 0;
-        a->failed = NULL;
-        a->failed_two = false;
-        if (a->state != ACCOUNT_OK && now >= a->not_before) {
-                a->not_before = 0;
+/* Somebody has answered. */
+static void handle_response(struct account *a, usec_t now) {
+        a->pause.throttled = 0;
+        attribution_answered(&a->attribution);
+        if (a->state != ACCOUNT_OK && now >= a->pause.until) {
+                a->pause.until = 0;
                 a->recover_at = now + RECOVER_AFTER;
-                enter(a, ACCOUNT_OK, now, "");
+                enter_state(a, ACCOUNT_OK, "");
         }
         if (a->rate.divisor > 1 && now >= a->recover_at) {
                 rate_limiter_recover(&a->rate);
@@ -469,354 +294,209 @@ static void on_good(struct account *a, usec_t now) {
         }
 }
 
-static const void **find_odd(struct account *a, const void *asker) {
-        for (size_t i = 0; i < ODD_MAX; i++)
-                if (a->odd[i] == asker)
-                        return &a->odd[i];
-        return NULL;
-}
-
-/* What one is refused and another one is not is no matter of the credential that they share. */
-static void note_odd(struct account *a, const void *asker) {
-        const void **known = find_odd(a, asker);
-
-        if (known)
-                *known = NULL;
-        if (a->state == ACCOUNT_UNAUTHORIZED && a->refused_last && a->refused_last != asker) {
-                a->odd[a->next_odd++ % ODD_MAX] = a->refused_last;
-                a->refused_last = NULL;
-        }
-}
-
-/* KooDrive has judged the request itself: the credential and the settings are good. */
-static void on_proof(struct account *a, const struct account_reply *reply) {
-        note_odd(a, reply->asker);
-        a->proven = true;
-        a->last_good = reply->received;
-        a->n_suspects = 0;
+/* KooDrive itself has looked at the request: the credential and the settings are good. */
+static void handle_acceptance(struct account *a, const struct account_reply *reply) {
+        attribution_accepted(&a->attribution, reply->task, a->state == ACCOUNT_UNAUTHORIZED);
+        a->last_accepted = reply->received;
         a->clock_corrected = false;
-        a->refusals = 0;
-        a->refused_after = MIN(a->refused_after, a->refreshed + a->refresh_gap);
-        on_good(a, reply->received);
+        a->pause.refused = 0;
+        token_refresh_token_accepted(&a->refresh);
+        handle_response(a, reply->received);
 }
 
-static usec_t with_jitter(usec_t pause, double chance) {
-        return pause + (usec_t) ((double) pause * 0.1 * chance);
-}
-
-static void on_throttled(struct account *a, const struct account_reply *reply) {
-        const struct koodrive_answer *answer = reply->answer;
-        unsigned again = a->throttles;
-        usec_t longer = again > 0 ? 2 * a->pause : 0, pause;
-
-        /* A quota of the day hides behind the hint of a second: belief has an end. */
-        pause = answer->retry_after > 0 ? answer->retry_after : answer->window;
-        if (pause <= 0)
-                pause = MAX(THROTTLE_FIRST, longer);
-        else if (again >= THROTTLE_HINTS && answer->retry_after < THROTTLE_BRIEF)
-                pause = MAX(pause, longer);
-        pause = MIN(MAX(MAX(pause, answer->disposition.pause), USEC_SEC), THROTTLE_MAX);
-
+static void handle_throttling(struct account *a, const struct account_reply *reply) {
+        enter_state_for(a, ACCOUNT_THROTTLED, "", reply->answer);
+        account_pause_throttled(&a->pause, reply->received, reply->answer, reply->random);
         rate_limiter_halve(&a->rate);
-        a->not_before = MAX(a->not_before, reply->received + with_jitter(pause, reply->chance));
-        a->recover_at = a->not_before + RECOVER_AFTER;
-        enter_for(a, ACCOUNT_THROTTLED, reply->received, "", answer);
-        a->throttles = again + 1;
-        a->pause = pause;
-        a->since = reply->received; /* what is in flight with this one says the same */
+        a->recover_at = a->pause.until + RECOVER_AFTER;
+        a->generation++; /* what was sent with this one will say the same */
 }
 
-/*
- * A little longer each time: 6 probes in the first minute, 60 in the first hour. The end of
- * an outage of a minute is seen within 17 s, that of an hour within probe_max.
- */
-static usec_t probe_pause(struct account *a, const struct account_reply *reply) {
-        a->pause = MIN(a->pause > 0 ? a->pause + PROBE_STEP : PROBE_FIRST, a->probe_max);
-        return with_jitter(a->pause, reply->chance);
-}
-
-static bool is_failure_of_many(struct account *a, const struct account_reply *reply) {
-        if (!a->failed)
-                a->failed = reply->asker;
-        else if (a->failed != reply->asker)
-                a->failed_two = true;
-        return ++a->failures >= UNREACHABLE_AFTER && (a->failed_two || reply->alone);
-}
-
-static usec_t refusal_pause(const struct account *a) {
-        return a->refusals < REFUSALS_MAX ? REFUSAL_PAUSE : REFUSAL_SILENCE;
-}
-
-static enum account_verdict on_unauthorized(struct account *a, const struct account_reply *reply,
-                                            const char *before) {
+static enum account_verdict handle_refusal(struct account *a, const struct account_reply *reply,
+                                           const char *before) {
         const struct koodrive_answer *answer = reply->answer;
         usec_t now = reply->received;
 
-        if (a->state == ACCOUNT_OK && !reply->alone && find_odd(a, reply->asker) &&
-            a->refusals + 1 < REFUSALS_MAX) {
-                a->refusals++;
-                a->since = now;
-                return ACCOUNT_IS_WELL;
+        if (a->state == ACCOUNT_OK && !reply->only_task &&
+            attribution_is_exempt(&a->attribution, reply->task) &&
+            account_pause_refusals_left(&a->pause) > 1) {
+                a->pause.refused++;
+                a->generation++;
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         }
-        a->refused_last = reply->asker;
-        if (can_refresh(a) && now >= a->refused_after) {
-                a->refused = true;
-                a->since = now;
-                return ACCOUNT_HOLDS;
+        attribution_refused(&a->attribution, reply->task);
+        if (can_refresh(a) && token_refresh_token_refused(&a->refresh, now)) {
+                a->generation++;
+                return ACCOUNT_VERDICT_BACKOFF;
         }
-        if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_for(a, ACCOUNT_UNAUTHORIZED, now, before, answer);
-        a->refusals++;
-        a->not_before =
-                now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
-        return ACCOUNT_HOLDS;
+        enter_state_for(a, ACCOUNT_UNAUTHORIZED, before, answer);
+        account_pause_refused(&a->pause, now, answer, false);
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
-static enum account_verdict on_unreachable(struct account *a, const struct account_reply *reply,
-                                           const char *before) {
+static enum account_verdict handle_no_answer(struct account *a, const struct account_reply *reply,
+                                             const char *before) {
         bool probed = account_is_probing(a);
-        usec_t pause;
 
-        /* Until it is met by others, it is the task's own. */
-        if (!probed && !is_failure_of_many(a, reply))
-                return ACCOUNT_IS_WELL;
+        if (!probed && !attribution_unreachable(&a->attribution, reply->task, reply->only_task))
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
-                return on_unauthorized(
-                        a, reply, reply->alone ? before : "one task after another is refused: ");
+                return handle_refusal(a, reply,
+                                      reply->only_task ? before
+                                                       : "one task after another is refused: ");
         if (!probed)
-                enter_for(a, ACCOUNT_UNREACHABLE, reply->received, before, reply->answer);
-        pause = probe_pause(a, reply);
-        a->not_before = reply->received + MAX(pause, reply->answer->retry_after);
-        return ACCOUNT_HOLDS;
+                enter_state_for(a, ACCOUNT_UNREACHABLE, before, reply->answer);
+        account_pause_unreachable(&a->pause, reply->received, reply->answer, reply->random);
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
-/* The time was wrong, and nothing else is known to be: set right, it is worth another try. */
-static enum account_verdict on_stamp_refused(struct account *a, const struct account_reply *reply) {
+/* With the time of the answer the request is worth another try. */
+static enum account_verdict handle_refused_stamp(struct account *a,
+                                                 const struct account_reply *reply) {
         const struct koodrive_answer *answer = reply->answer;
         usec_t date = answer->server_time >= 0 ? answer->server_time : answer->date;
 
-        a->held++;
-        if (reply->sent < a->since)
-                return ACCOUNT_HOLDS;
+        a->failed_requests++;
         if (date < 0)
-                return on_unauthorized(a, reply, "");
+                return handle_refusal(a, reply, "");
         a->clock_corrected = true;
-        a->since = reply->received;
+        a->generation++;
         clock_offset_set(&a->clock, date, reply->received);
-        return ACCOUNT_CORRECTED;
+        return ACCOUNT_VERDICT_RETRY_NOW;
 }
 
-/*
- * A refusal of a task that may be of the credential. When one task after another meets it
- * and none is answered in between, it is.
- */
 static bool is_suspect_credential(struct account *a, const struct account_reply *reply) {
-        unsigned i = 0;
-
         if (a->state == ACCOUNT_UNAUTHORIZED)
-                return a->refusals > 0 && !reply->alone;
-        while (i < a->n_suspects && a->suspects[i] != reply->asker)
-                i++;
-        if (i == a->n_suspects && i < SUSPECTS_MAX)
-                a->suspects[a->n_suspects++] = reply->asker;
-        return a->n_suspects == SUSPECTS_MAX;
+                return a->pause.refused > 0 && !reply->only_task;
+        return attribution_suspect(&a->attribution, reply->task);
 }
 
-/* The account's trouble after all. */
-static enum account_verdict on_suspect(struct account *a, const struct account_reply *reply) {
-        a->held++;
-        if (reply->sent < a->since)
-                return ACCOUNT_HOLDS;
+static enum account_verdict handle_suspect(struct account *a, const struct account_reply *reply) {
+        a->failed_requests++;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
-                return on_unauthorized(a, reply, "one task after another is refused: ");
-        (void) on_unreachable(a, reply, "every task is refused: ");
-        return ACCOUNT_HOLDS;
+                return handle_refusal(a, reply, "one task after another is refused: ");
+        (void) handle_no_answer(a, reply, "every task is refused: ");
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
-/* An answer that is about the task, or looks so. */
-static enum account_verdict on_task_fault(struct account *a, const struct account_reply *reply) {
+/* A failure that is the task's, or looks so. */
+static enum account_verdict handle_task_failure(struct account *a,
+                                                const struct account_reply *reply) {
         const struct koodrive_disposition *disposition = &reply->answer->disposition;
         bool suspect = false;
 
-        /* It went out before the account knew what it knows now. */
-        if (reply->sent < a->since)
-                return disposition->may_be_account == KOODRIVE_NOT_ACCOUNT ? ACCOUNT_IS_WELL
-                                                                           : ACCOUNT_HOLDS;
         if (disposition->may_be_account == KOODRIVE_MAYBE_SETTINGS)
-                suspect = !a->proven && !reply->alone;
+                suspect = attribution_may_be_settings(&a->attribution, reply->only_task);
         else if (disposition->may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
                 suspect = is_suspect_credential(a, reply);
         if (suspect)
-                return on_suspect(a, reply);
+                return handle_suspect(a, reply);
 
         if (disposition->by_koodrive && disposition->may_be_account != KOODRIVE_MAYBE_CREDENTIAL) {
-                on_proof(a, reply);
+                handle_acceptance(a, reply);
         } else if (a->state == ACCOUNT_UNAUTHORIZED && disposition->class == KOODRIVE_TRANSIENT) {
-                /* Somebody answered, who might as well be in front of the one that refuses. */
-                a->refusals++;
-                a->not_before = MAX(a->not_before, reply->received + refusal_pause(a));
+                /* That may come from in front of the one that refuses. */
+                account_pause_not_refused(&a->pause, reply->received);
         } else {
-                on_good(a, reply->received);
+                handle_response(a, reply->received);
         }
-        return ACCOUNT_IS_WELL;
+        return ACCOUNT_VERDICT_NOT_ACCOUNT;
+}
+
+static bool is_about_task(enum koodrive_class class) {
+        return class == KOODRIVE_TASK || class == KOODRIVE_TRANSIENT ||
+               class == KOODRIVE_RETRY_LIMITED || class == KOODRIVE_REJECTED;
+}
+
+/*
+ * An answer to a request from before a change says nothing of the account, but the task is not
+ * charged for what may be the account's failure.
+ */
+static enum account_verdict handle_outdated(struct account *a,
+                                            const struct koodrive_answer *answer) {
+        bool about_task = is_about_task(answer->disposition.class);
+
+        if (about_task && answer->disposition.may_be_account == KOODRIVE_NOT_ACCOUNT)
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
+        if (!about_task || (answer->stamp_refused && !a->clock_corrected))
+                a->failed_requests++;
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
 enum account_verdict account_answered(struct account *a, const struct account_reply *reply) {
         enum koodrive_class class = reply->answer->disposition.class;
 
         a->in_flight--;
-        a->first_alone = 0;
-        if (reply->answer->date >= 0 && reply->sent >= a->since)
+        a->first_request_until = 0;
+        if (reply->generation != a->generation)
+                return handle_outdated(a, reply->answer);
+        if (reply->answer->date >= 0)
                 clock_offset_learn(&a->clock, reply->answer->date, reply->received);
 
         if (reply->answer->stamp_refused && !a->clock_corrected)
-                return on_stamp_refused(a, reply);
-        switch (class) {
-        case KOODRIVE_TASK:
-                if (reply->sent >= a->since)
-                        on_proof(a, reply);
-                return ACCOUNT_IS_WELL;
-        case KOODRIVE_TRANSIENT:
-        case KOODRIVE_RETRY_LIMITED:
-        case KOODRIVE_REJECTED:
-                return on_task_fault(a, reply);
-        default:
-                break;
+                return handle_refused_stamp(a, reply);
+        if (class == KOODRIVE_TASK) {
+                handle_acceptance(a, reply);
+                return ACCOUNT_VERDICT_NOT_ACCOUNT;
         }
+        if (is_about_task(class))
+                return handle_task_failure(a, reply);
 
-        a->held++;
-        /* It went out before the account knew what it knows now: nothing new. */
-        if (reply->sent < a->since)
-                return ACCOUNT_HOLDS;
+        a->failed_requests++;
         if (class == KOODRIVE_UNAUTHORIZED)
-                return on_unauthorized(a, reply, "");
+                return handle_refusal(a, reply, "");
         if (class != KOODRIVE_THROTTLED)
-                return on_unreachable(a, reply, "");
-        on_throttled(a, reply);
-        return ACCOUNT_HOLDS;
+                return handle_no_answer(a, reply, "");
+        handle_throttling(a, reply);
+        return ACCOUNT_VERDICT_BACKOFF;
 }
 
 /* ---- refresh ---- */
 
-/* Takes copy over. */
-static bool replace_secret(char **secret, char *copy) {
-        secret_free(*secret);
-        *secret = copy;
-        return copy;
-}
-
 int account_refresh_sent(struct account *a, usec_t now) {
-        count_sent(a, now);
-        a->refreshing = true;
-        a->asked_anew = false;
-        a->asked_kind = a->settings.refresh;
-        if (!replace_secret(&a->asked_secret, strdup(a->secret)) ||
-            !replace_secret(&a->asked_renewal, strdup(a->refresh_secret)))
-                return -ENOMEM;
-        return 0;
+        count_request(a, now);
+        return token_refresh_sent(&a->refresh, a->identity.secret, a->identity.settings.refresh);
 }
 
-static bool is_same(const char *secret, const char *asked) {
-        return secret && asked && streq(secret, asked);
-}
-
-/* The token file may have gone meanwhile: then what was asked for with it is as good. */
-static bool wants_token(const struct account *a) {
-        return a->settings.refresh != REFRESH_NONE &&
-               (!a->secret || is_same(a->secret, a->asked_secret));
-}
-
-static bool wants_renewal(const struct account *a) {
-        return a->settings.refresh == a->asked_kind && is_same(a->refresh_secret, a->asked_renewal);
-}
-
-static void after_new_token(struct account *a, usec_t now, usec_t lifetime) {
-        if (a->refused) {
-                bool calm = a->refreshed == 0 || now - a->refreshed > REFRESH_CALM;
-
-                a->refresh_gap =
-                        calm ? 0 : MIN(MAX(2 * a->refresh_gap, REFRESH_GAP), REFUSAL_SILENCE);
-                a->refreshed = now;
-        }
-        a->refused = false;
-        a->refresh_faults = 0;
-        a->refused_after = now + REFUSAL_SILENCE;
-        if (lifetime > 0)
-                a->refresh_due = now + MAX(lifetime / 5 * 4, REFRESH_SOONEST);
-        if (a->state == ACCOUNT_UNAUTHORIZED)
-                a->not_before = now;
-}
-
-/*
- * Each of the two takes the place of the one that it was asked for with, and of no other: a
- * refresh token that was used up is worth its successor, also beside a token that is newer.
- */
-static unsigned take_session(struct account *a, usec_t now, const struct koodrive_session *s) {
-        CLEANUP(secret_freep) char *token = strdup(s->token);
-        CLEANUP(secret_freep) char *next = s->refresh_token ? strdup(s->refresh_token) : NULL;
+static unsigned use_session(struct account *a, usec_t now, const struct koodrive_session *s) {
+        enum refresh_kind kind = a->identity.settings.refresh;
         unsigned taken = 0;
 
-        if (next && wants_renewal(a)) {
-                (void) replace_secret(&a->refresh_secret, STEAL_PTR(next));
-                taken |= ACCOUNT_TOOK_RENEWAL;
-        }
-        if (token && wants_token(a) && use_secret(a, STEAL_PTR(token), now) == 0) {
-                after_new_token(a, now, s->lifetime);
-                taken |= ACCOUNT_TOOK_TOKEN;
-        }
-        return taken;
+        if (token_refresh_succeeded(&a->refresh, s->refresh_token, kind))
+                taken |= ACCOUNT_TOOK_REFRESH_SECRET;
+        if (!token_refresh_wants_token(&a->refresh, a->identity.secret, kind) ||
+            use_secret(a, s->token, now) < 0)
+                return taken;
+        token_refresh_token_replaced(&a->refresh, now, s->lifetime);
+        if (a->state == ACCOUNT_UNAUTHORIZED)
+                a->pause.until = now;
+        return taken | ACCOUNT_TOOK_TOKEN;
 }
 
 /* The token was refused and there is no new one. */
-static void fail_refused(struct account *a, usec_t now, const struct koodrive_answer *answer) {
-        a->refused = !a->refresh_refused; /* then it is tried again when polls would be */
-        if (a->state != ACCOUNT_UNAUTHORIZED)
-                enter_for(a, ACCOUNT_UNAUTHORIZED, now,
-                          "the token was refused and cannot be refreshed: ", answer);
-        a->held++;
-        a->refusals = a->refresh_refused ? REFUSALS_MAX : a->refusals + 1;
-        a->not_before =
-                now + MAX(MAX(refusal_pause(a), answer->disposition.pause), answer->retry_after);
-}
-
-/* The token is good as yet. */
-static void fail_early(struct account *a, usec_t now, const struct koodrive_answer *answer) {
-        usec_t pause = REFRESH_RETRY;
-
-        for (unsigned i = 0; i < a->refresh_faults && pause < REFRESH_RETRY_MAX; i++)
-                pause *= 2;
-        pause = MAX(MIN(pause, REFRESH_RETRY_MAX), answer->disposition.pause);
-        a->refresh_after = now + MAX(pause, answer->retry_after);
-        if (a->refresh_faults++ == 0 || a->refresh_refused)
-                log_warning("account %s: the token cannot be refreshed: %s; %s", a->settings.name,
-                            answer->why,
-                            a->refresh_refused
-                                    ? "it is used until it is refused, put another one in its place"
-                                    : "it is used on, and its refresh tried again");
-}
-
-/* Not that it could not be asked for, or found no answer. */
-static bool is_refusal(enum koodrive_class class) {
-        return class != KOODRIVE_TRANSIENT && class != KOODRIVE_UNREACHABLE &&
-               class != KOODRIVE_MISCONFIGURED && class != KOODRIVE_THROTTLED &&
-               class != KOODRIVE_TASK;
+static void handle_failed_refresh(struct account *a, usec_t now,
+                                  const struct koodrive_answer *answer) {
+        enter_state_for(a, ACCOUNT_UNAUTHORIZED,
+                        "the token was refused and cannot be refreshed: ", answer);
+        a->failed_requests++;
+        account_pause_refused(&a->pause, now, answer, a->refresh.secret_refused);
 }
 
 unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_session *s) {
-        bool refusal = is_refusal(s->answer.disposition.class);
-
-        a->refreshing = false;
         if (s->answer.date >= 0)
                 clock_offset_learn(&a->clock, s->answer.date, now);
         if (s->token)
-                return take_session(a, now, s);
-        if (a->settings.refresh == REFRESH_NONE || (refusal && a->asked_anew))
-                return 0;
-
-        a->refresh_refused = refusal;
-        if (a->refused)
-                fail_refused(a, now, &s->answer);
-        else
-                fail_early(a, now, &s->answer);
+                return use_session(a, now, s);
+        switch (token_refresh_failed(&a->refresh, now, &s->answer, a->identity.settings.refresh)) {
+        case TOKEN_REFRESH_OUTDATED:
+                break;
+        case TOKEN_REFRESH_EARLY:
+                if (a->refresh.secret_refused)
+                        return ACCOUNT_REFRESH_REFUSED;
+                return a->refresh.failures == 1 ? ACCOUNT_REFRESH_FAILED : 0;
+        case TOKEN_REFRESH_FAILED:
+                handle_failed_refresh(a, now, &s->answer);
+                break;
+        }
         return 0;
 }

@@ -2,31 +2,33 @@
 /*
  * Account: what all the tasks of one credential share
  *
- * The credential, the rate, how many requests are in flight, the server's clock,
- * and a state. A task never pays for its account's trouble: the account says when
- * the next request may go, and the tasks wait in the poller's queue meanwhile.
+ * The credential, the rate, how many requests are in flight, the server's clock, and a state.
+ * A task is never charged for a failure of its account: the account says when the next
+ * request may go, and the tasks wait in the poller's queue meanwhile.
  *
  *   ok            requests go as the rate allows
- *   throttled     silence for as long as was asked for, then at half the rate,
- *                 which recovers step by step
- *   unreachable   three failures in a row, from two tasks where there are two:
- *                 one probe at a time, with pauses that grow
- *   unauthorized  the credential is refused or missing: three attempts, then
- *                 silence until it changes or six minutes have passed. (The
- *                 gateway locks a key for five minutes after five failures.)
+ *   throttled     a pause as asked for, then half the rate, which recovers step by step
+ *   unreachable   three failures in a row, from two tasks where there are two: one probe at a
+ *                 time, with pauses that grow
+ *   unauthorized  the credential is refused or missing: three attempts, then none until it
+ *                 changes or six minutes have passed
  *
- * A token that can be refreshed is refreshed before it expires, and once when it is
- * refused; only when that does not help is the account unauthorized.
+ * A token that can be refreshed is refreshed before it expires, and once when it is refused;
+ * only when that does not help is the account unauthorized.
  *
- * Pure: time and chance are arguments. Others read files and send requests.
+ * Pure: time and random numbers are arguments. Others read files, send requests and log.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "common/config.h"
 #include "common/timespan.h"
-#include "koowatchd/account/rate-limit.h"
-#include "koowatchd/koodrive/answer.h"
+#include "common/util.h"
 #include "koowatchd/koodrive/request.h"
+
+struct account;
+struct account_config;
+struct koodrive_answer;
+struct koodrive_session;
 
 enum account_state {
         ACCOUNT_OK,
@@ -36,26 +38,26 @@ enum account_state {
         ACCOUNT_STATES
 };
 
-struct account;
+/*
+ * The state has changed: see account_state() and account_reason(). failed_requests: how many
+ * failed in the state before.
+ */
+typedef void (*account_changed_fn)(void *userdata, struct account *account,
+                                   unsigned failed_requests);
 
 /*
- * The state changed; account_state() and account_reason() tell. held is how many
- * requests failed in the state that was left.
+ * Copies the settings. It has no credential yet. probe_max: the longest pause between probes.
+ * Returns 0 or -ENOMEM.
  */
-typedef void (*account_changed_fn)(void *userdata, struct account *account, unsigned held);
-
-/* Whether nothing differs but where it is written. */
-bool account_config_is_same(const struct account_config *a, const struct account_config *b);
-
-/* Copies what it needs of the settings. Returns 0 or -ENOMEM. It has no credential yet. */
 int account_new(const struct account_config *settings, usec_t probe_max,
                 account_changed_fn on_changed, void *userdata, struct account **ret);
+/* Accepts NULL. */
 void account_free(struct account *account);
 DEFINE_CLEANUP(struct account *, account_free)
 
 /*
- * New settings for the same name; state and clock are kept, but for a pause that is going
- * on: what was corrected is tried at once. probe_max: the longest pause of a probe.
+ * New settings for the same name. State and clock are kept; what failed before is tried again
+ * at once, unless the account is throttled. Returns 0 or -ENOMEM.
  */
 int account_configure(struct account *account, const struct account_config *settings,
                       usec_t probe_max);
@@ -72,9 +74,10 @@ const char *account_state_name(enum account_state state);
 const char *account_reason(const struct account *account);
 
 /*
- * The token, or with Auth=app the AppSecret; copied. One that is another one than before is
- * tried at once, whatever the state. NULL: there is none, for the reason in problem, which
- * the account is unauthorized for. Returns 0 or -ENOMEM.
+ * The token, or with Auth=app the AppSecret; copied. Another one than before is tried at once,
+ * whatever the state. NULL: there is none, for the reason in problem, and the account is
+ * unauthorized. Returns 0, 1 when it was unauthorized before for another reason, which
+ * on_changed does not report, or -ENOMEM.
  */
 int account_set_secret(struct account *account, const char *secret, const char *problem,
                        usec_t now);
@@ -90,8 +93,8 @@ const char *account_refresh_secret(const struct account *account);
 struct koodrive_identity account_identity(const struct account *account);
 
 /*
- * When the next poll may go: a time that has passed means at once, USEC_INFINITY not
- * until an event.
+ * When the next poll may go: a time that has passed means at once, USEC_INFINITY not until an
+ * event.
  */
 usec_t account_next(const struct account *account);
 
@@ -104,25 +107,30 @@ usec_t account_keepalive(const struct account *account);
 /* When the token is to be refreshed: as account_next(). */
 usec_t account_refresh_at(const struct account *account);
 
-/* Whether one request at a time tries whether the trouble is over: then tasks take turns. */
+/* Whether one request at a time probes if the failure is over: then tasks take turns. */
 bool account_is_probing(const struct account *account);
 
-/* A poll goes out at now / has ended without telling anything of the account. */
-void account_sent(struct account *account, usec_t now);
+/*
+ * A poll goes out at now. Returns the generation of what the account knows: the answer brings
+ * it back, so that one to a request from before a change says nothing of what has changed.
+ */
+uint64_t account_sent(struct account *account, usec_t now);
+/* A poll has ended without an answer that says anything. */
 void account_abandoned(struct account *account);
 
 struct account_reply {
-        usec_t sent, received;
+        uint64_t generation; /* as account_sent() returned it */
+        usec_t received;
         const struct koodrive_answer *answer;
-        const void *asker; /* tells tasks apart: any stable pointer */
-        bool alone;        /* it is the account's only task */
-        double chance;     /* uniform in [0, 1), for jitter */
+        const void *task; /* any stable pointer that tells it from others */
+        bool only_task;   /* the account has no other */
+        double random;    /* uniform in [0, 1), for jitter */
 };
 
 enum account_verdict {
-        ACCOUNT_IS_WELL,  /* the answer concerns the task: its state, or its own trouble */
-        ACCOUNT_HOLDS,    /* the account's trouble: the task is not charged, and waits its turn */
-        ACCOUNT_CORRECTED /* likewise, and set right: worth another try at once */
+        ACCOUNT_VERDICT_NOT_ACCOUNT, /* it concerns the task: its state, or its own failure */
+        ACCOUNT_VERDICT_BACKOFF,     /* the account failed: the task is not charged, and waits */
+        ACCOUNT_VERDICT_RETRY_NOW    /* likewise, but what was wrong has been corrected */
 };
 
 /* A poll has ended with an answer. */
@@ -135,17 +143,19 @@ enum account_verdict account_answered(struct account *account, const struct acco
 int account_refresh_sent(struct account *account, usec_t now);
 
 #define ACCOUNT_TOOK_TOKEN 1U
-#define ACCOUNT_TOOK_RENEWAL 2U
+#define ACCOUNT_TOOK_REFRESH_SECRET 2U
+#define ACCOUNT_REFRESH_FAILED 4U  /* the first time in a row; the token is used on */
+#define ACCOUNT_REFRESH_REFUSED 8U /* for good; the token is used until it is refused, too */
 
 /*
  * It has ended. Returns which of the session's secrets are in use now: those that have not been
- * replaced by others since it was sent. A refusal of what was replaced since is no news.
- * Problems are logged, each once.
+ * replaced by others since it was sent. Without a new token, returns what is to be reported of
+ * that and is no change of state; or 0.
  */
 unsigned account_refreshed(struct account *account, usec_t now,
                            const struct koodrive_session *session);
 
 unsigned account_in_flight(const struct account *account);
 
-/* What X-Date is to say at now, which wall is our own word for; see clock_offset_stamp(). */
+/* What X-Date is to say at now, by our own clock wall; see clock_offset_stamp(). */
 usec_t account_date(const struct account *account, usec_t now, usec_t wall);

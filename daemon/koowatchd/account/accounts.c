@@ -1,58 +1,60 @@
 #include "koowatchd/account/accounts.h"
 
 #include <errno.h>
+#include <sys/queue.h>
 
+#include "common/account-config.h"
+#include "common/config.h"
 #include "common/log.h"
 #include "koowatchd/account/credential.h"
 #include "koowatchd/account/refresh-request.h"
 #include "koowatchd/account/token-store.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/koodrive/signature.h"
+#include "koowatchd/loop/timer.h"
 
 /* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
 #define SETTLE (200 * USEC_MSEC)
 
 /* An account, and the files that its secrets come from. */
 struct entry {
-        struct entry *next;
+        SLIST_ENTRY(entry) entries;
         struct accounts *owner;
         struct account *account;
         struct credential *main;    /* token or AppSecret */
         struct credential *renewal; /* refresh token or session id; NULL: none is used */
         struct stored_tokens stored;
-        struct refresh *refresh; /* on its way, and the fingerprints of what the admin had given */
-        char asked_main[SIGNATURE_LENGTH + 1], asked_renewal[SIGNATURE_LENGTH + 1];
-        struct timer settle; /* until changed files are read */
-        char told[512];      /* what was said of the renewal last */
-        bool used;           /* it is in the configuration, or a task asks for it */
+        struct refresh *refresh; /* in flight; below, fingerprints of what the admin had given */
+        char main_source[SIGNATURE_LENGTH + 1], renewal_source[SIGNATURE_LENGTH + 1];
+        struct timer settle;        /* until changed files are read */
+        char reported_problem[512]; /* of the renewal, the last one */
+        bool used;                  /* it is in the configuration, or a task asks for it */
 };
 
 struct accounts {
         struct timers *timers;
         struct dirwatch *dirwatch;
         struct http *http;
-        struct poller *poller;
         char *tokens; /* the directory of the stored ones */
         struct accounts_handler handler;
-        struct entry *entries;
+        SLIST_HEAD(, entry) entries;
 };
 
 int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
-                 struct poller *poller, const char *tokens, const struct accounts_handler *handler,
+                 const char *tokens, const struct accounts_handler *handler,
                  struct accounts **ret) {
-        struct accounts *as = calloc(1, sizeof(*as));
+        CLEANUP(accounts_freep) struct accounts *as = calloc(1, sizeof(*as));
 
         if (!as)
                 return -ENOMEM;
         as->timers = timers;
         as->dirwatch = dirwatch;
         as->http = http;
-        as->poller = poller;
         as->handler = *handler;
         as->tokens = strdup(tokens);
-        if (!as->tokens) {
-                free(as);
+        if (!as->tokens)
                 return -ENOMEM;
-        }
-        *ret = as;
+        *ret = STEAL_PTR(as);
         return 0;
 }
 
@@ -72,8 +74,9 @@ void accounts_free(struct accounts *as) {
 
         if (!as)
                 return;
-        while ((e = as->entries)) {
-                as->entries = e->next;
+        while ((e = SLIST_FIRST(&as->entries))) {
+                SLIST_REMOVE_HEAD(&as->entries, entries);
+                as->handler.on_removed(as->handler.userdata, e->account);
                 entry_free(e);
         }
         free(as->tokens);
@@ -82,6 +85,10 @@ void accounts_free(struct accounts *as) {
 
 /* ---- secrets ---- */
 
+static void entry_ready(struct entry *e) {
+        e->owner->handler.on_ready(e->owner->handler.userdata, e->account);
+}
+
 static int fingerprint(const struct credential *c, char ret[SIGNATURE_LENGTH + 1]) {
         const char *text = credential_text(c);
 
@@ -89,8 +96,8 @@ static int fingerprint(const struct credential *c, char ret[SIGNATURE_LENGTH + 1
         return text ? sha256_hex(text, strlen(text), ret) : 0;
 }
 
-/* The admin's secret, or a newer one that was obtained with it. */
-static const char *newest(const struct credential *c, const struct stored_secret *stored) {
+/* The administrator's secret, or a newer one that was obtained with it. */
+static const char *newest_secret(const struct credential *c, const struct stored_secret *stored) {
         char source[SIGNATURE_LENGTH + 1];
 
         if (!stored->text || fingerprint(c, source) < 0 ||
@@ -116,12 +123,13 @@ static bool read_renewal(struct entry *e, usec_t now) {
 
         if (e->renewal) {
                 replaced = read_credential(e, e->renewal);
-                secret = newest(e->renewal, &e->stored.refresh);
+                secret = newest_secret(e->renewal, &e->stored.refresh);
         }
-        if (e->renewal && !secret && !streq(e->told, credential_problem(e->renewal))) {
-                (void) snprintf(e->told, sizeof(e->told), "%s", credential_problem(e->renewal));
+        if (e->renewal && !secret && !streq(e->reported_problem, credential_problem(e->renewal))) {
+                (void) snprintf(e->reported_problem, sizeof(e->reported_problem), "%s",
+                                credential_problem(e->renewal));
                 log_warning("account %s: %s; until then its token is not refreshed",
-                            account_name(e->account), e->told);
+                            account_name(e->account), e->reported_problem);
         }
         (void) account_set_refresh_secret(e->account, secret, now);
         return replaced;
@@ -138,10 +146,11 @@ static void read_secrets(struct entry *e) {
         if (replaced && account_is_configured(e->account))
                 log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
                           "credential of account %s replaced, trying it", name);
-        (void) account_set_secret(e->account,
-                                  newest(e->main, e->renewal ? &e->stored.token : &none),
-                                  credential_problem(e->main), now);
-        poller_kick(e->owner->poller, e->account);
+        if (account_set_secret(e->account,
+                               newest_secret(e->main, e->renewal ? &e->stored.token : &none),
+                               credential_problem(e->main), now) > 0)
+                log_warning("account %s: %s", name, credential_problem(e->main));
+        entry_ready(e);
 }
 
 static void on_secret_changed(void *userdata) {
@@ -158,9 +167,9 @@ static void on_settled(struct timer *timer, usec_t now) {
 
 /* ---- refresh ---- */
 
-/* c: where the secret that it follows comes from; NULL: from what asked is the fingerprint of. */
-static int remember(struct stored_secret *stored, const char *text, const struct credential *c,
-                    const char *asked) {
+/* With the fingerprint of what c holds, or for NULL with source. */
+static int stored_secret_set(struct stored_secret *stored, const char *text,
+                             const struct credential *c, const char *source) {
         char *copy = strdup(text);
 
         if (!copy)
@@ -169,23 +178,24 @@ static int remember(struct stored_secret *stored, const char *text, const struct
         stored->text = copy;
         if (c)
                 return fingerprint(c, stored->source);
-        (void) snprintf(stored->source, sizeof(stored->source), "%s", asked);
+        (void) snprintf(stored->source, sizeof(stored->source), "%s", source);
         return 0;
 }
 
 /*
- * What is not used, because something else has come meanwhile, is kept as well: it may have
- * ended the life of what it was asked for with, and that may come back with the next reload.
+ * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
+ * asked for with may be of no use any more, and be set again by the next reload.
  */
 static void store_tokens(struct entry *e, const struct koodrive_session *session, unsigned taken) {
         struct stored_tokens *stored = &e->stored;
         int r;
 
-        r = remember(&stored->token, session->token, taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL,
-                     e->asked_main);
+        r = stored_secret_set(&stored->token, session->token,
+                              taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL, e->main_source);
         if (r == 0 && session->refresh_token)
-                r = remember(&stored->refresh, session->refresh_token,
-                             taken & ACCOUNT_TOOK_RENEWAL ? e->renewal : NULL, e->asked_renewal);
+                r = stored_secret_set(&stored->refresh, session->refresh_token,
+                                      taken & ACCOUNT_TOOK_REFRESH_SECRET ? e->renewal : NULL,
+                                      e->renewal_source);
         if (r == 0)
                 r = token_store_save(e->owner->tokens, account_name(e->account), stored);
         if (r < 0)
@@ -195,28 +205,44 @@ static void store_tokens(struct entry *e, const struct koodrive_session *session
                         account_name(e->account), e->owner->tokens, strerror(-r));
 }
 
+/* Returns which of the session's secrets are in use now. */
+static unsigned finish_refresh(struct entry *e, usec_t now,
+                               const struct koodrive_session *session) {
+        unsigned result = account_refreshed(e->account, now, session);
+
+        if (result & (ACCOUNT_REFRESH_FAILED | ACCOUNT_REFRESH_REFUSED))
+                log_warning("account %s: the token cannot be refreshed: %s; %s",
+                            account_name(e->account), session->answer.why,
+                            result & ACCOUNT_REFRESH_REFUSED
+                                    ? "it is used until it is refused, put another one in its place"
+                                    : "it is used on, and its refresh tried again");
+        return result;
+}
+
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
         struct entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
-        unsigned taken = account_refreshed(e->account, clock_boot(), session);
+        unsigned taken = finish_refresh(e, clock_boot(), session);
 
         if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: has a new token", account_name(e->account));
         if (session->token)
                 store_tokens(e, session, taken);
-        poller_kick(e->owner->poller, e->account);
+        entry_ready(e);
 }
 
-static struct entry *find_account(const struct accounts *as, const struct account *account) {
-        struct entry *e = as->entries;
+static struct entry *find_entry_of(const struct accounts *as, const struct account *account) {
+        struct entry *e;
 
-        while (e && e->account != account)
-                e = e->next;
-        return e;
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (e->account == account)
+                        return e;
+        }
+        return NULL;
 }
 
 void accounts_refresh(struct accounts *as, struct account *account) {
-        struct entry *e = find_account(as, account);
+        struct entry *e = find_entry_of(as, account);
         usec_t now = clock_boot();
         int r;
 
@@ -224,9 +250,9 @@ void accounts_refresh(struct accounts *as, struct account *account) {
                 return;
         r = account_refresh_sent(account, now);
         if (r == 0)
-                r = fingerprint(e->main, e->asked_main);
+                r = fingerprint(e->main, e->main_source);
         if (r == 0)
-                r = fingerprint(e->renewal, e->asked_renewal);
+                r = fingerprint(e->renewal, e->renewal_source);
         if (r == 0)
                 r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
         if (r < 0) {
@@ -237,29 +263,34 @@ void accounts_refresh(struct accounts *as, struct account *account) {
                 };
 
                 (void) snprintf(failed.answer.why, sizeof(failed.answer.why), "%s", strerror(-r));
-                (void) account_refreshed(account, now, &failed);
+                (void) finish_refresh(e, now, &failed);
         }
 }
 
 bool accounts_are_refreshing(const struct accounts *as) {
-        for (const struct entry *e = as->entries; e; e = e->next)
+        const struct entry *e;
+
+        SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->refresh)
                         return true;
+        }
         return false;
 }
 
 /* ---- the table ---- */
 
-static struct entry *find(const struct accounts *as, const char *name) {
-        struct entry *e = as->entries;
+static struct entry *find_entry(const struct accounts *as, const char *name) {
+        struct entry *e;
 
-        while (e && !streq(account_name(e->account), name))
-                e = e->next;
-        return e;
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (streq(account_name(e->account), name))
+                        return e;
+        }
+        return NULL;
 }
 
 struct account *accounts_find(struct accounts *as, const char *name) {
-        struct entry *e = find(as, name);
+        struct entry *e = find_entry(as, name);
 
         if (!e)
                 return NULL;
@@ -271,8 +302,8 @@ struct account *accounts_find(struct accounts *as, const char *name) {
 }
 
 /* Makes *credential one of that kind that follows path, or none when it is not wanted. */
-static int follow(struct entry *e, struct credential **credential, bool wanted,
-                  enum credential_kind kind, const char *path) {
+static int follow_file(struct entry *e, struct credential **credential, bool wanted,
+                       enum credential_kind kind, const char *path) {
         int r;
 
         if (*credential && (!wanted || credential_kind(*credential) != kind))
@@ -288,16 +319,17 @@ static int follow(struct entry *e, struct credential **credential, bool wanted,
         return credential_follow(*credential, path);
 }
 
+/* The files that the settings name now. */
 static int follow_files(struct entry *e) {
         const struct account_config *settings = account_settings(e->account);
         bool is_app = settings->auth == AUTH_APP;
         int r;
 
-        r = follow(e, &e->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
-                   is_app ? settings->app_secret_file : settings->token_file);
+        r = follow_file(e, &e->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
+                        is_app ? settings->app_secret_file : settings->token_file);
         if (r == 0)
-                r = follow(e, &e->renewal, settings->refresh != REFRESH_NONE, CREDENTIAL_REFRESH,
-                           settings->refresh_token_file);
+                r = follow_file(e, &e->renewal, settings->refresh != REFRESH_NONE,
+                                CREDENTIAL_REFRESH, settings->refresh_token_file);
         return r;
 }
 
@@ -313,25 +345,25 @@ static void load_tokens(struct entry *e) {
                             r == -EBADMSG ? "it is damaged" : strerror(-r));
 }
 
-static int add(struct accounts *as, const struct account_config *settings, usec_t probe_max,
-               struct entry **ret) {
+static int entry_add(struct accounts *as, const struct account_config *settings, usec_t probe_max,
+                     struct entry **ret) {
+        const struct accounts_handler *handler = &as->handler;
         CLEANUP(entry_freep) struct entry *e = calloc(1, sizeof(*e));
         int r;
 
         if (!e)
                 return -ENOMEM;
         e->owner = as;
-        r = account_new(settings, probe_max, as->handler.on_changed, as->handler.userdata,
-                        &e->account);
+        r = account_new(settings, probe_max, handler->on_changed, handler->userdata, &e->account);
         if (r == 0)
                 r = timer_open(as->timers, &e->settle, on_settled);
         if (r == 0)
-                r = poller_add_account(as->poller, e->account);
+                r = handler->on_added(handler->userdata, e->account);
         if (r < 0)
                 return r;
         load_tokens(e);
-        e->next = as->entries;
-        as->entries = *ret = STEAL_PTR(e);
+        *ret = STEAL_PTR(e);
+        SLIST_INSERT_HEAD(&as->entries, *ret, entries);
         return 0;
 }
 
@@ -342,22 +374,23 @@ static void check_ca_file(const struct account_config *s) {
                             s->file, s->line, s->ca_file, s->name, strerror(errno));
 }
 
-static int configure(struct accounts *as, const struct account_config *settings, usec_t probe_max) {
-        struct entry *e = find(as, settings->name);
+static int entry_configure(struct accounts *as, const struct account_config *settings,
+                           usec_t probe_max) {
+        struct entry *e = find_entry(as, settings->name);
         bool changed = e && !account_config_is_same(account_settings(e->account), settings);
         bool moved = e && !streq(account_settings(e->account)->endpoint, settings->endpoint);
         int r;
 
         check_ca_file(settings);
         r = e ? account_configure(e->account, settings, probe_max)
-              : add(as, settings, probe_max, &e);
+              : entry_add(as, settings, probe_max, &e);
         if (r == 0)
                 r = follow_files(e);
         if (r < 0)
                 return r;
         if (settings->line > 0)
                 e->used = true;
-        if (moved) { /* a secret that cannot be read any more is none for another server */
+        if (moved) { /* a secret that was read before is not sent to another server */
                 credential_forget(e->main);
                 if (e->renewal)
                         credential_forget(e->renewal);
@@ -365,17 +398,20 @@ static int configure(struct accounts *as, const struct account_config *settings,
         if (e->used)
                 read_secrets(e);
         if (changed)
-                poller_probe(as->poller, e->account);
+                as->handler.on_settings_changed(as->handler.userdata, e->account);
         return 0;
 }
 
 int accounts_configure(struct accounts *as, const struct config *config) {
-        for (struct entry *e = as->entries; e; e = e->next)
+        struct entry *e;
+
+        SLIST_FOREACH(e, &as->entries, entries) {
                 if (!config_account(config, account_name(e->account)))
                         account_retire(e->account);
+        }
 
         for (size_t i = 0; i < config->n_accounts; i++) {
-                int r = configure(as, &config->accounts[i], config->interval_max);
+                int r = entry_configure(as, &config->accounts[i], config->interval_max);
 
                 if (r < 0)
                         return r;
@@ -384,23 +420,30 @@ int accounts_configure(struct accounts *as, const struct config *config) {
 }
 
 void accounts_read_secrets(struct accounts *as) {
-        for (struct entry *e = as->entries; e; e = e->next)
+        struct entry *e;
+
+        SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->used)
                         read_secrets(e);
+        }
 }
 
 const struct account *accounts_troubled(const struct accounts *as) {
-        for (const struct entry *e = as->entries; e; e = e->next)
+        const struct entry *e;
+
+        SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->used && account_is_configured(e->account) &&
                     account_state(e->account) != ACCOUNT_OK)
                         return e->account;
+        }
         return NULL;
 }
 
 size_t accounts_list(const struct accounts *as, struct account **ret, size_t max) {
+        const struct entry *e;
         size_t n = 0;
 
-        for (const struct entry *e = as->entries; e; e = e->next) {
+        SLIST_FOREACH(e, &as->entries, entries) {
                 if (!account_is_configured(e->account))
                         continue;
                 if (n < max)

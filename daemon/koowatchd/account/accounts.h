@@ -2,34 +2,46 @@
 /*
  * Accounts: the configured ones, by name, and where their secrets come from
  *
- * Owns the account objects, gives each its queue at the poller, reads its secrets
- * again when something happens beside their files, and sees to it that a token that
- * can be refreshed is: asks for the new one, and keeps it in STATE/tokens. An
- * account that leaves the configuration stays as an object, because tasks and
+ * Owns the account objects, reads their secrets again when something happens beside the
+ * files, and asks for a new token when one is due, which is kept in STATE/tokens. An account
+ * that leaves the configuration stays as an object until accounts_free(), because tasks and
  * requests refer to it.
+ *
+ * Whoever polls with the accounts is above, and learns of them by the handler.
  */
-#include "common/config.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/util.h"
 #include "koowatchd/account/account.h"
-#include "koowatchd/loop/dirwatch.h"
-#include "koowatchd/loop/http.h"
-#include "koowatchd/loop/timer.h"
-#include "koowatchd/poll/poller.h"
 
 struct accounts;
+struct config;
+struct dirwatch;
+struct http;
+struct timers;
 
+/* All are called with the account as it is now; none must call accounts_free(). */
 struct accounts_handler {
+        /* There is an account from now on. Returns 0, or a negative errno if there cannot be. */
+        int (*on_added)(void *userdata, struct account *account);
+        /* One that was added is about to be freed. */
+        void (*on_removed)(void *userdata, struct account *account);
         account_changed_fn on_changed;
+        /* Settings, secrets or a refresh may have changed what account_next() and others return. */
+        void (*on_ready)(void *userdata, struct account *account);
+        /* Other settings hold: a poll is to show soon whether they are good. */
+        void (*on_settings_changed)(void *userdata, struct account *account);
         /* A secret could not be read for now: accounts_read_secrets() is to be called in a while.
          */
         void (*on_transient_error)(void *userdata, const char *what, const char *why);
         void *userdata;
 };
 
-/* Borrows timers, dirwatch, http and poller; tokens (copied): STATE/tokens. Returns 0 or -ENOMEM.
- */
+/* Borrows timers, dirwatch and http; tokens (copied): STATE/tokens. Returns 0 or -ENOMEM. */
 int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
-                 struct poller *poller, const char *tokens, const struct accounts_handler *handler,
-                 struct accounts **ret);
+                 const char *tokens, const struct accounts_handler *handler, struct accounts **ret);
+/* Frees the accounts too. Accepts NULL. */
 void accounts_free(struct accounts *accounts);
 DEFINE_CLEANUP(struct accounts *, accounts_free)
 
@@ -37,20 +49,20 @@ DEFINE_CLEANUP(struct accounts *, accounts_free)
 int accounts_configure(struct accounts *accounts, const struct config *config);
 
 /*
- * The account of that name, configured or not; NULL: there is none. One without a section
- * of its own says nothing of a missing token until it is asked for here.
+ * The account of that name, configured or not; NULL: there is none. A missing token of one
+ * without a section of its own is no failure until it is asked for here.
  */
 struct account *accounts_find(struct accounts *accounts, const char *name);
 
 /* Reads the secrets of all that are in use. */
 void accounts_read_secrets(struct accounts *accounts);
 
-/* Asks for a new token of the account, which says that it is time. */
+/* Asks for a new token of the account, when account_refresh_at() has come. */
 void accounts_refresh(struct accounts *accounts, struct account *account);
 /* Whether an answer to that is awaited. */
 bool accounts_are_refreshing(const struct accounts *accounts);
 
-/* One that is in use, configured and not ok; NULL: all is well. */
+/* One that is in use, configured and not ok; NULL: all are ok. */
 const struct account *accounts_troubled(const struct accounts *accounts);
 
 /* Writes those that are configured to ret, at most max, and returns how many there are. */

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Clock offset: what time it is over there
+ * Clock offset: what time it is at the server
  *
  * Pure. KooDrive refuses an X-Date in the future or older than 15 minutes by its own
  * clock, which is learnt from the Date of its answers. The offset is kept against a

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "koowatchd/loop/dirwatch.h"
 
 #define SECRET_MAX (16 * 1024)
 
@@ -25,11 +26,11 @@ struct credential {
         enum credential_kind kind;
         char *account;
         char *path;
-        bool configured; /* path is the admin's word, and should be there */
+        bool configured; /* path is from the configuration, and should be there */
 
         char *text;
         mode_t mode;       /* of its file */
-        char problem[512]; /* "": none; the one that was told last */
+        char problem[512]; /* the one that was reported last; "": none */
 };
 
 static void on_directory_changed(void *userdata, const char *name, uint32_t mask) {
@@ -56,7 +57,7 @@ static char *find_path(enum credential_kind kind, const char *account) {
         return path;
 }
 
-static int watch_directory(struct credential *c) {
+static int credential_watch(struct credential *c) {
         CLEANUP(freep) char *directory = strdup(c->path);
         char *slash = directory ? strrchr(directory, '/') : NULL;
 
@@ -68,7 +69,7 @@ static int watch_directory(struct credential *c) {
 
 int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const char *account,
                    void (*on_changed)(void *userdata), void *userdata, struct credential **ret) {
-        struct credential *c = calloc(1, sizeof(*c));
+        CLEANUP(credential_freep) struct credential *c = calloc(1, sizeof(*c));
 
         if (!c)
                 return -ENOMEM;
@@ -77,11 +78,9 @@ int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const c
         c->on_changed = on_changed;
         c->userdata = userdata;
         c->account = strdup(account);
-        if (!c->account) {
-                free(c);
+        if (!c->account)
                 return -ENOMEM;
-        }
-        *ret = c;
+        *ret = STEAL_PTR(c);
         return 0;
 }
 
@@ -93,7 +92,7 @@ int credential_follow(struct credential *c, const char *path) {
         if (!path && !getenv("CREDENTIALS_DIRECTORY"))
                 return 0;
         c->path = path ? strdup(path) : find_path(c->kind, c->account);
-        return c->path ? watch_directory(c) : -ENOMEM;
+        return c->path ? credential_watch(c) : -ENOMEM;
 }
 
 void credential_free(struct credential *c) {
@@ -122,7 +121,7 @@ enum credential_kind credential_kind(const struct credential *c) {
         return c->kind;
 }
 
-static void say_missing(const struct credential *c, char *ret_problem, size_t size) {
+static void describe_missing(const struct credential *c, char *ret_problem, size_t size) {
         (void) snprintf(ret_problem, size,
                         "it has no %s: set %s in [Account %s], or put the %s into the credential "
                         "%s.%s and restart",
@@ -131,19 +130,19 @@ static void say_missing(const struct credential *c, char *ret_problem, size_t si
 }
 
 /* Opens and reads the file. Returns 0, or a negative errno with the problem in words. */
-static int read_file(const struct credential *c, char **ret, size_t *ret_length, struct stat *st,
-                     char *ret_problem, size_t size) {
+static int open_and_read(const struct credential *c, char **ret, size_t *ret_length,
+                         struct stat *st, char *ret_problem, size_t size) {
         CLEANUP(closep) int fd = -1;
         int r;
 
         if (!c->path) {
-                say_missing(c, ret_problem, size);
+                describe_missing(c, ret_problem, size);
                 return -ENOENT;
         }
         fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         r = fd < 0 || fstat(fd, st) < 0 ? -errno : 0;
         if (r == -ENOENT && !c->configured) {
-                say_missing(c, ret_problem, size);
+                describe_missing(c, ret_problem, size);
                 return r;
         }
         if (r == 0 && !S_ISREG(st->st_mode)) {
@@ -157,7 +156,7 @@ static int read_file(const struct credential *c, char **ret, size_t *ret_length,
         return r;
 }
 
-/* Told with the secret, once each time that one of them changes. */
+/* Once each time that the secret or the mode changes. */
 static void warn_of_mode(struct credential *c, const struct stat *st, bool is_new) {
         bool changed = is_new || c->mode != st->st_mode;
 
@@ -182,7 +181,7 @@ static const char *find_fault(const char *text, bool is_one_line, bool has_nul) 
 }
 
 /* Returns whether it took the place of another one. */
-static bool take(struct credential *c, char *text, const struct stat *st) {
+static bool credential_take(struct credential *c, char *text, const struct stat *st) {
         bool is_new = !c->text || !streq(c->text, text), is_other = is_new && c->text;
 
         warn_of_mode(c, st, is_new);
@@ -202,7 +201,7 @@ int credential_read(struct credential *c) {
         size_t length = 0;
         int r;
 
-        r = read_file(c, &text, &length, &st, problem, sizeof(problem));
+        r = open_and_read(c, &text, &length, &st, problem, sizeof(problem));
         if (r == 0) {
                 bool has_nul = strlen(text) < length;
                 const char *fault = find_fault(text, secret_trim(text, length), has_nul);
@@ -210,7 +209,7 @@ int credential_read(struct credential *c) {
                 if (fault)
                         (void) snprintf(problem, sizeof(problem), "%s %s", c->path, fault);
                 else
-                        r = take(c, STEAL_PTR(text), &st);
+                        r = credential_take(c, STEAL_PTR(text), &st);
         }
         if (*problem && c->text && !streq(problem, c->problem))
                 log_warning("account %s: %s; the %s read before stays in use", c->account, problem,

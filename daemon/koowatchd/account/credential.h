@@ -3,10 +3,12 @@
  * Credential: one secret of an account, and the file that it comes from
  *
  * A token, what a new token is asked for with, or an AppSecret. The file is the one
- * that is configured, else a credential of the service manager; it is read when it
- * is told to, and whoever owns the credential hears when something happens beside it.
+ * that is configured, else a credential of the service manager. It is read by
+ * credential_read() alone; on_changed reports that something has happened beside it.
  */
-#include "koowatchd/loop/dirwatch.h"
+#include "common/util.h"
+
+struct dirwatch;
 
 enum credential_kind {
         CREDENTIAL_TOKEN,
@@ -21,6 +23,7 @@ int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const c
                    void (*on_changed)(void *userdata), void *userdata, struct credential **ret);
 /* Accepts NULL. */
 void credential_free(struct credential *credential);
+DEFINE_CLEANUP(struct credential *, credential_free)
 
 enum credential_kind credential_kind(const struct credential *credential);
 
@@ -33,13 +36,13 @@ int credential_follow(struct credential *credential, const char *path);
 
 /*
  * Reads the file again. One that has become unreadable leaves the secret that was read
- * before, with a warning. Returns 0 when the file told what there is (nothing, too), 1 when
+ * before, with a warning. Returns 0 when what it holds is known (nothing, too), 1 when
  * that is another secret than the one before, or the negative errno that kept it from being
  * read.
  */
 int credential_read(struct credential *credential);
 
-/* What was read before does not stay: the next reading tells what there is. */
+/* What was read before does not stay, whatever the next reading finds. */
 void credential_forget(struct credential *credential);
 
 /* NULL: there is none. Borrowed, until the next reading. */

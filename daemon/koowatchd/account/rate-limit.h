@@ -5,12 +5,12 @@
  * Pure. A window over the last sends rather than a bucket of tokens: a bucket
  * that allows a burst lets twice the limit through in the period after it has
  * been idle, and a limit is what the other side counts. Two sends are at least half of
- * an even spacing apart (50 ms at most), so that a server that is down or refuses is
- * known to after a few requests, not after as many as are allowed.
+ * an even spacing apart (50 ms at most), so that it takes only a few requests to see that a
+ * server is down or refuses, not as many as are allowed.
  */
 #include <stdint.h>
 
-#include "common/config.h"
+#include "common/config-values.h"
 #include "common/timespan.h"
 
 struct rate_limiter {

@@ -1,6 +1,13 @@
 #include "koowatchd/account/refresh-request.h"
 
 #include <errno.h>
+#include <json-c/json.h>
+
+#include "common/config.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/koodrive/request.h"
+#include "koowatchd/loop/http.h"
 
 struct refresh {
         refresh_done_fn on_done;
@@ -9,7 +16,7 @@ struct refresh {
         char *authorization, *secret; /* as sent: an answer must not bring them into a log */
 };
 
-static void on_answer(void *userdata, const struct http_answer *http) {
+static void on_refresh_answer(void *userdata, const struct http_answer *http) {
         struct refresh *r = userdata;
         const struct koodrive_identity who = {.authorization = r->authorization};
         json_tokener *tokener = koodrive_tokener_new();
@@ -23,7 +30,7 @@ static void on_answer(void *userdata, const struct http_answer *http) {
         koodrive_session_clear(&session);
 }
 
-static int post(struct http *http, const struct account *account, struct refresh *r) {
+static int refresh_post(struct http *http, const struct account *account, struct refresh *r) {
         const struct account_config *settings = account_settings(account);
         const struct koodrive_identity who = account_identity(account);
         unsigned char trace_seed[KOODRIVE_TRACE_SEED_LENGTH];
@@ -43,7 +50,7 @@ static int post(struct http *http, const struct account *account, struct refresh
                                   .ca_file = settings->ca_file,
                                   .proxy = settings->proxy,
                           },
-                          on_answer, r, &r->transfer);
+                          on_refresh_answer, r, &r->transfer);
         koodrive_request_clear(&request);
         return error;
 }
@@ -61,7 +68,7 @@ int refresh_start(struct http *http, const struct account *account, refresh_done
         r->secret = strdup(account_refresh_secret(account));
         if (!r->authorization || !r->secret)
                 return -ENOMEM;
-        error = post(http, account, r);
+        error = refresh_post(http, account, r);
         if (error < 0)
                 return error;
         *ret = STEAL_PTR(r);

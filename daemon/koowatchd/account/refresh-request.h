@@ -1,10 +1,12 @@
 #pragma once
 /*
- * Refresh: a request for a new token, on its way
+ * Refresh: a request for a new token, in flight
  */
-#include "koowatchd/account/account.h"
-#include "koowatchd/loop/http.h"
+#include "common/util.h"
 
+struct account;
+struct http;
+struct koodrive_session;
 struct refresh;
 
 /* The last thing that a refresh does; the session's strings live until the call returns. */

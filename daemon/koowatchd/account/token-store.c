@@ -20,7 +20,7 @@ void stored_tokens_clear(struct stored_tokens *t) {
         stored_secret_clear(&t->refresh);
 }
 
-static bool read_secret(json_object *root, const char *key, struct stored_secret *ret) {
+static bool secret_read(json_object *root, const char *key, struct stored_secret *ret) {
         json_object *entry, *text, *source;
 
         if (!json_object_object_get_ex(root, key, &entry))
@@ -37,7 +37,7 @@ static bool read_secret(json_object *root, const char *key, struct stored_secret
                secret_trim(ret->text, strlen(ret->text));
 }
 
-static json_object *parse(const char *text, size_t length) {
+static json_object *tokens_parse(const char *text, size_t length) {
         static const struct json_rules rules = {.depth = 8, .containers = 16, .values = 64};
         char fault[JSON_FAULT_MAX];
         json_object *root = NULL;
@@ -59,31 +59,32 @@ int token_store_load(const char *directory, const char *account, struct stored_t
         r = read_path(path, FILE_SIZE_MAX, &text, &length);
         if (r < 0)
                 return r;
-        root = parse(text, length);
+        root = tokens_parse(text, length);
         if (!json_object_is_type(root, json_type_object) ||
-            !read_secret(root, "token", &ret->token) ||
-            !read_secret(root, "refresh", &ret->refresh)) {
+            !secret_read(root, "token", &ret->token) ||
+            !secret_read(root, "refresh", &ret->refresh)) {
                 stored_tokens_clear(ret);
                 return -EBADMSG;
         }
         return 0;
 }
 
-static bool add(json_object *object, const char *key, json_object *value) {
+static bool member_add(json_object *object, const char *key, json_object *value) {
         if (value && json_object_object_add(object, key, value) == 0)
                 return true;
         json_object_put(value);
         return false;
 }
 
-static bool add_secret(json_object *root, const char *key, const struct stored_secret *s) {
+static bool secret_add(json_object *root, const char *key, const struct stored_secret *s) {
         json_object *entry;
 
         if (!s->text)
                 return true;
         entry = json_object_new_object();
-        return add(root, key, entry) && add(entry, "secret", json_object_new_string(s->text)) &&
-               add(entry, "source", json_object_new_string(s->source));
+        return member_add(root, key, entry) &&
+               member_add(entry, "secret", json_object_new_string(s->text)) &&
+               member_add(entry, "source", json_object_new_string(s->source));
 }
 
 int token_store_save(const char *directory, const char *account,
@@ -93,8 +94,8 @@ int token_store_save(const char *directory, const char *account,
         const char *text = NULL;
         int r;
 
-        if (path && root && add_secret(root, "token", &tokens->token) &&
-            add_secret(root, "refresh", &tokens->refresh))
+        if (path && root && secret_add(root, "token", &tokens->token) &&
+            secret_add(root, "refresh", &tokens->refresh))
                 text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
                                                                     JSON_C_TO_STRING_NOSLASHESCAPE);
         if (!text)

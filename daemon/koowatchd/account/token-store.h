@@ -3,9 +3,9 @@
  * Token store: refreshed tokens, in files of the state directory
  *
  * One JSON file an account, readable by its owner alone, replaced as a whole and on
- * disk before it is: a refresh may have ended the life of what was before. With each
- * secret goes the fingerprint of the one that the admin had given when it was
- * obtained: another one there means that the admin's is the newer.
+ * disk before it is: a refresh may have ended the life of what was before. Beside each
+ * secret is the fingerprint of the one that the administrator had given when it was
+ * obtained: another one there means that the administrator's is newer.
  */
 #include "koowatchd/koodrive/signature.h"
 

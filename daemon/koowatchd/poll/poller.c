@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "common/config.h"
+
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define AGAIN (2 * USEC_SEC)
 
@@ -10,7 +12,7 @@
 
 struct poller_lane {
         struct poller *poller;
-        struct poller_lane *next;
+        LIST_ENTRY(poller_lane) lanes;
         struct account *account;
         struct due_queue queue;
         struct timer timer;                /* until the account lets the next one go */
@@ -24,7 +26,7 @@ struct poller {
         struct http *http;
         struct poller_handler handler;
         json_tokener *tokener;
-        struct poller_lane *lanes;
+        LIST_HEAD(, poller_lane) lanes;
         unsigned in_flight;
         bool draining;
 };
@@ -35,6 +37,7 @@ struct flight {
         struct poll *poll;
         struct http_transfer *transfer;
         usec_t sent;
+        uint64_t generation; /* see account_sent() */
         char trace_id[KOODRIVE_TRACE_ID_LENGTH + 1];
         bool again;                     /* what was asked with is not true any more */
         char task_id[65];               /* what was asked about; 64 characters at most */
@@ -119,25 +122,27 @@ static void on_done(void *userdata, const struct http_answer *http) {
         koodrive_answer_read(http, &query, poller->tokener, clock_wall(), &answer);
         poller->handler.on_polled(poller->handler.userdata, p, &answer, f->trace_id, http->seconds);
         verdict = account_answered(lane->account, &(struct account_reply){
-                                                          .sent = f->sent,
+                                                          .generation = f->generation,
                                                           .received = now,
                                                           .answer = &answer,
-                                                          .asker = p,
-                                                          .alone = is_alone(lane),
-                                                          .chance = random_share(),
+                                                          .task = p,
+                                                          .only_task = is_alone(lane),
+                                                          .random = random_share(),
                                                   });
         if (f->sent >= lane->probed && !is_unreachable(lane->account, answer.disposition.class))
                 lane->probes = 0;
         finish_flight(f);
 
-        if (verdict == ACCOUNT_IS_WELL && (!again || answer.disposition.class == KOODRIVE_TASK))
+        if (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT &&
+            (!again || answer.disposition.class == KOODRIVE_TASK))
                 delay = poller->handler.on_answer(poller->handler.userdata, p, &answer, now);
-        else if (verdict == ACCOUNT_HOLDS)
+        else if (verdict == ACCOUNT_VERDICT_BACKOFF)
                 delay = MIN(interval, AGAIN);
         if (delay == POLL_STOP)
                 poll_stop(poller, p);
         else
-                arm(poller, p, now + delay, verdict == ACCOUNT_IS_WELL ? delay : interval);
+                arm(poller, p, now + delay,
+                    verdict == ACCOUNT_VERDICT_NOT_ACCOUNT ? delay : interval);
         koodrive_answer_clear(&answer);
         pump(lane);
 }
@@ -191,7 +196,7 @@ static int take_off(struct poll *p, usec_t now) {
         r = send_request(p, f, now);
         if (r < 0)
                 return r;
-        account_sent(p->lane->account, now);
+        f->generation = account_sent(p->lane->account, now);
         p->lane->probes -= p->lane->probes > 0;
         TAILQ_REMOVE(&p->lane->polls, p, peers);
         TAILQ_INSERT_TAIL(&p->lane->polls, p, peers);
@@ -269,26 +274,21 @@ int poller_new(struct timers *timers, struct http *http, const struct poller_han
 }
 
 void poller_free(struct poller *poller) {
-        struct poller_lane *lane;
-
         if (!poller)
                 return;
-        while ((lane = poller->lanes)) {
-                poller->lanes = lane->next;
-                timer_close(poller->timers, &lane->timer);
-                free(lane);
-        }
         if (poller->tokener)
                 json_tokener_free(poller->tokener);
         free(poller);
 }
 
 static struct poller_lane *find_lane(const struct poller *poller, const struct account *account) {
-        struct poller_lane *lane = poller->lanes;
+        struct poller_lane *lane;
 
-        while (lane && lane->account != account)
-                lane = lane->next;
-        return lane;
+        LIST_FOREACH(lane, &poller->lanes, lanes) {
+                if (lane->account == account)
+                        return lane;
+        }
+        return NULL;
 }
 
 int poller_add_account(struct poller *poller, struct account *account) {
@@ -306,9 +306,18 @@ int poller_add_account(struct poller *poller, struct account *account) {
         lane->account = account;
         TAILQ_INIT(&lane->polls);
         due_queue_init(&lane->queue);
-        lane->next = poller->lanes;
-        poller->lanes = lane;
+        LIST_INSERT_HEAD(&poller->lanes, lane, lanes);
         return 0;
+}
+
+void poller_remove_account(struct poller *poller, struct account *account) {
+        struct poller_lane *lane = find_lane(poller, account);
+
+        if (!lane)
+                return;
+        LIST_REMOVE(lane, lanes);
+        timer_close(poller->timers, &lane->timer);
+        free(lane);
 }
 
 void poller_kick(struct poller *poller, struct account *account) {
@@ -380,9 +389,11 @@ unsigned poller_in_flight(const struct poller *poller) {
 }
 
 usec_t poller_lag(const struct poller *poller, usec_t now) {
+        const struct poller_lane *lane;
         usec_t lag = 0;
 
-        for (struct poller_lane *lane = poller->lanes; lane; lane = lane->next)
+        LIST_FOREACH(lane, &poller->lanes, lanes) {
                 lag = MAX(lag, due_queue_lag(&lane->queue, now));
+        }
         return lag;
 }

@@ -54,12 +54,14 @@ struct poller_handler {
 /* Borrows timers and http. Returns 0 or a negative errno. */
 int poller_new(struct timers *timers, struct http *http, const struct poller_handler *handler,
                struct poller **ret);
-/* All polls must have been closed. Accepts NULL. */
+/* All accounts must have been removed. Accepts NULL. */
 void poller_free(struct poller *poller);
 DEFINE_CLEANUP(struct poller *, poller_free)
 
-/* Makes a queue for the account (borrowed; it must outlive the poller). Returns 0 or -ENOMEM. */
+/* Makes a queue for the account (borrowed until it is removed). Returns 0 or -ENOMEM. */
 int poller_add_account(struct poller *poller, struct account *account);
+/* All polls for the account must have been stopped. One that was not added is left alone. */
+void poller_remove_account(struct poller *poller, struct account *account);
 /* The account's state, token or limits may have changed: looks who can go now. */
 void poller_kick(struct poller *poller, struct account *account);
 

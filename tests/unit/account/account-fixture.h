@@ -1,24 +1,27 @@
 #pragma once
 /*
- * An account under test, with time and chance as arguments. Each change of state is traced
- * as "STATE(HELD) ".
+ * An account under test, with time and random numbers as arguments. Each change of state is traced
+ * as "STATE(FAILED REQUESTS) ".
  */
+#include "common/config.h"
 #include "koowatchd/account/account.h"
+#include "koowatchd/koodrive/answer.h"
 #include "unit/support.h"
 
 #define START USEC_DAY
 #define PROBE_MAX (2 * USEC_MINUTE)
 #define SILENCE (6 * USEC_MINUTE)
 #define TASKS 8
-#define MOST_CHANCE 0.999999
+#define MOST_RANDOM 0.999999
 
 struct fixture {
         struct account_config settings;
         struct account *account;
         char changes[512];
         usec_t now;
-        double chance;
-        bool alone;
+        uint64_t sent; /* the generation of the last request */
+        double random;
+        bool only_task;
         int tasks[TASKS]; /* their addresses tell them apart */
 };
 
@@ -47,7 +50,7 @@ static const struct koodrive_disposition quota_used = {.class = KOODRIVE_THROTTL
 static const struct koodrive_disposition unreachable = {.class = KOODRIVE_UNREACHABLE};
 static const struct koodrive_disposition misconfigured = {.class = KOODRIVE_MISCONFIGURED};
 static const struct koodrive_disposition malformed = {.class = KOODRIVE_TRANSIENT};
-static const struct koodrive_disposition own_trouble = {.class = KOODRIVE_TRANSIENT,
+static const struct koodrive_disposition own_failure = {.class = KOODRIVE_TRANSIENT,
                                                         .by_koodrive = true};
 static const struct koodrive_disposition not_found = {.class = KOODRIVE_RETRY_LIMITED,
                                                       .by_koodrive = true};
@@ -83,12 +86,12 @@ static inline struct koodrive_answer answer_of(const struct koodrive_disposition
         return answer;
 }
 
-static inline void on_changed(void *userdata, struct account *account, unsigned held) {
+static inline void on_changed(void *userdata, struct account *account, unsigned failed_requests) {
         struct fixture *f = userdata;
         size_t n = strlen(f->changes);
 
         (void) snprintf(f->changes + n, sizeof(f->changes) - n, "%s(%u) ",
-                        account_state_name(account_state(account)), held);
+                        account_state_name(account_state(account)), failed_requests);
         assert_int_equal(str_empty(account_reason(account)), account_state(account) == ACCOUNT_OK);
 }
 
@@ -97,7 +100,7 @@ static inline void configure(struct fixture *f) {
 }
 
 static inline void set_secret(struct fixture *f, const char *secret) {
-        assert_int_equal(account_set_secret(f->account, secret, "there is none", f->now), 0);
+        assert_true(account_set_secret(f->account, secret, "there is none", f->now) >= 0);
 }
 
 static inline void set_renewal(struct fixture *f, const char *secret) {
@@ -153,25 +156,27 @@ static inline bool may_send(const struct fixture *f) {
         return account_next(f->account) <= f->now;
 }
 
-static inline void send_one(struct fixture *f) {
+/* Returns the generation of the request. */
+static inline uint64_t send_one(struct fixture *f) {
         assert_true(may_send(f));
-        account_sent(f->account, f->now);
+        f->sent = account_sent(f->account, f->now);
+        return f->sent;
 }
 
-/* A task has sent then, and has its answer now. */
-static inline enum account_verdict answered_with(struct fixture *f, usec_t sent, unsigned task,
+/* A task's request of that generation has its answer now. */
+static inline enum account_verdict answered_with(struct fixture *f, uint64_t sent, unsigned task,
                                                  const struct koodrive_answer *answer) {
         return account_answered(f->account, &(struct account_reply){
-                                                    .sent = sent,
+                                                    .generation = sent,
                                                     .received = f->now,
                                                     .answer = answer,
-                                                    .asker = &f->tasks[task],
-                                                    .alone = f->alone,
-                                                    .chance = f->chance,
+                                                    .task = &f->tasks[task],
+                                                    .only_task = f->only_task,
+                                                    .random = f->random,
                                             });
 }
 
-static inline enum account_verdict answered(struct fixture *f, usec_t sent, unsigned task,
+static inline enum account_verdict answered(struct fixture *f, uint64_t sent, unsigned task,
                                             const struct koodrive_disposition *disposition) {
         struct koodrive_answer answer = answer_of(disposition);
 
@@ -181,7 +186,7 @@ static inline enum account_verdict answered(struct fixture *f, usec_t sent, unsi
 static inline enum account_verdict ask_for(struct fixture *f, unsigned task,
                                            const struct koodrive_answer *answer) {
         send_one(f);
-        return answered_with(f, f->now, task, answer);
+        return answered_with(f, f->sent, task, answer);
 }
 
 static inline enum account_verdict ask(struct fixture *f, unsigned task,
@@ -191,14 +196,22 @@ static inline enum account_verdict ask(struct fixture *f, unsigned task,
         return ask_for(f, task, &answer);
 }
 
-static inline void ask_well(struct fixture *f, unsigned task,
+static inline void ask_task(struct fixture *f, unsigned task,
                             const struct koodrive_disposition *disposition) {
-        assert_int_equal(ask(f, task, disposition), ACCOUNT_IS_WELL);
+        assert_int_equal(ask(f, task, disposition), ACCOUNT_VERDICT_NOT_ACCOUNT);
 }
 
-static inline void ask_held(struct fixture *f, unsigned task,
-                            const struct koodrive_disposition *disposition) {
-        assert_int_equal(ask(f, task, disposition), ACCOUNT_HOLDS);
+static inline void ask_backoff(struct fixture *f, unsigned task,
+                               const struct koodrive_disposition *disposition) {
+        assert_int_equal(ask(f, task, disposition), ACCOUNT_VERDICT_BACKOFF);
+}
+
+static inline void ask_throttled(struct fixture *f, usec_t retry_after, usec_t window) {
+        struct koodrive_answer answer = answer_of(&throttled);
+
+        answer.retry_after = retry_after;
+        answer.window = window;
+        assert_int_equal(ask_for(f, 0, &answer), ACCOUNT_VERDICT_BACKOFF);
 }
 
 /* How long no poll may go out; time goes on to the end of that. */
@@ -215,15 +228,15 @@ static inline usec_t wait_out(struct fixture *f) {
 static inline void make_silent(struct fixture *f) {
         for (unsigned i = 0; i < 3; i++) {
                 assert_true(wait_out(f) < USEC_MINUTE);
-                ask_held(f, 0, &refused);
+                ask_backoff(f, 0, &refused);
         }
         assert_changes(f, "unauthorized(1) ");
         assert_int_equal(account_next(f->account), f->now + SILENCE);
 }
 
 static inline void make_unreachable(struct fixture *f) {
-        ask_well(f, 0, &unreachable);
-        ask_well(f, 1, &unreachable);
-        ask_held(f, 0, &unreachable);
+        ask_task(f, 0, &unreachable);
+        ask_task(f, 1, &unreachable);
+        ask_backoff(f, 0, &unreachable);
         assert_changes(f, "unreachable(3) ");
 }

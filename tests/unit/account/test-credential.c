@@ -1,10 +1,12 @@
 /* A secret and its file, which is replaced, broken and moved under its reader. */
 #include <errno.h>
+#include <ev.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #include "common/log.h"
 #include "koowatchd/account/credential.h"
+#include "koowatchd/loop/dirwatch.h"
 #include "unit/support.h"
 
 #define SECRET_MAX (16 * 1024)
@@ -210,7 +212,7 @@ static void test_configured_before_credential(void **state) {
         assert_reads(f, "credential");
 }
 
-/* A credential that is not there: the way to one is told, not a path below /run. */
+/* A credential that is not there: the way to one is named, not a path below /run. */
 static void test_no_credential(void **state) {
         struct fixture *f = *state;
 
@@ -537,7 +539,7 @@ static void await_change(struct fixture *f) {
         }
 }
 
-/* The kernel has told all that there is when the call that did it returns. */
+/* The kernel has reported everything when the call that did it returns. */
 static void assert_no_change(struct fixture *f) {
         (void) ev_run(f->loop, EVRUN_NOWAIT);
         assert_int_equal(f->changes, 0);

@@ -1,0 +1,249 @@
+/* The table of accounts: what it reports to whom polls with them, and where secrets come from. */
+#include <errno.h>
+#include <ev.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "koowatchd/account/accounts.h"
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/loop/http.h"
+#include "koowatchd/loop/timer.h"
+#include "unit/support.h"
+
+struct fixture {
+        char directory[DIRECTORY_MAX];
+        char token_file[DIRECTORY_MAX + 16];
+        struct account_config settings[2];
+        struct config config;
+
+        struct ev_loop *loop;
+        struct timers *timers;
+        struct dirwatch *dirwatch;
+        struct http *http;
+        struct accounts *accounts;
+        int added_result;
+        char trace[512]; /* "EVENT:NAME ", each as it came */
+};
+
+static void trace(struct fixture *f, const char *event, struct account *account) {
+        size_t n = strlen(f->trace);
+
+        (void) snprintf(f->trace + n, sizeof(f->trace) - n, "%s:%s ", event, account_name(account));
+}
+
+static int on_added(void *userdata, struct account *account) {
+        struct fixture *f = userdata;
+
+        trace(f, "added", account);
+        return f->added_result;
+}
+
+static void on_removed(void *userdata, struct account *account) {
+        trace(userdata, "removed", account);
+}
+
+static void on_changed(void *userdata, struct account *account, unsigned failed_requests) {
+        assert_int_equal(failed_requests, 0);
+        trace(userdata, account_state_name(account_state(account)), account);
+}
+
+static void on_ready(void *userdata, struct account *account) {
+        trace(userdata, "ready", account);
+}
+
+static void on_settings_changed(void *userdata, struct account *account) {
+        trace(userdata, "settings", account);
+}
+
+static void on_transient_error(void *userdata, const char *what, const char *why) {
+        (void) userdata;
+        fail_msg("%s: %s", what, why);
+}
+
+static void assert_trace(struct fixture *f, const char *expected) {
+        assert_string_equal(f->trace, expected);
+        *f->trace = '\0';
+}
+
+static void write_token(struct fixture *f, const char *token) {
+        assert_int_equal(replace_file(f->token_file, token, strlen(token), 0600), 0);
+}
+
+static int set_up(void **state) {
+        static char eu[] = "eu", us[] = "us", endpoint[] = "https://drive.example.com";
+        struct fixture *f = calloc(1, sizeof(*f));
+        const struct accounts_handler handler = {
+                .on_added = on_added,
+                .on_removed = on_removed,
+                .on_changed = on_changed,
+                .on_ready = on_ready,
+                .on_settings_changed = on_settings_changed,
+                .on_transient_error = on_transient_error,
+                .userdata = f,
+        };
+
+        assert_non_null(f);
+        directory_make(f->directory);
+        (void) snprintf(f->token_file, sizeof(f->token_file), "%s/token", f->directory);
+        write_token(f, "secret");
+        for (size_t i = 0; i < ARRAY_LEN(f->settings); i++)
+                f->settings[i] = (struct account_config){
+                        .name = i == 0 ? eu : us,
+                        .endpoint = endpoint,
+                        .token_file = f->token_file,
+                        .rate_limit = {10, USEC_SEC},
+                        .max_in_flight = 8,
+                        .line = 1,
+                };
+        f->config = (struct config){
+                .accounts = f->settings, .n_accounts = 1, .interval_max = USEC_MINUTE};
+        f->loop = ev_loop_new(0);
+        assert_non_null(f->loop);
+        assert_int_equal(timers_new(f->loop, &f->timers), 0);
+        assert_int_equal(dirwatch_new(f->loop, &f->dirwatch), 0);
+        assert_int_equal(http_new(f->loop, 1024, &f->http), 0);
+        assert_int_equal(
+                accounts_new(f->timers, f->dirwatch, f->http, f->directory, &handler, &f->accounts),
+                0);
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct fixture *f = *state;
+
+        accounts_free(f->accounts);
+        http_free(f->http);
+        dirwatch_free(f->dirwatch);
+        timers_free(f->timers);
+        ev_loop_destroy(f->loop);
+        directory_remove(f->directory);
+        free(f);
+        return 0;
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+static void configure(struct fixture *f) {
+        assert_int_equal(accounts_configure(f->accounts, &f->config), 0);
+}
+
+/* Its queue must be there when it is ready, and gone when it is freed. */
+static void test_added_before_all_and_removed(void **state) {
+        struct fixture *f = *state;
+
+        f->config.n_accounts = 2;
+        configure(f);
+        assert_trace(f, "added:eu ready:eu added:us ready:us ");
+        assert_string_equal(account_secret(accounts_find(f->accounts, "eu")), "secret");
+        assert_null(accounts_find(f->accounts, "other"));
+        accounts_free(STEAL_PTR(f->accounts));
+        assert_trace(f, "removed:us removed:eu ");
+}
+
+/* Nothing is left of it, and nothing of it is removed. */
+static void test_cannot_be_added(void **state) {
+        struct fixture *f = *state;
+
+        f->added_result = -ENOMEM;
+        assert_int_equal(accounts_configure(f->accounts, &f->config), -ENOMEM);
+        assert_trace(f, "added:eu ");
+        assert_null(accounts_find(f->accounts, "eu"));
+        accounts_free(STEAL_PTR(f->accounts));
+        assert_trace(f, "");
+}
+
+static void test_only_other_settings_are_reported(void **state) {
+        struct fixture *f = *state;
+
+        configure(f);
+        assert_trace(f, "added:eu ready:eu ");
+        f->settings[0].line = 7;
+        configure(f);
+        assert_trace(f, "ready:eu ");
+        f->settings[0].max_in_flight = 3;
+        configure(f);
+        assert_trace(f, "ready:eu settings:eu ");
+        configure(f);
+        assert_trace(f, "ready:eu ");
+}
+
+static void test_leaves_the_configuration(void **state) {
+        struct account *found, *list[2];
+        struct fixture *f = *state;
+
+        f->config.n_accounts = 2;
+        configure(f);
+        found = accounts_find(f->accounts, "us");
+        assert_int_equal(accounts_list(f->accounts, list, ARRAY_LEN(list)), 2);
+        f->config.n_accounts = 1;
+        *f->trace = '\0';
+        configure(f);
+        assert_trace(f, "ready:eu ");
+        assert_false(account_is_configured(found));
+        assert_ptr_equal(accounts_find(f->accounts, "us"), found); /* tasks refer to it */
+        assert_int_equal(accounts_list(f->accounts, list, ARRAY_LEN(list)), 1);
+        assert_string_equal(account_name(list[0]), "eu");
+        f->config.n_accounts = 2;
+        configure(f);
+        assert_ptr_equal(accounts_find(f->accounts, "us"), found);
+        assert_true(account_is_configured(found));
+}
+
+static void test_secret_is_missing(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(unlink(f->token_file), 0);
+        configure(f);
+        assert_trace(f, "added:eu unauthorized:eu ready:eu ");
+        assert_string_equal(account_name(accounts_troubled(f->accounts)), "eu");
+        write_token(f, "other");
+        accounts_read_secrets(f->accounts);
+        assert_trace(f, "ready:eu ");
+        assert_string_equal(account_secret(accounts_find(f->accounts, "eu")), "other");
+}
+
+/* The default account without a section is silent until a task asks for it. */
+static void test_unused_account(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(unlink(f->token_file), 0);
+        f->settings[0].line = 0;
+        configure(f);
+        accounts_read_secrets(f->accounts);
+        assert_trace(f, "added:eu ");
+        assert_null(accounts_troubled(f->accounts));
+        assert_non_null(accounts_find(f->accounts, "eu"));
+        assert_trace(f, "unauthorized:eu ready:eu ");
+        assert_non_null(accounts_troubled(f->accounts));
+}
+
+/* Its file is watched: whoever replaces it is done. */
+static void test_secret_is_replaced(void **state) {
+        struct fixture *f = *state;
+        struct account *account;
+
+        configure(f);
+        assert_trace(f, "added:eu ready:eu ");
+        account = accounts_find(f->accounts, "eu");
+        write_token(f, "other");
+        while (!*f->trace)
+                (void) ev_run(f->loop, EVRUN_ONCE);
+        assert_trace(f, "ready:eu ");
+        assert_string_equal(account_secret(account), "other");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_added_before_all_and_removed),
+                TEST(test_cannot_be_added),
+                TEST(test_only_other_settings_are_reported),
+                TEST(test_leaves_the_configuration),
+                TEST(test_secret_is_missing),
+                TEST(test_unused_account),
+                TEST(test_secret_is_replaced),
+        };
+
+        log_set_level(LEVEL_ERROR);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
