@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/backoff.h"
 #include "common/event-id.h"
 #include "common/hookdir.h"
 #include "common/log.h"
@@ -156,17 +157,8 @@ static bool is_last_then(const struct delivery *v) {
                                                  clock_wall() > usec_add(v->since, d->history));
 }
 
-/* The pause after the nth of a row: first, doubling, up to most. */
-static usec_t pause_after(unsigned n, usec_t first, usec_t most) {
-        usec_t pause = first;
-
-        while (n-- > 1 && pause < most)
-                pause *= 2;
-        return MIN(pause, most);
-}
-
 static usec_t pause_then(const struct delivery *v) {
-        return pause_after(futile_then(v), PAUSE_FIRST, PAUSE_MAX);
+        return backoff_pause(futile_then(v), PAUSE_FIRST, PAUSE_MAX);
 }
 
 static void on_hook_end(void *userdata, const struct runner_hook_end *end) {
@@ -221,7 +213,7 @@ static void put_off(struct delivery *v, const char *why) {
                 log_warning("%s: the hooks of event %s wait, because %s; it is tried again until "
                             "they run",
                             name ? name : "?", v->id, why);
-        wait_for(v, pause_after(v->laters, LATER_FIRST, LATER_MAX));
+        wait_for(v, backoff_pause(v->laters, LATER_FIRST, LATER_MAX));
 }
 
 static void on_attempt(struct delivery *v, bool over) {

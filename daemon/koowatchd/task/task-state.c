@@ -1,5 +1,7 @@
 #include "koowatchd/task/task-state.h"
 
+#include "common/backoff.h"
+
 #define URL_WAITS 3
 #define URL_WAIT (10 * USEC_SEC)
 #define OVERDUE_FAULTS 3 /* in a row: then what is no answer goes on */
@@ -69,11 +71,10 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
 /* Doubles from IntervalMin to IntervalMax. */
 static usec_t next_pause(const struct task_state *c, const struct task_limits *limits,
                          double random) {
-        usec_t pause = limits->pace.interval_min;
+        usec_t pause =
+                backoff_pause(c->faults + 1U, limits->pace.interval_min, limits->pace.interval_max);
 
-        for (unsigned i = 0; i < c->faults && pause < limits->pace.interval_max; i++)
-                pause *= 2;
-        pause = (usec_t) ((double) pause * (0.9 + 0.2 * random));
+        pause = backoff_jitter(pause, 0.9, 1.1, random);
         return MAX(MIN(pause, limits->pace.interval_max), limits->pace.interval_min);
 }
 
