@@ -8,6 +8,7 @@
 #include "koowatchd/koodrive/hints.h"
 #include "koowatchd/koodrive/link.h"
 #include "koowatchd/koodrive/redact.h"
+#include "koowatchd/loop/http-answer.h"
 
 #define JSON_DEPTH 32
 #define CONTAINERS_MAX 10000 /* a thousand files of a share need a thousand objects, ... */
@@ -264,10 +265,6 @@ static struct koodrive_disposition disposition_of_failure(const struct http_answ
         }
 }
 
-static bool is_ok(const struct http_answer *http) {
-        return http->outcome == HTTP_ANSWERED && http->status >= 200 && http->status <= 299;
-}
-
 /* An object, or NULL with the fault in words. */
 static json_object *parse(const struct http_answer *http, json_tokener *tokener,
                           char fault[JSON_FAULT_MAX]) {
@@ -378,10 +375,10 @@ static json_object *read_common(const struct http_answer *http, const struct sec
         body = kind_of_body(http, root);
         a->disposition = koodrive_classify(http->status, a->code, body);
         say_why(http->status, a);
-        if (!root && is_ok(http) && a->disposition.class == KOODRIVE_TRANSIENT)
+        if (!root && http_answer_is_ok(http) && a->disposition.class == KOODRIVE_TRANSIENT)
                 (void) snprintf(a->why, sizeof(a->why), "an answer that cannot be read: %s", fault);
-        a->disposition.overdue |=
-                is_ok(http) && a->disposition.class == KOODRIVE_TRANSIENT && is_json_type(http);
+        a->disposition.overdue |= http_answer_is_ok(http) &&
+                                  a->disposition.class == KOODRIVE_TRANSIENT && is_json_type(http);
         a->retry_after =
                 hint_retry_after(http_header(http, "Retry-After"), a->date >= 0 ? a->date : now);
         if (a->disposition.class == KOODRIVE_THROTTLED)
@@ -417,7 +414,7 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
         bool is_named = false;
 
         root = read_common(http, &secrets, tokener, now, ret);
-        job = root && is_ok(http) ? find_job(root, &status_key, &is_named) : NULL;
+        job = root && http_answer_is_ok(http) ? find_job(root, &status_key, &is_named) : NULL;
 
         if (job && is_other_id(job, "taskId", query->task_id)) {
                 if (!*ret->code)
@@ -477,7 +474,7 @@ void koodrive_session_read(const struct http_answer *http, const struct koodrive
 
         *ret = (struct koodrive_session){.lifetime = -1};
         root = read_common(http, &secrets, tokener, now, &ret->answer);
-        if (!is_ok(http) || *ret->answer.code) {
+        if (!http_answer_is_ok(http) || *ret->answer.code) {
                 json_object_put(root);
                 return;
         }

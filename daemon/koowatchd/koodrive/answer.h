@@ -13,7 +13,8 @@
 #include "common/util.h"
 #include "koowatchd/koodrive/class.h"
 #include "koowatchd/koodrive/request.h"
-#include "koowatchd/loop/http.h"
+
+struct http_answer;
 
 #define KOODRIVE_ANSWER_MAX (1024 * 1024)
 

@@ -5,6 +5,7 @@
  * reading over the end.
  */
 #include "koowatchd/koodrive/answer.h"
+#include "koowatchd/loop/http-answer.h"
 #include "unit/support.h"
 
 #define TASK "1689768877770401664"
