@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/json.h"
 #include "common/log.h"
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
@@ -76,53 +77,29 @@ static void check_end(struct runner_run *run) {
         run_free(run);
 }
 
-static bool get_bool(json_object *object, const char *key) {
-        json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
-}
-
-static int get_int(json_object *object, const char *key) {
-        json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) &&
-                               json_object_is_type(value, json_type_int)
-                       ? json_object_get_int(value)
-                       : -1;
-}
-
-static const char *get_string(json_object *object, const char *key) {
-        json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) &&
-                               json_object_is_type(value, json_type_string)
-                       ? json_object_get_string(value)
-                       : NULL;
-}
-
 static void on_line(struct runner_run *run, const char *text) {
         json_object *line = json_tokener_parse(text), *seconds;
         const char *hook;
 
-        run->ready |= get_bool(line, "ready");
-        run->busy |= get_bool(line, "busy");
-        run->done |= get_bool(line, "done");
+        run->ready |= json_get_bool(line, "ready");
+        run->busy |= json_get_bool(line, "busy");
+        run->done |= json_get_bool(line, "done");
         if (run->ready || run->busy)
                 timer_disarm(run->runner->timers, &run->late);
         if (run->runner->stopping) {
                 json_object_put(line);
                 return;
         }
-        if ((hook = get_string(line, "start")))
+        if ((hook = json_get_string(line, "start")))
                 run->handler.on_hook_start(run->userdata, hook);
-        if ((hook = get_string(line, "end"))) {
+        if ((hook = json_get_string(line, "end"))) {
                 struct runner_hook_end end = {
                         .hook = hook,
-                        .result = get_string(line, "result"),
-                        .reason = get_string(line, "reason"),
-                        .status = get_int(line, "status"),
-                        .signal = get_int(line, "signal"),
-                        .timed_out = get_bool(line, "timeout"),
+                        .result = json_get_string(line, "result"),
+                        .reason = json_get_string(line, "reason"),
+                        .status = json_get_int(line, "status", -1),
+                        .signal = json_get_int(line, "signal", -1),
+                        .timed_out = json_get_bool(line, "timeout"),
                 };
 
                 if (json_object_object_get_ex(line, "seconds", &seconds))
