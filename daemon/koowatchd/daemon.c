@@ -15,6 +15,7 @@
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
+#include "koowatchd/koodrive/body.h"
 #include "koowatchd/koodrive/link.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"

@@ -25,8 +25,8 @@
 #include "common/config.h"
 #include "common/timespan.h"
 #include "koowatchd/account/rate-limit.h"
-#include "koowatchd/koodrive/answer.h"
 #include "koowatchd/koodrive/request.h"
+#include "koowatchd/koodrive/session.h"
 
 enum account_state {
         ACCOUNT_OK,

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "koowatchd/koodrive/body.h"
+
 struct refresh {
         refresh_done_fn on_done;
         void *userdata;

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "koowatchd/koodrive/body.h"
+
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define AGAIN (2 * USEC_SEC)
 

@@ -5,6 +5,8 @@
  * reading over the end.
  */
 #include "koowatchd/koodrive/answer.h"
+#include "koowatchd/koodrive/body.h"
+#include "koowatchd/koodrive/session.h"
 #include "koowatchd/loop/http-answer.h"
 #include "unit/support.h"
 
