@@ -29,8 +29,8 @@ def page(name):
 
 
 def config_keys():
-    """{(section, key): default} of the table in config.c."""
-    source = read("daemon/common/config.c")
+    """{(section, key): default} of the table in config-keys.c."""
+    source = read("daemon/common/config-keys.c")
     rows = re.findall(
         r'\{ \.section = (?:"(\w+)"|SECTION_(\w+)), \.name = "(\w+)",\s*'
         r'\.default_text =\s*"([^"]*)",\s*\.',
@@ -100,8 +100,8 @@ def test_man_page_has_each_key_with_its_default():
 
 
 def test_man_page_has_each_bound():
-    """The numbers in what config.c expects, and 1d, are in the paragraph of the key."""
-    source = read("daemon/common/config.c")
+    """The numbers in what config-keys.c expects, and 1d, are in the paragraph of the key."""
+    source = read("daemon/common/config-keys.c")
     interval = re.search(r'#define EXPECT_INTERVAL "(.*)"', source)[1]
     assert " 1d " in interval
     rows = re.findall(
