@@ -1,6 +1,7 @@
 #include "koowatch-hook/output.h"
 
 #include "common/log.h"
+#include "common/util.h"
 
 /* Takes size bytes from the budget. Once something was cut, all that follows is. */
 static bool spend(struct output *output, size_t size) {
@@ -39,21 +40,6 @@ static void emit(struct output_stream *stream, size_t length, bool newline) {
         memmove(stream->line, stream->line + length, stream->length);
 }
 
-/* How much of a full line can go without cutting a UTF-8 character in two. */
-static size_t whole_characters(const char *line, size_t length) {
-        for (size_t back = 1; back <= 3; back++) {
-                unsigned char c = (unsigned char) line[length - back];
-                size_t size = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
-
-                if (c >= 0xC0)
-                        return size > back ? length - back : length;
-                if (c < 0x80)
-                        break;
-        }
-
-        return length;
-}
-
 void output_feed(struct output_stream *stream, const char *data, size_t length) {
         while (length > 0) {
                 const char *newline = memchr(data, '\n', length);
@@ -66,7 +52,7 @@ void output_feed(struct output_stream *stream, const char *data, size_t length) 
                 length -= fits;
 
                 if (fits < n) {
-                        emit(stream, whole_characters(stream->line, stream->length), false);
+                        emit(stream, utf8_whole(stream->line, stream->length), false);
                 } else if (newline) {
                         emit(stream, stream->length, true);
                         data++;
