@@ -5,13 +5,13 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/spawn.h"
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
 #define LINE_MAX_LENGTH (64 * 1024)
@@ -237,34 +237,24 @@ static void environment_free(char *(*environment)[8]) {
                 free((*environment)[i]);
 }
 
-static int spawn(const struct runner *r, int fd, pid_t *ret) {
-        char *argv[] = {r->program, r->config_path ? (char *) "--config" : NULL, r->config_path,
-                        NULL};
+static int runner_spawn(const struct runner *r, int fd, pid_t *ret) {
+        const char *const arguments[] = {r->program, r->config_path ? "--config" : NULL,
+                                         r->config_path, NULL};
         CLEANUP(environment_free) char *environment[8] = {};
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        int error;
+        int error = make_environment(r, environment);
 
-        error = make_environment(r, environment);
         if (error < 0)
                 return error;
-
-        (void) sigemptyset(&none);
-        (void) sigfillset(&all);
-        (void) posix_spawn_file_actions_init(&actions);
-        (void) posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-        (void) posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
-        (void) posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-        (void) posix_spawnattr_init(&attributes);
-        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                                             POSIX_SPAWN_SETSIGMASK);
-        (void) posix_spawnattr_setsigmask(&attributes, &none);
-        (void) posix_spawnattr_setsigdefault(&attributes, &all);
-        error = posix_spawn(ret, r->program, &actions, &attributes, argv, environment);
-        (void) posix_spawnattr_destroy(&attributes);
-        (void) posix_spawn_file_actions_destroy(&actions);
-        return -error;
+        return spawn_process(
+                &(struct spawn){
+                        .path = r->program,
+                        .arguments = arguments,
+                        .environment = environment,
+                        .input = fd,
+                        .output = fd,
+                        .error = STDERR_FILENO,
+                },
+                ret);
 }
 
 static int open_run(struct runner *r, struct runner_run *run) {
@@ -288,7 +278,7 @@ static int open_run(struct runner *r, struct runner_run *run) {
         theirs = pair[1];
         if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
-        error = spawn(r, theirs, &pid);
+        error = runner_spawn(r, theirs, &pid);
         if (error < 0)
                 return error;
         /* Before control returns to the loop, or the child's end could be missed. */
