@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "koowatchd/account/post.h"
 #include "koowatchd/koodrive/body.h"
 
 struct refresh {
@@ -36,16 +37,7 @@ static int post(struct http *http, const struct account *account, struct refresh
         error = koodrive_request_refresh(&who, settings->refresh, r->secret, trace_seed, &request);
         if (error < 0)
                 return error;
-        error = http_post(http,
-                          &(struct http_request){
-                                  .url = request.url,
-                                  .headers = (const char *const *) request.headers,
-                                  .body = request.body,
-                                  .body_length = strlen(request.body),
-                                  .ca_file = settings->ca_file,
-                                  .proxy = settings->proxy,
-                          },
-                          on_answer, r, &r->transfer);
+        error = account_post(http, settings, &request, on_answer, r, &r->transfer);
         koodrive_request_clear(&request);
         return error;
 }

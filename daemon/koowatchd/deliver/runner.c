@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -19,10 +20,10 @@
 
 struct runner_run {
         struct runner *runner;
-        struct runner_run *next;
-        ev_io in, out;     /* one socket, two watchers */
-        ev_child child;    /* when spawned */
-        struct timer late; /* until it has said that it is ready, or busy */
+        LIST_ENTRY(runner_run) link; /* runner::runs */
+        ev_io in, out;               /* one socket, two watchers */
+        ev_child child;              /* when spawned */
+        struct timer late;           /* until it has said that it is ready, or busy */
         bool ready, done, busy;
         bool closed; /* the socket has been read to its end */
         bool reaped; /* no child, or it has been waited for */
@@ -42,18 +43,14 @@ struct runner {
         char *config_path;
         char *lock_directory;
         char *description;
-        struct runner_run *runs;
+        LIST_HEAD(runner_runs, runner_run) runs;
         bool stopping;
 };
 
 static void run_free(struct runner_run *run) {
-        struct runner_run **at = &run->runner->runs;
         struct ev_loop *loop = run->runner->loop;
 
-        while (*at && *at != run)
-                at = &(*at)->next;
-        if (*at)
-                *at = run->next;
+        LIST_REMOVE(run, link);
         ev_io_stop(loop, &run->in);
         ev_io_stop(loop, &run->out);
         ev_child_stop(loop, &run->child);
@@ -296,6 +293,7 @@ int runner_start(struct runner *r, const char *line, size_t length,
         if (!run)
                 return -ENOMEM;
         run->runner = r;
+        LIST_INSERT_HEAD(&r->runs, run, link);
         run->handler = *handler;
         run->userdata = userdata;
         ev_init(&run->child, on_child);
@@ -319,8 +317,7 @@ int runner_start(struct runner *r, const char *line, size_t length,
         ev_io_start(r->loop, &run->in);
         ev_io_start(r->loop, &run->out);
 
-        run->next = r->runs;
-        r->runs = STEAL_PTR(run);
+        run = NULL; /* the list has it */
         return 0;
 }
 
@@ -374,12 +371,14 @@ int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
 }
 
 void runner_free(struct runner *r) {
+        struct runner_run *run;
+
         if (!r)
                 return;
-        while (r->runs) {
-                if (!r->runs->reaped)
-                        (void) kill(r->runs->child.pid, SIGKILL);
-                run_free(r->runs);
+        while ((run = LIST_FIRST(&r->runs))) {
+                if (!run->reaped)
+                        (void) kill(run->child.pid, SIGKILL);
+                run_free(run);
         }
         free(r->socket_path);
         free(r->program);
@@ -398,11 +397,11 @@ const char *runner_describe(const struct runner *r) {
 }
 
 void runner_stop(struct runner *r) {
-        struct runner_run *next;
+        struct runner_run *run, *next;
 
         r->stopping = true;
-        for (struct runner_run *run = r->runs; run; run = next) {
-                next = run->next;
+        for (run = LIST_FIRST(&r->runs); run; run = next) {
+                next = LIST_NEXT(run, link);
                 if (run->reaped)
                         run_free(run); /* an instance of the service manager's goes on by itself */
                 else
@@ -411,5 +410,5 @@ void runner_stop(struct runner *r) {
 }
 
 bool runner_is_busy(const struct runner *r) {
-        return r->runs;
+        return !LIST_EMPTY(&r->runs);
 }
