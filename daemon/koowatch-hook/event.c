@@ -128,13 +128,11 @@ void event_clear(struct event *event) {
         *event = (struct event){0};
 }
 
-void event_log_fields(const struct event *event, const char *hook,
-                      struct log_field fields[EVENT_FIELDS]) {
-        fields[0] = (struct log_field){"KOOWATCH_NAME", event->name};
-        fields[1] = (struct log_field){"KOOWATCH_ACCOUNT", json_get_string(event->json, "account")};
-        fields[2] = (struct log_field){"KOOWATCH_EVENT_ID", event->id};
-        fields[3] = (struct log_field){"KOOWATCH_HOOK", hook};
-        fields[4] = (struct log_field){"KOODRIVE_TASK_ID", json_get_string(event->json, "taskId")};
-        fields[5] =
-                (struct log_field){"KOODRIVE_SHARE_ID", json_get_string(event->json, "shareId")};
+void event_log_fields(const struct event *event, const char *hook, struct log_fields *fields) {
+        log_fields_add(fields, "KOOWATCH_NAME", event->name);
+        log_fields_add(fields, "KOOWATCH_ACCOUNT", json_get_string(event->json, "account"));
+        log_fields_add(fields, "KOOWATCH_EVENT_ID", event->id);
+        log_fields_add(fields, "KOOWATCH_HOOK", hook);
+        log_fields_add(fields, "KOODRIVE_TASK_ID", json_get_string(event->json, "taskId"));
+        log_fields_add(fields, "KOODRIVE_SHARE_ID", json_get_string(event->json, "shareId"));
 }

@@ -58,11 +58,11 @@ static bool was_interrupted(const struct run *run) {
 }
 
 static void warn(const struct run *run, const char *id, const char *why) {
-        struct log_field fields[EVENT_FIELDS];
+        struct log_fields fields = {};
 
-        event_log_fields(run->event, id, fields);
-        log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields), "%s: hook %s is not run: %s",
-                  run->event->name, id, why);
+        event_log_fields(run->event, id, &fields);
+        log_entry_with(LEVEL_WARNING, NULL, &fields, "%s: hook %s is not run: %s", run->event->name,
+                       id, why);
 }
 
 /* It has failed, and is tried again when somebody may have helped. */

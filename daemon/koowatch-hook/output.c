@@ -1,6 +1,6 @@
 #include "koowatch-hook/output.h"
 
-#include "common/log.h"
+#include "common/log-fields.h"
 #include "common/util.h"
 
 /* Takes size bytes from the budget. Once something was cut, all that follows is. */
@@ -22,7 +22,7 @@ static bool spend(struct output *output, size_t size) {
  * but is not logged: an entry without a message would be none.
  */
 static void emit(struct output_stream *stream, size_t length, bool newline) {
-        struct log_field fields[EVENT_FIELDS];
+        struct log_fields fields = {};
         char kept = stream->line[length];
 
         if (spend(stream->output, length + newline) && length > 0) {
@@ -30,9 +30,9 @@ static void emit(struct output_stream *stream, size_t length, bool newline) {
                         if (stream->line[i] == '\0')
                                 stream->line[i] = '?';
 
-                event_log_fields(stream->output->event, stream->hook, fields);
+                event_log_fields(stream->output->event, stream->hook, &fields);
                 stream->line[length] = '\0';
-                log_entry(LEVEL_INFO, NULL, fields, ARRAY_LEN(fields), "%s", stream->line);
+                log_entry_with(LEVEL_INFO, NULL, &fields, "%s", stream->line);
                 stream->line[length] = kept;
         }
 
@@ -67,15 +67,15 @@ void output_flush(struct output_stream *stream) {
 }
 
 void output_finish(const struct output *output) {
-        struct log_field fields[EVENT_FIELDS];
+        struct log_fields fields = {};
 
         if (output->cut_lines == 0)
                 return;
 
-        event_log_fields(output->event, NULL, fields);
-        log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields),
-                  "%s: %zu bytes in %zu lines of the hooks' output were cut: "
-                  "an event may have %zu bytes and %zu lines",
-                  output->event->name, output->cut_bytes, output->cut_lines, OUTPUT_BYTES_MAX,
-                  OUTPUT_LINES_MAX);
+        event_log_fields(output->event, NULL, &fields);
+        log_entry_with(LEVEL_NOTICE, NULL, &fields,
+                       "%s: %zu bytes in %zu lines of the hooks' output were cut: "
+                       "an event may have %zu bytes and %zu lines",
+                       output->event->name, output->cut_bytes, output->cut_lines, OUTPUT_BYTES_MAX,
+                       OUTPUT_LINES_MAX);
 }

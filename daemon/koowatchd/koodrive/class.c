@@ -232,8 +232,7 @@ static const struct koodrive_disposition firewall =
 static const struct koodrive_disposition foreign =
         MEANS(UNREACHABLE, "an answer that is not KooDrive's", IN_FRONT);
 
-/* In words that look like KooDrive's, whose page of statuses calls 400 "authentication not passed".
- */
+/* It looks like KooDrive's, whose page of statuses calls 400 "authentication not passed". */
 static const struct koodrive_disposition not_passed =
         MEANS(UNREACHABLE, "refused without a code of KooDrive",
               "renew the token (TokenFile=), or check AppId= and the app's secret",
