@@ -30,80 +30,34 @@ static int parse_choice(const char *text, const char *const *choices, size_t cou
         return -EINVAL;
 }
 
-int config_parse_download_url(const char *text, void *field) {
-        static const char *const choices[] = {
-                [DOWNLOAD_URL_FULL] = "full",
-                [DOWNLOAD_URL_REDACTED] = "redacted",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
+/* A parser for an enum of words; each word stands at its enumerator. */
+#define DEFINE_CHOICE_PARSER(function, type, ...)                             \
+        int function(const char *text, void *field) {                         \
+                static const char *const choices[] = {__VA_ARGS__};           \
+                int choice = parse_choice(text, choices, ARRAY_LEN(choices)); \
+                                                                              \
+                if (choice >= 0)                                              \
+                        *(type *) field = (type) choice;                      \
+                return MIN(choice, 0);                                        \
+        }
 
-        if (choice >= 0)
-                *(enum download_url *) field = (enum download_url) choice;
-        return MIN(choice, 0);
-}
-
-int config_parse_token_scheme(const char *text, void *field) {
-        static const char *const choices[] = {
-                [TOKEN_SCHEME_VERBATIM] = "verbatim",
-                [TOKEN_SCHEME_BEARER] = "Bearer",
-                [TOKEN_SCHEME_AT] = "AT",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum token_scheme *) field = (enum token_scheme) choice;
-        return MIN(choice, 0);
-}
-
-int config_parse_auth(const char *text, void *field) {
-        static const char *const choices[] = {
-                [AUTH_TOKEN] = "token",
-                [AUTH_APP] = "app",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum auth *) field = (enum auth) choice;
-        return MIN(choice, 0);
-}
-
-int config_parse_refresh(const char *text, void *field) {
-        static const char *const choices[] = {
-                [REFRESH_NONE] = "none",
-                [REFRESH_CARRIER] = "carrier",
-                [REFRESH_SESSION] = "session",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum refresh_kind *) field = (enum refresh_kind) choice;
-        return MIN(choice, 0);
-}
-
-int config_parse_string_to_sign(const char *text, void *field) {
-        static const char *const choices[] = {
-                [STRING_TO_SIGN_FORMULA] = "formula",
-                [STRING_TO_SIGN_WITH_DATE] = "with-date",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum string_to_sign *) field = (enum string_to_sign) choice;
-        return MIN(choice, 0);
-}
-
-int config_parse_log_target(const char *text, void *field) {
-        static const char *const choices[] = {
-                [LOG_TARGET_AUTO] = "auto",
-                [LOG_TARGET_JOURNAL] = "journal",
-                [LOG_TARGET_CONSOLE] = "console",
-        };
-        int choice = parse_choice(text, choices, ARRAY_LEN(choices));
-
-        if (choice >= 0)
-                *(enum log_target *) field = (enum log_target) choice;
-        return MIN(choice, 0);
-}
+/* clang-format off */
+DEFINE_CHOICE_PARSER(config_parse_download_url, enum download_url,
+                     [DOWNLOAD_URL_FULL] = "full", [DOWNLOAD_URL_REDACTED] = "redacted")
+DEFINE_CHOICE_PARSER(config_parse_token_scheme, enum token_scheme,
+                     [TOKEN_SCHEME_VERBATIM] = "verbatim", [TOKEN_SCHEME_BEARER] = "Bearer",
+                     [TOKEN_SCHEME_AT] = "AT")
+DEFINE_CHOICE_PARSER(config_parse_auth, enum auth, [AUTH_TOKEN] = "token", [AUTH_APP] = "app")
+DEFINE_CHOICE_PARSER(config_parse_refresh, enum refresh_kind,
+                     [REFRESH_NONE] = "none", [REFRESH_CARRIER] = "carrier",
+                     [REFRESH_SESSION] = "session")
+DEFINE_CHOICE_PARSER(config_parse_string_to_sign, enum string_to_sign,
+                     [STRING_TO_SIGN_FORMULA] = "formula",
+                     [STRING_TO_SIGN_WITH_DATE] = "with-date")
+DEFINE_CHOICE_PARSER(config_parse_log_target, enum log_target,
+                     [LOG_TARGET_AUTO] = "auto", [LOG_TARGET_JOURNAL] = "journal",
+                     [LOG_TARGET_CONSOLE] = "console")
+/* clang-format on */
 
 int config_parse_log_level(const char *text, void *field) {
         return log_level_parse(text, field);
@@ -394,8 +348,7 @@ static void url_freep(CURLU **url) {
         curl_url_cleanup(*url);
 }
 
-/* Takes a URL apart; -EINVAL for one that libcurl refuses or that has blanks or control
- * characters. */
+/* Takes a URL apart; -EINVAL: libcurl refuses it, or it has blanks or control characters. */
 static int url_open(const char *text, unsigned flags, CURLU **ret) {
         CLEANUP(url_freep) CURLU *url = NULL;
 

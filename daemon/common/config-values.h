@@ -3,9 +3,9 @@
  * The values of the configuration: the types that only it has, and a parser for
  * each kind of value
  *
- * Text of one value in, a checked field out. What a value may be is decided here and
- * from its text alone; where it stands, which key it belongs to, what its default is
- * and whether it agrees with other values is for config.c.
+ * Text of one value in, a checked field out. What a value may be is decided here and from its
+ * text alone; its key and its default are in config-keys.c, and whether it agrees with other
+ * values is checked in config-check.c.
  */
 #include <stdbool.h>
 
@@ -74,8 +74,7 @@ int config_parse_task_directories(const char *text, void *field); /* STATE may b
 /* char * */
 int config_parse_header_value(const char *text, void *field);
 int config_parse_proxy(const char *text, void *field);
-int config_parse_app_id(const char *text,
-                        void *field); /* printable ASCII without blank and comma */
+int config_parse_app_id(const char *text, void *field); /* without blank and comma */
 /*
  * Names of headers that koowatchd sends, separated by semicolons: lower-cased, sorted, each once;
  * x-date and x-user-id are added where they are not named.

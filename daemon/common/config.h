@@ -2,7 +2,7 @@
 /*
  * The configuration: koowatch.conf and the drop-ins beside it, as a struct
  *
- * One table in config.c names every key with its section, parser, place and
+ * One table in config-keys.c names every key with its section, parser, place and
  * default; the manual page and conf/koowatch.conf are checked against it. Both
  * programs read the same files: koowatchd all of it, koowatch-hook [Daemon]
  * LogLevel and LogTarget, and [Hooks].
@@ -16,6 +16,7 @@
 
 #include "common/config-values.h"
 #include "common/log.h"
+#include "common/settings.h"
 #include "common/timespan.h"
 #include "common/util.h"
 
@@ -72,19 +73,12 @@ struct config {
 };
 
 /*
- * Told of each fault: file and line (0: the file as a whole) and a text that says
- * what is wrong and what would be right, without the value of a secret.
- */
-typedef void (*config_fault_fn)(void *userdata, bool is_error, const char *file, unsigned line,
-                                const char *text);
-
-/*
  * Reads path, then path's directory's koowatch.conf.d (named after the file: X.conf
  * has X.conf.d)/ *.conf in byte order. A missing main file is no fault unless
  * required; then all is default. Returns 0, -EBADMSG when there was an error among
  * the faults, or a negative errno (-ENOMEM) that no fault tells of.
  */
-int config_read(const char *path, bool required, config_fault_fn on_fault, void *userdata,
+int config_read(const char *path, bool required, settings_fault_fn on_fault, void *userdata,
                 struct config **ret);
 
 struct config *config_free(struct config *config);

@@ -100,8 +100,7 @@ static void cut_leading_blanks(struct span *line) {
         }
 }
 
-/* Adds a physical line; a backslash at its end becomes the blank that separates it from the next.
- */
+/* Adds a physical line; a backslash at its end becomes the blank before the next one. */
 static void join(struct reader *reader, const struct span *line, bool continues) {
         if (reader->bad)
                 return;

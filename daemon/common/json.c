@@ -439,3 +439,30 @@ int json_read(const char *text, size_t length, const struct json_rules *rules,
                 return read_repaired(&s, tokener, ret);
         return parse((const char *) s.start, (size_t) (s.end - s.start), tokener, ret, fault);
 }
+
+bool json_is_text(json_object *value) {
+        return json_object_is_type(value, json_type_string) &&
+               strlen(json_object_get_string(value)) == (size_t) json_object_get_string_len(value);
+}
+
+const char *json_get_string(json_object *object, const char *key) {
+        json_object *value = json_object_object_get(object, key);
+
+        return json_is_text(value) ? json_object_get_string(value) : NULL;
+}
+
+int json_get_int(json_object *object, const char *key, int otherwise) {
+        json_object *value = json_object_object_get(object, key);
+
+        return json_object_is_type(value, json_type_int) ? json_object_get_int(value) : otherwise;
+}
+
+bool json_get_bool(json_object *object, const char *key) {
+        return json_object_get_boolean(json_object_object_get(object, key));
+}
+
+json_object *json_get_object(json_object *object, const char *key) {
+        json_object *value = json_object_object_get(object, key);
+
+        return json_object_is_type(value, json_type_object) ? value : NULL;
+}

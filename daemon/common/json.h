@@ -36,3 +36,20 @@ struct json_rules {
  */
 int json_read(const char *text, size_t length, const struct json_rules *rules,
               json_tokener *tokener, json_object **ret, char fault[JSON_FAULT_MAX]);
+
+/* A member by its name; object may be NULL, and of any type. */
+
+/*
+ * The string, borrowed from the object. NULL: there is none, it is not a string, or a NUL
+ * byte inside would cut it.
+ */
+const char *json_get_string(json_object *object, const char *key);
+/* The integer, cut to what an int holds; otherwise: there is none, or it is not an integer. */
+int json_get_int(json_object *object, const char *key, int otherwise);
+/* Whether there is one and json-c takes it for true. */
+bool json_get_bool(json_object *object, const char *key);
+/* The object, borrowed; NULL: there is none, or it is not an object. */
+json_object *json_get_object(json_object *object, const char *key);
+
+/* Whether a value is a string without a NUL byte inside. */
+bool json_is_text(json_object *value);

@@ -62,7 +62,7 @@ static const struct unit units[] = {
 static usec_t clock_read(clockid_t clock) {
         struct timespec ts;
 
-        (void) clock_gettime(clock, &ts); /* cannot fail for the two clocks in use */
+        (void) clock_gettime(clock, &ts); /* cannot fail for the clocks in use */
         return (usec_t) ts.tv_sec * USEC_SEC + ts.tv_nsec / 1000;
 }
 
@@ -72,6 +72,10 @@ usec_t clock_boot(void) {
 
 usec_t clock_wall(void) {
         return clock_read(CLOCK_REALTIME);
+}
+
+usec_t clock_running(void) {
+        return clock_read(CLOCK_MONOTONIC);
 }
 
 usec_t usec_add(usec_t a, usec_t b) {

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Time: one type for points and spans (microseconds), the two clocks in use, and
+ * Time: one type for points and spans (microseconds), the clocks in use, and
  * the text form that systemd.time(7) gives spans.
  *
  * Waits are measured on CLOCK_BOOTTIME, which goes on during suspend; what is
@@ -23,6 +23,8 @@ typedef int64_t usec_t;
 
 usec_t clock_boot(void);
 usec_t clock_wall(void);
+/* Without the time of a suspend: for what a process may take in which it could run. */
+usec_t clock_running(void);
 
 /* a + b for a, b >= 0, where USEC_INFINITY stays what it is and nothing overflows. */
 usec_t usec_add(usec_t a, usec_t b);

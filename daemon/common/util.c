@@ -172,12 +172,23 @@ static int input_resize(struct input *input, size_t capacity) {
         return 0;
 }
 
+size_t utf8_whole(const char *s, size_t length) {
+        for (size_t back = 1; back <= MIN(length, 3U); back++) {
+                unsigned char c = (unsigned char) s[length - back];
+                size_t size = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+
+                if (c >= 0xC0)
+                        return size > back ? length - back : length;
+                if (c < 0x80)
+                        break;
+        }
+        return length;
+}
+
 bool utf8_cut(char *s, size_t max) {
         if (strlen(s) <= max)
                 return false;
-        while (max > 0 && ((unsigned char) s[max] & 0xc0) == 0x80)
-                max--;
-        s[max] = '\0';
+        s[utf8_whole(s, max)] = '\0';
         return true;
 }
 

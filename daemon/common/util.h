@@ -124,6 +124,12 @@ size_t utf8_sequence(const unsigned char *s, size_t left);
 /* Whether the bytes are well-formed UTF-8 without a NUL byte. */
 bool utf8_is_valid(const char *s, size_t length);
 
+/*
+ * How many of the first length bytes of s are left without a UTF-8 character that is cut short
+ * at their end. All of them where the end is not UTF-8.
+ */
+size_t utf8_whole(const char *s, size_t length);
+
 /* Cuts s to at most max bytes, never within a UTF-8 character. Returns whether it was longer. */
 bool utf8_cut(char *s, size_t max);
 

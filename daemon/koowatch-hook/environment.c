@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pwd.h>
 
+#include "common/json.h"
 #include "common/util.h"
 
 #define PATH_VALUE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -62,19 +63,15 @@ static const char *get_text(json_object *value) {
         text = json_object_get_string(value);
         if (!text || strlen(text) > VALUE_MAX)
                 return NULL;
-        if (json_object_is_type(value, json_type_string) &&
-            strlen(text) != (size_t) json_object_get_string_len(value))
+        if (json_object_is_type(value, json_type_string) && !json_is_text(value))
                 return NULL; /* a NUL byte would cut it */
 
         return text;
 }
 
 static int add_facts(struct environment *environment, const struct event *event) {
-        json_object *value;
-        bool completed;
-
-        completed = json_object_object_get_ex(event->json, "outcome", &value) &&
-                    streq(json_object_get_string(value) ?: "", "completed");
+        const char *outcome = json_get_string(event->json, "outcome");
+        bool completed = outcome && streq(outcome, "completed");
 
         for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
                 const char *text;
@@ -104,7 +101,7 @@ static int add_variable(struct environment *environment, const char *name, const
 static int add_variables(struct environment *environment, json_object *variables) {
         struct json_object_iterator i, end;
 
-        if (!json_object_is_type(variables, json_type_object))
+        if (!variables)
                 return 0;
 
         end = json_object_iter_end(variables);
@@ -148,11 +145,11 @@ static int add_timeout(struct environment *environment, usec_t timeout) {
 
 int environment_new(const struct event *event, usec_t timeout, char ***ret) {
         CLEANUP(environment_freep) char **strings = NULL;
-        json_object *variables = json_object_object_get(event->json, "variables");
+        json_object *variables = json_get_object(event->json, "variables");
         struct environment environment = {0};
         size_t most = 4 + ARRAY_LEN(facts) + 1;
 
-        if (json_object_is_type(variables, json_type_object))
+        if (variables)
                 most += (size_t) json_object_object_length(variables);
 
         strings = calloc(most, sizeof(*strings));

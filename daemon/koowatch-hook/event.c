@@ -25,19 +25,6 @@ static int parse_object(const char *line, size_t length, json_object **ret, cons
         return r;
 }
 
-/* JSON strings may have NUL bytes inside; what is behind one would be lost. */
-static bool is_c_string(json_object *value) {
-        return json_object_is_type(value, json_type_string) &&
-               strlen(json_object_get_string(value)) == (size_t) json_object_get_string_len(value);
-}
-
-/* The string under key, or NULL. */
-static const char *get_string(json_object *json, const char *key) {
-        json_object *value = json_object_object_get(json, key);
-
-        return is_c_string(value) ? json_object_get_string(value) : NULL;
-}
-
 /* "named" is the one directory beside the events' own that is none. */
 static bool event_is_valid(const char *event) {
         size_t n = strspn(event, "abcdefghijklmnopqrstuvwxyz0123456789-");
@@ -46,9 +33,9 @@ static bool event_is_valid(const char *event) {
 }
 
 static int check_names(struct event *event, const char **ret_why) {
-        event->event = get_string(event->json, "event");
-        event->id = get_string(event->json, "eventId");
-        event->name = get_string(event->json, "name");
+        event->event = json_get_string(event->json, "event");
+        event->id = json_get_string(event->json, "eventId");
+        event->name = json_get_string(event->json, "name");
 
         if (!event->event || !event_is_valid(event->event))
                 *ret_why = "event is missing or names none";
@@ -67,7 +54,7 @@ static bool is_string_array(json_object *array) {
                 return false;
 
         for (size_t i = 0; i < json_object_array_length(array); i++)
-                if (!is_c_string(json_object_array_get_idx(array, i)))
+                if (!json_is_text(json_object_array_get_idx(array, i)))
                         return false;
 
         return true;
@@ -141,12 +128,11 @@ void event_clear(struct event *event) {
         *event = (struct event){0};
 }
 
-void event_log_fields(const struct event *event, const char *hook,
-                      struct log_field fields[EVENT_FIELDS]) {
-        fields[0] = (struct log_field){"KOOWATCH_NAME", event->name};
-        fields[1] = (struct log_field){"KOOWATCH_ACCOUNT", get_string(event->json, "account")};
-        fields[2] = (struct log_field){"KOOWATCH_EVENT_ID", event->id};
-        fields[3] = (struct log_field){"KOOWATCH_HOOK", hook};
-        fields[4] = (struct log_field){"KOODRIVE_TASK_ID", get_string(event->json, "taskId")};
-        fields[5] = (struct log_field){"KOODRIVE_SHARE_ID", get_string(event->json, "shareId")};
+void event_log_fields(const struct event *event, const char *hook, struct log_fields *fields) {
+        log_fields_add(fields, "KOOWATCH_NAME", event->name);
+        log_fields_add(fields, "KOOWATCH_ACCOUNT", json_get_string(event->json, "account"));
+        log_fields_add(fields, "KOOWATCH_EVENT_ID", event->id);
+        log_fields_add(fields, "KOOWATCH_HOOK", hook);
+        log_fields_add(fields, "KOODRIVE_TASK_ID", json_get_string(event->json, "taskId"));
+        log_fields_add(fields, "KOODRIVE_SHARE_ID", json_get_string(event->json, "shareId"));
 }

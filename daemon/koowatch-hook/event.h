@@ -10,9 +10,7 @@
 #include <json-c/json.h>
 #include <stddef.h>
 
-#include "common/log.h"
-
-#define EVENT_FIELDS 6 /* the log fields of an event and one of its hooks */
+#include "common/log-fields.h"
 
 struct event {
         json_object *json;    /* without the next two */
@@ -33,6 +31,5 @@ int event_parse(const char *line, size_t length, struct event *ret, const char *
 
 void event_clear(struct event *event);
 
-/* Fills fields for log entries about hook (NULL: about none); borrows from both. */
-void event_log_fields(const struct event *event, const char *hook,
-                      struct log_field fields[EVENT_FIELDS]);
+/* Adds the fields of a log entry about hook (NULL: about none); borrows from both. */
+void event_log_fields(const struct event *event, const char *hook, struct log_fields *fields);

@@ -4,25 +4,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "common/spawn.h"
 #include "common/util.h"
 
 #define GRACE_TIMED_OUT (5 * USEC_SEC)
 #define GRACE_INTERRUPTED (2 * USEC_SEC)
-
-/* A hook's time is the time in which it could run: without that of a suspend. */
-static usec_t clock_running(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * USEC_SEC + now.tv_nsec / 1000;
-}
 
 /* The event as a file: a hook may read it, in part or not at all, and nobody ever blocks. */
 static int make_input(const struct event *event, int *ret) {
@@ -56,74 +47,8 @@ static int make_pipe(int *ret_read, int *ret_write) {
         return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-DEFINE_CLEANUP(posix_spawnattr_t *, posix_spawnattr_destroy)
-DEFINE_CLEANUP(posix_spawn_file_actions_t *, posix_spawn_file_actions_destroy)
-
-/* The three descriptors become 0, 1 and 2; returns 0 or a positive errno. */
-static int prepare_files(posix_spawn_file_actions_t *actions, const int fds[3]) {
-        int r = 0;
-
-        for (int i = 0; i < 3 && r == 0; i++)
-                r = posix_spawn_file_actions_adddup2(actions, fds[i], i);
-        if (r == 0) /* also what the runner itself inherited without close-on-exec */
-                r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-        if (r == 0)
-                r = posix_spawn_file_actions_addchdir_np(actions, "/");
-
-        return r;
-}
-
-/* No signal blocked or ignored, and a group of its own; returns 0 or a positive errno. */
-static int prepare_attributes(posix_spawnattr_t *attributes) {
-        sigset_t none, all;
-        int r;
-
-        (void) sigemptyset(&none);
-        (void) sigfillset(&all);
-
-        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                         POSIX_SPAWN_SETSIGDEF);
-        if (r == 0)
-                r = posix_spawnattr_setpgroup(attributes, 0);
-        if (r == 0)
-                r = posix_spawnattr_setsigmask(attributes, &none);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(attributes, &all);
-
-        return r;
-}
-
-static int spawn(const char *path, const struct event *event, char **environment, const int fds[3],
-                 pid_t *ret) {
-        char *const arguments[] = {(char *) path, (char *) event->event, (char *) event->name,
-                                   NULL};
-        posix_spawnattr_t attributes;
-        CLEANUP(posix_spawnattr_destroyp) posix_spawnattr_t *attr = NULL;
-        posix_spawn_file_actions_t file_actions;
-        CLEANUP(posix_spawn_file_actions_destroyp) posix_spawn_file_actions_t *actions = NULL;
-        int r;
-
-        r = posix_spawnattr_init(&attributes);
-        if (r != 0)
-                return -r;
-        attr = &attributes;
-
-        r = posix_spawn_file_actions_init(&file_actions);
-        if (r != 0)
-                return -r;
-        actions = &file_actions;
-
-        r = prepare_attributes(attr);
-        if (r == 0)
-                r = prepare_files(actions, fds);
-        if (r == 0)
-                r = posix_spawn(ret, path, actions, attr, arguments, environment);
-
-        return -r;
-}
-
 /* Kills what is left of the group, then reaps: until then nobody else can have its number. */
-static int put_an_end(struct hook_process *process, siginfo_t *ret) {
+static int kill_and_reap(struct hook_process *process, siginfo_t *ret) {
         int r;
 
         (void) kill(-process->pid, SIGKILL); /* fails when nobody is left */
@@ -153,8 +78,18 @@ int hook_process_start(const char *path, const struct event *event, char **envir
         if (r == 0)
                 r = make_pipe(&err, &err_end);
         if (r == 0)
-                r = spawn(path, event, environment, (const int[]){input, out_end, err_end},
-                          &process.pid);
+                r = spawn_process(
+                        &(struct spawn){
+                                .path = path,
+                                .arguments = (const char *const[]){path, event->event, event->name,
+                                                                   NULL},
+                                .environment = environment,
+                                .input = input,
+                                .output = out_end,
+                                .error = err_end,
+                                .working_directory = "/",
+                        },
+                        &process.pid);
         if (r < 0)
                 return r;
 
@@ -162,7 +97,7 @@ int hook_process_start(const char *path, const struct event *event, char **envir
         process.pid_fd = pidfd_open(process.pid, 0);
         if (process.pid_fd < 0) {
                 r = -errno;
-                (void) put_an_end(&process, &info);
+                (void) kill_and_reap(&process, &info);
                 return r;
         }
 
@@ -295,7 +230,7 @@ int hook_process_wait(struct hook_process *process, const char *hook, usec_t tim
 
         drain(&process->out_fd, &out);
         drain(&process->err_fd, &err);
-        q = put_an_end(process, &info);
+        q = kill_and_reap(process, &info);
         if (r < 0 || q < 0)
                 return r < 0 ? r : q;
 

@@ -26,7 +26,7 @@ static void run_clear(struct run *run) {
 }
 
 /* Adds id to what was seen; *ret_before says whether it was there already. */
-static int see(struct run *run, const char *id, bool *ret_before) {
+static int mark_seen(struct run *run, const char *id, bool *ret_before) {
         *ret_before = json_object_object_get_ex(run->seen, id, NULL);
 
         return *ret_before || json_object_object_add(run->seen, id, NULL) == 0 ? 0 : -ENOMEM;
@@ -44,7 +44,7 @@ static int run_init(struct run *run) {
              i++) {
                 json_object *id = json_object_array_get_idx(run->event->settled, i);
 
-                if (see(run, json_object_get_string(id), &before) < 0)
+                if (mark_seen(run, json_object_get_string(id), &before) < 0)
                         return -ENOMEM;
         }
 
@@ -58,11 +58,11 @@ static bool was_interrupted(const struct run *run) {
 }
 
 static void warn(const struct run *run, const char *id, const char *why) {
-        struct log_field fields[EVENT_FIELDS];
+        struct log_fields fields = {};
 
-        event_log_fields(run->event, id, fields);
-        log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields), "%s: hook %s is not run: %s",
-                  run->event->name, id, why);
+        event_log_fields(run->event, id, &fields);
+        log_entry_with(LEVEL_WARNING, NULL, &fields, "%s: hook %s is not run: %s", run->event->name,
+                       id, why);
 }
 
 /* It has failed, and is tried again when somebody may have helped. */
@@ -146,7 +146,7 @@ static int run_own(struct run *run) {
                 CLEANUP(freep) char *id = str_printf("%s/%s", directory, list.hooks[i].name);
                 bool before;
 
-                if (!id || see(run, id, &before) < 0)
+                if (!id || mark_seen(run, id, &before) < 0)
                         return -ENOMEM;
                 r = before ? 0 : run_hook(run, id, list.hooks[i].path, false);
                 if (r < 0)
@@ -163,7 +163,7 @@ static int run_named(struct run *run, const char *name) {
         bool before;
         int r;
 
-        if (!id || see(run, id, &before) < 0)
+        if (!id || mark_seen(run, id, &before) < 0)
                 return -ENOMEM;
         if (before)
                 return 0;

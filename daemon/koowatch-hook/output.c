@@ -1,6 +1,7 @@
 #include "koowatch-hook/output.h"
 
-#include "common/log.h"
+#include "common/log-fields.h"
+#include "common/util.h"
 
 /* Takes size bytes from the budget. Once something was cut, all that follows is. */
 static bool spend(struct output *output, size_t size) {
@@ -21,7 +22,7 @@ static bool spend(struct output *output, size_t size) {
  * but is not logged: an entry without a message would be none.
  */
 static void emit(struct output_stream *stream, size_t length, bool newline) {
-        struct log_field fields[EVENT_FIELDS];
+        struct log_fields fields = {};
         char kept = stream->line[length];
 
         if (spend(stream->output, length + newline) && length > 0) {
@@ -29,29 +30,14 @@ static void emit(struct output_stream *stream, size_t length, bool newline) {
                         if (stream->line[i] == '\0')
                                 stream->line[i] = '?';
 
-                event_log_fields(stream->output->event, stream->hook, fields);
+                event_log_fields(stream->output->event, stream->hook, &fields);
                 stream->line[length] = '\0';
-                log_entry(LEVEL_INFO, NULL, fields, ARRAY_LEN(fields), "%s", stream->line);
+                log_entry_with(LEVEL_INFO, NULL, &fields, "%s", stream->line);
                 stream->line[length] = kept;
         }
 
         stream->length -= length;
         memmove(stream->line, stream->line + length, stream->length);
-}
-
-/* How much of a full line can go without cutting a UTF-8 character in two. */
-static size_t whole_characters(const char *line, size_t length) {
-        for (size_t back = 1; back <= 3; back++) {
-                unsigned char c = (unsigned char) line[length - back];
-                size_t size = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
-
-                if (c >= 0xC0)
-                        return size > back ? length - back : length;
-                if (c < 0x80)
-                        break;
-        }
-
-        return length;
 }
 
 void output_feed(struct output_stream *stream, const char *data, size_t length) {
@@ -66,7 +52,7 @@ void output_feed(struct output_stream *stream, const char *data, size_t length) 
                 length -= fits;
 
                 if (fits < n) {
-                        emit(stream, whole_characters(stream->line, stream->length), false);
+                        emit(stream, utf8_whole(stream->line, stream->length), false);
                 } else if (newline) {
                         emit(stream, stream->length, true);
                         data++;
@@ -81,15 +67,15 @@ void output_flush(struct output_stream *stream) {
 }
 
 void output_finish(const struct output *output) {
-        struct log_field fields[EVENT_FIELDS];
+        struct log_fields fields = {};
 
         if (output->cut_lines == 0)
                 return;
 
-        event_log_fields(output->event, NULL, fields);
-        log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields),
-                  "%s: %zu bytes in %zu lines of the hooks' output were cut: "
-                  "an event may have %zu bytes and %zu lines",
-                  output->event->name, output->cut_bytes, output->cut_lines, OUTPUT_BYTES_MAX,
-                  OUTPUT_LINES_MAX);
+        event_log_fields(output->event, NULL, &fields);
+        log_entry_with(LEVEL_NOTICE, NULL, &fields,
+                       "%s: %zu bytes in %zu lines of the hooks' output were cut: "
+                       "an event may have %zu bytes and %zu lines",
+                       output->event->name, output->cut_bytes, output->cut_lines, OUTPUT_BYTES_MAX,
+                       OUTPUT_LINES_MAX);
 }

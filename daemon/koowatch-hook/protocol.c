@@ -2,20 +2,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
 #include "common/util.h"
 
 #define EXIT_LATER 75
 #define EXIT_SKIPPED 77
 #define EXIT_PROGRESS 79
-
-static usec_t clock_running(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * USEC_SEC + now.tv_nsec / 1000;
-}
 
 /* What was handed over may be blocking or not: it is waited for before each read. */
 static ssize_t read_until(int fd, char *buffer, size_t size, usec_t deadline) {

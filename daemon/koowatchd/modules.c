@@ -10,7 +10,7 @@
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
-#include "koowatchd/koodrive/answer.h"
+#include "koowatchd/koodrive/body.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
 #include "koowatchd/poll/poller.h"

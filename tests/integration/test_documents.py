@@ -28,23 +28,28 @@ def page(name):
     return read(f"man/{name}.scd").replace("\\", "")
 
 
-def config_keys():
-    """{(section, key): default} of the table in config.c."""
-    source = read("daemon/common/config.c")
+def settings(path):
+    """{(section, key): default} of the table of settings in a source."""
+    source = read(path)
     rows = re.findall(
         r'\{ \.section = (?:"(\w+)"|SECTION_(\w+)), \.name = "(\w+)",\s*'
-        r'\.default_text =\s*"([^"]*)",\s*\.',
+        r'(?:\.default_text =\s*"([^"]*)",\s*)?\.[^}]*\.offset = \w+\(\w+\)',
         source,
     )
     assert len(rows) == len(re.findall(r"\{ \.section =", source)) > 0
+    assert len(rows) == source.count(".parse = ")
+    assert sum(bool(row[3]) for row in rows) == len(re.findall(r'default_text =\s*"[^"]', source))
     return {(plain or macro.title(), key): default for plain, macro, key, default in rows}
 
 
+def config_keys():
+    return settings("daemon/common/config-keys.c")
+
+
 def task_keys():
-    source = read("daemon/koowatchd/task/task.c")
-    keys = re.findall(r'\{"(\w+)", parse_\w+, offsetof\(struct task, \w+\)', source)
-    assert len(keys) == len(re.findall(r"offsetof\(struct task, ", source)) > 0
-    return keys
+    keys = settings("daemon/koowatchd/task/task.c")
+    assert {section for section, _ in keys} == {"Task"}
+    return [key for _, key in keys]
 
 
 def message_ids():
@@ -100,8 +105,8 @@ def test_man_page_has_each_key_with_its_default():
 
 
 def test_man_page_has_each_bound():
-    """The numbers in what config.c expects, and 1d, are in the paragraph of the key."""
-    source = read("daemon/common/config.c")
+    """The numbers in what config-keys.c expects, and 1d, are in the paragraph of the key."""
+    source = read("daemon/common/config-keys.c")
     interval = re.search(r'#define EXPECT_INTERVAL "(.*)"', source)[1]
     assert " 1d " in interval
     rows = re.findall(

@@ -23,7 +23,9 @@
 
 #include "common/timespan.h"
 #include "common/util.h"
+#include "koowatchd/account/rate-limit.h"
 #include "koowatchd/koodrive/request.h"
+#include "koowatchd/koodrive/session.h"
 
 struct account;
 struct account_config;

@@ -5,7 +5,9 @@
 
 #include "common/config.h"
 #include "koowatchd/account/account.h"
+#include "koowatchd/account/post.h"
 #include "koowatchd/koodrive/answer.h"
+#include "koowatchd/koodrive/body.h"
 #include "koowatchd/koodrive/request.h"
 #include "koowatchd/loop/http.h"
 
@@ -41,16 +43,7 @@ static int refresh_post(struct http *http, const struct account *account, struct
         error = koodrive_request_refresh(&who, settings->refresh, r->secret, trace_seed, &request);
         if (error < 0)
                 return error;
-        error = http_post(http,
-                          &(struct http_request){
-                                  .url = request.url,
-                                  .headers = (const char *const *) request.headers,
-                                  .body = request.body,
-                                  .body_length = strlen(request.body),
-                                  .ca_file = settings->ca_file,
-                                  .proxy = settings->proxy,
-                          },
-                          on_refresh_answer, r, &r->transfer);
+        error = account_post(http, settings, &request, on_refresh_answer, r, &r->transfer);
         koodrive_request_clear(&request);
         return error;
 }

@@ -21,20 +21,18 @@ void stored_tokens_clear(struct stored_tokens *t) {
 }
 
 static bool secret_read(json_object *root, const char *key, struct stored_secret *ret) {
-        json_object *entry, *text, *source;
+        const char *text, *source;
+        json_object *entry;
 
         if (!json_object_object_get_ex(root, key, &entry))
                 return true;
-        if (!json_object_object_get_ex(entry, "secret", &text) ||
-            !json_object_object_get_ex(entry, "source", &source) ||
-            !json_object_is_type(text, json_type_string) ||
-            !json_object_is_type(source, json_type_string))
+        text = json_get_string(entry, "secret");
+        source = json_get_string(entry, "source");
+        if (!text || !source)
                 return false;
-        ret->text =
-                strndup(json_object_get_string(text), (size_t) json_object_get_string_len(text));
-        (void) snprintf(ret->source, sizeof(ret->source), "%s", json_object_get_string(source));
-        return ret->text && strlen(ret->text) == (size_t) json_object_get_string_len(text) &&
-               secret_trim(ret->text, strlen(ret->text));
+        ret->text = strdup(text);
+        (void) snprintf(ret->source, sizeof(ret->source), "%s", source);
+        return ret->text && secret_trim(ret->text, strlen(ret->text));
 }
 
 static json_object *tokens_parse(const char *text, size_t length) {

@@ -5,12 +5,14 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/json.h"
 #include "common/log.h"
+#include "common/spawn.h"
 #include "koowatchd/report/hook-result.h"
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
@@ -19,10 +21,10 @@
 
 struct runner_run {
         struct runner *runner;
-        struct runner_run *next;
-        ev_io in, out;     /* one socket, two watchers */
-        ev_child child;    /* when spawned */
-        struct timer late; /* until it has said that it is ready, or busy */
+        LIST_ENTRY(runner_run) link; /* runner::runs */
+        ev_io in, out;               /* one socket, two watchers */
+        ev_child child;              /* when spawned */
+        struct timer late;           /* until it has said that it is ready, or busy */
         bool ready, done, busy;
         bool closed; /* the socket has been read to its end */
         bool reaped; /* no child, or it has been waited for */
@@ -42,18 +44,14 @@ struct runner {
         char *config_path;
         char *lock_directory;
         char *description;
-        struct runner_run *runs;
+        LIST_HEAD(runner_runs, runner_run) runs;
         bool stopping;
 };
 
 static void run_free(struct runner_run *run) {
-        struct runner_run **at = &run->runner->runs;
         struct ev_loop *loop = run->runner->loop;
 
-        while (*at && *at != run)
-                at = &(*at)->next;
-        if (*at)
-                *at = run->next;
+        LIST_REMOVE(run, link);
         ev_io_stop(loop, &run->in);
         ev_io_stop(loop, &run->out);
         ev_child_stop(loop, &run->child);
@@ -77,53 +75,29 @@ static void check_end(struct runner_run *run) {
         run_free(run);
 }
 
-static bool get_bool(json_object *object, const char *key) {
-        json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
-}
-
-static int get_int(json_object *object, const char *key) {
-        json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) &&
-                               json_object_is_type(value, json_type_int)
-                       ? json_object_get_int(value)
-                       : -1;
-}
-
-static const char *get_string(json_object *object, const char *key) {
-        json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) &&
-                               json_object_is_type(value, json_type_string)
-                       ? json_object_get_string(value)
-                       : NULL;
-}
-
 static void on_line(struct runner_run *run, const char *text) {
         json_object *line = json_tokener_parse(text), *seconds;
         const char *hook;
 
-        run->ready |= get_bool(line, "ready");
-        run->busy |= get_bool(line, "busy");
-        run->done |= get_bool(line, "done");
+        run->ready |= json_get_bool(line, "ready");
+        run->busy |= json_get_bool(line, "busy");
+        run->done |= json_get_bool(line, "done");
         if (run->ready || run->busy)
                 timer_disarm(run->runner->timers, &run->late);
         if (run->runner->stopping) {
                 json_object_put(line);
                 return;
         }
-        if ((hook = get_string(line, "start")))
+        if ((hook = json_get_string(line, "start")))
                 run->handler.on_hook_start(run->userdata, hook);
-        if ((hook = get_string(line, "end"))) {
+        if ((hook = json_get_string(line, "end"))) {
                 struct hook_end end = {
                         .hook = hook,
-                        .result = hook_result_parse(get_string(line, "result")),
-                        .reason = get_string(line, "reason"),
-                        .status = get_int(line, "status"),
-                        .signal = get_int(line, "signal"),
-                        .timed_out = get_bool(line, "timeout"),
+                        .result = hook_result_parse(json_get_string(line, "result")),
+                        .reason = json_get_string(line, "reason"),
+                        .status = json_get_int(line, "status", -1),
+                        .signal = json_get_int(line, "signal", -1),
+                        .timed_out = json_get_bool(line, "timeout"),
                 };
 
                 if (json_object_object_get_ex(line, "seconds", &seconds))
@@ -261,34 +235,24 @@ static void environment_free(char *(*environment)[8]) {
                 free((*environment)[i]);
 }
 
-static int spawn(const struct runner *r, int fd, pid_t *ret) {
-        char *argv[] = {r->program, r->config_path ? (char *) "--config" : NULL, r->config_path,
-                        NULL};
+static int runner_spawn(const struct runner *r, int fd, pid_t *ret) {
+        const char *const arguments[] = {r->program, r->config_path ? "--config" : NULL,
+                                         r->config_path, NULL};
         CLEANUP(environment_free) char *environment[8] = {};
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        int error;
+        int error = make_environment(r, environment);
 
-        error = make_environment(r, environment);
         if (error < 0)
                 return error;
-
-        (void) sigemptyset(&none);
-        (void) sigfillset(&all);
-        (void) posix_spawn_file_actions_init(&actions);
-        (void) posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-        (void) posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
-        (void) posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-        (void) posix_spawnattr_init(&attributes);
-        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                                             POSIX_SPAWN_SETSIGMASK);
-        (void) posix_spawnattr_setsigmask(&attributes, &none);
-        (void) posix_spawnattr_setsigdefault(&attributes, &all);
-        error = posix_spawn(ret, r->program, &actions, &attributes, argv, environment);
-        (void) posix_spawnattr_destroy(&attributes);
-        (void) posix_spawn_file_actions_destroy(&actions);
-        return -error;
+        return spawn_process(
+                &(struct spawn){
+                        .path = r->program,
+                        .arguments = arguments,
+                        .environment = environment,
+                        .input = fd,
+                        .output = fd,
+                        .error = STDERR_FILENO,
+                },
+                ret);
 }
 
 static int open_run(struct runner *r, struct runner_run *run) {
@@ -312,7 +276,7 @@ static int open_run(struct runner *r, struct runner_run *run) {
         theirs = pair[1];
         if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
-        error = spawn(r, theirs, &pid);
+        error = runner_spawn(r, theirs, &pid);
         if (error < 0)
                 return error;
         /* Before control returns to the loop, or the child's end could be missed. */
@@ -330,6 +294,7 @@ int runner_start(struct runner *r, const char *line, size_t length,
         if (!run)
                 return -ENOMEM;
         run->runner = r;
+        LIST_INSERT_HEAD(&r->runs, run, link);
         run->handler = *handler;
         run->userdata = userdata;
         ev_init(&run->child, on_child);
@@ -353,8 +318,7 @@ int runner_start(struct runner *r, const char *line, size_t length,
         ev_io_start(r->loop, &run->in);
         ev_io_start(r->loop, &run->out);
 
-        run->next = r->runs;
-        r->runs = STEAL_PTR(run);
+        run = NULL; /* the list has it */
         return 0;
 }
 
@@ -408,12 +372,14 @@ int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
 }
 
 void runner_free(struct runner *r) {
+        struct runner_run *run;
+
         if (!r)
                 return;
-        while (r->runs) {
-                if (!r->runs->reaped)
-                        (void) kill(r->runs->child.pid, SIGKILL);
-                run_free(r->runs);
+        while ((run = LIST_FIRST(&r->runs))) {
+                if (!run->reaped)
+                        (void) kill(run->child.pid, SIGKILL);
+                run_free(run);
         }
         free(r->socket_path);
         free(r->program);
@@ -432,11 +398,11 @@ const char *runner_describe(const struct runner *r) {
 }
 
 void runner_stop(struct runner *r) {
-        struct runner_run *next;
+        struct runner_run *run, *next;
 
         r->stopping = true;
-        for (struct runner_run *run = r->runs; run; run = next) {
-                next = run->next;
+        for (run = LIST_FIRST(&r->runs); run; run = next) {
+                next = LIST_NEXT(run, link);
                 if (run->reaped)
                         run_free(run); /* an instance of the service manager's goes on by itself */
                 else
@@ -445,5 +411,5 @@ void runner_stop(struct runner *r) {
 }
 
 bool runner_is_busy(const struct runner *r) {
-        return r->runs;
+        return !LIST_EMPTY(&r->runs);
 }

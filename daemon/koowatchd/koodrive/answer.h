@@ -13,9 +13,9 @@
 #include "common/util.h"
 #include "koowatchd/koodrive/class.h"
 #include "koowatchd/koodrive/request.h"
-#include "koowatchd/loop/http.h"
 
-#define KOODRIVE_ANSWER_MAX (1024 * 1024)
+struct http_answer;
+struct secrets;
 
 enum koodrive_status {
         KOODRIVE_STATUS_UNKNOWN = -1, /* a number the API does not document: not an end */
@@ -70,22 +70,15 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret);
 void koodrive_answer_clear(struct koodrive_answer *answer);
 
-/* The answer to a request for a new token, from either endpoint and in either form. */
-struct koodrive_session {
-        struct koodrive_answer answer; /* as above; its meaning counts where token is NULL */
-        char *token;                   /* to be sent as it is */
-        char *refresh_token;           /* NULL: the old one stays */
-        usec_t lifetime;               /* of the token from now on, or -1 */
-};
-
-/* secret is what was sent. The same contract as koodrive_answer_read(). */
-void koodrive_session_read(const struct http_answer *http, const struct koodrive_identity *who,
-                           const char *secret, json_tokener *tokener, usec_t now,
-                           struct koodrive_session *ret);
-void koodrive_session_clear(struct koodrive_session *session);
-
-/* A tokener with the limits that answers are read with. NULL when memory is short. */
-json_tokener *koodrive_tokener_new(void);
+/*
+ * What all answers have in common, for koodrive_answer_read() and its like: everything but the
+ * task's fields. Returns the body, which the caller owns, or NULL when it is not an object. The
+ * class is KOODRIVE_TRANSIENT when nothing speaks against the answer.
+ */
+json_object *koodrive_answer_begin(const struct http_answer *http, const struct secrets *secrets,
+                                   json_tokener *tokener, usec_t now, struct koodrive_answer *ret);
+/* Makes it a transient fault; what was read of it, and whether it may become overdue, is kept. */
+void koodrive_answer_fault(struct koodrive_answer *answer, const char *text);
 
 /* "pending", "running", "completed", "canceled", "unknown". */
 const char *koodrive_status_name(enum koodrive_status status);

@@ -232,8 +232,7 @@ static const struct koodrive_disposition firewall =
 static const struct koodrive_disposition foreign =
         MEANS(UNREACHABLE, "an answer that is not KooDrive's", IN_FRONT);
 
-/* In words that look like KooDrive's, whose page of statuses calls 400 "authentication not passed".
- */
+/* It looks like KooDrive's, whose page of statuses calls 400 "authentication not passed". */
 static const struct koodrive_disposition not_passed =
         MEANS(UNREACHABLE, "refused without a code of KooDrive",
               "renew the token (TokenFile=), or check AppId= and the app's secret",
@@ -390,6 +389,43 @@ struct koodrive_disposition koodrive_classify(long status, const char *code,
                 return classify_status(status);
         front = find_front(status, code, body);
         return front ? *front : classify_status(status);
+}
+
+struct koodrive_disposition koodrive_classify_failure(enum http_outcome outcome) {
+        switch (outcome) {
+        case HTTP_MALFORMED:
+                return (struct koodrive_disposition){.class = KOODRIVE_TRANSIENT,
+                                                     .text = "the answer cannot be read"};
+        case HTTP_UNTRUSTED:
+                return (struct koodrive_disposition){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "the server is not trusted",
+                        .advice = "set CAFile= if the server's certificate is to be trusted",
+                };
+        case HTTP_UNTRUSTED_DATE:
+                return (struct koodrive_disposition){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "the server's certificate is not valid at this time",
+                        .advice = "check this machine's clock; if it is right, the server, or "
+                                  "the proxy that ends the encryption, needs a new certificate",
+                };
+        case HTTP_UNTRUSTED_NAME:
+                return (struct koodrive_disposition){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "the server's certificate is another host's",
+                        .advice = "check the host in Endpoint=",
+                };
+        case HTTP_CA_FILE_UNUSABLE:
+                return (struct koodrive_disposition){
+                        .class = KOODRIVE_MISCONFIGURED,
+                        .text = "CAFile= cannot be read",
+                        .advice = "let CAFile= name a file of certificates (PEM) that the "
+                                  "daemon's user can read",
+                };
+        default:
+                return (struct koodrive_disposition){.class = KOODRIVE_UNREACHABLE,
+                                                     .text = "there is no answer"};
+        }
 }
 
 const char *koodrive_class_name(enum koodrive_class class) {

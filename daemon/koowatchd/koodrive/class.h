@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "common/timespan.h"
+#include "koowatchd/loop/http-answer.h"
 
 enum koodrive_class {
         KOODRIVE_TASK,          /* the task's state; no refusal */
@@ -62,6 +63,9 @@ enum koodrive_body {
  */
 struct koodrive_disposition koodrive_classify(long http_status, const char *code,
                                               enum koodrive_body body);
+
+/* No answer at all, or none that could be read: any outcome but HTTP_ANSWERED. */
+struct koodrive_disposition koodrive_classify_failure(enum http_outcome outcome);
 
 /* Whether the code says that all is well: "0", "200", "success", ... */
 bool koodrive_code_is_success(const char *code);

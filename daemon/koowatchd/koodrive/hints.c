@@ -4,6 +4,9 @@
 #include <strings.h>
 #include <time.h>
 
+#include "common/util.h"
+#include "koowatchd/loop/http-answer.h"
+
 #define RETRY_AFTER_MAX USEC_HOUR
 #define DATE_MIN 1577836800L /* 2020 and 2100: a clock outside is no clock */
 #define DATE_MAX 4102444800L

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 #include "common/timespan.h"
-#include "koowatchd/loop/http.h"
+
+struct http_answer;
 
 /* The wall clock of the server, of a Date header (NULL: there is none). */
 usec_t hint_date(const char *text);

@@ -45,10 +45,7 @@ void redact_copy(char *ret, size_t size, const char *text, const struct secrets 
                         text++;
                 }
         }
-        if (is_utf8 && ((unsigned char) *text & 0xc0) == 0x80)
-                while (((unsigned char) ret[--n] & 0xc0) == 0x80) /* never within a character */
-                        ;
-        ret[n] = '\0';
+        ret[is_utf8 ? utf8_whole(ret, n) : n] = '\0';
 }
 
 static bool holds_secret(const char *text, size_t length, const struct secrets *secrets) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/queue.h>
 
 #include "common/log.h"
 
@@ -15,7 +16,7 @@
 #define LOST (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
 
 struct dirwatch_dir {
-        struct dirwatch_dir *next;
+        LIST_ENTRY(dirwatch_dir) link; /* dirwatch::dirs */
         char *path;
         int wd;     /* -1: not watched */
         bool exact; /* wd is path itself, not an ancestor */
@@ -26,17 +27,19 @@ struct dirwatch_dir {
 struct dirwatch {
         struct ev_loop *loop;
         ev_io io;
-        struct dirwatch_dir *dirs;
+        LIST_HEAD(dirwatch_dirs, dirwatch_dir) dirs;
 };
 
 static bool wd_in_use(struct dirwatch *w, int wd) {
-        for (struct dirwatch_dir *d = w->dirs; d; d = d->next)
-                if (d->wd == wd)
-                        return true;
+        struct dirwatch_dir *d;
+
+        LIST_FOREACH(d, &w->dirs, link)
+        if (d->wd == wd)
+                return true;
         return false;
 }
 
-static void detach(struct dirwatch *w, struct dirwatch_dir *d) {
+static void dir_detach(struct dirwatch *w, struct dirwatch_dir *d) {
         int wd = d->wd;
 
         d->wd = -1;
@@ -83,7 +86,7 @@ static const char *describe(int error) {
                                 : strerror(-error);
 }
 
-static void attach(struct dirwatch *w, struct dirwatch_dir *d) {
+static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
         char missing[PATH_MAX];
         bool exact = false;
         int wd;
@@ -92,7 +95,7 @@ static void attach(struct dirwatch *w, struct dirwatch_dir *d) {
         for (unsigned i = 0; i < 64; i++) {
                 wd = add_nearest(w, d->path, missing, sizeof(missing), &exact);
                 if (wd != d->wd)
-                        detach(w, d);
+                        dir_detach(w, d);
                 if (wd < 0) {
                         log_warning("%s: cannot be watched for changes (%s), they are seen at the "
                                     "next reload",
@@ -106,14 +109,17 @@ static void attach(struct dirwatch *w, struct dirwatch_dir *d) {
         }
 }
 
-static void dispatch(struct dirwatch *w, const struct inotify_event *event) {
+static void event_dispatch(struct dirwatch *w, const struct inotify_event *event) {
         const char *name = event->len > 0 ? event->name : NULL;
 
-        for (struct dirwatch_dir *d = w->dirs; d; d = d->next) {
+        struct dirwatch_dir *d;
+
+        LIST_FOREACH(d, &w->dirs, link) {
                 bool was_exact = d->exact;
 
                 if (event->mask & IN_Q_OVERFLOW) {
-                        attach(w, d); /* what was lost may have been about the directory itself */
+                        dir_attach(w,
+                                   d); /* what was lost may have been about the directory itself */
                         d->fn(d->userdata, NULL, event->mask);
                         continue;
                 }
@@ -125,8 +131,8 @@ static void dispatch(struct dirwatch *w, const struct inotify_event *event) {
                         continue;
                 }
                 if (event->mask & LOST)
-                        detach(w, d);
-                attach(w, d);
+                        dir_detach(w, d);
+                dir_attach(w, d);
                 if (was_exact || d->exact)
                         d->fn(d->userdata, NULL, event->mask);
         }
@@ -145,7 +151,7 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         for (ssize_t at = 0; at < n;) {
                 const struct inotify_event *event = (const void *) (buffer + at);
 
-                dispatch(w, event);
+                event_dispatch(w, event);
                 at += (ssize_t) (sizeof(*event) + event->len);
         }
 }
@@ -180,8 +186,8 @@ int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret) {
 void dirwatch_free(struct dirwatch *w) {
         if (!w)
                 return;
-        while (w->dirs)
-                dirwatch_remove(w, w->dirs);
+        while (!LIST_EMPTY(&w->dirs))
+                dirwatch_remove(w, LIST_FIRST(&w->dirs));
         ev_io_stop(w->loop, &w->io);
         (void) close(w->io.fd);
         free(w);
@@ -200,28 +206,25 @@ int dirwatch_add(struct dirwatch *w, const char *path, dirwatch_fn fn, void *use
         d->wd = -1;
         d->fn = fn;
         d->userdata = userdata;
-        d->next = w->dirs;
-        w->dirs = d;
-        attach(w, d);
+        LIST_INSERT_HEAD(&w->dirs, d, link);
+        dir_attach(w, d);
 
         *ret = STEAL_PTR(d);
         return 0;
 }
 
 void dirwatch_remove(struct dirwatch *w, struct dirwatch_dir *d) {
-        struct dirwatch_dir **at = &w->dirs;
-
         if (!d)
                 return;
-        while (*at != d)
-                at = &(*at)->next;
-        *at = d->next;
-        detach(w, d);
+        LIST_REMOVE(d, link);
+        dir_detach(w, d);
         free(d->path);
         free(d);
 }
 
 void dirwatch_refresh(struct dirwatch *w) {
-        for (struct dirwatch_dir *d = w->dirs; d; d = d->next)
-                attach(w, d);
+        struct dirwatch_dir *d;
+
+        LIST_FOREACH(d, &w->dirs, link)
+        dir_attach(w, d);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <openssl/x509_vfy.h>
-#include <strings.h>
 #include <time.h>
 
 #include "common/config-values.h"
@@ -290,13 +289,6 @@ static void transfer_recycle(struct http_transfer *t) {
         t->refused = CURLE_OK;
         t->next = h->idle;
         h->idle = t;
-}
-
-const char *http_header(const struct http_answer *answer, const char *name) {
-        for (size_t i = 0; i < answer->n_headers; i++)
-                if (strcasecmp(answer->headers[i].name, name) == 0)
-                        return answer->headers[i].value;
-        return NULL;
 }
 
 static size_t get_headers(CURL *easy, struct http_header *ret) {

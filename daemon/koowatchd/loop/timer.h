@@ -34,8 +34,7 @@ int timer_open(struct timers *timers, struct timer *timer, timer_fn fn);
 /* Disarms it and gives its place back. A timer that is all zero is left alone. */
 void timer_close(struct timers *timers, struct timer *timer);
 
-/* Arms it, or moves it when it is armed; USEC_INFINITY disarms. A time in the past means at once.
- */
+/* Arms it, or moves it when it is armed; USEC_INFINITY disarms. A past time means at once. */
 void timer_arm(struct timers *timers, struct timer *timer, usec_t due);
 void timer_disarm(struct timers *timers, struct timer *timer);
 

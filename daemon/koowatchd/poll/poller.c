@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "common/config.h"
+#include "koowatchd/account/post.h"
+#include "koowatchd/koodrive/body.h"
 
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define AGAIN (2 * USEC_SEC)
@@ -170,16 +172,7 @@ static int send_request(struct poll *p, struct flight *f, usec_t now) {
         if (r < 0)
                 return r;
         memcpy(f->trace_id, request.trace_id, sizeof(f->trace_id));
-        r = http_post(f->poller->http,
-                      &(struct http_request){
-                              .url = request.url,
-                              .headers = (const char *const *) request.headers,
-                              .body = request.body,
-                              .body_length = strlen(request.body),
-                              .ca_file = settings->ca_file,
-                              .proxy = settings->proxy,
-                      },
-                      on_done, f, &f->transfer);
+        r = account_post(f->poller->http, settings, &request, on_done, f, &f->transfer);
         koodrive_request_clear(&request);
         return r;
 }

@@ -136,21 +136,11 @@ json_object *event_parse(const char *text) {
 }
 
 const char *event_string(json_object *event, const char *key) {
-        json_object *value;
-
-        if (!json_object_object_get_ex(event, key, &value) ||
-            !json_object_is_type(value, json_type_string))
-                return NULL;
-        return json_object_get_string(value);
+        return json_get_string(event, key);
 }
 
 int event_integer(json_object *event, const char *key) {
-        json_object *value;
-
-        if (!json_object_object_get_ex(event, key, &value) ||
-            !json_object_is_type(value, json_type_int))
-                return -1;
-        return json_object_get_int(value);
+        return json_get_int(event, key, -1);
 }
 
 enum koodrive_result event_result(json_object *event) {

@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "common/hookdir.h"
 #include "common/ini.h"
+#include "common/settings.h"
 
 #define KDSTOKEN_MAX 4096
 #define VARIABLES_MAX 256
@@ -14,12 +15,15 @@ struct reader {
         struct task *task;
         task_fault_fn on_fault;
         void *userdata;
-        bool failed;
+        struct settings_faults faults;
         size_t n_variables;
 };
 
-static void fault(struct reader *r, bool is_error, unsigned line, const char *text) {
-        r->failed |= is_error;
+static void on_fault(void *userdata, bool is_error, const char *file, unsigned line,
+                     const char *text) {
+        struct reader *r = userdata;
+
+        (void) file; /* whoever has the text knows it */
         r->on_fault(r->userdata, is_error, line, text);
 }
 
@@ -30,11 +34,6 @@ static bool is_printable(const char *s) {
         return true;
 }
 
-/*
- * The parsers of the table: 0, -ENOMEM, or -EINVAL, upon which the row's "expected"
- * is told. An empty value takes a setting back.
- */
-
 static int parse_id(const char *value, void *ret) {
         if (!name_is_valid(value, 1, 64, "_-", false))
                 return -EINVAL;
@@ -44,19 +43,19 @@ static int parse_id(const char *value, void *ret) {
 static int parse_kdstoken(const char *value, void *ret) {
         if (strlen(value) > KDSTOKEN_MAX || !is_printable(value))
                 return -EINVAL;
-        return str_replace(ret, *value ? value : NULL);
+        return str_replace(ret, value);
 }
 
 static int parse_path(const char *value, void *ret) {
-        if (*value && *value != '/')
+        if (*value != '/')
                 return -EINVAL;
-        return str_replace(ret, *value ? value : NULL);
+        return str_replace(ret, value);
 }
 
 static int parse_account(const char *value, void *ret) {
-        if (*value && !name_is_valid(value, 1, 64, "._-", true))
+        if (!name_is_valid(value, 1, 64, "._-", true))
                 return -EINVAL;
-        return str_replace(ret, *value && !streq(value, ACCOUNT_DEFAULT) ? value : NULL);
+        return str_replace(ret, streq(value, ACCOUNT_DEFAULT) ? NULL : value);
 }
 
 static int parse_hooks(const char *value, void *ret) {
@@ -83,9 +82,10 @@ static int parse_hooks(const char *value, void *ret) {
 }
 
 static int parse_text(const char *value, void *ret) {
-        return str_replace(ret, *value ? value : NULL);
+        return str_replace(ret, value);
 }
 
+/* An empty value takes the setting back, as with an interval. */
 static int parse_span(const char *value, void *ret) {
         usec_t span = 0;
 
@@ -106,31 +106,38 @@ static int parse_interval(const char *value, void *ret) {
         return 0;
 }
 
-#define ID_EXPECTED "expected 1 to 64 of A-Z a-z 0-9 _ -"
+#define SECTION_TASK "Task"
+#define SECTION_VARIABLES "Variables"
+#define EXPECT_ID "1 to 64 of A-Z a-z 0-9 _ -"
 
-static const struct {
-        const char *key;
-        int (*parse)(const char *value, void *ret);
-        size_t offset;
-        const char *expected;
-} keys[] = {
-        {"TaskId", parse_id, offsetof(struct task, task_id), ID_EXPECTED},
-        {"ShareId", parse_id, offsetof(struct task, share_id), ID_EXPECTED},
-        {"KdsToken", parse_kdstoken, offsetof(struct task, kdstoken), "expected printable ASCII"},
-        {"KdsTokenFile", parse_path, offsetof(struct task, kdstoken_file),
-         "expected an absolute path"},
-        {"Account", parse_account, offsetof(struct task, account),
-         "expected an account's name, 1 to 64 of A-Z a-z 0-9 . _ -"},
-        {"Hook", parse_hooks, offsetof(struct task, hooks),
-         "expected bare names of files in named.d, with blanks between"},
-        {"Timeout", parse_span, offsetof(struct task, timeout),
-         "expected a time span such as 90, 2min 30s or infinity"},
-        {"IntervalMin", parse_interval, offsetof(struct task, interval_min),
-         "expected a time span of at most 1d such as 2s"},
-        {"IntervalMax", parse_interval, offsetof(struct task, interval_max),
-         "expected a time span of at most 1d such as 2min"},
-        {"Description", parse_text, offsetof(struct task, description), ""},
+#define FIELD(field) offsetof(struct task, field)
+
+/* clang-format off */
+static const struct setting keys[] = {
+        { .section = SECTION_TASK, .name = "TaskId", .parse = parse_id,
+          .offset = FIELD(task_id), .expected = EXPECT_ID },
+        { .section = SECTION_TASK, .name = "ShareId", .parse = parse_id,
+          .offset = FIELD(share_id), .expected = EXPECT_ID },
+        { .section = SECTION_TASK, .name = "KdsToken", .default_text = "", .parse = parse_kdstoken,
+          .offset = FIELD(kdstoken), .expected = "printable ASCII" },
+        { .section = SECTION_TASK, .name = "KdsTokenFile", .default_text = "", .parse = parse_path,
+          .offset = FIELD(kdstoken_file), .expected = "an absolute path" },
+        { .section = SECTION_TASK, .name = "Account", .default_text = "", .parse = parse_account,
+          .offset = FIELD(account),
+          .expected = "an account's name, 1 to 64 of A-Z a-z 0-9 . _ -" },
+        { .section = SECTION_TASK, .name = "Hook", .default_text = "", .parse = parse_hooks,
+          .offset = FIELD(hooks),
+          .expected = "bare names of files in named.d, with blanks between" },
+        { .section = SECTION_TASK, .name = "Timeout", .parse = parse_span,
+          .offset = FIELD(timeout), .expected = "a time span such as 90, 2min 30s or infinity" },
+        { .section = SECTION_TASK, .name = "IntervalMin", .parse = parse_interval,
+          .offset = FIELD(interval_min), .expected = "a time span of at most 1d such as 2s" },
+        { .section = SECTION_TASK, .name = "IntervalMax", .parse = parse_interval,
+          .offset = FIELD(interval_max), .expected = "a time span of at most 1d such as 2min" },
+        { .section = SECTION_TASK, .name = "Description", .default_text = "", .parse = parse_text,
+          .offset = FIELD(description), .expected = "text" },
 };
+/* clang-format on */
 
 static bool variable_name_is_valid(const char *name) {
         return ((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z')) &&
@@ -143,8 +150,9 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
         size_t length = strlen(name);
 
         if (!variable_name_is_valid(name)) {
-                fault(r, true, line,
-                      "a variable's name is a letter, then letters, digits and _, 128 at most");
+                settings_fault(
+                        &r->faults, true, line,
+                        "a variable's name is a letter, then letters, digits and _, 128 at most");
                 return 0;
         }
         entry = str_printf("%s=%s", name, value);
@@ -157,9 +165,10 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
                 if (strncasecmp(*old, name, length) != 0 || (*old)[length] != '=')
                         continue;
                 if (strncmp(*old, name, length) != 0) {
-                        fault(r, true, line,
-                              "this variable's name differs from another one's only in case: "
-                              "hooks could not tell them apart");
+                        settings_fault(
+                                &r->faults, true, line,
+                                "this variable's name differs from another one's only in case: "
+                                "hooks could not tell them apart");
                         return 0;
                 }
                 free(*old);
@@ -168,7 +177,7 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
         }
 
         if (r->n_variables >= VARIABLES_MAX) {
-                fault(r, true, line, "too many variables, 256 are allowed");
+                settings_fault(&r->faults, true, line, "too many variables, 256 are allowed");
                 return 0;
         }
         longer = reallocarray(r->task->variables, r->n_variables + 2, sizeof(*longer));
@@ -182,68 +191,59 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
 
 static int on_key(void *userdata, unsigned line, const char *section, const char *key,
                   const char *value) {
+        const struct settings_line written = {line, section, key, value};
         struct reader *r = userdata;
-        CLEANUP(freep) char *text = NULL;
+        const struct setting *setting;
 
-        if (streq(section, "Variables"))
+        if (streq(section, SECTION_VARIABLES))
                 return set_variable(r, line, key, value);
-        if (!streq(section, "Task")) {
+        if (!streq(section, SECTION_TASK)) {
                 if (!*section)
-                        fault(r, true, line, "a key before the first section; [Task] is expected");
-                return 0; /* an unknown section was told of at its head */
+                        settings_fault(&r->faults, true, line,
+                                       "a key before the first section; [Task] is expected");
+                return 0; /* on_section() has warned of an unknown one */
         }
 
-        for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-                int result;
-
-                if (!streq(keys[i].key, key))
-                        continue;
-                result = keys[i].parse(value, (char *) r->task + keys[i].offset);
-                if (result != -EINVAL)
-                        return result;
-                text = str_printf("%s= has a value that it cannot have: %s", key, keys[i].expected);
-                if (!text)
-                        return -ENOMEM;
-                fault(r, true, line, text);
-                return 0;
-        }
-
-        text = str_printf("unknown key %s in [Task], ignored", key);
-        if (!text)
-                return -ENOMEM;
-        fault(r, false, line, text);
-        return 0;
+        setting = settings_find(keys, ARRAY_LEN(keys), section, &written, &r->faults);
+        return setting ? settings_assign(setting, r->task, &written, &r->faults) : 0;
 }
 
 static int on_section(void *userdata, unsigned line, const char *section) {
         struct reader *r = userdata;
 
-        if (!streq(section, "Task") && !streq(section, "Variables"))
-                fault(r, false, line, "unknown section, ignored; there are [Task] and [Variables]");
+        if (!streq(section, SECTION_TASK) && !streq(section, SECTION_VARIABLES))
+                settings_unknown_section(&r->faults, line, section);
         return 0;
 }
 
 static void on_error(void *userdata, unsigned line, const char *text) {
-        fault(userdata, true, line, text);
+        struct reader *r = userdata;
+
+        settings_fault(&r->faults, true, line, "%s", text);
 }
 
 static void check_whole(struct reader *r) {
         const struct task *t = r->task;
 
         if (!t->task_id)
-                fault(r, true, 0, "TaskId= is missing in [Task]");
+                settings_fault(&r->faults, true, 0, "TaskId= is missing in [Task]");
         if (!t->share_id)
-                fault(r, true, 0, "ShareId= is missing in [Task]");
+                settings_fault(&r->faults, true, 0, "ShareId= is missing in [Task]");
         if (t->kdstoken && t->kdstoken_file)
-                fault(r, true, 0, "KdsToken= and KdsTokenFile= exclude each other");
+                settings_fault(&r->faults, true, 0,
+                               "KdsToken= and KdsTokenFile= exclude each other");
         if (t->interval_min > 0 && t->interval_max > 0 && t->interval_min > t->interval_max)
-                fault(r, true, 0, "IntervalMin= is longer than IntervalMax=");
+                settings_fault(&r->faults, true, 0, "IntervalMin= is longer than IntervalMax=");
 }
 
-int task_parse(const char *text, size_t length, task_fault_fn on_fault, void *userdata,
+int task_parse(const char *text, size_t length, task_fault_fn on_task_fault, void *userdata,
                struct task **ret) {
         CLEANUP(task_freep) struct task *task = NULL;
-        struct reader r = {.on_fault = on_fault, .userdata = userdata};
+        struct reader r = {
+                .on_fault = on_task_fault,
+                .userdata = userdata,
+                .faults = {.on_fault = on_fault, .userdata = &r},
+        };
         int result;
 
         task = calloc(1, sizeof(*task));
@@ -259,9 +259,9 @@ int task_parse(const char *text, size_t length, task_fault_fn on_fault, void *us
                            });
         if (result < 0)
                 return result;
-        if (!r.failed)
+        if (!r.faults.failed)
                 check_whole(&r);
-        if (r.failed)
+        if (r.faults.failed)
                 return -EBADMSG;
 
         *ret = STEAL_PTR(task);

@@ -238,6 +238,51 @@ static void test_repaired_is_exact(void **state) {
         assert_string_equal(once, twice);
 }
 
+static void test_members_by_their_name(void **state) {
+        json_object *object = json_tokener_parse(
+                "{\"text\":\"a\",\"nul\":\"a\\u0000b\",\"empty\":\"\",\"two\":2,\"half\":0.5,"
+                "\"large\":4294967296,\"yes\":true,\"no\":false,\"null\":null,"
+                "\"object\":{\"text\":\"b\"},\"array\":[\"c\"]}");
+
+        (void) state;
+        assert_non_null(object);
+        assert_string_equal(json_get_string(object, "text"), "a");
+        assert_string_equal(json_get_string(object, "empty"), "");
+        assert_null(json_get_string(object, "nul"));
+        assert_null(json_get_string(object, "two"));
+        assert_null(json_get_string(object, "null"));
+        assert_null(json_get_string(object, "absent"));
+
+        assert_int_equal(json_get_int(object, "two", -1), 2);
+        assert_int_equal(json_get_int(object, "large", -1), INT32_MAX);
+        assert_int_equal(json_get_int(object, "half", -1), -1);
+        assert_int_equal(json_get_int(object, "text", 7), 7);
+        assert_int_equal(json_get_int(object, "absent", -1), -1);
+
+        assert_true(json_get_bool(object, "yes"));
+        assert_false(json_get_bool(object, "no"));
+        assert_false(json_get_bool(object, "null"));
+        assert_false(json_get_bool(object, "absent"));
+
+        assert_string_equal(json_get_string(json_get_object(object, "object"), "text"), "b");
+        assert_null(json_get_object(object, "array"));
+        assert_null(json_get_object(object, "absent"));
+        json_object_put(object);
+}
+
+static void test_members_of_what_is_no_object(void **state) {
+        json_object *const values[] = {NULL, json_object_new_string("a"), json_object_new_array()};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+                assert_null(json_get_string(values[i], "a"));
+                assert_int_equal(json_get_int(values[i], "a", -1), -1);
+                assert_false(json_get_bool(values[i], "a"));
+                assert_null(json_get_object(values[i], "a"));
+                json_object_put(values[i]);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),
@@ -251,6 +296,8 @@ int main(void) {
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_any_bytes),
                 cmocka_unit_test(test_repaired_is_exact),
+                cmocka_unit_test(test_members_by_their_name),
+                cmocka_unit_test(test_members_of_what_is_no_object),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -355,6 +355,30 @@ static void test_utf8_cut(void **state) {
         }
 }
 
+static void test_utf8_whole(void **state) {
+        static const struct {
+                const char *text;
+                size_t length, whole;
+        } rows[] = {
+                {"", 0, 0},
+                {"abc", 3, 3},
+                {"a\u00e4", 2, 1},
+                {"a\u00e4", 3, 3},
+                {"\u4e2d", 1, 0},
+                {"\u4e2d", 2, 0},
+                {"\u4e2d", 3, 3},
+                {"x\U0001f600", 4, 1},
+                {"x\U0001f600", 5, 5},
+                {"\xff\xff", 2, 1}, /* looks like a first byte */
+                {"\x80\x80\x80\x80", 4, 4},
+                {"a\x80", 2, 2},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                assert_int_equal(utf8_whole(rows[i].text, rows[i].length), rows[i].whole);
+}
+
 static void test_secret_trim(void **state) {
         static const struct {
                 const char *text;
@@ -409,6 +433,7 @@ int main(void) {
                 cmocka_unit_test(test_name_is_valid),
                 cmocka_unit_test(test_utf8),
                 cmocka_unit_test(test_utf8_cut),
+                cmocka_unit_test(test_utf8_whole),
                 cmocka_unit_test(test_secret_trim),
                 cmocka_unit_test(test_hex_encode),
                 cmocka_unit_test_setup_teardown(test_read_path, set_up, tear_down),

@@ -142,8 +142,8 @@ static void test_last_one_wins(void **state) {
 }
 
 #define S64 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-#define SPAN_MIN "error 4: IntervalMin= has a value that it cannot have"
-#define ID "error 2: TaskId= has a value that it cannot have: expected 1 to 64 of"
+#define SPAN_MIN "error 4: bad value of IntervalMin in [Task]: expected a time span of at most"
+#define ID "error 2: bad value of TaskId in [Task]: expected 1 to 64 of"
 
 static void test_bad_values(void **state) {
         static const struct {
@@ -156,28 +156,29 @@ static void test_bad_values(void **state) {
                 {"[Task]\nTaskId=\"1\"\nShareId=1\n", ID},
                 {"[Task]\nTaskId=é\nShareId=1\n", ID},
                 {"[Task]\nTaskId=" S64 "x\nShareId=1\n", ID},
-                {"[Task]\nTaskId=1\n\n# comment\nShareId=a:b\n", "error 5: ShareId= has a value"},
-                {TASK "KdsToken=a\tb\n", "error 4: KdsToken= has a value"},
-                {TASK "KdsToken=é\n", "error 4: KdsToken= has a value"},
-                {TASK "KdsTokenFile=token\n", "error 4: KdsTokenFile= has a value that it cannot "
-                                              "have: expected an absolute path"},
-                {TASK "Account=.hidden\n", "error 4: Account= has a value"},
-                {TASK "Account=a b\n", "error 4: Account= has a value"},
-                {TASK "Account=" S64 "x\n", "error 4: Account= has a value"},
-                {TASK "Hook=/usr/bin/true\n", "error 4: Hook= has a value"},
-                {TASK "Hook=good ../bad\n", "error 4: Hook= has a value"},
-                {TASK "Hook=.bad\n", "error 4: Hook= has a value"},
-                {TASK "Timeout=soon\n", "error 4: Timeout= has a value that it cannot have: "
+                {"[Task]\nTaskId=1\n\n# comment\nShareId=a:b\n",
+                 "error 5: bad value of ShareId in [Task]"},
+                {TASK "KdsToken=a\tb\n", "error 4: bad value of KdsToken in [Task]"},
+                {TASK "KdsToken=é\n", "error 4: bad value of KdsToken in [Task]"},
+                {TASK "KdsTokenFile=token\n", "error 4: bad value of KdsTokenFile in [Task]"
+                                              ": expected an absolute path"},
+                {TASK "Account=.hidden\n", "error 4: bad value of Account in [Task]"},
+                {TASK "Account=a b\n", "error 4: bad value of Account in [Task]"},
+                {TASK "Account=" S64 "x\n", "error 4: bad value of Account in [Task]"},
+                {TASK "Hook=/usr/bin/true\n", "error 4: bad value of Hook in [Task]"},
+                {TASK "Hook=good ../bad\n", "error 4: bad value of Hook in [Task]"},
+                {TASK "Hook=.bad\n", "error 4: bad value of Hook in [Task]"},
+                {TASK "Timeout=soon\n", "error 4: bad value of Timeout in [Task]: "
                                         "expected a time span such as 90"},
-                {TASK "Timeout=0\n", "error 4: Timeout= has a value"},
-                {TASK "Timeout=-1\n", "error 4: Timeout= has a value"},
-                {TASK "Timeout=99999999999999999999y\n", "error 4: Timeout= has a value"},
+                {TASK "Timeout=0\n", "error 4: bad value of Timeout in [Task]"},
+                {TASK "Timeout=-1\n", "error 4: bad value of Timeout in [Task]"},
+                {TASK "Timeout=99999999999999999999y\n", "error 4: bad value of Timeout in [Task]"},
                 {TASK "IntervalMin=infinity\n", SPAN_MIN},
                 {TASK "IntervalMin=0\n", SPAN_MIN},
                 {TASK "IntervalMin=2 s s\n", SPAN_MIN},
-                {TASK "IntervalMax=infinity\n", "error 4: IntervalMax= has a value"},
-                {TASK "IntervalMax=1d 1us\n", "error 4: IntervalMax= has a value that it cannot "
-                                              "have: expected a time span of at most 1d"},
+                {TASK "IntervalMax=infinity\n", "error 4: bad value of IntervalMax in [Task]"},
+                {TASK "IntervalMax=1d 1us\n", "error 4: bad value of IntervalMax in [Task]"
+                                              ": expected a time span of at most 1d"},
                 {TASK "IntervalMin=290000y\n", SPAN_MIN},
                 {TASK "[Variables]\n1st=x\n", "error 5: a variable's name is a letter"},
                 {TASK "[Variables]\n_a=x\n", "error 5: a variable's name is a letter"},
@@ -232,9 +233,9 @@ static void test_every_fault_is_told(void **state) {
         for (const char *c = r.faults; *c; c++)
                 lines += *c == '\n';
         assert_int_equal(lines, 4);
-        assert_non_null(strstr(r.faults, "error 2: TaskId="));
-        assert_non_null(strstr(r.faults, "error 3: ShareId="));
-        assert_non_null(strstr(r.faults, "error 4: Timeout="));
+        assert_non_null(strstr(r.faults, "error 2: bad value of TaskId "));
+        assert_non_null(strstr(r.faults, "error 3: bad value of ShareId "));
+        assert_non_null(strstr(r.faults, "error 4: bad value of Timeout "));
         assert_non_null(strstr(r.faults, "error 6: "));
 }
 
@@ -244,8 +245,8 @@ static void test_unknown_warns(void **state) {
         } cases[] = {
                 {TASK "Retries=5\n", "warning 4: unknown key Retries in [Task]"},
                 {TASK "timeout=5\n", "warning 4: unknown key timeout in [Task]"},
-                {TASK "[Extra]\nTaskId=!\n", "warning 4: unknown section"},
-                {TASK "[task]\nTaskId=!\n", "warning 4: unknown section"},
+                {TASK "[Extra]\nTaskId=!\n", "warning 4: unknown section [Extra], ignored"},
+                {TASK "[task]\nTaskId=!\n", "warning 4: unknown section [task], ignored"},
         };
 
         (void) state;
@@ -302,10 +303,10 @@ static void test_sizes(void **state) {
                 size_t most;
                 const char *after, *fault;
         } cases[] = {
-                {TASK "TaskId=", 64, "\n", "error 4: TaskId="},
-                {TASK "ShareId=", 64, "\n", "error 4: ShareId="},
-                {TASK "Account=", 64, "\n", "error 4: Account="},
-                {TASK "KdsToken=", 4096, "\n", "error 4: KdsToken="},
+                {TASK "TaskId=", 64, "\n", "error 4: bad value of TaskId "},
+                {TASK "ShareId=", 64, "\n", "error 4: bad value of ShareId "},
+                {TASK "Account=", 64, "\n", "error 4: bad value of Account "},
+                {TASK "KdsToken=", 4096, "\n", "error 4: bad value of KdsToken "},
                 {TASK "[Variables]\n", 128, "=x\n", "error 5: a variable's name"},
                 {TASK "Description=", 64 * 1024 - 12, "\n", "error 4: the line is longer"},
         };

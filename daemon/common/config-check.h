@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * Checks between keys: what no value shows by itself
+ *
+ * Made after the last file has been read, as only then is it known which values meet.
+ */
+struct config;
+struct settings_faults;
+
+/* file NULL: the key was not set. */
+struct config_origin {
+        const char *file;
+        unsigned line;
+};
+
+/*
+ * Checks values that are good by themselves, and takes back what others make void (AppId of an
+ * account without Auth=app). intervals: where IntervalMin or IntervalMax was set.
+ */
+void config_check(struct config *config, const struct config_origin *intervals,
+                  struct settings_faults *faults);
