@@ -346,7 +346,7 @@ static void on_hook_start(void *userdata, json_object *event, const char *hook) 
         report_hook_start(event, hook);
 }
 
-static void on_hook_end(void *userdata, json_object *event, const struct runner_hook_end *end,
+static void on_hook_end(void *userdata, json_object *event, const struct hook_end *end,
                         usec_t next) {
         struct daemon *d = userdata;
 

@@ -6,6 +6,7 @@
 #include "common/hookdir.h"
 #include "common/log.h"
 #include "koowatchd/report/event.h"
+#include "koowatchd/report/hook-result.h"
 
 #define PAUSE_FIRST (10 * USEC_SEC)
 #define PAUSE_MAX USEC_HOUR
@@ -169,15 +170,13 @@ static usec_t pause_then(const struct delivery *v) {
         return pause_after(futile_then(v), PAUSE_FIRST, PAUSE_MAX);
 }
 
-static void on_hook_end(void *userdata, const struct runner_hook_end *end) {
-        const char *result = end->result ? end->result : "failed";
+static void on_hook_end(void *userdata, const struct hook_end *end) {
         struct delivery *v = userdata;
-        bool well = streq(result, "done") || streq(result, "skipped");
 
-        if (!well) {
+        if (!hook_result_is_final(end->result)) {
                 v->unwell = true;
-                v->achieved |= streq(result, "progress");
-                v->failed |= !streq(result, "progress") && !streq(result, "later");
+                v->achieved |= end->result == HOOK_PROGRESS;
+                v->failed |= end->result == HOOK_FAILED;
         } else if (!is_settled(v, end->hook)) {
                 if (!v->settled)
                         v->settled = json_object_new_array();

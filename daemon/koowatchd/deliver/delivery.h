@@ -27,7 +27,7 @@ struct delivery_handler {
         void (*on_committed)(void *userdata, json_object *event);
         void (*on_hook_start)(void *userdata, json_object *event, const char *hook);
         /* next: the pause before it would be tried again, as things stand; 0: it would not. */
-        void (*on_hook_end)(void *userdata, json_object *event, const struct runner_hook_end *end,
+        void (*on_hook_end)(void *userdata, json_object *event, const struct hook_end *end,
                             usec_t next);
         /* All its hooks have ended well, or it was parked after attempts (unless 0); it is over. */
         void (*on_over)(void *userdata, json_object *event, unsigned parked_after);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "common/log.h"
+#include "koowatchd/report/hook-result.h"
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
 #define LINE_MAX_LENGTH (64 * 1024)
@@ -116,9 +117,9 @@ static void on_line(struct runner_run *run, const char *text) {
         if ((hook = get_string(line, "start")))
                 run->handler.on_hook_start(run->userdata, hook);
         if ((hook = get_string(line, "end"))) {
-                struct runner_hook_end end = {
+                struct hook_end end = {
                         .hook = hook,
-                        .result = get_string(line, "result"),
+                        .result = hook_result_parse(get_string(line, "result")),
                         .reason = get_string(line, "reason"),
                         .status = get_int(line, "status"),
                         .signal = get_int(line, "signal"),

@@ -13,6 +13,7 @@
 #include "common/util.h"
 #include "koowatchd/loop/timer.h"
 
+struct hook_end;
 struct runner;
 
 enum runner_outcome {
@@ -21,19 +22,9 @@ enum runner_outcome {
         RUNNER_LATER,  /* nobody there in time, or another instance has the event: no attempt */
 };
 
-/* A hook's end. Strings are borrowed for the call; NULL or -1: not said. */
-struct runner_hook_end {
-        const char *hook;   /* "finished.d/10-mail" */
-        const char *result; /* "done", "later", "progress", "skipped", "failed" */
-        const char *reason;
-        int status, signal;
-        bool timed_out;
-        double seconds;
-};
-
 struct runner_handler {
         void (*on_hook_start)(void *userdata, const char *hook);
-        void (*on_hook_end)(void *userdata, const struct runner_hook_end *end);
+        void (*on_hook_end)(void *userdata, const struct hook_end *end);
         /* The run is over and freed after the call. */
         void (*on_end)(void *userdata, enum runner_outcome outcome);
 };

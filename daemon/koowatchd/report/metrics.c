@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 static const double bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-static const char *const hook_results[] = {"done", "later", "progress", "skipped", "failed"};
 
 struct account_counters {
         struct account_counters *next;
@@ -19,7 +18,7 @@ struct metrics {
         double duration_sum;
         unsigned long completed[KOODRIVE_RESULT_FAILED + 1];
         unsigned long others[OUTCOMES]; /* but for completed */
-        unsigned long hooks[ARRAY_LEN(hook_results)];
+        unsigned long hooks[HOOK_RESULTS];
 };
 
 int metrics_new(struct metrics **ret) {
@@ -80,12 +79,8 @@ void metrics_finished(struct metrics *m, enum outcome outcome, enum koodrive_res
                 m->others[outcome]++;
 }
 
-void metrics_hook(struct metrics *m, const char *result) {
-        size_t i = 0;
-
-        while (i + 1 < ARRAY_LEN(hook_results) && !(result && streq(hook_results[i], result)))
-                i++;
-        m->hooks[i]++;
+void metrics_hook(struct metrics *m, enum hook_result result) {
+        m->hooks[result]++;
 }
 
 /* Text that grows; open_memstream() alone goes on behind a line for which there was no memory. */
@@ -138,9 +133,9 @@ static void write_outcomes(const struct metrics *m, struct text *t) {
                     outcome_name((enum outcome) i), m->others[i]);
 
         family(t, "hook_runs_total", "counter", "Hooks that have ended, by result.");
-        for (size_t i = 0; i < ARRAY_LEN(hook_results); i++)
-                add(t, "koowatch_hook_runs_total{result=\"%s\"} %lu\n", hook_results[i],
-                    m->hooks[i]);
+        for (int i = 0; i < HOOK_RESULTS; i++)
+                add(t, "koowatch_hook_runs_total{result=\"%s\"} %lu\n",
+                    hook_result_name((enum hook_result) i), m->hooks[i]);
 }
 
 static void write_accounts(const struct metrics_gauges *g, struct text *t) {

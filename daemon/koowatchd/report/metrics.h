@@ -12,6 +12,7 @@
 #include "common/util.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/koodrive/answer.h"
+#include "koowatchd/report/hook-result.h"
 #include "koowatchd/task/task-state.h"
 #include "koowatchd/task/watches.h"
 
@@ -26,8 +27,7 @@ void metrics_polled(struct metrics *metrics, const char *account, enum koodrive_
                     double seconds);
 /* A task has ended; result counts with OUTCOME_COMPLETED alone. */
 void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodrive_result result);
-/* result: "done", "later", "progress", "skipped", "failed"; others count as failed. */
-void metrics_hook(struct metrics *metrics, const char *result);
+void metrics_hook(struct metrics *metrics, enum hook_result result);
 
 struct metrics_gauges {
         struct watch_counts watches;

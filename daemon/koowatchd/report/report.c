@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/message-ids.h"
 #include "koowatchd/report/event.h"
+#include "koowatchd/report/hook-result.h"
 
 #define STATUS_MAX 2048
 #define STATUS_URL_MAX 512
@@ -330,47 +331,47 @@ void report_hook_start(json_object *event, const char *hook) {
 }
 
 /* How a hook ended, where its result alone does not say it; the caller frees it. */
-static char *describe_end(const struct runner_hook_end *end, bool failed) {
+static char *describe_end(const struct hook_end *end) {
         if (end->timed_out)
                 return str_printf(", its time was up after %.1f s", end->seconds);
         if (end->signal > 0)
                 return str_printf(", signal %d", end->signal);
         if (end->reason)
                 return str_printf(", %s", end->reason);
-        return failed && end->status >= 0 ? str_printf(", exit status %d", end->status) : NULL;
+        return end->result == HOOK_FAILED && end->status >= 0
+                       ? str_printf(", exit status %d", end->status)
+                       : NULL;
 }
 
 /* What comes next for one that has not ended well; the caller frees it. */
-static char *describe_next(json_object *event, const char *result, usec_t next) {
+static char *describe_next(json_object *event, enum hook_result result, usec_t next) {
         int attempt = event_integer(event, "attempt");
         char pause[64];
 
-        if (streq(result, "done") || streq(result, "skipped"))
+        if (hook_result_is_final(result))
                 return NULL;
         if (!streq(event_string(event, "event"), "finished"))
                 return strdup(" (such an event is not tried again)");
         if (next == 0)
                 return str_printf(" (attempt %d, the last)", attempt);
         (void) timespan_format(next, pause, sizeof(pause));
-        if (streq(result, "progress"))
+        if (result == HOOK_PROGRESS)
                 return str_printf(", goes on in %s (attempt %d)", pause, attempt);
         return str_printf(" (attempt %d, next try in %s)", attempt, pause);
 }
 
-void report_hook_end(json_object *event, const struct runner_hook_end *end, usec_t next) {
-        const char *result = end->result ? end->result : "failed";
-        bool failed = streq(result, "failed");
-        CLEANUP(freep) char *how = describe_end(end, failed);
-        CLEANUP(freep) char *then = describe_next(event, result, next);
+void report_hook_end(json_object *event, const struct hook_end *end, usec_t next) {
+        CLEANUP(freep) char *how = describe_end(end);
+        CLEANUP(freep) char *then = describe_next(event, end->result, next);
         struct fields f = {};
 
         add_event(&f, event);
         add(&f, "KOOWATCH_HOOK", end->hook);
         add_number(&f, "KOOWATCH_EXIT_STATUS", end->status);
         /* With a reason it was not run at all. */
-        REPORT(failed || end->reason ? LEVEL_WARNING : LEVEL_INFO, MESSAGE_ID_HOOK_ENDED, &f,
-               "%s: hook %s ended: %s%s%s", event_string(event, "name"), end->hook, result,
-               how ? how : "", then ? then : "");
+        REPORT(end->result == HOOK_FAILED || end->reason ? LEVEL_WARNING : LEVEL_INFO,
+               MESSAGE_ID_HOOK_ENDED, &f, "%s: hook %s ended: %s%s%s", event_string(event, "name"),
+               end->hook, hook_result_name(end->result), how ? how : "", then ? then : "");
 }
 
 void report_parked(json_object *event, unsigned attempts) {

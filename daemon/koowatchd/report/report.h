@@ -12,10 +12,10 @@
 #include "common/config.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/deliver/delivery.h"
-#include "koowatchd/deliver/runner.h"
 #include "koowatchd/koodrive/answer.h"
 #include "koowatchd/task/watches.h"
 
+struct hook_end;
 struct report;
 
 int report_new(struct report **ret);
@@ -46,7 +46,7 @@ void report_link_kept(const struct watch *watch, const char *problem);
 void report_stalled(json_object *event);
 void report_hook_start(json_object *event, const char *hook);
 /* next: the pause before it is tried again, 0: it is not. */
-void report_hook_end(json_object *event, const struct runner_hook_end *end, usec_t next);
+void report_hook_end(json_object *event, const struct hook_end *end, usec_t next);
 void report_parked(json_object *event, unsigned attempts);
 
 struct report_status {
