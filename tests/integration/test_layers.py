@@ -42,7 +42,6 @@ KNOWN = {
     "koowatchd/daemon.c is too long",
     "koowatchd/deliver/delivery.c is too long",
     "koowatchd/koodrive/answer.c is too long",
-    "koowatchd/loop/http.c is too long",
     "koowatchd/task/watches.c is too long",
 }
 
