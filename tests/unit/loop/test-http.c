@@ -280,6 +280,17 @@ static void test_a_kept_connection_that_ends_within_an_answer_is_no_drop(void **
         assert_int_equal(f->server.requests, 2);
 }
 
+static void test_a_kept_connection_that_ends_within_the_headers_is_no_drop(void **state) {
+        struct fixture *f = *state;
+        struct result r;
+
+        SCRIPT(f, {OK(3, "one")}, {.say = "HTTP/1.1 200 OK\r\nContent-", .close = true});
+        ask(f, &r);
+        ask(f, &r);
+        assert_int_not_equal(r.outcome, HTTP_DROPPED);
+        assert_int_equal(f->server.requests, 2);
+}
+
 static void test_a_connection_that_ends_while_nobody_uses_it(void **state) {
         struct fixture *f = *state;
         struct result r;
@@ -457,6 +468,25 @@ static void test_a_request_that_could_not_be_made(void **state) {
         assert_int_equal(b.calls + c.calls, 0);
 }
 
+/* In a transfer that was one that could not be made. */
+static void test_a_request_after_one_that_could_not_be_made(void **state) {
+        struct fixture *f = *state;
+        struct result a = {.fixture = f}, b = {.fixture = f}, c = {};
+
+        SCRIPT(f, {.say = OK(2, "ok"), .hold = true});
+        assert_int_equal(http_fail(f->http, "a", on_done, &a, &a.transfer), 0);
+        LOOP_UNTIL(f->loop, a.calls > 0);
+        post(f, &c);
+        LOOP_UNTIL(f->loop, f->server.requests == 1);
+        assert_int_equal(http_fail(f->http, "b", on_done, &b, &b.transfer), 0);
+        LOOP_UNTIL(f->loop, b.calls > 0);
+        loop_turn(f->loop);
+        assert_int_equal(c.calls, 0);
+        assert_int_equal(server_go_on(&f->server), 1);
+        LOOP_UNTIL(f->loop, c.calls > 0);
+        assert_int_equal(c.outcome, HTTP_ANSWERED);
+}
+
 struct echo {
         struct fixture *fixture;
         unsigned calls;
@@ -528,21 +558,30 @@ static void test_a_ca_file_that_is_not_there(void **state) {
         assert_int_equal(f->server.requests, 0);
 }
 
-static void test_a_proxy_that_refuses(void **state) {
+static void ask_through_proxy(struct fixture *f, struct result *r) {
         static const char *const no_headers[] = {NULL};
-        struct fixture *f = *state;
-        struct result r = {};
 
-        SCRIPT(f, {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"});
-        post_to(f, &r,
+        *r = (struct result){};
+        post_to(f, r,
                 &(struct http_request){.url = "https://koodrive.example/api",
                                        .headers = no_headers,
                                        .body = "",
                                        .proxy = f->server.url});
-        LOOP_UNTIL(f->loop, r.calls > 0);
-        assert_int_equal(r.outcome, HTTP_UNREACHABLE);
-        assert_int_equal(r.connect_status, 403);
+        LOOP_UNTIL(f->loop, r->calls > 0);
+        assert_int_equal(r->outcome, HTTP_UNREACHABLE);
         assert_non_null(str_after(f->server.last, "CONNECT koodrive.example:443 "));
+}
+
+static void test_a_proxy_that_refuses(void **state) {
+        struct fixture *f = *state;
+        struct result r;
+
+        SCRIPT(f, {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"},
+               {.say = "HTTP/1.1 200 Connection established\r\n\r\n", .close = true});
+        ask_through_proxy(f, &r);
+        assert_int_equal(r.connect_status, 403);
+        ask_through_proxy(f, &r); /* it has agreed: what comes then is not its word */
+        assert_int_equal(r.connect_status, 0);
 }
 
 static void test_no_error_shows_a_proxys_password(void **state) {
@@ -630,6 +669,7 @@ int main(void) {
                 TEST(test_a_kept_connection_that_ends_is_dropped),
                 TEST(test_a_new_connection_that_ends_is_no_drop),
                 TEST(test_a_kept_connection_that_ends_within_an_answer_is_no_drop),
+                TEST(test_a_kept_connection_that_ends_within_the_headers_is_no_drop),
                 TEST(test_a_connection_that_ends_while_nobody_uses_it),
                 TEST(test_a_body_up_to_the_limit_and_beyond),
                 TEST(test_what_is_no_http),
@@ -639,6 +679,7 @@ int main(void) {
                 TEST(test_no_call_after_cancel),
                 TEST(test_cancel_from_inside_another_call),
                 TEST(test_a_request_that_could_not_be_made),
+                TEST(test_a_request_after_one_that_could_not_be_made),
                 TEST(test_one_failure_after_the_other_does_not_stop_the_loop),
                 TEST(test_what_libcurl_refuses_ends_from_the_loop),
                 TEST(test_other_protocols_are_not_spoken),
