@@ -2,12 +2,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <math.h>
 #include <openssl/x509_vfy.h>
 #include <time.h>
 
 #include "common/config-values.h"
 #include "koowatchd/loop/content-coding.h"
+#include "koowatchd/loop/http-connections.h"
 #include "koowatchd/loop/proxy.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
@@ -31,170 +31,15 @@ struct http_transfer {
         void *userdata;
 };
 
-/* Connections, and the transfers on them. */
-struct http_pool {
-        struct http *http;
-        struct http_pool *next; /* an older one, to be freed when its last transfer ends */
-        CURLM *multi;
-        unsigned transfers;
-        ev_timer timer;
-        double deadline; /* what curl asked for, on monotonic(); 0: nothing */
-};
-
 struct http {
         struct ev_loop *loop;
         size_t max_answer;
         long version; /* of HTTP, the highest that this libcurl has */
-        long max_connections;
         bool proxy_in_environment;
         ev_timer refusals;
-        struct http_pool *pools; /* the first one takes what is new */
+        struct http_connections *connections;
         struct http_transfer *active, *idle;
 };
-
-struct http_socket {
-        ev_io io;
-        struct http_pool *pool;
-};
-
-static void collect(struct http_pool *p);
-static void sweep(struct http *h);
-
-/* The clock that curl's own timeouts run on, in seconds. */
-static double monotonic(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
-}
-
-static void on_socket_ready(struct ev_loop *loop, ev_io *io, int revents) {
-        struct http_pool *p = container_of(io, struct http_socket, io)->pool;
-        struct http *h = p->http;
-        int running;
-
-        (void) loop;
-        (void) curl_multi_socket_action(p->multi, io->fd,
-                                        ((revents & EV_READ) ? CURL_CSELECT_IN : 0) |
-                                                ((revents & EV_WRITE) ? CURL_CSELECT_OUT : 0),
-                                        &running);
-        collect(p);
-        sweep(h);
-}
-
-static int on_socket_change(CURL *easy, curl_socket_t fd, int what, void *userdata,
-                            void *socket_data) {
-        struct http_pool *p = userdata;
-        struct ev_loop *loop = p->http->loop;
-        struct http_socket *s = socket_data;
-
-        (void) easy;
-
-        if (what == CURL_POLL_REMOVE) {
-                if (s) {
-                        ev_io_stop(loop, &s->io);
-                        (void) curl_multi_assign(p->multi, fd, NULL);
-                        free(s);
-                }
-                return 0;
-        }
-
-        if (!s) {
-                s = calloc(1, sizeof(*s));
-                if (!s)
-                        return -1;
-                s->pool = p;
-                ev_init(&s->io, on_socket_ready);
-                (void) curl_multi_assign(p->multi, fd, s);
-        }
-        ev_io_stop(loop, &s->io);
-        ev_io_set(&s->io, fd,
-                  ((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
-        ev_io_start(loop, &s->io);
-        return 0;
-}
-
-/* The one place that sets the timer. curl names a deadline once: it is kept until it has passed. */
-static void arm(struct http_pool *p) {
-        struct ev_loop *loop = p->http->loop;
-
-        ev_timer_stop(loop, &p->timer);
-        if (p->deadline > 0) {
-                ev_now_update(loop);
-                ev_timer_set(&p->timer, fmax(p->deadline - monotonic(), 0.), 0.);
-                ev_timer_start(loop, &p->timer);
-        }
-}
-
-static void on_deadline(struct ev_loop *loop, ev_timer *timer, int revents) {
-        struct http_pool *p = container_of(timer, struct http_pool, timer);
-        struct http *h = p->http;
-        int running;
-
-        (void) loop;
-        (void) revents;
-
-        if (monotonic() < p->deadline) {
-                arm(p);
-                return;
-        }
-        p->deadline = 0;
-        (void) curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-        collect(p);
-        sweep(h);
-}
-
-static int on_timeout_change(CURLM *multi, long timeout_ms, void *userdata) {
-        struct http_pool *p = userdata;
-
-        (void) multi;
-        p->deadline = timeout_ms < 0 ? 0 : monotonic() + (double) timeout_ms / 1000.;
-        arm(p);
-        return 0;
-}
-
-static int pool_add(struct http *h) {
-        struct http_pool *p = calloc(1, sizeof(*p));
-
-        if (!p)
-                return -ENOMEM;
-        p->multi = curl_multi_init();
-        if (!p->multi) {
-                free(p);
-                return -ENOMEM;
-        }
-        p->http = h;
-        ev_init(&p->timer, on_deadline);
-        (void) curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_socket_change);
-        (void) curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
-        (void) curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timeout_change);
-        (void) curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
-        if (h->max_connections > 0)
-                (void) curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, h->max_connections);
-        p->next = h->pools;
-        h->pools = p;
-        return 0;
-}
-
-static void pool_free(struct http_pool *p) {
-        (void) curl_multi_cleanup(p->multi);
-        ev_timer_stop(p->http->loop, &p->timer);
-        free(p);
-}
-
-/* Frees the older pools that are empty; never from within one of their callbacks. */
-static void sweep(struct http *h) {
-        struct http_pool **at = &h->pools->next, *p;
-
-        while ((p = *at)) {
-                if (p->transfers > 0) {
-                        at = &p->next;
-                        continue;
-                }
-                *at = p->next;
-                pool_free(p);
-        }
-}
 
 /*
  * libcurl repeats a request by itself where a kept connection has ended or an HTTP/2 stream
@@ -272,8 +117,7 @@ static void transfer_recycle(struct http_transfer *t) {
         *at = t->next;
 
         if (t->pool) {
-                (void) curl_multi_remove_handle(t->pool->multi, t->easy);
-                t->pool->transfers--;
+                http_pool_remove(t->pool, t->easy);
                 t->pool = NULL;
         }
         curl_easy_reset(t->easy);
@@ -368,8 +212,8 @@ static const char *error_of(const struct http_transfer *t, CURLcode code) {
 
 /* What comes next takes no connection that has fallen silent: libcurl itself would keep it. */
 static void retire_connections(const struct http_transfer *t, CURLcode code) {
-        if (code == CURLE_OPERATION_TIMEDOUT && t->attempts > 0 && t->pool == t->http->pools)
-                (void) pool_add(t->http); /* or try again with the next one that times out */
+        if (code == CURLE_OPERATION_TIMEDOUT && t->attempts > 0)
+                http_pool_retire(t->pool);
 }
 
 /* Returns what the caller frees when the answer has been read: its body, if that was packed. */
@@ -390,7 +234,7 @@ static char *unpack(const struct http_transfer *t, struct http_answer *answer) {
         return body;
 }
 
-static void finish(struct http_transfer *t, CURLcode code) {
+static void transfer_finish(struct http_transfer *t, CURLcode code) {
         struct http_answer answer = {.outcome = outcome_of(t, code)};
         struct http_header headers[HTTP_HEADERS_MAX];
         CLEANUP(freep) UNUSED char *unpacked = NULL; /* what answer borrows its body from */
@@ -417,18 +261,11 @@ static void finish(struct http_transfer *t, CURLcode code) {
         transfer_recycle(t);
 }
 
-static void collect(struct http_pool *p) {
-        CURLMsg *message;
-        int queued;
+static void on_ended(CURL *easy, CURLcode code) {
+        struct http_transfer *t = NULL;
 
-        while ((message = curl_multi_info_read(p->multi, &queued))) {
-                struct http_transfer *t = NULL;
-
-                if (message->msg != CURLMSG_DONE)
-                        continue;
-                (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
-                finish(t, message->data.result);
-        }
+        (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+        transfer_finish(t, code);
 }
 
 static struct http_transfer *first_refused(const struct http *h) {
@@ -447,7 +284,7 @@ static void on_refusals(struct ev_loop *loop, ev_timer *timer, int revents) {
         (void) loop;
         (void) revents;
         while (!ev_is_active(timer) && (t = first_refused(h)))
-                finish(t, t->refused);
+                transfer_finish(t, t->refused);
 }
 
 int http_new(struct ev_loop *loop, size_t max_answer, struct http **ret) {
@@ -463,7 +300,7 @@ int http_new(struct ev_loop *loop, size_t max_answer, struct http **ret) {
         h->version = has_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
         h->proxy_in_environment = proxy_is_in_environment();
         ev_init(&h->refusals, on_refusals);
-        r = pool_add(h);
+        r = http_connections_new(loop, on_ended, &h->connections);
         if (r < 0)
                 return r;
 
@@ -473,7 +310,6 @@ int http_new(struct ev_loop *loop, size_t max_answer, struct http **ret) {
 
 void http_free(struct http *h) {
         struct http_transfer *t;
-        struct http_pool *p;
 
         if (!h)
                 return;
@@ -483,18 +319,13 @@ void http_free(struct http *h) {
                 h->idle = t->next;
                 transfer_free(t);
         }
-        while ((p = h->pools)) {
-                h->pools = p->next;
-                pool_free(p);
-        }
+        http_connections_free(h->connections);
         ev_timer_stop(h->loop, &h->refusals);
         free(h);
 }
 
 void http_set_max_connections(struct http *h, unsigned max) {
-        /* Later libcurls close idle connections early unless the number is set. */
-        h->max_connections = (long) max;
-        (void) curl_multi_setopt(h->pools->multi, CURLMOPT_MAXCONNECTS, h->max_connections);
+        http_connections_set_max(h->connections, max);
 }
 
 static int set_headers(struct http_transfer *t, const char *const *headers) {
@@ -549,7 +380,7 @@ static CURLcode set_options(struct http_transfer *t, const struct http_request *
 }
 
 /* Makes it end from the loop, in the words that are in t->error. */
-static void refuse(struct http_transfer *t, CURLcode code) {
+static void transfer_refuse(struct http_transfer *t, CURLcode code) {
         t->refused = code;
         ev_timer_set(&t->http->refusals, 0., 0.);
         ev_timer_start(t->http->loop, &t->http->refusals);
@@ -573,7 +404,6 @@ static int transfer_start(struct http *h, http_done_fn on_done, void *userdata,
 
 /* Hands it to libcurl. */
 static int transfer_go(struct http_transfer *t, const struct http_request *request) {
-        struct http_pool *p = t->http->pools;
         CURLcode code;
         int r;
 
@@ -591,14 +421,10 @@ static int transfer_go(struct http_transfer *t, const struct http_request *reque
         if (code != CURLE_OK) {
                 (void) snprintf(t->error, sizeof(t->error), "libcurl refuses the request: %s",
                                 curl_easy_strerror(code));
-                refuse(t, code);
+                transfer_refuse(t, code);
                 return 0;
         }
-        if (curl_multi_add_handle(p->multi, t->easy) != CURLM_OK)
-                return -ENOMEM;
-        t->pool = p;
-        p->transfers++;
-        return 0;
+        return http_connections_add(t->http->connections, t->easy, &t->pool);
 }
 
 int http_post(struct http *h, const struct http_request *request, http_done_fn on_done,
@@ -624,7 +450,7 @@ int http_fail(struct http *h, const char *why, http_done_fn on_done, void *userd
         if (r < 0)
                 return r;
         (void) snprintf((*ret)->error, sizeof((*ret)->error), "%s", why);
-        refuse(*ret, CURLE_BAD_FUNCTION_ARGUMENT);
+        transfer_refuse(*ret, CURLE_BAD_FUNCTION_ARGUMENT);
         return 0;
 }
 

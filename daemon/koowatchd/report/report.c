@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 
-#include "common/log.h"
+#include "common/log-fields.h"
 #include "common/message-ids.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/report/event.h"
@@ -19,98 +19,77 @@ struct report {
 
 /* ---- fields ---- */
 
-struct fields {
-        struct log_field list[16];
-        size_t count;
-        char numbers[6][24];
-        size_t n_numbers;
-};
-
-static void add(struct fields *f, const char *name, const char *value) {
-        if (value && f->count < ARRAY_LEN(f->list))
-                f->list[f->count++] = (struct log_field){name, value};
+static void add_task(struct log_fields *f, const struct task_ref *task) {
+        log_fields_add(f, "KOOWATCH_NAME", task->name);
+        log_fields_add(f, "KOODRIVE_TASK_ID", task->task_id);
+        log_fields_add(f, "KOODRIVE_SHARE_ID", task->share_id);
+        log_fields_add(f, "KOOWATCH_ACCOUNT", task->account);
 }
 
-/* Negative numbers mean "not known" and are left out. */
-static void add_number(struct fields *f, const char *name, long value) {
-        char *text;
-
-        if (value < 0 || f->n_numbers == ARRAY_LEN(f->numbers))
-                return;
-        text = f->numbers[f->n_numbers++];
-        (void) snprintf(text, sizeof(f->numbers[0]), "%ld", value);
-        add(f, name, text);
+static void add_event(struct log_fields *f, json_object *event) {
+        log_fields_add(f, "KOOWATCH_NAME", event_string(event, "name"));
+        log_fields_add(f, "KOODRIVE_TASK_ID", event_string(event, "taskId"));
+        log_fields_add(f, "KOODRIVE_SHARE_ID", event_string(event, "shareId"));
+        log_fields_add_number(f, "KOODRIVE_TASK_STATUS", event_integer(event, "taskStatus"));
+        log_fields_add_number(f, "KOODRIVE_TASK_RESULT_CODE",
+                              event_integer(event, "taskResultCode"));
+        log_fields_add_number(f, "KOODRIVE_PROGRESS", event_integer(event, "progress"));
+        log_fields_add(f, "KOOWATCH_OUTCOME", event_string(event, "outcome"));
+        log_fields_add(f, "KOOWATCH_ACCOUNT", event_string(event, "account"));
+        log_fields_add(f, "KOOWATCH_EVENT_ID", event_string(event, "eventId"));
 }
-
-static void add_task(struct fields *f, const struct task_ref *task) {
-        add(f, "KOOWATCH_NAME", task->name);
-        add(f, "KOODRIVE_TASK_ID", task->task_id);
-        add(f, "KOODRIVE_SHARE_ID", task->share_id);
-        add(f, "KOOWATCH_ACCOUNT", task->account);
-}
-
-static void add_event(struct fields *f, json_object *event) {
-        add(f, "KOOWATCH_NAME", event_string(event, "name"));
-        add(f, "KOODRIVE_TASK_ID", event_string(event, "taskId"));
-        add(f, "KOODRIVE_SHARE_ID", event_string(event, "shareId"));
-        add_number(f, "KOODRIVE_TASK_STATUS", event_integer(event, "taskStatus"));
-        add_number(f, "KOODRIVE_TASK_RESULT_CODE", event_integer(event, "taskResultCode"));
-        add_number(f, "KOODRIVE_PROGRESS", event_integer(event, "progress"));
-        add(f, "KOOWATCH_OUTCOME", event_string(event, "outcome"));
-        add(f, "KOOWATCH_ACCOUNT", event_string(event, "account"));
-        add(f, "KOOWATCH_EVENT_ID", event_string(event, "eventId"));
-}
-
-#define REPORT(level, id, f, ...) log_entry(level, id, (f)->list, (f)->count, __VA_ARGS__)
 
 /* ---- the journal ---- */
 
 void report_registered(const struct task_ref *task, const char *description) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_task(&f, task);
-        REPORT(LEVEL_INFO, MESSAGE_ID_TASK_REGISTERED, &f, "%s: registered%s%s", task->name,
-               description ? ", " : "", description ? description : "");
+        log_entry_with(LEVEL_INFO, MESSAGE_ID_TASK_REGISTERED, &f, "%s: registered%s%s", task->name,
+                       description ? ", " : "", description ? description : "");
 }
 
 void report_invalid(const char *name, const char *text, bool running) {
-        struct fields f = {};
+        struct log_fields f = {};
 
-        add(&f, "KOOWATCH_NAME", name);
-        REPORT(LEVEL_WARNING, MESSAGE_ID_TASK_INVALID, &f, "%s; %s", text,
-               running ? "the settings read before stay in force" : "the task is not watched so");
+        log_fields_add(&f, "KOOWATCH_NAME", name);
+        log_entry_with(LEVEL_WARNING, MESSAGE_ID_TASK_INVALID, &f, "%s; %s", text,
+                       running ? "the settings read before stay in force"
+                               : "the task is not watched so");
 }
 
 void report_hook_problem(const char *name, const char *path, const char *problem) {
-        struct fields f = {};
+        struct log_fields f = {};
 
-        add(&f, "KOOWATCH_NAME", name);
-        REPORT(LEVEL_WARNING, NULL, &f,
-               "%s: %s; the task is watched, and the hook is looked for again when it has ended",
-               path, problem);
+        log_fields_add(&f, "KOOWATCH_NAME", name);
+        log_entry_with(
+                LEVEL_WARNING, NULL, &f,
+                "%s: %s; the task is watched, and the hook is looked for again when it has ended",
+                path, problem);
 }
 
 void report_status_changed(const struct task_ref *task, enum koodrive_status status, int progress) {
-        struct fields f = {};
+        struct log_fields f = {};
         char text[16] = "";
 
         add_task(&f, task);
-        add_number(&f, "KOODRIVE_TASK_STATUS", status);
-        add_number(&f, "KOODRIVE_PROGRESS", progress);
+        log_fields_add_number(&f, "KOODRIVE_TASK_STATUS", status);
+        log_fields_add_number(&f, "KOODRIVE_PROGRESS", progress);
         if (progress >= 0)
                 (void) snprintf(text, sizeof(text), ", %d %%", progress);
-        REPORT(LEVEL_INFO, MESSAGE_ID_TASK_STATUS_CHANGED, &f, "%s: %s%s", task->name,
-               koodrive_status_name(status), text);
+        log_entry_with(LEVEL_INFO, MESSAGE_ID_TASK_STATUS_CHANGED, &f, "%s: %s%s", task->name,
+                       koodrive_status_name(status), text);
 }
 
 void report_unknown_status(const struct task_ref *task, long raw_status) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_task(&f, task);
-        REPORT(LEVEL_WARNING, NULL, &f,
-               "%s: the answer has taskStatus %ld, which the API does not document; it is asked "
-               "again until its deadline",
-               task->name, raw_status);
+        log_entry_with(
+                LEVEL_WARNING, NULL, &f,
+                "%s: the answer has taskStatus %ld, which the API does not document; it is asked "
+                "again until its deadline",
+                task->name, raw_status);
 }
 
 /* Whether the code is one that was not told before; from then on it was. */
@@ -126,23 +105,24 @@ static bool is_news(struct report *r, const char *code) {
 
 static void report_unknown_code(struct report *r, const struct task_ref *task,
                                 const struct koodrive_answer *a, const char *trace_id) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         if (!*a->code || a->disposition.listed || !is_news(r, a->code))
                 return;
         add_task(&f, task);
-        add(&f, "KOOWATCH_ERROR_CODE", a->code);
-        add(&f, "KOOWATCH_ERROR_MESSAGE", a->message);
-        add(&f, "KOODRIVE_TRACE_ID", trace_id);
-        REPORT(LEVEL_WARNING, NULL, &f,
-               "%s: the API does not document what it answers: %s; such answers are told of once, and "
-               "taken as %s",
-               task->name, a->why, koodrive_class_name(a->disposition.class));
+        log_fields_add(&f, "KOOWATCH_ERROR_CODE", a->code);
+        log_fields_add(&f, "KOOWATCH_ERROR_MESSAGE", a->message);
+        log_fields_add(&f, "KOODRIVE_TRACE_ID", trace_id);
+        log_entry_with(
+                LEVEL_WARNING, NULL, &f,
+                "%s: the API does not document what it answers: %s; such answers are told of once, and "
+                "taken as %s",
+                task->name, a->why, koodrive_class_name(a->disposition.class));
 }
 
 void report_polled(struct report *r, const struct task_ref *task, const struct koodrive_answer *a,
                    const char *trace_id, double seconds) {
-        struct fields f = {};
+        struct log_fields f = {};
         bool is_task = a->disposition.class == KOODRIVE_TASK;
 
         if (!is_task)
@@ -151,28 +131,28 @@ void report_polled(struct report *r, const struct task_ref *task, const struct k
                 return;
         add_task(&f, task);
         if (is_task) {
-                add_number(&f, "KOODRIVE_TASK_STATUS", a->status);
-                add_number(&f, "KOODRIVE_PROGRESS", a->progress);
+                log_fields_add_number(&f, "KOODRIVE_TASK_STATUS", a->status);
+                log_fields_add_number(&f, "KOODRIVE_PROGRESS", a->progress);
         }
-        add(&f, "KOODRIVE_TRACE_ID", trace_id);
-        REPORT(LEVEL_DEBUG, NULL, &f, "%s: polled in %.3f s: %s", task->name, seconds,
-               is_task ? koodrive_status_name(a->status) : a->why);
+        log_fields_add(&f, "KOODRIVE_TRACE_ID", trace_id);
+        log_entry_with(LEVEL_DEBUG, NULL, &f, "%s: polled in %.3f s: %s", task->name, seconds,
+                       is_task ? koodrive_status_name(a->status) : a->why);
 }
 
 void report_fault(const struct task_ref *task, const char *why) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_task(&f, task);
-        REPORT(LEVEL_WARNING, NULL, &f, "%s: %s; it is asked again with growing pauses", task->name,
-               why);
+        log_entry_with(LEVEL_WARNING, NULL, &f, "%s: %s; it is asked again with growing pauses",
+                       task->name, why);
 }
 
 void report_recovered(const struct task_ref *task, unsigned faults) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_task(&f, task);
-        REPORT(LEVEL_NOTICE, NULL, &f, "%s: answered again after %u fault%s", task->name, faults,
-               faults == 1 ? "" : "s");
+        log_entry_with(LEVEL_NOTICE, NULL, &f, "%s: answered again after %u fault%s", task->name,
+                       faults, faults == 1 ? "" : "s");
 }
 
 void report_account(const struct account *a, unsigned failed_requests) {
@@ -183,20 +163,20 @@ void report_account(const struct account *a, unsigned failed_requests) {
                         "; its tasks wait for another credential and lose nothing meanwhile",
         };
         enum account_state state = account_state(a);
-        struct fields f = {};
+        struct log_fields f = {};
 
-        add(&f, "KOOWATCH_ACCOUNT", account_name(a));
+        log_fields_add(&f, "KOOWATCH_ACCOUNT", account_name(a));
         if (state == ACCOUNT_OK && failed_requests == 0)
-                REPORT(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f, "account %s: ok again",
-                       account_name(a));
+                log_entry_with(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f,
+                               "account %s: ok again", account_name(a));
         else if (state == ACCOUNT_OK)
-                REPORT(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f,
-                       "account %s: ok again after %u failed request%s", account_name(a),
-                       failed_requests, failed_requests == 1 ? "" : "s");
+                log_entry_with(LEVEL_NOTICE, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f,
+                               "account %s: ok again after %u failed request%s", account_name(a),
+                               failed_requests, failed_requests == 1 ? "" : "s");
         else
-                REPORT(LEVEL_WARNING, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f, "account %s: %s: %s%s",
-                       account_name(a), account_state_name(state), account_reason(a),
-                       advice[state]);
+                log_entry_with(LEVEL_WARNING, MESSAGE_ID_ACCOUNT_STATE_CHANGED, &f,
+                               "account %s: %s: %s%s", account_name(a), account_state_name(state),
+                               account_reason(a), advice[state]);
 }
 
 void report_lag(double seconds) {
@@ -234,56 +214,57 @@ static char *describe_refusal(json_object *event) {
 
 static void report_refused(json_object *event) {
         CLEANUP(freep) char *text = describe_refusal(event);
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_event(&f, event);
-        add(&f, "KOOWATCH_ERROR_CODE", event_string(event, "errorCode"));
-        add(&f, "KOOWATCH_ERROR_MESSAGE", event_string(event, "errorMessage"));
-        REPORT(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s", event_string(event, "name"),
-               event_string(event, "outcome"), text ? text : "");
+        log_fields_add(&f, "KOOWATCH_ERROR_CODE", event_string(event, "errorCode"));
+        log_fields_add(&f, "KOOWATCH_ERROR_MESSAGE", event_string(event, "errorMessage"));
+        log_entry_with(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s",
+                       event_string(event, "name"), event_string(event, "outcome"),
+                       text ? text : "");
 }
 
 void report_finished(struct report *r, json_object *event) {
         CLEANUP(freep) char *url = report_shown_url(r, event_string(event, "downloadUrl"));
         const char *outcome = event_string(event, "outcome");
         bool completed = streq(outcome, outcome_name(OUTCOME_COMPLETED));
-        struct fields f = {};
+        struct log_fields f = {};
 
         if (event_string(event, "errorMessage")) {
                 report_refused(event);
                 return;
         }
         add_event(&f, event);
-        add(&f, "KOODRIVE_DOWNLOAD_URL", url);
-        REPORT(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s", event_string(event, "name"),
-               outcome, completed ? ", " : "",
-               completed ? koodrive_result_text(event_result(event)) : "");
+        log_fields_add(&f, "KOODRIVE_DOWNLOAD_URL", url);
+        log_entry_with(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s",
+                       event_string(event, "name"), outcome, completed ? ", " : "",
+                       completed ? koodrive_result_text(event_result(event)) : "");
 }
 
 void report_link_withheld(const struct task_ref *task, const char *problem) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_task(&f, task);
-        REPORT(LEVEL_WARNING, NULL, &f, "%s: the downloadUrl is not handed to hooks: %s",
-               task->name, problem);
+        log_entry_with(LEVEL_WARNING, NULL, &f, "%s: the downloadUrl is not handed to hooks: %s",
+                       task->name, problem);
 }
 
 void report_stalled(json_object *event) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_event(&f, event);
-        REPORT(LEVEL_WARNING, MESSAGE_ID_TASK_STALLED, &f,
-               "%s: nothing has moved for the time of StallTimeout=; it is watched on",
-               event_string(event, "name"));
+        log_entry_with(LEVEL_WARNING, MESSAGE_ID_TASK_STALLED, &f,
+                       "%s: nothing has moved for the time of StallTimeout=; it is watched on",
+                       event_string(event, "name"));
 }
 
 void report_hook_start(json_object *event, const char *hook) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_event(&f, event);
-        add(&f, "KOOWATCH_HOOK", hook);
-        REPORT(LEVEL_INFO, MESSAGE_ID_HOOK_STARTED, &f, "%s: hook %s started",
-               event_string(event, "name"), hook);
+        log_fields_add(&f, "KOOWATCH_HOOK", hook);
+        log_entry_with(LEVEL_INFO, MESSAGE_ID_HOOK_STARTED, &f, "%s: hook %s started",
+                       event_string(event, "name"), hook);
 }
 
 /* How a hook ended, where its result alone does not say it; the caller frees it. */
@@ -319,25 +300,27 @@ static char *describe_next(json_object *event, enum hook_result result, usec_t n
 void report_hook_end(json_object *event, const struct hook_end *end, usec_t next) {
         CLEANUP(freep) char *how = describe_end(end);
         CLEANUP(freep) char *then = describe_next(event, end->result, next);
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_event(&f, event);
-        add(&f, "KOOWATCH_HOOK", end->hook);
-        add_number(&f, "KOOWATCH_EXIT_STATUS", end->status);
+        log_fields_add(&f, "KOOWATCH_HOOK", end->hook);
+        log_fields_add_number(&f, "KOOWATCH_EXIT_STATUS", end->status);
         /* With a reason it was not run at all. */
-        REPORT(end->result == HOOK_FAILED || end->reason ? LEVEL_WARNING : LEVEL_INFO,
-               MESSAGE_ID_HOOK_ENDED, &f, "%s: hook %s ended: %s%s%s", event_string(event, "name"),
-               end->hook, hook_result_name(end->result), how ? how : "", then ? then : "");
+        log_entry_with(end->result == HOOK_FAILED || end->reason ? LEVEL_WARNING : LEVEL_INFO,
+                       MESSAGE_ID_HOOK_ENDED, &f, "%s: hook %s ended: %s%s%s",
+                       event_string(event, "name"), end->hook, hook_result_name(end->result),
+                       how ? how : "", then ? then : "");
 }
 
 void report_parked(json_object *event, unsigned attempts) {
-        struct fields f = {};
+        struct log_fields f = {};
 
         add_event(&f, event);
-        REPORT(LEVEL_ERROR, MESSAGE_ID_DELIVERY_PARKED, &f,
-               "%s: parked after %u attempts, because a hook would not end well; the outcome is kept "
-               "in the store",
-               event_string(event, "name"), attempts);
+        log_entry_with(
+                LEVEL_ERROR, MESSAGE_ID_DELIVERY_PARKED, &f,
+                "%s: parked after %u attempts, because a hook would not end well; the outcome is kept "
+                "in the store",
+                event_string(event, "name"), attempts);
 }
 
 int report_new(struct report **ret) {

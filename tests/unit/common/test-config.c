@@ -2,23 +2,15 @@
  * The configuration, read from files in a directory of its own. Faults are traced as
  * "error FILE:LINE: text" with FILE relative to it; expectations name their beginning.
  */
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 #include "common/config.h"
+#include "unit/support.h"
 
 struct fixture {
-        char directory[64];
+        char directory[DIRECTORY_MAX];
         char main[96];
         char *faults; /* of the last reading */
         struct config *config;
@@ -34,8 +26,7 @@ static int set_up(void **state) {
 
         assert_non_null(f);
         (void) unsetenv("STATE_DIRECTORY");
-        (void) snprintf(f->directory, sizeof(f->directory), "/tmp/koowatch-test-XXXXXX");
-        assert_non_null(mkdtemp(f->directory));
+        directory_make(f->directory);
         (void) snprintf(f->main, sizeof(f->main), "%s/k.conf", f->directory);
         *state = f;
         return 0;

@@ -2,19 +2,11 @@
  * The INI reader: each case is a text and the trace of what the reader made of
  * it, one line a callback: "LINE [section]", "LINE section|key|value", "LINE! text".
  */
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include <errno.h>
 
 #include "common/ini.h"
 #include "common/util.h"
+#include "unit/support.h"
 
 struct trace {
         FILE *out;

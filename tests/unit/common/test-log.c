@@ -1,19 +1,11 @@
 /* Log entries as they reach stderr. */
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "unit/support.h"
 
 /* Stands in for stderr; the real one is kept for cmocka's own messages. */
 struct capture {

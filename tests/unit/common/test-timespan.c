@@ -1,17 +1,9 @@
 /* Spans and stamps as text. */
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include <errno.h>
 
 #include "common/timespan.h"
 #include "common/util.h"
+#include "unit/support.h"
 
 static void test_parse_valid(void **state) {
         static const struct {

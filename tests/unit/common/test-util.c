@@ -1,13 +1,4 @@
 /* Strings, names, UTF-8, and files that are read and replaced as a whole. */
-/* cmocka.h needs what the others declare. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,17 +6,17 @@
 #include <sys/stat.h>
 
 #include "common/util.h"
+#include "unit/support.h"
 
 struct fixture {
-        char directory[64];
+        char directory[DIRECTORY_MAX];
 };
 
 static int set_up(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
 
         assert_non_null(f);
-        (void) snprintf(f->directory, sizeof(f->directory), "/tmp/koowatch-test-XXXXXX");
-        assert_non_null(mkdtemp(f->directory));
+        directory_make(f->directory);
         *state = f;
         return 0;
 }

@@ -228,8 +228,8 @@ static void test_backwards(void **state) {
                 poll_interval_init(&interval, now);
                 while (even(now, 0, duration) < 80)
                         now += next(&interval, now, even(now, 0, duration));
-                assert_true(detect(&interval, now, now - duration * cases[i].back_to / 100, duration,
-                                   30) <= 15 * USEC_SEC);
+                assert_true(detect(&interval, now, now - duration * cases[i].back_to / 100,
+                                   duration, 30) <= 15 * USEC_SEC);
         }
 }
 
@@ -289,7 +289,8 @@ static void assert_spread(usec_t now, usec_t low, usec_t high) {
                 usec_t delay;
 
                 poll_interval_init(&interval, 0);
-                delay = poll_interval_next(&interval, &limits, now, true, 0, workload_random(&seed));
+                delay = poll_interval_next(&interval, &limits, now, true, 0,
+                                           workload_random(&seed));
                 assert_in_range(delay, low, high);
                 least = MIN(least, delay);
                 most = MAX(most, delay);
@@ -362,7 +363,8 @@ static void test_extreme_limits(void **state) {
         (void) state;
         poll_interval_init(&interval, 0);
         assert_int_equal(poll_interval_next(&interval, &widest, 0, true, 0, MIDDLE), 1);
-        assert_true(poll_interval_next(&interval, &widest, USEC_INFINITY, true, 1, MIDDLE) > USEC_DAY);
+        assert_true(poll_interval_next(&interval, &widest, USEC_INFINITY, true, 1, MIDDLE) >
+                    USEC_DAY);
         assert_int_equal(poll_interval_next(&interval, &never, USEC_DAY, true, 2, MIDDLE),
                          USEC_INFINITY);
 }

@@ -587,7 +587,8 @@ static void test_forgiven(void **state) {
         for (unsigned i = 0; i < 2; i++)
                 (void) fault(&c, START, &not_found);
         task_state_reset_failures(&c);
-        assert_int_equal(fault(&c, START + USEC_DAY, &not_found).delay, limits.interval.interval_min);
+        assert_int_equal(fault(&c, START + USEC_DAY, &not_found).delay,
+                         limits.interval.interval_min);
         assert_int_equal(fault(&c, START + 2 * USEC_DAY, &not_found).outcome, OUTCOME_NONE);
         assert_int_equal(fault(&c, START + 2 * USEC_DAY, &not_found).outcome, OUTCOME_REJECTED);
 }
