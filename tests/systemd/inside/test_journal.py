@@ -54,7 +54,7 @@ def test_entries_are_explained_where_they_stand(service, sim):
     service.wait_entry("^photos: completed")
     said = ask("--catalog", f"KOODRIVE_TASK_ID={task.task_id}")
     assert "Task photos has ended: completed" in said
-    assert f"The task {task.task_id} is not asked about any more:" in re.sub(r"\s+(-- )?", " ", said)
+    assert f"The task {task.task_id} is no longer polled:" in re.sub(r"\s+(-- )?", " ", said)
 
 
 def test_fields_of_an_outcome(service, sim):
