@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "common/config.h"
 #include "common/util.h"
 
 /* The owned strings. */

@@ -1,12 +1,36 @@
 #pragma once
 /*
- * The settings of one account as an object of their own: copied, compared and cleared
+ * Account configuration: the settings of one account, copied, compared and cleared
  *
  * A copy outlives the configuration that the settings were read with.
  */
 #include <stdbool.h>
 
-struct account_config;
+#include "common/config-values.h"
+#include "common/timespan.h"
+
+struct account_config {
+        char *name;
+        char *endpoint;           /* scheme, host, port, path prefix; no slash at the end */
+        char *user_id;            /* NULL: not sent */
+        char *agent_name;         /* NULL: not sent */
+        char *token_file;         /* NULL: the credential NAME.token */
+        char *refresh_token_file; /* NULL: the credential NAME.refresh-token */
+        char *app_id;             /* NULL unless auth is AUTH_APP */
+        char *app_secret_file;    /* NULL: the credential NAME.app-secret */
+        char *signed_headers;     /* lower case, sorted, a semicolon between */
+        char *ca_file;            /* NULL: the system's */
+        char *proxy;              /* NULL: the system's (environment) */
+        enum auth auth;
+        enum token_scheme token_scheme;
+        enum refresh_kind refresh;
+        enum string_to_sign string_to_sign;
+        struct rate_limit rate_limit;
+        unsigned max_in_flight;
+        bool allow_plain_http;
+        const char *file; /* where the section was first seen, for messages; borrowed from config */
+        unsigned line;    /* 0: nowhere, it is the default account without a section */
+};
 
 /*
  * Writes a copy that owns its strings to *ret, whose former content is not freed; it has no

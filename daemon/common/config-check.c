@@ -1,6 +1,7 @@
 #include "common/config-check.h"
 
-#include "common/config.h"
+#include "common/account-config.h"
+#include "common/config-keys.h"
 #include "common/settings.h"
 
 /* KooDrive ends a session after 20 idle minutes; what is left is for jitter and a repeated poll. */

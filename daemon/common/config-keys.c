@@ -1,6 +1,6 @@
 #include "common/config-keys.h"
 
-#include "common/config.h"
+#include "common/account-config.h"
 
 #define EXPECT_SPAN "a time span above 0 such as 90, 1500ms, 2min 30s or infinity"
 #define EXPECT_INTERVAL "a time span above 0 and of at most 1d such as 90, 1500ms or 2min 30s"

@@ -1,11 +1,53 @@
 #pragma once
 /*
- * The keys of the configuration: the table that is the one truth about them
+ * Configuration keys: what they are, in one table, and where their values go
  */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/config-values.h"
+#include "common/log.h"
 #include "common/settings.h"
+#include "common/timespan.h"
+
+struct account_config;
 
 #define SECTION_ACCOUNT "Account"
+
+/* What the keys fill. */
+struct config {
+        char **sources; /* every file read, NULL-terminated */
+        size_t n_sources;
+
+        char *task_directory_list; /* as written, with STATE */
+        char *task_directories;    /* colon-separated, STATE replaced; highest first */
+        char *state_directory;
+        enum log_level log_level;
+        enum log_target log_target;
+        enum download_url download_url;
+        char *metrics_file; /* NULL: none */
+        usec_t history;
+
+        usec_t interval_min, interval_max;
+        usec_t timeout, stall_timeout;
+
+        char *hook_directories; /* colon-separated; highest first */
+        char *runner;           /* "auto", "spawn" or the absolute path of a socket */
+        usec_t hook_timeout;
+        unsigned max_parallel;
+        unsigned attempts;
+
+        struct account_config *accounts; /* always one named "default" among them */
+        size_t n_accounts;
+};
 
 /* The fields are those of struct config, in SECTION_ACCOUNT those of struct account_config. */
 extern const struct setting config_keys[];
 extern const size_t config_n_keys;
+
+/*
+ * Calls fn(section, key, default text) once a row, in the order of the table.
+ */
+void config_each_key(void (*fn)(void *userdata, const char *section, const char *key,
+                                const char *default_text),
+                     void *userdata);

@@ -14,63 +14,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/config-values.h"
-#include "common/log.h"
+#include "common/account-config.h"
+#include "common/config-keys.h"
 #include "common/settings.h"
 #include "common/timespan.h"
 #include "common/util.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/koowatch/koowatch.conf"
 #define ACCOUNT_DEFAULT "default"
-
-struct account_config {
-        char *name;
-        char *endpoint;           /* scheme, host, port, path prefix; no slash at the end */
-        char *user_id;            /* NULL: not sent */
-        char *agent_name;         /* NULL: not sent */
-        char *token_file;         /* NULL: the credential NAME.token */
-        char *refresh_token_file; /* NULL: the credential NAME.refresh-token */
-        char *app_id;             /* NULL unless auth is AUTH_APP */
-        char *app_secret_file;    /* NULL: the credential NAME.app-secret */
-        char *signed_headers;     /* lower case, sorted, a semicolon between */
-        char *ca_file;            /* NULL: the system's */
-        char *proxy;              /* NULL: the system's (environment) */
-        enum auth auth;
-        enum token_scheme token_scheme;
-        enum refresh_kind refresh;
-        enum string_to_sign string_to_sign;
-        struct rate_limit rate_limit;
-        unsigned max_in_flight;
-        bool allow_plain_http;
-        const char *file; /* where the section was first seen, for messages; borrowed from config */
-        unsigned line;    /* 0: nowhere, it is the default account without a section */
-};
-
-struct config {
-        char **sources; /* every file read, NULL-terminated */
-        size_t n_sources;
-
-        char *task_directory_list; /* as written, with STATE */
-        char *task_directories;    /* colon-separated, STATE replaced; highest first */
-        char *state_directory;
-        enum log_level log_level;
-        enum log_target log_target;
-        enum download_url download_url;
-        char *metrics_file; /* NULL: none */
-        usec_t history;
-
-        usec_t interval_min, interval_max;
-        usec_t timeout, stall_timeout;
-
-        char *hook_directories; /* colon-separated; highest first */
-        char *runner;           /* "auto", "spawn" or the absolute path of a socket */
-        usec_t hook_timeout;
-        unsigned max_parallel;
-        unsigned attempts;
-
-        struct account_config *accounts; /* always one named "default" among them */
-        size_t n_accounts;
-};
 
 /*
  * Reads path, then path's directory's koowatch.conf.d (named after the file: X.conf
@@ -96,11 +47,3 @@ const struct account_config *config_account(const struct config *config, const c
 /* A fault handler that logs "FILE:LINE: text" as error or warning; userdata is not used. */
 void config_log_fault(void *userdata, bool is_error, const char *file, unsigned line,
                       const char *text);
-
-/*
- * Describes every key for --dump-keys style checks: calls fn(section, key,
- * default text) once a row, in the order of the table.
- */
-void config_each_key(void (*fn)(void *userdata, const char *section, const char *key,
-                                const char *default_text),
-                     void *userdata);

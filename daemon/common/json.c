@@ -466,3 +466,13 @@ json_object *json_get_object(json_object *object, const char *key) {
 
         return json_object_is_type(value, json_type_object) ? value : NULL;
 }
+
+bool json_array_has(json_object *array, const char *text) {
+        for (size_t i = 0; array && i < json_object_array_length(array); i++) {
+                const char *entry = json_object_get_string(json_object_array_get_idx(array, i));
+
+                if (entry && streq(entry, text))
+                        return true;
+        }
+        return false;
+}

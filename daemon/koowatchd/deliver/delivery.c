@@ -7,6 +7,7 @@
 #include "common/backoff.h"
 #include "common/event-id.h"
 #include "common/hookdir.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/deliver/attempts.h"
 #include "koowatchd/deliver/runner.h"
@@ -198,13 +199,6 @@ static void fail_attempt(struct delivery *v) {
 
 /* ---- the runner ---- */
 
-static bool is_settled(const struct delivery *v, const char *hook) {
-        for (size_t i = 0; v->settled && i < json_object_array_length(v->settled); i++)
-                if (streq(json_object_get_string(json_object_array_get_idx(v->settled, i)), hook))
-                        return true;
-        return false;
-}
-
 static void on_hook_start(void *userdata, const char *hook) {
         const struct delivery *v = userdata;
 
@@ -216,7 +210,7 @@ static void on_hook_end(void *userdata, const struct hook_end *end) {
         struct deliveries *d = v->owner;
 
         attempts_note(&v->attempts, end->result);
-        if (hook_result_is_final(end->result) && !is_settled(v, end->hook)) {
+        if (hook_result_is_final(end->result) && !json_array_has(v->settled, end->hook)) {
                 if (!v->settled)
                         v->settled = json_object_new_array();
                 if (v->settled)

@@ -3,7 +3,7 @@
  * Store backend: what a database has to offer to be a store
  *
  * A backend embeds struct store as its first member. The contracts are those of the
- * functions of the same names in store.h, which only pass on.
+ * functions of the same names in store.h, which are here too and only pass on.
  */
 #include "koowatchd/store/store.h"
 

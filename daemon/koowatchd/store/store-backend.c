@@ -1,5 +1,3 @@
-#include "koowatchd/store/store.h"
-
 #include "koowatchd/store/store-backend.h"
 
 const char *store_error(const struct store *s) {
