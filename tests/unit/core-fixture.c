@@ -1,0 +1,387 @@
+#include "unit/core-fixture.h"
+
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/deliver/runner.h"
+#include "koowatchd/koodrive/request.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/report/metrics.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/task/registry-handler.h"
+#include "koowatchd/task/task-state.h"
+#include "koowatchd/task/watch.h"
+
+/* ---- the hook runner, in place of deliver/runner.c ---- */
+
+struct run {
+        TAILQ_ENTRY(run) link;
+        struct runner_handler handler;
+        void *userdata;
+        char line[];
+};
+
+static TAILQ_HEAD(, run) runs = TAILQ_HEAD_INITIALIZER(runs);
+
+int runner_start(struct runner *runner, const char *line, size_t length,
+                 const struct runner_handler *handler, void *userdata) {
+        struct run *run = calloc(1, sizeof(*run) + length + 1);
+
+        (void) runner;
+        assert_non_null(run);
+        run->handler = *handler;
+        run->userdata = userdata;
+        memcpy(run->line, line, length);
+        TAILQ_INSERT_TAIL(&runs, run, link);
+        return 0;
+}
+
+const char *core_run_line(size_t i) {
+        struct run *run;
+
+        TAILQ_FOREACH(run, &runs, link) {
+                if (i-- == 0)
+                        return run->line;
+        }
+        return NULL;
+}
+
+void core_end_run(enum hook_result result) {
+        struct run *run = TAILQ_FIRST(&runs);
+
+        assert_non_null(run);
+        TAILQ_REMOVE(&runs, run, link);
+        run->handler.on_hook_start(run->userdata, "finished.d/a");
+        run->handler.on_hook_end(run->userdata, &(struct hook_end){
+                                                        .hook = "finished.d/a",
+                                                        .result = result,
+                                                        .status = -1,
+                                                        .signal = -1,
+                                                });
+        run->handler.on_end(run->userdata, RUNNER_DONE);
+        free(run);
+}
+
+static void forget_runs(void) {
+        struct run *run;
+
+        while ((run = TAILQ_FIRST(&runs))) {
+                TAILQ_REMOVE(&runs, run, link);
+                free(run);
+        }
+}
+
+/* ---- handlers ---- */
+
+static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *query) {
+        struct core *c = userdata;
+        unsigned number = fake_http_posted(c->http);
+
+        watch_on_ask(NULL, poll, query);
+        assert_true(number < CORE_REQUESTS);
+        (void) snprintf(c->asked[number], sizeof(c->asked[number]), "%s", query->task_id);
+}
+
+static void on_refresh_due(void *userdata, struct account *account) {
+        (void) userdata;
+        (void) account;
+}
+
+static void on_account_changed(void *userdata, struct account *account, unsigned failed_requests) {
+        (void) userdata;
+        (void) account;
+        (void) failed_requests;
+}
+
+static struct account *find_account(void *userdata, const char *name) {
+        struct core *c = userdata;
+
+        return streq(name, ACCOUNT_DEFAULT) ? c->account : NULL;
+}
+
+static void on_invalid(void *userdata, const char *text) {
+        (void) userdata;
+        (void) text;
+}
+
+static void on_transient_error(void *userdata, const char *what, const char *why) {
+        struct core *c = userdata;
+
+        (void) what;
+        (void) why;
+        c->transient_errors++;
+}
+
+static void on_finished(void *userdata, json_object *event) {
+        struct core *c = userdata;
+        char *longer = str_printf("%s%s:%s ", c->finished, event_string(event, "taskId"),
+                                  event_string(event, "outcome"));
+
+        assert_non_null(longer);
+        free(c->finished);
+        c->finished = longer;
+}
+
+static void on_parked(void *userdata) {
+        struct core *c = userdata;
+
+        c->parked++;
+}
+
+static void on_counted(void *userdata, unsigned finished, unsigned parked) {
+        (void) userdata;
+        (void) finished;
+        (void) parked;
+}
+
+/* ---- start and end ---- */
+
+static void make_directory(const struct core *c, const char *name) {
+        CLEANUP(freep) char *path = str_printf("%s/%s", c->directory, name);
+
+        assert_non_null(path);
+        assert_int_equal(mkdir(path, 0700), 0);
+}
+
+struct core *core_new(void) {
+        struct core *c = calloc(1, sizeof(*c));
+
+        assert_non_null(c);
+        directory_make(c->directory);
+        (void) snprintf(c->hooks, sizeof(c->hooks), "%s/hooks", c->directory);
+        make_directory(c, "high");
+        make_directory(c, "low");
+        make_directory(c, "state");
+        make_directory(c, "hooks");
+        make_directory(c, "hooks/finished.d");
+        core_put_text(c, "hooks/finished.d", "a", "#!/bin/true\n");
+        c->finished = strdup("");
+        c->store = fake_store_new();
+        time_reset();
+        return c;
+}
+
+static void open_account(struct core *c) {
+        static char name[] = ACCOUNT_DEFAULT, endpoint[] = "https://drive.example.com",
+                    headers[] = "x-date";
+        const struct account_config settings = {
+                .name = name,
+                .endpoint = endpoint,
+                .signed_headers = headers,
+                .rate_limit = {1000, USEC_MSEC},
+                .max_in_flight = 256,
+        };
+
+        assert_int_equal(account_new(&settings, USEC_MINUTE, on_account_changed, c, &c->account),
+                         0);
+        assert_int_equal(account_set_secret(c->account, "token", NULL, clock_boot()), 0);
+        assert_int_equal(poller_add_account(c->poller, c->account), 0);
+}
+
+static void connect_modules(struct core *c) {
+        const struct callback on_dirty = {commit_request, c->commit};
+
+        deliveries_set_handler(c->deliveries, &(struct delivery_handler){
+                                                      .on_dirty = on_dirty,
+                                                      .on_parked = {on_parked, c},
+                                                      .on_finished = on_finished,
+                                                      .finished_userdata = c,
+                                                      .on_delivered = registry_on_delivered,
+                                                      .delivered_userdata = c->registry,
+                                              });
+        registry_set_handler(c->registry, &(struct registry_handler){
+                                                  .on_dirty = on_dirty,
+                                                  .find_account = find_account,
+                                                  .on_invalid = on_invalid,
+                                                  .on_transient_error = on_transient_error,
+                                                  .userdata = c,
+                                          });
+        commit_set_handler(c->commit,
+                           &(struct commit_handler){.on_counted = on_counted, .userdata = c});
+}
+
+void core_start(struct core *c) {
+        const struct poller_handler handler = {on_ask, watch_on_answer, on_refresh_due,
+                                               watch_on_polled, c};
+        const struct delivery_settings settings = {c->hooks, 4, 3, USEC_DAY};
+        CLEANUP(freep)
+        char *directories =
+                str_printf("%s/high:%s/low:%s/state", c->directory, c->directory, c->directory);
+        CLEANUP(freep) char *state_tasks = str_printf("%s/state", c->directory);
+
+        log_set_level((enum log_level) 0);
+        assert_int_equal(timers_new(NULL, &c->timers), 0);
+        assert_int_equal(http_new(NULL, 0, &c->http), 0);
+        assert_int_equal(metrics_new(&c->metrics), 0);
+        assert_int_equal(report_new(&c->report), 0);
+        assert_int_equal(poller_new(c->timers, c->http, &handler, &c->poller), 0);
+        open_account(c);
+        assert_int_equal(deliveries_new(&(struct delivery_modules){c->timers, c->store, NULL,
+                                                                   c->report, c->metrics},
+                                        &settings, &c->deliveries),
+                         0);
+        assert_int_equal(
+                registry_new(&(struct registry_modules){c->timers, NULL, c->store, c->poller,
+                                                        c->deliveries, c->report, c->metrics},
+                             &c->registry),
+                0);
+        assert_int_equal(
+                commit_new(c->timers, c->store, "state.db", c->registry, c->deliveries, &c->commit),
+                0);
+        connect_modules(c);
+        registry_configure(c->registry,
+                           &(struct task_limits){
+                                   .interval = {USEC_SEC, 10 * USEC_SEC},
+                                   .timeout = USEC_DAY,
+                                   .stall_timeout = USEC_INFINITY,
+                           },
+                           c->hooks);
+        assert_int_equal(deliveries_load(c->deliveries), 0);
+        assert_int_equal(registry_set_directories(c->registry, directories, state_tasks), 0);
+        core_scan(c);
+}
+
+void core_stop(struct core *c) {
+        commit_free(STEAL_PTR(c->commit));
+        registry_free(STEAL_PTR(c->registry));
+        deliveries_free(STEAL_PTR(c->deliveries));
+        poller_remove_account(c->poller, c->account);
+        poller_free(STEAL_PTR(c->poller));
+        account_free(STEAL_PTR(c->account));
+        report_free(STEAL_PTR(c->report));
+        metrics_free(STEAL_PTR(c->metrics));
+        http_free(STEAL_PTR(c->http));
+        timers_free(STEAL_PTR(c->timers));
+        forget_runs();
+}
+
+void core_restart(struct core *c) {
+        core_stop(c);
+        fake_store_restart(c->store);
+        core_start(c);
+}
+
+void core_free(struct core *c) {
+        if (c->registry)
+                core_stop(c);
+        store_close(c->store);
+        directory_remove(c->directory);
+        free(c->finished);
+        free(c);
+}
+
+/* ---- files ---- */
+
+static void path_of(const struct core *c, const char *directory, const char *name, char *ret) {
+        (void) snprintf(ret, 256, "%s/%s/%s%s", c->directory, directory, name,
+                        str_after(directory, "hooks") ? "" : ".task");
+}
+
+void core_put_text(struct core *c, const char *directory, const char *name, const char *text) {
+        char path[256], aside[256];
+        int fd;
+
+        path_of(c, directory, name, path);
+        (void) snprintf(aside, sizeof(aside), "%s/%s/.new", c->directory, directory);
+        fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+        assert_true(fd >= 0);
+        assert_int_equal(write_all(fd, text, strlen(text)), 0);
+        (void) close(fd);
+        assert_int_equal(rename(aside, path), 0);
+}
+
+void core_put(struct core *c, const char *directory, const char *name, const char *task_id) {
+        char text[128];
+
+        (void) snprintf(text, sizeof(text), "[Task]\nTaskId=%s\nShareId=7\n", task_id);
+        core_put_text(c, directory, name, text);
+}
+
+void core_remove(struct core *c, const char *directory, const char *name) {
+        char path[256];
+
+        path_of(c, directory, name, path);
+        (void) unlink(path);
+}
+
+bool core_has(const struct core *c, const char *directory, const char *name) {
+        char path[256];
+
+        path_of(c, directory, name, path);
+        return access(path, F_OK) == 0;
+}
+
+/* ---- what happens ---- */
+
+void core_turn(struct core *c) {
+        commit_run(c->commit);
+}
+
+void core_scan(struct core *c) {
+        registry_scan(c->registry);
+        core_turn(c);
+}
+
+void core_pass(struct core *c, usec_t span) {
+        while (span > 0) {
+                usec_t step = MIN(span, 100 * USEC_MSEC);
+
+                time_pass(c->timers, step);
+                core_turn(c);
+                span -= step;
+        }
+}
+
+/* The request's number, or CORE_REQUESTS. */
+static unsigned find_request(const struct core *c, const char *task_id) {
+        unsigned n = fake_http_posted(c->http);
+
+        while (n-- > 0)
+                if (streq(c->asked[n], task_id) && fake_http_waits(c->http, n))
+                        return n;
+        return CORE_REQUESTS;
+}
+
+bool core_is_asked(const struct core *c, const char *task_id) {
+        return find_request(c, task_id) < CORE_REQUESTS;
+}
+
+static void answer(struct core *c, const char *task_id, long status, const char *body) {
+        unsigned number = find_request(c, task_id);
+
+        assert_true(number < CORE_REQUESTS);
+        fake_http_answer(c->http, number,
+                         &(struct http_answer){
+                                 .outcome = HTTP_ANSWERED,
+                                 .status = status,
+                                 .body = body,
+                                 .body_length = strlen(body),
+                         });
+        core_turn(c);
+}
+
+void core_answer(struct core *c, const char *task_id, int status) {
+        char body[256];
+
+        (void) snprintf(body, sizeof(body),
+                        "{\"code\":0,\"jobInfo\":{\"taskId\":\"%s\",\"taskStatus\":%d,"
+                        "\"taskType\":2,\"taskResultCode\":1}}",
+                        task_id, status);
+        answer(c, task_id, 200, body);
+}
+
+void core_refuse(struct core *c, const char *task_id, const char *code) {
+        char body[128];
+
+        (void) snprintf(body, sizeof(body), "{\"code\":\"%s\",\"msg\":\"no\"}", code);
+        answer(c, task_id, 400, body);
+}
+
+const struct store_task *core_row(struct core *c, const char *task_id) {
+        return fake_store_task(c->store, &(struct store_key){ACCOUNT_DEFAULT, "7", task_id});
+}

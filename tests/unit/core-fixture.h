@@ -1,0 +1,73 @@
+#pragma once
+/*
+ * The daemon's core in one process that a test drives: registry, watches, poller, account,
+ * deliveries and commit, on a clock, HTTP, hook runner and store that answer when the test says
+ *
+ * Task directories are real ones: "high" and "low", which an administrator writes, and
+ * "state", whose finished files are removed.
+ */
+#include "koowatchd/commit.h"
+#include "koowatchd/deliver/delivery.h"
+#include "koowatchd/poll/poller.h"
+#include "koowatchd/report/hook-result.h"
+#include "koowatchd/task/registry.h"
+#include "unit/fake-http.h"
+#include "unit/fake-time.h"
+#include "unit/store/fake-store.h"
+#include "unit/support.h"
+
+#define CORE_REQUESTS 4096
+
+struct core {
+        char directory[DIRECTORY_MAX], hooks[DIRECTORY_MAX + 16];
+        struct timers *timers;
+        struct http *http;
+        struct poller *poller;
+        struct account *account;
+        struct metrics *metrics;
+        struct report *report;
+        struct store *store;
+        struct deliveries *deliveries;
+        struct registry *registry;
+        struct commit *commit;
+        char asked[CORE_REQUESTS][24]; /* which task each request asks about */
+        char *finished;                /* "t1:completed " for each outcome that was reported */
+        unsigned parked, transient_errors;
+};
+
+/* With an empty store. */
+struct core *core_new(void);
+void core_free(struct core *core);
+
+/* Starts the modules, over what is in directories and store, and scans; core_stop() ends them. */
+void core_start(struct core *core);
+void core_stop(struct core *core);
+/* As when the daemon is killed, and started again. */
+void core_restart(struct core *core);
+
+/* Publishes a task file as one should: a new one, by way of a dot file. */
+void core_put(struct core *core, const char *directory, const char *name, const char *task_id);
+void core_put_text(struct core *core, const char *directory, const char *name, const char *text);
+void core_remove(struct core *core, const char *directory, const char *name);
+bool core_has(const struct core *core, const char *directory, const char *name);
+void core_scan(struct core *core);
+
+/* Time passes in steps, with the loop's turns in between. */
+void core_pass(struct core *core, usec_t span);
+/* What the loop does before it waits. */
+void core_turn(struct core *core);
+
+/* Whether the task is being asked about. */
+bool core_is_asked(const struct core *core, const char *task_id);
+/* Answers the request about the task, which must be under way, with this taskStatus. */
+void core_answer(struct core *core, const char *task_id, int status);
+/* Likewise, with KooDrive's refusal of this code. */
+void core_refuse(struct core *core, const char *task_id, const char *code);
+
+/* Hook runs that have not ended, the oldest first; the event's line, NULL: there is none. */
+const char *core_run_line(size_t i);
+/* Ends the oldest run, whose one hook had this result. */
+void core_end_run(enum hook_result result);
+
+/* The row of a task; NULL: there is none. */
+const struct store_task *core_row(struct core *core, const char *task_id);
