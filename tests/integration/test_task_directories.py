@@ -296,7 +296,7 @@ def test_a_bad_edit_keeps_the_settings(koowatch, sim, sentinel):
         ("", "TaskId"),
         ("[Task]\nTaskId=1\n", "ShareId"),
         ("[Task]\nTaskId=1\nShareId=2\nAccount=other\n", r"\[Account other\]"),
-        ("[Task]\nTaskId=1\nShareId=2\nHook=../x\n", ":4: Hook"),
+        ("[Task]\nTaskId=1\nShareId=2\nHook=../x\n", ":4: bad value of Hook"),
         ("[Task]\nTaskId=1\nShareId=2\n[Variables]\na=1\nA=2\n", ":6: .*case"),
         ("[Task]\nTaskId=1\nShareId=2\n[Variables]\n1a=1\n", ":5: "),
         ("[Task]\nTaskId=1\nShareId=2\nKdsToken=a\nKdsTokenFile=/b\n", "exclude"),

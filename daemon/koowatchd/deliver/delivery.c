@@ -436,28 +436,24 @@ void deliveries_add_once(struct deliveries *d, json_object *event) {
 /* ---- the store ---- */
 
 static int write_delivery(struct store_batch *batch, struct delivery *v) {
-        int r;
+        const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+        struct store_delivery row = {
+                .state = v->state,
+                .attempts = v->attempts.made,
+                .futile = v->attempts.futile,
+                .next = v->next_wall,
+        };
+        int r = 0;
 
         if (v->uncommitted) {
-                const char *body = json_object_to_json_string_ext(
-                        v->event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                const char *body = json_object_to_json_string_ext(v->event, flags);
 
                 v->attempts.since = clock_wall();
                 r = body ? store_batch_put_event(batch, v->id, body, v->attempts.since) : -ENOMEM;
-                if (r < 0)
-                        return r;
         }
-        return store_batch_put_delivery(
-                batch, v->id,
-                &(struct store_delivery){
-                        .state = v->state,
-                        .attempts = v->attempts.made,
-                        .futile = v->attempts.futile,
-                        .next = v->next_wall,
-                        .settled = v->settled ? json_object_to_json_string_ext(
-                                                        v->settled, JSON_C_TO_STRING_PLAIN)
-                                              : NULL,
-                });
+        if (v->settled)
+                row.settled = json_object_to_json_string_ext(v->settled, flags);
+        return r < 0 ? r : store_batch_put_delivery(batch, v->id, &row);
 }
 
 int deliveries_collect(struct deliveries *d, struct store_batch *batch) {

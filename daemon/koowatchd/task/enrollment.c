@@ -341,6 +341,11 @@ void enrollment_update(struct entry *e, struct task *task, const struct taskdir_
                 mark_dirty(e);
                 finished_report_change(e);
         }
+
+        /* Its file may lie lower now, or be watched again: one that has waited may be above it. */
+        owner = entry_find_successor(e);
+        if (owner && outranks(owner, e))
+                take_over(owner, e);
 }
 
 void enrollment_add(struct entry *e, struct task *task) {

@@ -108,9 +108,12 @@ static bool on_file(void *userdata, const struct task_file *file) {
 static void on_gone(void *userdata, struct taskdir_file *file) {
         struct registry *r = userdata;
         struct entry *e = entries_find_name(&r->enrollment.entries, file->name);
+        bool was_invalid = e && e->state == ENTRY_INVALID;
 
         if (e)
                 enrollment_leave(e);
+        if (was_invalid) /* the store may remember a task for what it was before */
+                stale_tasks_find_again(&r->stale);
         callback_call(&r->enrollment.handler.on_status);
 }
 

@@ -76,6 +76,13 @@ void stale_tasks_find(struct stale_tasks *s) {
         store_each_task(s->store, on_row, on_end, s);
 }
 
+void stale_tasks_find_again(struct stale_tasks *s) {
+        if (!s->were_looked_for)
+                return;
+        s->were_looked_for = false;
+        stale_tasks_find(s);
+}
+
 int stale_tasks_collect(struct stale_tasks *s, struct store_batch *batch) {
         struct stale_task *t;
 

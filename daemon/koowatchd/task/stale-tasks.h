@@ -2,7 +2,7 @@
 /*
  * Stale tasks: registrations in the store whose files went while no daemon ran
  *
- * Looked for once, when all directories have been read; then the store is to forget them.
+ * Looked for when all directories have been read; then the store is to forget them.
  */
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -28,6 +28,8 @@ void stale_tasks_clear(struct stale_tasks *stale);
 
 /* All directories have been read. */
 void stale_tasks_find(struct stale_tasks *stale);
+/* Likewise, unless they have not been read yet: a file that was invalid has gone. */
+void stale_tasks_find_again(struct stale_tasks *stale);
 
 /* Returns 0 or -ENOMEM. */
 int stale_tasks_collect(struct stale_tasks *stale, struct store_batch *batch);

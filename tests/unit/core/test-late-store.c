@@ -237,6 +237,25 @@ static void test_a_good_answer_ends_the_refusals(void **state) {
         assert_int_equal(core_row(c, "t1")->refused, 0);
 }
 
+/* A file that is broken keeps what the store knows of its task; when it goes, so does that. */
+static void test_a_broken_file_that_goes(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_put_text(c, "low", "one", "[Task]\n");
+        core_restart(c);
+        fake_store_set_immediate(c->store, true);
+        core_scan(c);
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+        assert_non_null(core_row(c, "t1"));
+        core_remove(c, "low", "one");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_null(core_row(c, "t1"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -248,6 +267,7 @@ int main(void) {
                 TEST(test_a_duplicate_goes_on_where_the_owner_was),
                 TEST(test_a_hook_result_while_a_write_is_under_way),
                 TEST(test_refusals_survive_a_restart),
+                TEST(test_a_broken_file_that_goes),
                 TEST(test_a_good_answer_ends_the_refusals),
         };
 

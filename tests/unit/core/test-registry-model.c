@@ -1,0 +1,384 @@
+/*
+ * The registry against a model that is as plain as can be: random files, edits, renames,
+ * removals, duplicates, hidden namesakes, outcomes and restarts, over a store that answers at
+ * once, late, or with errors.
+ *
+ * KOOWATCH_SEED=N begins with that seed, KOOWATCH_SEEDS=N plays so many of them.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "unit/core-fixture.h"
+
+#define DIRS 3
+#define NAMES 6
+#define TASKS 5
+#define STEPS 400
+#define NONE (-1)
+#define INVALID (-2)
+
+static const char *const dirs[DIRS] = {"high", "low", "state"}; /* the last one is volatile */
+
+enum model_state { ABSENT, ACTIVE, DONE };
+
+struct model {
+        int files[DIRS][NAMES]; /* which task a file is about; NONE: no file, or INVALID */
+        int entries[NAMES];     /* which task a name stands for, by the last valid text */
+        struct {
+                enum model_state state;
+                int owner;     /* the name that is watched or done for it, */
+                int owner_dir; /* and where its file is */
+                unsigned outcomes;
+        } tasks[TASKS];
+};
+
+struct game {
+        struct core *core;
+        struct model model;
+        uint64_t seed;
+        char trace[64 * 1024];
+};
+
+static unsigned roll(struct game *g, unsigned n) {
+        return (unsigned) (random_next(&g->seed) >> 16) % n;
+}
+
+static void note(struct game *g, const char *text, int a, int b, int c) {
+        size_t n = strlen(g->trace);
+
+        (void) snprintf(g->trace + n, sizeof(g->trace) - n, "%s %d %d %d\n", text, a, b, c);
+        if (getenv("KOOWATCH_TRACE"))
+                (void) fputs(g->trace + n, stderr);
+}
+
+static const char *name_of(int name) {
+        static char text[4][8];
+        static unsigned next;
+
+        next = (next + 1) % 4;
+        (void) snprintf(text[next], sizeof(text[0]), "n%d", name);
+        return text[next];
+}
+
+static const char *id_of(int task) {
+        static char text[4][8];
+        static unsigned next;
+
+        next = (next + 1) % 4;
+        (void) snprintf(text[next], sizeof(text[0]), "t%d", task);
+        return text[next];
+}
+
+/* ---- the model ---- */
+
+static int dir_of(const struct model *m, int name) {
+        for (int d = 0; d < DIRS; d++)
+                if (m->files[d][name] != NONE)
+                        return d;
+        return NONE;
+}
+
+static void settle_names(struct model *m) {
+        for (int n = 0; n < NAMES; n++) {
+                int d = dir_of(m, n);
+
+                if (d == NONE)
+                        m->entries[n] = NONE;
+                else if (m->files[d][n] != INVALID)
+                        m->entries[n] = m->files[d][n];
+        }
+}
+
+/* Of the names that stand for a task the one in the highest directory; the first of them. */
+static int best_name(const struct model *m, int task) {
+        int best = NONE;
+
+        for (int n = 0; n < NAMES; n++)
+                if (m->entries[n] == task && (best == NONE || dir_of(m, n) < dir_of(m, best)))
+                        best = n;
+        return best;
+}
+
+static void settle_task(struct model *m, int task) {
+        int best = best_name(m, task), owner = m->tasks[task].owner;
+
+        if (best == NONE) {
+                m->tasks[task].state = ABSENT;
+                m->tasks[task].owner = NONE;
+                return;
+        }
+        if (m->tasks[task].state == ABSENT) {
+                m->tasks[task].state = ACTIVE;
+                owner = NONE;
+        }
+        /* Who is watched makes room for a higher directory; who is done does not. */
+        if (m->tasks[task].state == DONE && owner != NONE && m->entries[owner] == task &&
+            m->files[DIRS - 1][owner] != INVALID && dir_of(m, owner) == DIRS - 1 &&
+            m->tasks[task].owner_dir != DIRS - 1)
+                m->tasks[task].state = ACTIVE; /* another file, where that is a registration */
+        if (owner == NONE || m->entries[owner] != task ||
+            (m->tasks[task].state == ACTIVE && dir_of(m, best) < dir_of(m, owner)))
+                owner = best;
+        m->tasks[task].owner = owner;
+        if (m->files[dir_of(m, owner)][owner] != INVALID)
+                m->tasks[task].owner_dir = dir_of(m, owner);
+}
+
+/* Finished files in the volatile directory go, those of duplicates too. */
+static bool remove_finished(struct model *m, int task) {
+        int owner = m->tasks[task].owner;
+
+        if (m->tasks[task].state != DONE || dir_of(m, owner) != DIRS - 1 ||
+            m->files[DIRS - 1][owner] == INVALID)
+                return false;
+        for (int n = 0; n < NAMES; n++)
+                if (m->entries[n] == task && dir_of(m, n) == DIRS - 1 &&
+                    m->files[DIRS - 1][n] != INVALID)
+                        m->files[DIRS - 1][n] = NONE;
+        return true;
+}
+
+static void settle(struct model *m) {
+        bool again = true;
+
+        while (again) {
+                again = false;
+                settle_names(m);
+                for (int t = 0; t < TASKS; t++) {
+                        settle_task(m, t);
+                        again = again || remove_finished(m, t);
+                }
+        }
+}
+
+/* ---- the real one ---- */
+
+/* Until nothing is left to happen. */
+static void quiesce(struct game *g) {
+        for (int i = 0; i < 10; i++) {
+                fake_store_run(g->core->store);
+                core_pass(g->core, USEC_SEC);
+                core_scan(g->core);
+                while (core_run_line(0))
+                        core_end_run(HOOK_DONE);
+                core_turn(g->core);
+        }
+        assert_int_equal(fake_store_pending(g->core->store), 0);
+}
+
+static void check_task(struct game *g, int task) {
+        const struct store_task *row = core_row(g->core, id_of(task));
+        enum model_state is = !row || row->gone ? ABSENT : *row->event_id ? DONE : ACTIVE;
+        char text[32];
+        unsigned outcomes = 0;
+
+        if (is != g->model.tasks[task].state)
+                fail_msg("%s: is %d in the store, the model says %d", id_of(task), is,
+                         g->model.tasks[task].state);
+        (void) snprintf(text, sizeof(text), "%s:completed ", id_of(task));
+        for (const char *at = g->core->finished; (at = strstr(at, text)); at++)
+                outcomes++;
+        if (outcomes != g->model.tasks[task].outcomes)
+                fail_msg("%s: %u outcomes, the model says %u", id_of(task), outcomes,
+                         g->model.tasks[task].outcomes);
+}
+
+static void check(struct game *g) {
+        struct registry_counts counts = registry_count(g->core->registry);
+        unsigned active = 0, done = 0, visible = 0;
+
+        for (int t = 0; t < TASKS; t++) {
+                check_task(g, t);
+                active += g->model.tasks[t].state == ACTIVE;
+                done += g->model.tasks[t].state == DONE;
+        }
+        for (int n = 0; n < NAMES; n++) {
+                visible += dir_of(&g->model, n) != NONE;
+                for (int d = 0; d < DIRS; d++)
+                        if (core_has(g->core, dirs[d], name_of(n)) !=
+                            (g->model.files[d][n] != NONE))
+                                fail_msg("%s in %s: the model says %d", name_of(n), dirs[d],
+                                         g->model.files[d][n]);
+        }
+        assert_int_equal(counts.pending + counts.running, active);
+        assert_int_equal(counts.finished, done);
+        assert_int_equal(counts.invalid, visible - active - done);
+}
+
+/* ---- moves ---- */
+
+static void put(struct game *g, int dir, int name, int task) {
+        note(g, "put", dir, name, task);
+        if (task == INVALID)
+                core_put_text(g->core, dirs[dir], name_of(name), "[Task]\nTaskId=?\n");
+        else
+                core_put(g->core, dirs[dir], name_of(name), id_of(task));
+        g->model.files[dir][name] = task;
+}
+
+static void move_random(struct game *g) {
+        int from = (int) roll(g, DIRS), name = (int) roll(g, NAMES);
+        int to = (int) roll(g, DIRS), other = (int) roll(g, NAMES);
+        char a[256], b[256];
+
+        if (name == other || g->model.files[from][name] < 0 || g->model.files[to][other] != NONE)
+                return;
+        note(g, "move", from * 10 + name, to * 10 + other, g->model.files[from][name]);
+        (void) snprintf(a, sizeof(a), "%s/%s/%s.task", g->core->directory, dirs[from],
+                        name_of(name));
+        (void) snprintf(b, sizeof(b), "%s/%s/%s.task", g->core->directory, dirs[to],
+                        name_of(other));
+        assert_int_equal(rename(a, b), 0);
+        g->model.files[to][other] = g->model.files[from][name];
+        g->model.files[from][name] = NONE;
+}
+
+static void remove_random(struct game *g) {
+        int dir = (int) roll(g, DIRS), name = (int) roll(g, NAMES);
+
+        note(g, "remove", dir, name, 0);
+        core_remove(g->core, dirs[dir], name_of(name));
+        g->model.files[dir][name] = NONE;
+}
+
+/* What is invalid has settings that the registry alone remembers: not over a restart or an end. */
+static void repair(struct game *g) {
+        for (int d = 0; d < DIRS; d++)
+                for (int n = 0; n < NAMES; n++)
+                        if (g->model.files[d][n] == INVALID)
+                                put(g, d, n, MAX(g->model.entries[n], 0));
+        core_scan(g->core);
+        settle(&g->model);
+        quiesce(g);
+        check(g);
+}
+
+static void finish_random(struct game *g) {
+        int task = (int) roll(g, TASKS);
+
+        repair(g);
+        for (int i = 0; i < 20 && !core_is_asked(g->core, id_of(task)); i++)
+                core_pass(g->core, USEC_SEC);
+        if (!core_is_asked(g->core, id_of(task)))
+                return;
+        note(g, "finish", task, 0, 0);
+        assert_int_equal(g->model.tasks[task].state, ACTIVE);
+        core_answer(g->core, id_of(task), 2);
+        g->model.tasks[task].state = DONE;
+        g->model.tasks[task].outcomes++;
+}
+
+/* As best_name(), but within the directory the one that was written first. */
+static int oldest_name(const struct game *g, int task) {
+        const struct model *m = &g->model;
+        int best = best_name(m, task), dir = best == NONE ? NONE : dir_of(m, best);
+        struct timespec oldest = {};
+
+        for (int n = 0; n < NAMES; n++) {
+                char path[256];
+                struct stat st;
+
+                if (m->entries[n] != task || dir_of(m, n) != dir)
+                        continue;
+                (void) snprintf(path, sizeof(path), "%s/%s/%s.task", g->core->directory, dirs[dir],
+                                name_of(n));
+                assert_int_equal(stat(path, &st), 0);
+                if (oldest.tv_sec == 0 || st.st_mtim.tv_sec < oldest.tv_sec ||
+                    (st.st_mtim.tv_sec == oldest.tv_sec && st.st_mtim.tv_nsec < oldest.tv_nsec)) {
+                        oldest = st.st_mtim;
+                        best = n;
+                }
+        }
+        return best;
+}
+
+static void on_counted(void *userdata, int error, const struct store_counts *counts) {
+        (void) userdata;
+        (void) error;
+        (void) counts;
+}
+
+static void restart(struct game *g) {
+        store_count(g->core->store, on_counted, NULL); /* takes an error that is left over */
+        repair(g);
+        note(g, "restart", 0, 0, 0);
+        fake_store_set_immediate(g->core->store, true);
+        core_restart(g->core);
+        /* Who comes first in a directory may be another one now. */
+        for (int t = 0; t < TASKS; t++) {
+                int owner = oldest_name(g, t);
+
+                g->model.tasks[t].owner = owner;
+                g->model.tasks[t].owner_dir = owner == NONE ? NONE : dir_of(&g->model, owner);
+        }
+}
+
+static void step(struct game *g) {
+        fake_store_set_immediate(g->core->store, roll(g, 2));
+        if (roll(g, 20) == 0)
+                fake_store_fail_next(g->core->store, -EIO);
+        switch (roll(g, 10)) {
+        case 0:
+                finish_random(g);
+                break;
+        case 1:
+                restart(g);
+                break;
+        case 2:
+        case 3:
+                remove_random(g);
+                break;
+        case 4:
+        case 5:
+                move_random(g);
+                break;
+        case 6:
+                if (roll(g, 3) == 0) {
+                        put(g, (int) roll(g, DIRS), (int) roll(g, NAMES), INVALID);
+                        break;
+                }
+                /* fallthrough */
+        default:
+                put(g, (int) roll(g, DIRS), (int) roll(g, NAMES), (int) roll(g, TASKS));
+                break;
+        }
+        core_scan(g->core);
+        for (unsigned i = roll(g, 4); i > 0; i--)
+                (void) fake_store_step(g->core->store);
+        settle(&g->model);
+        quiesce(g);
+        check(g);
+}
+
+static void play(uint64_t seed) {
+        static struct game g;
+
+        g = (struct game){.core = core_new(), .seed = seed};
+        for (int d = 0; d < DIRS; d++)
+                for (int n = 0; n < NAMES; n++)
+                        g.model.files[d][n] = NONE;
+        for (int n = 0; n < NAMES; n++)
+                g.model.entries[n] = NONE;
+        for (int t = 0; t < TASKS; t++)
+                g.model.tasks[t].owner = NONE;
+        core_start(g.core);
+        print_message("seed %ju\n", (uintmax_t) seed);
+        for (int i = 0; i < STEPS; i++)
+                step(&g);
+        core_free(g.core);
+}
+
+static void test_against_the_model(void **state) {
+        const char *first = getenv("KOOWATCH_SEED"), *number = getenv("KOOWATCH_SEEDS");
+        uint64_t seed = first ? strtoull(first, NULL, 10) : 1;
+
+        (void) state;
+        for (unsigned long i = 0; i < (number ? strtoul(number, NULL, 10) : 2); i++)
+                play(seed + i);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_the_model)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
