@@ -16,25 +16,22 @@ static void check_intervals(const struct config *config, const struct config_ori
 
         faults->file = origin->file; /* both cannot be at their defaults where one is at fault */
         if (config->interval_min > config->interval_max)
-                settings_fault(
-                        faults, true, origin->line,
-                        "IntervalMin (%s) is above IntervalMax (%s) in [Poll]: expected it to be "
-                        "at most as long",
-                        min_text, max_text);
+                settings_fault(faults, true, origin->line,
+                               "IntervalMin (%s) in [Poll] is longer than IntervalMax (%s)",
+                               min_text, max_text);
         else if (config->interval_max > INTERVAL_MAX_SAFE)
-                settings_fault(
-                        faults, false, origin->line,
-                        "IntervalMax (%s) in [Poll] is above 15min: KooDrive drops a token after "
-                        "20 idle minutes, so one task of its account is asked about every 14min "
-                        "all the same",
-                        max_text);
+                settings_fault(faults, false, origin->line,
+                               "IntervalMax (%s) in [Poll] is longer than 15min: KooDrive drops a "
+                               "token after 20 idle minutes, so one task of each account is still "
+                               "polled every 14min",
+                               max_text);
 }
 
 static void check_endpoint(const struct account_config *account, struct settings_faults *faults) {
         if (!url_is_allowed(account->endpoint, account->allow_plain_http))
                 settings_fault(faults, true, account->line,
-                               "Endpoint of account %s: expected https:// as the host is not this "
-                               "machine, or AllowPlainHttp=yes to send the token unencrypted",
+                               "Endpoint of account %s: expected https://, because the host is not "
+                               "this machine; AllowPlainHttp=yes sends the token unencrypted",
                                account->name);
 }
 
@@ -47,23 +44,20 @@ static void check_auth(struct account_config *account, struct settings_faults *f
 
         if (!account->app_id)
                 settings_fault(faults, true, account->line,
-                               "AppId of account %s: expected one, as it has Auth=app",
-                               account->name);
+                               "AppId of account %s: required with Auth=app", account->name);
         if (!account->user_id)
                 settings_fault(faults, true, account->line,
-                               "UserId of account %s: expected one, as Auth=app signs it",
-                               account->name);
+                               "UserId of account %s: required, Auth=app signs it", account->name);
         if (!account->agent_name && strstr(account->signed_headers, "x-hw-agentname"))
                 settings_fault(
                         faults, true, account->line,
-                        "AgentName of account %s: expected one, as SignedHeaders has x-hw-agentname",
+                        "AgentName of account %s: required, SignedHeaders contains x-hw-agentname",
                         account->name);
 
         if (account->refresh != REFRESH_NONE)
-                settings_fault(
-                        faults, false, account->line,
-                        "Refresh of account %s: ignored, as Auth=app has no token to refresh",
-                        account->name);
+                settings_fault(faults, false, account->line,
+                               "Refresh of account %s: ignored, Auth=app has no token to refresh",
+                               account->name);
         account->refresh = REFRESH_NONE;
 }
 

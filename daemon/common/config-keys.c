@@ -3,7 +3,7 @@
 #include "common/account-config.h"
 
 #define EXPECT_SPAN "a time span above 0 such as 90, 1500ms, 2min 30s or infinity"
-#define EXPECT_INTERVAL "a time span above 0 and of at most 1d such as 90, 1500ms or 2min 30s"
+#define EXPECT_INTERVAL "a time span above 0 and at most 1d such as 90, 1500ms or 2min 30s"
 #define EXPECT_PATH "an absolute path without control characters"
 #define EXPECT_HEADER "1 to 256 printable ASCII characters"
 
@@ -52,7 +52,7 @@ const struct setting config_keys[] = {
           .expected = "absolute paths, separated by colons" },
         { .section = "Hooks", .name = "Runner", .default_text = "auto",
           .parse = config_parse_runner, .offset = GLOBAL(runner),
-          .expected = "auto, spawn or the absolute path of a socket, 107 bytes at most" },
+          .expected = "auto, spawn or the absolute path of a socket, at most 107 bytes" },
         { .section = "Hooks", .name = "Timeout", .default_text = "10min",
           .parse = config_parse_span, .offset = GLOBAL(hook_timeout), .expected = EXPECT_SPAN },
         { .section = "Hooks", .name = "MaxParallel", .default_text = "4",
@@ -65,8 +65,7 @@ const struct setting config_keys[] = {
         { .section = SECTION_ACCOUNT, .name = "Endpoint",
           .default_text = "https://intl.myhuaweicloud-koodrive.com",
           .parse = config_parse_endpoint, .offset = ACCOUNT(endpoint),
-          .expected = "https://HOST, where needed with :PORT and /PREFIX, "
-                      "without user name, query and fragment" },
+          .expected = "https://HOST, optionally with :PORT and /PREFIX, without user name, query or fragment" },
         { .section = SECTION_ACCOUNT, .name = "AllowPlainHttp", .default_text = "no",
           .parse = config_parse_bool_field, .offset = ACCOUNT(allow_plain_http),
           .expected = "yes, no, true, false, 1 or 0" },
@@ -91,21 +90,20 @@ const struct setting config_keys[] = {
           .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "AppId", .default_text = "",
           .parse = config_parse_app_id, .offset = ACCOUNT(app_id),
-          .expected = EXPECT_HEADER " without blank, comma, semicolon and equals sign" },
+          .expected = EXPECT_HEADER " without space, comma, semicolon or equals sign" },
         { .section = SECTION_ACCOUNT, .name = "AppSecretFile", .default_text = "",
           .parse = config_parse_path, .offset = ACCOUNT(app_secret_file),
           .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "SignedHeaders",
           .default_text = "x-date;x-user-id",
           .parse = config_parse_signed_headers, .offset = ACCOUNT(signed_headers),
-          .expected = "names separated by semicolons, of content-type, host, x-date, "
-                      "x-hw-agentname, x-traceid and x-user-id" },
+          .expected = "names separated by semicolons: content-type, host, x-date, x-hw-agentname, x-traceid, x-user-id" },
         { .section = SECTION_ACCOUNT, .name = "StringToSign", .default_text = "formula",
           .parse = config_parse_string_to_sign, .offset = ACCOUNT(string_to_sign),
           .expected = "formula or with-date" },
         { .section = SECTION_ACCOUNT, .name = "RateLimit", .default_text = "10/s",
           .parse = config_parse_rate_limit, .offset = ACCOUNT(rate_limit),
-          .expected = "a whole number from 1 to 10000, then /s, /min or /h" },
+          .expected = "a whole number from 1 to 10000, followed by /s, /min or /h" },
         { .section = SECTION_ACCOUNT, .name = "MaxInFlight", .default_text = "8",
           .parse = config_parse_max_in_flight, .offset = ACCOUNT(max_in_flight),
           .expected = "a whole number from 1 to 256" },
@@ -113,8 +111,7 @@ const struct setting config_keys[] = {
           .parse = config_parse_path, .offset = ACCOUNT(ca_file), .expected = EXPECT_PATH },
         { .section = SECTION_ACCOUNT, .name = "Proxy", .default_text = "",
           .parse = config_parse_proxy, .offset = ACCOUNT(proxy),
-          .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h, in whose "
-                      "user name and password # is written %23, ? %3F, / %2F and @ %40" },
+          .expected = "a URL with http, https, socks4, socks4a, socks5 or socks5h; in user name and password write # as %23, ? as %3F, / as %2F and @ as %40" },
 };
 /* clang-format on */
 

@@ -58,7 +58,7 @@ static int check_directory(struct walk *w, const struct stat *entry, bool is_las
         struct stat st;
 
         if (fstat(w->fd, &st) < 0)
-                return cannot(w, "its directory cannot be examined");
+                return cannot(w, "its directory cannot be checked");
         if (!is_trusted(w, &st))
                 return refuse_directory(w, "owned by neither root nor the runner's user");
         if (!(st.st_mode & (S_IWGRP | S_IWOTH)))
@@ -188,10 +188,10 @@ static char *interpreter_of(char *head) {
 
 static char *explain_interpreter(const char *interpreter, int error) {
         if (strchr(interpreter, '\r'))
-                return strdup("its first line ends in a carriage return, as on Windows: lines "
-                              "have to end in a newline alone");
+                return strdup("its first line ends in a carriage return, as on Windows; end lines "
+                              "with a newline only");
         if (!*interpreter)
-                return strdup("its first line names no interpreter behind #!");
+                return strdup("its first line has no interpreter after #!");
         if (error == ENOENT)
                 return str_printf("its interpreter %s does not exist", interpreter);
         return str_printf("its interpreter %s cannot be executed: %s", interpreter,
@@ -202,13 +202,13 @@ static char *explain_format(const char *head, int error) {
         bool is_program = str_after(head, "\177ELF");
 
         if (is_program && error == ENOENT)
-                return strdup("the loader that it was linked for does not exist");
+                return strdup("its ELF interpreter (dynamic loader) does not exist");
         if (is_program)
-                return strdup("it is no program for this machine");
+                return strdup("it is not a program for this machine");
         if (str_after(head, "\xEF\xBB\xBF#!"))
-                return strdup("it starts with a byte order mark, #! has to be its first bytes");
-        return strdup("it is neither a program nor a script, which starts with a line such as "
-                      "#!/bin/sh");
+                return strdup("it starts with a byte order mark; its first bytes must be #!");
+        return strdup("it is neither a program nor a script (a script starts with a line such as "
+                      "#!/bin/sh)");
 }
 
 char *hook_file_explain(const char *path, int error) {
@@ -219,7 +219,7 @@ char *hook_file_explain(const char *path, int error) {
         if (fd >= 0 && read(fd, head, HEAD_MAX) < 0)
                 head[0] = '\0';
         if (error == EACCES && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-                return str_printf("the user %u, as whom hooks run, may not execute it",
+                return str_printf("user %u, which runs the hooks, may not execute it",
                                   (unsigned) geteuid());
         interpreter = interpreter_of(head);
         if (interpreter && (error == ENOENT || error == EACCES || error == ENOEXEC))

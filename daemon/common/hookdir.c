@@ -253,7 +253,7 @@ static int find_in(const char *directory, const char *name, char **ret_path, cha
         if (stat(path, &st) < 0 && lstat(path, &st) < 0)
                 return errno == ENOENT
                                ? 0
-                               : problem(-errno, str_printf("%s cannot be looked at: %m", path),
+                               : problem(-errno, str_printf("%s cannot be accessed: %m", path),
                                          ret_problem);
         if (is_mask(&st))
                 return problem(-ENOENT, str_printf("%s masks it", path), ret_problem);
@@ -266,7 +266,7 @@ int hookdir_find(const char *directories, const char *subdirectory, const char *
         const char *all = directories;
 
         if (!hook_name_is_valid(name))
-                return problem(-ENOENT, strdup("its name can be no hook's"), ret_problem);
+                return problem(-ENOENT, strdup("its name is not valid for a hook"), ret_problem);
         while (!at_end(directories)) {
                 CLEANUP(freep) char *directory = next_directory(&directories, subdirectory);
                 int r = directory ? find_in(directory, name, ret_path, ret_problem) : -ENOMEM;

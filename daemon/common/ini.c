@@ -76,7 +76,7 @@ static const char *what_is_wrong(const struct span *line) {
         if (line->length > INI_LINE_MAX)
                 return "the line is longer than 64 KiB";
         if (memchr(line->data, '\0', line->length))
-                return "the line has a NUL byte in it";
+                return "the line contains a NUL byte";
         if (!utf8_is_valid(line->data, line->length))
                 return "the line is not UTF-8 text";
 
@@ -204,7 +204,7 @@ static int take_assignment(struct reader *reader, char *text) {
         key = trim(text);
         value = trim(equals + 1);
         if (!*key) {
-                complain(reader, reader->start, "there is no key before the =");
+                complain(reader, reader->start, "a key is missing before the =");
                 return 0;
         }
 

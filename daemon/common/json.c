@@ -30,7 +30,7 @@ static bool fail(struct scan *s, const char *what) {
 }
 
 static bool fail_early(struct scan *s) {
-        (void) snprintf(s->fault, JSON_FAULT_MAX, "it ends too early, after %zu bytes",
+        (void) snprintf(s->fault, JSON_FAULT_MAX, "it ends unexpectedly after %zu bytes",
                         (size_t) (s->end - s->start));
         return false;
 }
@@ -93,7 +93,7 @@ static bool scan_string(struct scan *s, bool is_key) {
                 if (c == '\\') {
                         good = scan_escape(s, is_key);
                 } else if (n == 0) {
-                        good = repair(s, 1, REPLACEMENT, "a byte that is no UTF-8");
+                        good = repair(s, 1, REPLACEMENT, "a byte that is not UTF-8");
                 } else if (c < ' ') {
                         (void) snprintf(escaped, sizeof(escaped), "\\u%04x", c);
                         good = repair(s, 1, escaped, "a control character in a string");
@@ -159,7 +159,7 @@ static bool scan_word(struct scan *s) {
         while (n < left && (isalnum(s->at[n]) || (s->at[n] && strchr("+-._", s->at[n]))))
                 n++;
         if (n == 0)
-                return fail(s, "no value");
+                return fail(s, "a value is missing");
         if (n == left)
                 return fail_early(s);
         (void) snprintf(word, sizeof(word), "%.*s", (int) MIN(n, sizeof(word)), s->at);
@@ -168,7 +168,7 @@ static bool scan_word(struct scan *s) {
                 return true;
         }
         if (!is_number(word, &integer))
-                return repair(s, n, "null", "no value");
+                return repair(s, n, "null", "a value is missing");
         if (n < sizeof(word) && is_in_range(word, integer)) {
                 keep(s, n);
                 return true;
@@ -188,7 +188,7 @@ static bool skip_blanks(struct scan *s) {
 
 static bool open_container(struct scan *s) {
         if (s->depth == s->rules->depth)
-                return fail(s, "too many levels");
+                return fail(s, "nested too deeply");
         if (++s->containers > s->rules->containers)
                 return fail(s, "too many objects and arrays");
         s->objects = s->objects << 1 | (*s->at == '{');
@@ -203,11 +203,11 @@ static bool in_object(const struct scan *s) {
 
 static bool scan_name(struct scan *s) {
         if (*s->at != '"')
-                return fail(s, "no name of a value");
+                return fail(s, "a name is missing");
         if (!scan_string(s, true) || !skip_blanks(s))
                 return false;
         if (*s->at != ':')
-                return fail(s, "no colon");
+                return fail(s, "a colon is missing");
         keep(s, 1);
         return skip_blanks(s);
 }
@@ -222,8 +222,8 @@ static bool close_containers(struct scan *s) {
                         return skip_blanks(s);
                 }
                 if (*s->at != (in_object(s) ? '}' : ']'))
-                        return fail(s, in_object(s) ? "no comma or closing brace"
-                                                    : "no comma or closing bracket");
+                        return fail(s, in_object(s) ? "a comma or closing brace is missing"
+                                                    : "a comma or closing bracket is missing");
                 keep(s, 1);
                 s->depth--;
                 s->objects >>= 1;
@@ -276,14 +276,14 @@ static bool scan_document(struct scan *s) {
         if (!skip_blanks(s))
                 return false;
         if (!is_opening(s))
-                return fail(s, "no object");
+                return fail(s, "not an object");
         if (!scan_values(s))
                 return false;
         end = s->at;
         while (s->at < s->end && *s->at && strchr(" \t\n\r", *s->at))
                 s->at++;
         if (s->at < s->end && !s->rules->repair)
-                return fail(s, "more text behind the end");
+                return fail(s, "text after the end");
         s->end = end; /* json-c would look at what follows, and wait for the end of a comment */
         return true;
 }

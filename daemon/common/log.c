@@ -203,7 +203,7 @@ static char *console_line(enum log_level level, const struct log_field *fields, 
 static void write_console(enum log_level level, const struct log_field *fields, size_t count,
                           const char *message) {
         CLEANUP(freep) char *line = console_line(level, fields, count, message);
-        const char *text = line ? line : "error a log entry was lost: out of memory\n";
+        const char *text = line ? line : "error out of memory, a log entry was lost\n";
 
         (void) write_all(STDERR_FILENO, text, strlen(text)); /* there is nobody left to tell */
 }
@@ -218,9 +218,9 @@ static bool try_journal(enum log_level level, const char *message_id,
                 return false;
         r = write_journal(level, message_id, fields, count, message);
         if (r < 0 && !state.complained)
-                complaint = str_printf("the journal cannot be written (%s), entries come here "
-                                       "instead",
-                                       strerror(-r));
+                complaint =
+                        str_printf("cannot write to the journal (%s), logging to standard error",
+                                   strerror(-r));
         if (complaint)
                 write_console(LEVEL_WARNING, NULL, 0, complaint);
         state.complained = r < 0;

@@ -44,7 +44,7 @@ const char *settings_section(const struct setting *table, size_t n, const char *
 }
 
 void settings_unknown_section(struct settings_faults *faults, unsigned line, const char *section) {
-        settings_fault(faults, false, line, "unknown section [%s], ignored with its keys",
+        settings_fault(faults, false, line, "unknown section [%s], ignored with all of its keys",
                        settings_shown(section));
 }
 

@@ -38,11 +38,11 @@ static int check_names(struct event *event, const char **ret_why) {
         event->name = json_get_string(event->json, "name");
 
         if (!event->event || !event_is_valid(event->event))
-                *ret_why = "event is missing or names none";
+                *ret_why = "event is missing or unknown";
         else if (!event->id || !name_is_valid(event->id, 1, 64, "-", false))
                 *ret_why = "eventId is missing or not 1 to 64 of A-Z, a-z, 0-9 and -";
         else if (!event->name || !name_is_valid(event->name, 1, 128, "._@-", true))
-                *ret_why = "name is missing or not that of a task or an account";
+                *ret_why = "name is missing or not a valid name of a task or account";
         else
                 return 0;
 

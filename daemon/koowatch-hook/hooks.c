@@ -75,7 +75,7 @@ static void tell_not_run(const struct run *run, const char *id, const char *path
 
 /* A file that is no hook is passed over in EVENT.d, which the daemon tells once an event. */
 static void tell_passed_over(const char *id, const char *path, const char *why) {
-        CLEANUP(freep) char *reason = str_printf("%s: %s, it was passed over", path, why);
+        CLEANUP(freep) char *reason = str_printf("%s: %s, skipped", path, why);
 
         protocol_not_run(id, "skipped", reason ? reason : why);
 }
@@ -86,7 +86,7 @@ static bool is_accepted(const struct run *run, const char *id, const char *path,
         int r = hook_file_check(path, false, &why);
 
         if (r == -ENOEXEC && !named)
-                tell_passed_over(id, path, why ? why : "it is no hook");
+                tell_passed_over(id, path, why ? why : "it is not a hook");
         else if (r < 0)
                 tell_not_run(run, id, path, why ? why : strerror(-r));
         return r == 0;

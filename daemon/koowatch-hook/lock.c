@@ -34,7 +34,7 @@ static int open_directory(int *ret, const char **ret_why) {
         CLEANUP(closep) int fd = -1;
         struct stat st;
 
-        *ret_why = "the directory for locks cannot be made and opened";
+        *ret_why = "the directory for locks cannot be created or opened";
         if (!path)
                 return -ENOMEM;
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
@@ -45,8 +45,8 @@ static int open_directory(int *ret, const char **ret_why) {
                 return -errno;
 
         if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-                *ret_why = "the directory for locks must be owned by the runner's user and "
-                           "writable by nobody else";
+                *ret_why = "the directory for locks must be owned by the runner's user and not "
+                           "writable by others";
                 return -EPERM;
         }
 

@@ -65,7 +65,7 @@ static int parse_options(int argc, char **argv, const char **ret_config) {
         if (optind == argc)
                 return -1;
 
-        (void) fprintf(stderr, "koowatch-hook: takes no argument: %s\n", argv[optind]);
+        (void) fprintf(stderr, "koowatch-hook: unexpected argument %s\n", argv[optind]);
         return EXIT_USAGE;
 }
 
@@ -91,7 +91,7 @@ static int read_config(const char *path, struct config **ret) {
         r = config_read(path ? path : CONFIG_PATH_DEFAULT, path != NULL, config_log_fault, NULL,
                         ret);
         if (r < 0) {
-                log_error("%s: the configuration cannot be used, no hook is run%s%s",
+                log_error("%s: the configuration is invalid, no hook is run%s%s",
                           path ? path : CONFIG_PATH_DEFAULT, r == -EBADMSG ? "" : ": ",
                           r == -EBADMSG ? "" : strerror(-r));
                 return r;
@@ -114,8 +114,8 @@ static int read_event(struct event *ret) {
         r = protocol_read_line(STDIN_FILENO, is_socket ? EVENT_WITHIN : USEC_INFINITY, &line,
                                &length);
         if (r == -ETIMEDOUT)
-                why = "nothing comes on this connection, which was used before if the unit was "
-                      "restarted; koowatchd tries the event again";
+                why = "no event received; a restarted unit inherits a used connection; koowatchd "
+                      "will retry the event";
         if (r == 0)
                 r = event_parse(line, length, ret, &why);
         if (r < 0)
@@ -166,8 +166,8 @@ static int run(const struct config *config, const struct event *event) {
         r = hooks_run(config, event, signal_fd);
         if (r < 0) {
                 if (r != -EINTR)
-                        log_error("%s: the hooks of %s did not all run: %s", event->name,
-                                  event->event, strerror(-r));
+                        log_error("%s: not all hooks of %s were run: %s", event->name, event->event,
+                                  strerror(-r));
                 return EXIT_FAILURE;
         }
 

@@ -74,8 +74,8 @@ void output_finish(const struct output *output) {
 
         event_log_fields(output->event, NULL, &fields);
         log_entry_with(LEVEL_NOTICE, NULL, &fields,
-                       "%s: %zu bytes in %zu lines of the hooks' output were cut: "
-                       "an event may have %zu bytes and %zu lines",
+                       "%s: %zu bytes in %zu lines of hook output were dropped; the limit for an "
+                       "event is %zu bytes and %zu lines",
                        output->event->name, output->cut_bytes, output->cut_lines, OUTPUT_BYTES_MAX,
                        OUTPUT_LINES_MAX);
 }

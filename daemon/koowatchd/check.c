@@ -88,7 +88,7 @@ static int check_duplicate(struct checker *c, const struct task *task) {
         if (*found == s) {
                 s = NULL;
         } else {
-                CLEANUP(freep) char *text = str_printf("the same task as %s", (*found)->path);
+                CLEANUP(freep) char *text = str_printf("duplicate of %s", (*found)->path);
 
                 print_fault(c, true, c->path, 0, text ? text : "a duplicate");
         }
@@ -105,7 +105,7 @@ static void check_hooks(struct checker *c, const struct task *task) {
 }
 
 static void on_bad_hook(void *userdata, const char *path, const char *why) {
-        CLEANUP(freep) char *text = str_printf("would not run when an event comes: %s", why);
+        CLEANUP(freep) char *text = str_printf("would not run: %s", why);
 
         print_fault(userdata, false, path, 0, text ? text : why);
 }

@@ -35,14 +35,13 @@ static void set_state(struct commit *c, enum commit_state state) {
         if (state == c->state)
                 return;
         if (state == COMMIT_FAILING)
-                log_error("%s: cannot be written (%s); outcomes wait and are written as soon as "
-                          "it can",
-                          c->path, store_error(c->store));
+                log_error("%s: cannot write (%s); outcomes wait until it is writable", c->path,
+                          store_error(c->store));
         else if (state == COMMIT_SILENT)
                 log_error("%s: no answer for %u s; polling goes on, outcomes wait until it answers",
                           c->path, (unsigned) (ANSWER_TIME / USEC_SEC));
         else
-                log_notice("%s: can be written again", c->path);
+                log_notice("%s: writable again", c->path);
         c->state = state;
         callback_call(&c->handler.on_status);
 }

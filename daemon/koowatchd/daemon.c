@@ -88,16 +88,16 @@ static int apply_settings(struct daemon *d) {
 
 static void warn_of_late_settings(const struct config *old, const struct config *new) {
         if (!streq(old->state_directory, new->state_directory))
-                log_warning("StateDirectory= has changed, which takes effect at a restart");
+                log_warning("StateDirectory= has changed; restart to apply it");
         if (old->log_target != new->log_target)
-                log_warning("LogTarget= has changed, which takes effect at a restart");
+                log_warning("LogTarget= has changed; restart to apply it");
         if (!streq(old->runner, new->runner))
-                log_warning("Runner= has changed, which takes effect at a restart");
+                log_warning("Runner= has changed; restart to apply it");
 }
 
 static void on_bad_hook(void *userdata, const char *path, const char *why) {
         (void) userdata;
-        log_warning("%s: would not run when an event comes: %s", path, why);
+        log_warning("%s: would not run: %s", path, why);
 }
 
 /* Puts a new configuration (taken over) in the place of the old one. 0 or a negative errno. */
@@ -165,7 +165,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *watcher, int revents) {
                 ev_break(loop, EVBREAK_ALL);
                 return;
         }
-        log_info("stopping; requests in flight may end within 5 s");
+        log_info("stopping; waiting up to 5 s for requests in flight");
         d->stopping = true;
         notify_stopping(DRAIN_TIME + USEC_SEC);
         poller_drain(d->modules.poller);
@@ -196,8 +196,7 @@ static void give_up_exec(const struct daemon *d) {
         int r = runner_is_remote(d->modules.runner) ? no_exec() : 0;
 
         if (r < 0)
-                log_warning("the power to start programs cannot be given up (%s), going on with it",
-                            strerror(-r));
+                log_warning("cannot block execve (%s), continuing", strerror(-r));
 }
 
 static int start(struct daemon *d) {
@@ -243,7 +242,7 @@ static int run(struct daemon *d) {
         d->modules.config_path = d->options->config_required ? d->options->config_path : NULL;
         d->modules.loop = ev_default_loop(EVFLAG_AUTO);
         if (!d->modules.loop) {
-                log_error("libev finds no way to wait for events on this system");
+                log_error("libev found no event backend on this system");
                 return EXIT_FAILURE;
         }
         r = start(d);
@@ -253,8 +252,8 @@ static int run(struct daemon *d) {
         }
 
         counts = registry_count(d->modules.registry);
-        log_info("koowatchd " KOOWATCH_VERSION " started: %u watched, %u finished, %u invalid; "
-                 "hooks are run %s",
+        log_info("koowatchd " KOOWATCH_VERSION
+                 " started: %u watched, %u finished, %u invalid; hooks run %s",
                  counts.pending + counts.running, counts.finished, counts.invalid,
                  runner_describe(d->modules.runner));
         notify_ready();
@@ -273,13 +272,13 @@ int daemon_run(const struct daemon_options *options) {
 
         memory_trim_configure();
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-                log_error("libcurl cannot be used");
+                log_error("cannot initialise libcurl");
                 return EXIT_FAILURE;
         }
         if (config_read(options->config_path, options->config_required, config_log_fault, NULL,
                         &d.config) < 0) {
-                log_error("%s: the configuration cannot be used; koowatchd --check tells the same "
-                          "without starting anything",
+                log_error("%s: the configuration is invalid; koowatchd --check reports the same "
+                          "errors without starting",
                           options->config_path);
                 return EX_CONFIG;
         }

@@ -32,8 +32,7 @@ static void on_transient_error(void *userdata, const char *what, const char *why
 
         if (timer_is_armed(&m->rescan_timer))
                 return;
-        log_warning("%s: could not be read (%s); what may have been missed is read again in 5 s",
-                    what, why);
+        log_warning("%s: cannot read (%s), retrying in 5 s", what, why);
         timer_arm(m->timers, &m->rescan_timer, clock_boot() + RESCAN_PAUSE);
 }
 

@@ -12,16 +12,16 @@
 static const char *store_advice(int error) {
         switch (error) {
         case -EUCLEAN:
-                return "; move it away to start afresh: tasks whose files are still there are then "
-                       "asked about again";
+                return "; move it away to start with an empty store: tasks whose files exist will "
+                       "be polled again";
         case -EPROTO:
-                return "; a later version has written it: run that one";
+                return "; a later version wrote it, run that version";
         case -ENOSPC:
-                return "; make room on that disk: even to read it, it needs some";
+                return "; free some disk space, it is needed even for reading";
         case -EACCES:
-                return "; this user must be able to write it and its directory";
+                return "; this user needs write access to it and its directory";
         case -EBUSY:
-                return "; another program writes to it: end that one";
+                return "; another program is writing to it, stop that program";
         default:
                 return "";
         }
@@ -43,13 +43,13 @@ int state_directory_open(const char *path, struct state_directory *ret) {
                 r = ret->fd < 0 ? -errno : 0;
         }
         if (r < 0) {
-                log_error("StateDirectory %s: cannot be used (%s); make it writable for this user, "
-                          "or name another one",
+                log_error("StateDirectory %s: cannot use it (%s); make it writable for this user, "
+                          "or set another directory",
                           path, strerror(-r));
                 return r;
         }
         if (flock(ret->fd, LOCK_EX | LOCK_NB) < 0) {
-                log_error("StateDirectory %s: another koowatchd uses it; stop that one, or name "
+                log_error("StateDirectory %s: in use by another koowatchd; stop that one, or set "
                           "another directory",
                           path);
                 return -EBUSY;
@@ -60,7 +60,7 @@ int state_directory_open(const char *path, struct state_directory *ret) {
         closep(&fd);
         r = sqlite_store_open(ret->store_path, &ret->store);
         if (r < 0)
-                log_error("%s: cannot be opened (%s)%s", ret->store_path,
+                log_error("%s: cannot open (%s)%s", ret->store_path,
                           ret->store ? store_error(ret->store) : strerror(-r), store_advice(r));
         return r;
 }

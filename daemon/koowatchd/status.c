@@ -73,9 +73,9 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
         usec_t lag = poller_lag(s->from.poller, clock_boot());
 
         if (s->config_error)
-                (void) fprintf(f, "; the configuration has errors, the old one is in force");
+                (void) fprintf(f, "; the configuration has errors, the old one is in effect");
         if (commit_state(s->from.commit) == COMMIT_FAILING)
-                (void) fprintf(f, "; the store cannot be written, outcomes wait");
+                (void) fprintf(f, "; the store is not writable, outcomes wait");
         if (commit_state(s->from.commit) == COMMIT_SILENT)
                 (void) fprintf(f, "; the store does not answer, outcomes wait");
         if (account)
@@ -86,7 +86,7 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
         if (hook_problem && watches->hook_problems > 1)
                 (void) fprintf(f, " (and %u more)", watches->hook_problems - 1);
         if (is_late(s, lag))
-                (void) fprintf(f, "; polls %.0f s late", (double) lag / 1e6);
+                (void) fprintf(f, "; polling %.0f s behind", (double) lag / 1e6);
 }
 
 /* The caller frees it; NULL when memory is short. */
@@ -212,10 +212,10 @@ static void write_metrics(struct status *s, usec_t lag) {
         int r = accounts ? metrics_write(s->from.metrics, &gauges, s->metrics_file) : -ENOMEM;
 
         if (r < 0 && !s->metrics_failing)
-                log_warning("MetricsFile %s: cannot be written (%s), it is tried again every 15 s",
+                log_warning("MetricsFile %s: cannot write (%s), retrying every 15 s",
                             s->metrics_file, strerror(-r));
         else if (r == 0 && s->metrics_failing)
-                log_notice("MetricsFile %s: can be written again", s->metrics_file);
+                log_notice("MetricsFile %s: writable again", s->metrics_file);
         s->metrics_failing = r < 0;
 }
 

@@ -269,7 +269,7 @@ def test_check_warns_of_hooks_and_exits_well(koowatch, sim):
     assert run.returncode == 0
     assert run.stdout.splitlines() == [
         f"{path}: warning: Hook=fetch-pakage is not there",
-        f"{hook}: warning: would not run when an event comes: it is writable by group or others",
+        f"{hook}: warning: would not run: it is writable by group or others",
     ]
 
 

@@ -310,7 +310,7 @@ class RefusingProxy:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (407, "the proxy wants a user name and a password"),
+        (407, "the proxy requires a user name and a password"),
         (403, r"the proxy refused the connection \(HTTP 403\)"),
     ],
 )

@@ -55,7 +55,7 @@ def test_parked_after_the_last_attempt(koowatch, sim, status):
     koowatch.record(exits=[status])
     path = koowatch.add_task("photos", sim.add_task(), where=koowatch.spool)
     koowatch.start()
-    assert koowatch.wait_entry("^photos: parked after 1").level == "error"
+    assert koowatch.wait_entry("^photos: giving up after 1").level == "error"
     koowatch.wait_status("watching 0 .*, 1 finished, 1 parked; .*")
     koowatch.wait(lambda: not path.exists(), "the file's removal")
     koowatch.restart()
@@ -346,7 +346,7 @@ def test_an_outcome_that_cannot_be_written_waits(koowatch, sim):
     assert not koowatch.find("^photos: completed")
     koowatch.limit_file_size(None)
     koowatch.wait_record()
-    koowatch.wait_entry("state.db: can be written again")
+    koowatch.wait_entry("state.db: writable again")
     assert len(koowatch.find("^photos: completed")) == 1
     assert sim.polls(task) == len(sim.requests)
 
@@ -453,7 +453,7 @@ def test_a_runner_that_ends_in_between_has_failed(through_socket, sim, more):
     through_socket.add_task("photos", sim.add_task())
     with RunnerSocket(through_socket, answers=[b'{"ready":true}\n' + more]):
         through_socket.start()
-        through_socket.wait_entry("^photos: parked after 1")
+        through_socket.wait_entry("^photos: giving up after 1")
     assert through_socket.records() == []
 
 

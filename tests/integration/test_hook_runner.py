@@ -276,8 +276,8 @@ def test_named_hooks_follow_in_the_order_of_the_event(house):
     [
         ("missing", "no such hook in named.d of {0}/high:{0}/low"),
         ("masked", "{0}/high/named.d/masked masks it"),
-        ("../finished.d/10-a", "its name can be no hook's"),
-        (".hidden", "its name can be no hook's"),
+        ("../finished.d/10-a", "its name is not valid for a hook"),
+        (".hidden", "its name is not valid for a hook"),
     ],
 )
 def test_named_hook_that_is_not_there_has_failed(house, name, why):

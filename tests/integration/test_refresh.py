@@ -313,12 +313,12 @@ PASSING = {
     "no such address": ("404", {}, "APIG.0101"),
     "reset": ("reset", {}, "."),
     "cut": ("reset-after-headers", {}, "."),
-    "redirect": ("redirect", {}, "a redirect, which is never followed"),
+    "redirect": ("redirect", {}, "a redirect, which is not followed"),
     "no content": ("empty", {}, "cannot be read: it is empty"),
     "half": ("truncated", {}, "cannot be read: it ends too early"),
-    "deep": ("deep", {}, "cannot be read: too many levels"),
+    "deep": ("deep", {}, "cannot be read: nested too deeply"),
     "oversized": ("oversized", {}, "longer than allowed"),
-    "no object": ("answer", {"body": "[1]"}, "cannot be read: it is no object"),
+    "no object": ("answer", {"body": "[1]"}, "cannot be read: it is not an object"),
     "no token": ("answer", {"body": '{"code":0,"data":{}}'}, "without a token"),
     "null": ("answer", {"body": '{"code":0,"accessToken":null}'}, "without a token"),
     "empty": ("answer", {"body": '{"code":0,"accessToken":""}'}, "without a token"),
@@ -406,8 +406,8 @@ def test_a_good_token_is_used_though_its_refresh_fails(koowatch, frozen):
     accounts = side_by_side(koowatch, frozen, troubles, good=1, expires_in=1, keep_old=True)
     koowatch.start()
     for what, one in accounts.items():
-        final = "it is used until it is refused, put another one in its place"
-        advice = final if what in FINAL else "it is used on, and its refresh tried again"
+        final = "it is used until it is refused; log in again and replace it"
+        advice = final if what in FINAL else "still using it, the refresh will be retried"
         koowatch.wait_entry(
             f"^account {one.name}: the token cannot be refreshed: .*{one.expected}.*; {advice}$"
         )
@@ -636,7 +636,7 @@ def test_a_state_directory_that_cannot_be_written(koowatch, sim):
     tokens.write_text("in the way")
     session, task = refreshed_once(koowatch, sim)
     wait_polls(sim, task, 3)
-    entry = koowatch.wait_entry(f"^account default: the new token cannot be stored in {tokens} ")
+    entry = koowatch.wait_entry(f"^account default: cannot store the new token in {tokens} ")
     assert entry.level == "warning"
     assert len([r for r in sim.requests if r.verdict != "ok"]) == 1
 

@@ -17,68 +17,68 @@ SIX = 6  # refusals in a row: more than the tries after which a doubtful one may
 
 SETTINGS = "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account"
 RESTORE = "restore it, then register the task again"
-SUPPORT = "if it stays so, ask KooDrive's support"
+SUPPORT = "if it persists, contact KooDrive support"
 
 REJECTED = {
-    13000101: f"KooDrive calls the request bad; {SETTINGS}",
-    13000102: f"KooDrive refuses a parameter of the request; {SETTINGS}",
-    13000302: "the file is not in that space; check in which space it is, then create a new task",
-    13000303: "the file is not in the recycle bin; check where it is, then create a new task",
+    13000101: f"KooDrive refused the request as invalid; {SETTINGS}",
+    13000102: f"KooDrive refused a parameter of the request; {SETTINGS}",
+    13000302: "the file is not in that space; find out which space it is in, then create a new task",
+    13000303: "the file is not in the recycle bin; find out where it is, then create a new task",
     13000305: f"the target directory is in the recycle bin; {RESTORE}",
     13000306: f"the file is in the recycle bin; {RESTORE}",
-    13000310: "too many levels of directories; remove a level, then create a new task",
-    13000311: "not enough space is left; have the space extended, then create a new task",
-    13000312: "the file is in the target directory already",
+    13000310: "directories are nested too deeply; remove a level of directories, then create a new task",
+    13000311: "there is not enough space left; extend the space, then create a new task",
+    13000312: "the file is already in the target directory",
     13000401: "the upload was not found; upload it again",
-    13000402: "the file has failed its integrity check; upload it again",
+    13000402: "the file failed its integrity check; upload it again",
     13000404: f"the parent directory is in the recycle bin; {RESTORE}",
-    13000405: "a file of that name exists already; rename one of them, then create a new task",
-    13000406: "this cannot be done to a directory; choose files, then create a new task",
+    13000405: "a file with that name already exists; rename one of them, then create a new task",
+    13000406: "this operation is not possible for a directory; choose files, then create a new task",
     13000409: "the upload of the file failed; upload it again",
-    13000410: "the user has no rights on this space; "
-    "have the account's user (UserId=) given rights, then register the task again",
-    13000411: "the file is not in this space; check in which space it is, then create a new task",
+    13000410: "the user has no permission for this space; "
+    "give the user of the account (UserId=) permission, then register the task again",
+    13000411: "the file is not in this space; find out which space it is in, then create a new task",
     13000412: "the space is not active; activate it, then register the task again",
     13000413: f"this type of search is not supported; {SUPPORT}",
     13000414: f"the type of search is missing; {SUPPORT}",
 }
-TRANSIENT = {13000201: "KooDrive reported a fault of its own"}
+TRANSIENT = {13000201: "KooDrive reported an internal error"}
 DOUBTFUL = {
     13000301: "the space is missing or in a bad state",
     13000304: "the target directory is in a bad state",
-    13000307: "directories are nested in each other",
-    13000308: "the file's metadata is wrong",
+    13000307: "directories contain each other",
+    13000308: "the file's metadata is invalid",
     13000309: "the task, the share or its file was not found",
     13000403: "the file's status could not be changed",
     13000407: "the download address does not exist",
     13000408: "the download of the file failed",
 }
 
-NEW_TOKEN = "log in anew and replace the token (TokenFile=)"
-NEW_TOKENS = "log in anew and replace both tokens (TokenFile=)"
+NEW_TOKEN = "log in again and replace the token (TokenFile=)"
+NEW_TOKENS = "log in again and replace both tokens (TokenFile=, RefreshTokenFile=)"
 CREDENTIAL = "check the token (TokenFile=), or AppId= and the app's secret"
 APP = "check AppId= and the app's secret"
 ENDPOINT = "check scheme, host and path prefix in Endpoint="
-ADDRESS = "have this machine's address allowed, or go through Proxy="
+ADDRESS = "have the address of this machine allowed, or use Proxy="
 
 UNAUTHORIZED = {
     "0301": f"the IAM credential was refused; {NEW_TOKEN}",
-    "0302": "the user may not use the API; have the account's user (UserId=) authorized for it",
+    "0302": "the user may not use the API; authorize the user of the account (UserId=) for it",
     "0303": "the app's signature was refused; "
     "check AppId=, the app's secret, SignedHeaders= and this machine's clock",
-    "0304": "the app may not use the API; have the app of AppId= authorized for it",
+    "0304": "the app may not use the API; authorize the app of AppId= for it",
     "0305": f"the credential was refused; {CREDENTIAL}",
     "0306": "access to the API was refused; "
-    "have the account's user or app authorized for it (UserId=, AppId=)",
-    "0307": f"the token has to be renewed; {NEW_TOKEN}",
+    "authorize the user or app of the account for it (UserId=, AppId=)",
+    "0307": f"the token must be renewed; {NEW_TOKEN}",
     "0310": "the project of the account is not available; "
     "check the project in Huawei Cloud, and the user of TokenFile=",
     "0311": f"the credential for debugging was refused; {CREDENTIAL}",
     "0312": f"the credential was refused by a third party; {CREDENTIAL}",
     "0313": f"the credential was refused by a third party; {CREDENTIAL}",
-    "0314": f"locked out after too many refused credentials; {CREDENTIAL}",
+    "0314": f"locked out after too many failed authentications; {CREDENTIAL}",
     "0802": "the user is disabled in this region; "
-    "have the account's user enabled, or name another region in Endpoint=",
+    "enable the user of the account, or set another region in Endpoint=",
     "1001": f"the refresh token has expired; {NEW_TOKENS}",
     "1002": f"the token has expired; {NEW_TOKEN}",
     "1003": f"the refresh token belongs to another app; {NEW_TOKENS}",
@@ -91,42 +91,42 @@ UNAUTHORIZED = {
     "2202": f"the refresh token is not valid; {NEW_TOKENS}",
     "2203": f"the token is not valid; {NEW_TOKEN}",
     **{
-        f"22{number:02}": f"the way of authentication was refused; {CREDENTIAL}"
+        f"22{number:02}": f"the authentication method was refused; {CREDENTIAL}"
         for number in range(4, 14)
     },
     401: f"the credential was refused; {CREDENTIAL}",
-    403: "access was refused; check the rights of the account's user or app (UserId=, AppId=)",
+    403: "access was refused; check the permissions of the account's user or app (UserId=, AppId=)",
 }
-THIRD_PARTY = f"the gateway does not reach who checks credentials; {SUPPORT}"
-GATEWAY_FAULT = f"the gateway reported a fault of its own; {SUPPORT}"
+THIRD_PARTY = f"the gateway cannot reach its authentication service; {SUPPORT}"
+GATEWAY_FAULT = f"the gateway reported an internal error; {SUPPORT}"
 NOT_AVAILABLE = f"the service is not available; {SUPPORT}"
 UNREACHABLE = {
-    "0101": f"the gateway knows no such address; {ENDPOINT}",
-    "0103": f"the gateway is set up wrongly; {SUPPORT}",
-    "0104": f"the gateway is set up wrongly; {SUPPORT}",
-    "0105": f"the gateway is set up wrongly; {SUPPORT}",
-    "0106": "the gateway cannot pass such a request on; "
-    "check Endpoint=, and whether Proxy= changes requests",
-    "0107": f"the gateway is set up wrongly; {SUPPORT}",
-    "0202": f"the gateway does not reach KooDrive; {SUPPORT}",
+    "0101": f"the gateway does not know this address; {ENDPOINT}",
+    "0103": f"the gateway is misconfigured; {SUPPORT}",
+    "0104": f"the gateway is misconfigured; {SUPPORT}",
+    "0105": f"the gateway is misconfigured; {SUPPORT}",
+    "0106": "the gateway cannot forward this request; "
+    "check Endpoint=, and whether Proxy= modifies requests",
+    "0107": f"the gateway is misconfigured; {SUPPORT}",
+    "0202": f"the gateway cannot reach KooDrive; {SUPPORT}",
     "0203": f"KooDrive did not answer the gateway in time; {SUPPORT}",
-    "0204": "the gateway refuses this version of TLS; "
-    "check Endpoint=, and Proxy= if it ends the encryption",
+    "0204": "the gateway does not accept this version of TLS; "
+    "check Endpoint=, and Proxy= if it terminates TLS",
     "0205": "the gateway refused the client certificate; "
-    "koowatchd has none: name an address in Endpoint= that wants none",
-    "0401": f"the gateway cannot tell this machine's address; {ADDRESS}",
-    "0402": f"this machine's address is not allowed; {ADDRESS}",
-    "0404": f"the gateway may not go to the address behind it; {ENDPOINT}",
-    "0405": f"the app is not allowed from this machine's address; {ADDRESS}",
+    "koowatchd has none: set Endpoint= to an address that requires none",
+    "0401": f"the gateway cannot determine the address of this machine; {ADDRESS}",
+    "0402": f"the address of this machine is not allowed; {ADDRESS}",
+    "0404": f"the gateway may not access its backend; {ENDPOINT}",
+    "0405": f"the app is not allowed from the address of this machine; {ADDRESS}",
     "0601": GATEWAY_FAULT,
-    "0602": "the gateway calls the request bad; "
-    "check Endpoint=, and whether Proxy= changes requests",
-    "0605": f"the gateway cannot resolve a name behind it; {SUPPORT}",
+    "0602": "the gateway refused the request as invalid; "
+    "check Endpoint=, and whether Proxy= modifies requests",
+    "0605": f"the gateway cannot resolve the name of its backend; {SUPPORT}",
     "0606": GATEWAY_FAULT,
     "0607": "the gateway refuses this protocol; check http:// or https:// in Endpoint=",
     "0608": GATEWAY_FAULT,
     "0609": GATEWAY_FAULT,
-    "0610": f"nothing behind the gateway is up; {SUPPORT}",
+    "0610": f"the backend of the gateway is down; {SUPPORT}",
     "0611": GATEWAY_FAULT,
     "0612": GATEWAY_FAULT,
     "0613": f"the gateway cannot check credentials now; {SUPPORT}",
@@ -134,9 +134,9 @@ UNREACHABLE = {
     "0616": THIRD_PARTY,
     "0617": THIRD_PARTY,
     "0705": GATEWAY_FAULT,
-    404: f"there is no such address; {ENDPOINT}",
-    407: "the proxy wants a user name and a password; "
-    "name another one in Proxy=, or put them into the service's https_proxy",
+    404: f"the address does not exist; {ENDPOINT}",
+    407: "the proxy requires a user name and a password; "
+    "set them in Proxy=, or in https_proxy of the service",
     500: NOT_AVAILABLE,
     502: NOT_AVAILABLE,
     503: NOT_AVAILABLE,
@@ -150,13 +150,13 @@ LONG_THROTTLED = {
 }
 THROTTLED = {"0308": TOO_MANY, 429: TOO_MANY, **LONG_THROTTLED}
 ASKED_AGAIN = {
-    302: "a redirect, which is never followed",
-    308: "a redirect, which is never followed",
-    600: "an HTTP status that has no meaning",
+    302: "a redirect, which is not followed",
+    308: "a redirect, which is not followed",
+    600: "an unknown HTTP status",
 }
 TOO_LARGE = (413, 414, 494)
-FRONT = "check Endpoint=, Proxy= and what else stands in front of KooDrive"
-CODELESS = f"refused without a code of KooDrive; {FRONT}"
+FRONT = "check Endpoint=, Proxy= and whatever else is in front of KooDrive"
+CODELESS = f"refused without a KooDrive code; {FRONT}"
 IN_FRONT = {
     **{
         status: CODELESS
@@ -164,7 +164,7 @@ IN_FRONT = {
         if status not in (401, 403, 404, 407, 429, *TOO_LARGE)
     },
     **dict.fromkeys(
-        TOO_LARGE, f"too large a request for what stands in front of KooDrive; {FRONT}"
+        TOO_LARGE, f"the request is too large for something in front of KooDrive; {FRONT}"
     ),
 }
 
@@ -485,7 +485,7 @@ def test_no_task_ends_for_what_stands_in_front(koowatch, sim, accounts, body):
         assert entry.message.startswith(f"account {name}: {state}: "), entry
         assert f"(HTTP {status}" in entry.message
         if body == "html":
-            assert "a page instead of an answer of KooDrive" in entry.message
+            assert "a web page instead of a KooDrive answer" in entry.message
         elif status in IN_FRONT and body != "code":
             text_of_status, _, advice = IN_FRONT[status].partition("; ")
             assert f"{text_of_status} (HTTP {status}); {advice}; " in entry.message
@@ -509,7 +509,7 @@ def test_a_firewall_is_named(koowatch, sim, accounts):
         "work",
         "unreachable",
         "blocked by the web application firewall in front of KooDrive (HTTP 418); "
-        "have this machine's address allowed there (CloudWAF), or go through Proxy=",
+        "have the address of this machine allowed there (CloudWAF), or use Proxy=",
     )
     sim.faults.clear()
     koowatch.reload()
@@ -683,7 +683,7 @@ def test_all_tasks_are_refused_from_the_start(koowatch, sim, accounts, code):
         accounts.add_task(name, "work")
     koowatch.start()
     why = f"{text} (HTTP 400, code {code}: {codes.SERVICE[code]})"
-    wait_account(koowatch, "work", "unreachable", f"every task is refused: {why}; {advice}")
+    wait_account(koowatch, "work", "unreachable", f"every request is refused: {why}; {advice}")
     asked = len(sim.requests)
     sim.wait_for(lambda s: len(s.requests) > asked)  # the first probe
     sim.faults.clear()
@@ -724,11 +724,11 @@ def test_the_only_task_is_refused(koowatch, sim):
 SUSPECT = {
     "unknown": (
         {"status": 400, "code": 13000999, "msg": "not passed"},
-        "refused with a code that is not documented (HTTP 400, code 13000999: not passed); renew",
+        "refused with an undocumented code (HTTP 400, code 13000999: not passed); renew",
     ),
     "codeless": (
         {"status": 400, "code": 400, "msg": "not passed"},
-        "refused without a code of KooDrive (HTTP 400, code 400: not passed); renew the token",
+        "refused without a KooDrive code (HTTP 400, code 400: not passed); renew the token",
     ),
     "malformed": (
         {"status": 400, "error_code": BY_STATUS, "msg": "bad"},
@@ -751,7 +751,7 @@ def test_one_task_after_another_is_refused(koowatch, sim, accounts, name, when):
     if when == "at the start":
         koowatch.start()
     entry = koowatch.wait_entry("^account work: ")
-    expected = f"account work: unauthorized: one task after another is refused: {reason}"
+    expected = f"account work: unauthorized: several tasks in a row were refused: {reason}"
     assert entry.message.startswith(expected)
     for task in tasks:
         task.complete()

@@ -500,10 +500,10 @@ def test_of_two_files_in_a_directory_the_older_one_stands(koowatch, sim, names):
     first, second = (koowatch.low / f"{name}.task" for name in names)
     run = koowatch.check()
     assert (run.returncode, run.stderr) == (1, "")
-    assert run.stdout.startswith(f"{second}: the same task as {first}")
+    assert run.stdout.startswith(f"{second}: duplicate of {first}")
     koowatch.start()
     entry = koowatch.wait_entry("same task", KOOWATCH_NAME=names[1])
-    assert entry.message.startswith(f"{second}: the same task as {first}")
+    assert entry.message.startswith(f"{second}: duplicate of {first}")
 
 
 def test_the_same_ids_under_two_accounts_are_two_tasks(koowatch, sim):

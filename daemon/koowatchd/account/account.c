@@ -343,7 +343,7 @@ static enum account_verdict handle_no_answer(struct account *a, const struct acc
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
                 return handle_refusal(a, reply,
                                       reply->only_task ? before
-                                                       : "one task after another is refused: ");
+                                                       : "several tasks in a row were refused: ");
         if (!probed)
                 enter_state_for(a, ACCOUNT_UNREACHABLE, before, reply->answer);
         account_pause_unreachable(&a->pause, reply->received, reply->answer, reply->random);
@@ -374,8 +374,8 @@ static bool is_suspect_credential(struct account *a, const struct account_reply 
 static enum account_verdict handle_suspect(struct account *a, const struct account_reply *reply) {
         a->failed_requests++;
         if (reply->answer->disposition.may_be_account == KOODRIVE_MAYBE_CREDENTIAL)
-                return handle_refusal(a, reply, "one task after another is refused: ");
-        (void) handle_no_answer(a, reply, "every task is refused: ");
+                return handle_refusal(a, reply, "several tasks in a row were refused: ");
+        (void) handle_no_answer(a, reply, "every request is refused: ");
         return ACCOUNT_VERDICT_BACKOFF;
 }
 

@@ -128,8 +128,8 @@ static bool read_renewal(struct entry *e, usec_t now) {
         if (e->renewal && !secret && !streq(e->reported_problem, credential_problem(e->renewal))) {
                 (void) snprintf(e->reported_problem, sizeof(e->reported_problem), "%s",
                                 credential_problem(e->renewal));
-                log_warning("account %s: %s; until then its token is not refreshed",
-                            account_name(e->account), e->reported_problem);
+                log_warning("account %s: %s; its token is not refreshed", account_name(e->account),
+                            e->reported_problem);
         }
         (void) account_set_refresh_secret(e->account, secret, now);
         return replaced;
@@ -199,10 +199,9 @@ static void store_tokens(struct entry *e, const struct koodrive_session *session
         if (r == 0)
                 r = token_store_save(e->owner->tokens, account_name(e->account), stored);
         if (r < 0)
-                log_warning(
-                        "account %s: the new token cannot be stored in %s (%s); it is used, but "
-                        "a restart will not find it",
-                        account_name(e->account), e->owner->tokens, strerror(-r));
+                log_warning("account %s: cannot store the new token in %s (%s); it is in use, but "
+                            "will be lost at a restart",
+                            account_name(e->account), e->owner->tokens, strerror(-r));
 }
 
 /* Returns which of the session's secrets are in use now. */
@@ -214,8 +213,8 @@ static unsigned finish_refresh(struct entry *e, usec_t now,
                 log_warning("account %s: the token cannot be refreshed: %s; %s",
                             account_name(e->account), session->answer.why,
                             result & ACCOUNT_REFRESH_REFUSED
-                                    ? "it is used until it is refused, put another one in its place"
-                                    : "it is used on, and its refresh tried again");
+                                    ? "it is used until it is refused; log in again and replace it"
+                                    : "still using it, the refresh will be retried");
         return result;
 }
 
@@ -225,7 +224,7 @@ static void on_refreshed(void *userdata, const struct koodrive_session *session)
         unsigned taken = finish_refresh(e, clock_boot(), session);
 
         if (taken & ACCOUNT_TOOK_TOKEN)
-                log_debug("account %s: has a new token", account_name(e->account));
+                log_debug("account %s: token refreshed", account_name(e->account));
         if (session->token)
                 store_tokens(e, session, taken);
         entry_ready(e);
@@ -339,8 +338,8 @@ static void load_tokens(struct entry *e) {
         int r = token_store_load(e->owner->tokens, name, &e->stored);
 
         if (r < 0 && r != -ENOENT)
-                log_warning("account %s: %s/%s.json cannot be used (%s); its token is taken from "
-                            "where it came from at first",
+                log_warning("account %s: cannot use %s/%s.json (%s); falling back to the "
+                            "configured token",
                             name, e->owner->tokens, name,
                             r == -EBADMSG ? "it is damaged" : strerror(-r));
 }
@@ -369,8 +368,8 @@ static int entry_add(struct accounts *as, const struct account_config *settings,
 
 static void check_ca_file(const struct account_config *s) {
         if (s->ca_file && access(s->ca_file, R_OK) < 0)
-                log_warning("%s:%u: CAFile %s of account %s cannot be read (%s); without it no "
-                            "server is trusted, its tasks wait",
+                log_warning("%s:%u: cannot read CAFile %s of account %s (%s); no server is trusted "
+                            "without it, its tasks wait",
                             s->file, s->line, s->ca_file, s->name, strerror(errno));
 }
 

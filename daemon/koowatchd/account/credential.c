@@ -123,8 +123,8 @@ enum credential_kind credential_kind(const struct credential *c) {
 
 static void describe_missing(const struct credential *c, char *ret_problem, size_t size) {
         (void) snprintf(ret_problem, size,
-                        "it has no %s: set %s in [Account %s], or put the %s into the credential "
-                        "%s.%s and restart",
+                        "no %s is configured: set %s in [Account %s], or write the %s to the "
+                        "credential %s.%s and restart",
                         kinds[c->kind].name, kinds[c->kind].key, c->account, kinds[c->kind].name,
                         c->account, kinds[c->kind].suffix);
 }
@@ -162,8 +162,7 @@ static void warn_of_mode(struct credential *c, const struct stat *st, bool is_ne
 
         c->mode = st->st_mode;
         if (changed && c->configured && (st->st_mode & 077))
-                log_warning("account %s: %s can be read by others than its owner (mode %04o); "
-                            "chmod 0600 it",
+                log_warning("account %s: %s is readable by others (mode %04o); chmod 0600 it",
                             c->account, c->path, (unsigned) (st->st_mode & 07777));
 }
 
@@ -172,12 +171,13 @@ static const char *find_fault(const char *text, bool is_one_line, bool has_nul) 
         if (is_one_line && !has_nul)
                 return NULL;
         if (has_nul)
-                return "holds a NUL byte: expected one line of printable ASCII";
+                return "contains a NUL byte: expected one line of printable ASCII";
         if (!*text)
                 return "is empty";
         if (strpbrk(text, "\r\n"))
-                return "holds more than one line: expected one";
-        return "holds something else than printable ASCII: expected one line of that";
+                return "contains more than one line: expected one";
+        return "contains characters other than printable ASCII: expected one line of printable "
+               "ASCII";
 }
 
 /* Returns whether it took the place of another one. */
@@ -212,7 +212,7 @@ int credential_read(struct credential *c) {
                         r = credential_take(c, STEAL_PTR(text), &st);
         }
         if (*problem && c->text && !streq(problem, c->problem))
-                log_warning("account %s: %s; the %s read before stays in use", c->account, problem,
+                log_warning("account %s: %s; still using the previous %s", c->account, problem,
                             kinds[c->kind].name);
         (void) snprintf(c->problem, sizeof(c->problem), "%s", problem);
         return r;

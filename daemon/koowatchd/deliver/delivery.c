@@ -160,8 +160,7 @@ static void defer(struct delivery *v, const char *why) {
         }
         /* The first times are normal: a place is taken, or an instance still runs it. */
         if (++v->deferrals == DEFERRALS_REPORTED)
-                log_warning("%s: the hooks of event %s wait, because %s; it is tried again until "
-                            "they run",
+                log_warning("%s: hooks of event %s are delayed: %s; retrying until they run",
                             name ? name : "?", v->id, why);
         wait_for(v, backoff_pause(v->deferrals, DEFER_FIRST, DEFER_MAX));
 }
@@ -193,8 +192,8 @@ static void fail_attempt(struct delivery *v) {
                 (void) snprintf(next, sizeof(next), "next try in %jd s",
                                 (intmax_t) (attempts_pause(&v->attempts) / USEC_SEC));
         log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields),
-                  "%s: the hook runner ended before it had told how the hooks did (attempt %u, %s)",
-                  fields[0].value, v->attempts.made + 1, v->ephemeral ? "not tried again" : next);
+                  "%s: the hook runner exited before it reported all results (attempt %u, %s)",
+                  fields[0].value, v->attempts.made + 1, v->ephemeral ? "not retried" : next);
 }
 
 /* ---- the runner ---- */
@@ -228,7 +227,7 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
 
         d->counts.running--;
         if (outcome == RUNNER_LATER) {
-                defer(v, "the hook runner is still busy with it, or does not become ready");
+                defer(v, "the hook runner is still processing it, or is not becoming ready");
         } else {
                 v->deferrals = 0;
                 if (outcome == RUNNER_FAILED)
@@ -295,7 +294,7 @@ static void on_event(void *userdata, int error, const char *body) {
                 run(v);
         } else {
                 d->counts.running--;
-                (void) snprintf(why, sizeof(why), "the store does not give it (%s)",
+                (void) snprintf(why, sizeof(why), "it cannot be read from the store (%s)",
                                 strerror(-error));
                 defer(v, why);
         }
@@ -370,7 +369,7 @@ static void on_pending(void *userdata, const char *event_id, const struct store_
         usec_t wait = stored->next - clock_wall();
 
         if (!v) {
-                log_error("event %s: no memory to deliver it, it waits for the next start",
+                log_error("event %s: out of memory, it will be delivered after the next start",
                           event_id);
                 return;
         }

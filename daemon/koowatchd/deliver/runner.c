@@ -148,8 +148,7 @@ static void on_late(struct timer *timer, usec_t now) {
         struct runner_run *run = container_of(timer, struct runner_run, late);
 
         (void) now;
-        log_warning(
-                "the hook runner has not become ready within a minute; it is tried again later");
+        log_warning("the hook runner did not become ready within a minute, retrying later");
         if (!run->reaped)
                 (void) kill(run->child.pid, SIGKILL);
         close_run(run);

@@ -47,7 +47,7 @@ static void read_link(json_object *job, struct koodrive_answer *a) {
                         link_clean(json_object_get_string(value),
                                    (size_t) json_object_get_string_len(value), &a->url_problem);
         else if (value)
-                a->url_problem = "it is no string";
+                a->url_problem = "it is not a string";
 }
 
 static void read_job(json_object *job, const char *status_key, struct koodrive_answer *a) {
@@ -166,7 +166,8 @@ json_object *koodrive_answer_begin(const struct http_answer *http, const struct 
         a->disposition = koodrive_classify(http->status, a->code, body);
         say_why(http->status, a);
         if (!root && http_answer_is_ok(http) && a->disposition.class == KOODRIVE_TRANSIENT)
-                (void) snprintf(a->why, sizeof(a->why), "an answer that cannot be read: %s", fault);
+                (void) snprintf(a->why, sizeof(a->why), "an answer that cannot be parsed: %s",
+                                fault);
         a->disposition.overdue |= http_answer_is_ok(http) &&
                                   a->disposition.class == KOODRIVE_TRANSIENT &&
                                   body_is_json_type(http);
@@ -216,7 +217,7 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                 read_job(job, status_key, ret);
                 if (ret->download_url && redact_finds(ret->download_url, &credential)) {
                         free(STEAL_PTR(ret->download_url));
-                        ret->url_problem = "it holds the account's token";
+                        ret->url_problem = "it contains the account's token";
                 }
         }
         if (root && !redact_is_needed(root, &secrets))

@@ -32,7 +32,7 @@ json_object *body_parse(const struct http_answer *http, json_tokener *tokener,
         if (r < 0 && r != -EBADMSG)
                 (void) snprintf(fault, JSON_FAULT_MAX, "%s", strerror(-r));
         if (r == 0 && !json_object_is_type(root, json_type_object)) {
-                (void) snprintf(fault, JSON_FAULT_MAX, "it is no object");
+                (void) snprintf(fault, JSON_FAULT_MAX, "it is not an object");
                 json_object_put(STEAL_PTR(root));
         }
         return root;

@@ -14,18 +14,18 @@
         { .class = KOODRIVE_##name, .text = (what), .advice = (remedy), ##__VA_ARGS__ }
 #define A_FEW_TRIES .tries = 5, .span = 10 * USEC_MINUTE
 
-#define NEW_TOKEN "log in anew and replace the token (TokenFile=)"
-#define NEW_TOKENS "log in anew and replace both tokens (TokenFile=)"
+#define NEW_TOKEN "log in again and replace the token (TokenFile=)"
+#define NEW_TOKENS "log in again and replace both tokens (TokenFile=, RefreshTokenFile=)"
 #define CHECK_APP "check AppId= and the app's secret"
 #define CHECK_ENDPOINT "check scheme, host and path prefix in Endpoint="
 #define CHECK_CREDENTIAL "check the token (TokenFile=), or AppId= and the app's secret"
-#define ALLOW_ADDRESS "have this machine's address allowed, or go through Proxy="
+#define ALLOW_ADDRESS "have the address of this machine allowed, or use Proxy="
 #define RESTORE "restore it, then register the task again"
-#define IN_FRONT "check Endpoint=, Proxy= and what else stands in front of KooDrive"
-#define ASK_SUPPORT "if it stays so, ask KooDrive's support"
+#define IN_FRONT "check Endpoint=, Proxy= and whatever else is in front of KooDrive"
+#define ASK_SUPPORT "if it persists, contact KooDrive support"
 
-#define OWN_FAULT "KooDrive reported a fault of its own"
-#define GATEWAY_FAULT "the gateway reported a fault of its own"
+#define OWN_FAULT "KooDrive reported an internal error"
+#define GATEWAY_FAULT "the gateway reported an internal error"
 #define TOO_MANY "too many requests"
 #define LOWER_RATE "if it happens often, lower RateLimit="
 
@@ -35,46 +35,46 @@ static const struct {
         struct koodrive_disposition disposition;
 } service_codes[] = {
         {"13000101",
-         MEANS(REJECTED, "KooDrive calls the request bad",
+         MEANS(REJECTED, "KooDrive refused the request as invalid",
                "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account",
                .may_be_account = KOODRIVE_MAYBE_SETTINGS)},
         {"13000102",
-         MEANS(REJECTED, "KooDrive refuses a parameter of the request",
+         MEANS(REJECTED, "KooDrive refused a parameter of the request",
                "check TaskId= and ShareId= of the task, UserId= and AgentName= of the account",
                .may_be_account = KOODRIVE_MAYBE_SETTINGS)},
         {"13000201", MEANS(TRANSIENT, OWN_FAULT, ASK_SUPPORT)},
         {"13000301", MEANS(RETRY_LIMITED, "the space is missing or in a bad state",
                            "check the space in KooDrive", A_FEW_TRIES)},
         {"13000302", MEANS(REJECTED, "the file is not in that space",
-                           "check in which space it is, then create a new task")},
+                           "find out which space it is in, then create a new task")},
         {"13000303", MEANS(REJECTED, "the file is not in the recycle bin",
-                           "check where it is, then create a new task")},
+                           "find out where it is, then create a new task")},
         {"13000304",
          MEANS(RETRY_LIMITED, "the target directory is in a bad state", ASK_SUPPORT, A_FEW_TRIES)},
         {"13000305", MEANS(REJECTED, "the target directory is in the recycle bin", RESTORE)},
         {"13000306", MEANS(REJECTED, "the file is in the recycle bin", RESTORE)},
         {"13000307",
-         MEANS(RETRY_LIMITED, "directories are nested in each other", ASK_SUPPORT, A_FEW_TRIES)},
+         MEANS(RETRY_LIMITED, "directories contain each other", ASK_SUPPORT, A_FEW_TRIES)},
         {"13000308",
-         MEANS(RETRY_LIMITED, "the file's metadata is wrong", ASK_SUPPORT, A_FEW_TRIES)},
+         MEANS(RETRY_LIMITED, "the file's metadata is invalid", ASK_SUPPORT, A_FEW_TRIES)},
         /* May pass: a task that was created just now need not be known everywhere. */
         {"13000309",
          MEANS(RETRY_LIMITED, "the task, the share or its file was not found",
                "check TaskId= and ShareId= of the task, and that the share still exists",
                .tries = 3, .span = USEC_MINUTE)},
-        {"13000310", MEANS(REJECTED, "too many levels of directories",
-                           "remove a level, then create a new task")},
-        {"13000311", MEANS(REJECTED, "not enough space is left",
-                           "have the space extended, then create a new task")},
-        {"13000312", MEANS(REJECTED, "the file is in the target directory already", NULL)},
+        {"13000310", MEANS(REJECTED, "directories are nested too deeply",
+                           "remove a level of directories, then create a new task")},
+        {"13000311", MEANS(REJECTED, "there is not enough space left",
+                           "extend the space, then create a new task")},
+        {"13000312", MEANS(REJECTED, "the file is already in the target directory", NULL)},
         {"13000401", MEANS(REJECTED, "the upload was not found", "upload it again")},
-        {"13000402", MEANS(REJECTED, "the file has failed its integrity check", "upload it again")},
+        {"13000402", MEANS(REJECTED, "the file failed its integrity check", "upload it again")},
         {"13000403",
          MEANS(RETRY_LIMITED, "the file's status could not be changed", ASK_SUPPORT, A_FEW_TRIES)},
         {"13000404", MEANS(REJECTED, "the parent directory is in the recycle bin", RESTORE)},
-        {"13000405", MEANS(REJECTED, "a file of that name exists already",
+        {"13000405", MEANS(REJECTED, "a file with that name already exists",
                            "rename one of them, then create a new task")},
-        {"13000406", MEANS(REJECTED, "this cannot be done to a directory",
+        {"13000406", MEANS(REJECTED, "this operation is not possible for a directory",
                            "choose files, then create a new task")},
         {"13000407",
          MEANS(RETRY_LIMITED, "the download address does not exist", ASK_SUPPORT, A_FEW_TRIES)},
@@ -82,11 +82,11 @@ static const struct {
          MEANS(RETRY_LIMITED, "the download of the file failed", ASK_SUPPORT, A_FEW_TRIES)},
         {"13000409", MEANS(REJECTED, "the upload of the file failed", "upload it again")},
         {"13000410",
-         MEANS(REJECTED, "the user has no rights on this space",
-               "have the account's user (UserId=) given rights, then register the task again",
+         MEANS(REJECTED, "the user has no permission for this space",
+               "give the user of the account (UserId=) permission, then register the task again",
                .may_be_account = KOODRIVE_MAYBE_SETTINGS)},
         {"13000411", MEANS(REJECTED, "the file is not in this space",
-                           "check in which space it is, then create a new task")},
+                           "find out which space it is in, then create a new task")},
         {"13000412",
          MEANS(REJECTED, "the space is not active", "activate it, then register the task again")},
         {"13000413", MEANS(REJECTED, "this type of search is not supported", ASK_SUPPORT)},
@@ -101,37 +101,37 @@ static const struct {
         const char *first, *last;
         struct koodrive_disposition disposition;
 } gateway_codes[] = {
-        {"0101", "0101", MEANS(MISCONFIGURED, "the gateway knows no such address", CHECK_ENDPOINT)},
-        {"0103", "0105", MEANS(UNREACHABLE, "the gateway is set up wrongly", ASK_SUPPORT)},
+        {"0101", "0101",
+         MEANS(MISCONFIGURED, "the gateway does not know this address", CHECK_ENDPOINT)},
+        {"0103", "0105", MEANS(UNREACHABLE, "the gateway is misconfigured", ASK_SUPPORT)},
         {"0106", "0106",
-         MEANS(MISCONFIGURED, "the gateway cannot pass such a request on",
-               "check Endpoint=, and whether Proxy= changes requests")},
-        {"0107", "0107", MEANS(UNREACHABLE, "the gateway is set up wrongly", ASK_SUPPORT)},
+         MEANS(MISCONFIGURED, "the gateway cannot forward this request",
+               "check Endpoint=, and whether Proxy= modifies requests")},
+        {"0107", "0107", MEANS(UNREACHABLE, "the gateway is misconfigured", ASK_SUPPORT)},
         {"0201", "0201", {}},
-        {"0202", "0202", MEANS(UNREACHABLE, "the gateway does not reach KooDrive", ASK_SUPPORT)},
+        {"0202", "0202", MEANS(UNREACHABLE, "the gateway cannot reach KooDrive", ASK_SUPPORT)},
         {"0203", "0203",
          MEANS(UNREACHABLE, "KooDrive did not answer the gateway in time", ASK_SUPPORT)},
         {"0204", "0204",
-         MEANS(MISCONFIGURED, "the gateway refuses this version of TLS",
-               "check Endpoint=, and Proxy= if it ends the encryption")},
+         MEANS(MISCONFIGURED, "the gateway does not accept this version of TLS",
+               "check Endpoint=, and Proxy= if it terminates TLS")},
         {"0205", "0205",
          MEANS(MISCONFIGURED, "the gateway refused the client certificate",
-               "koowatchd has none: name an address in Endpoint= that wants none")},
+               "koowatchd has none: set Endpoint= to an address that requires none")},
         {"0301", "0301", MEANS(UNAUTHORIZED, "the IAM credential was refused", NEW_TOKEN)},
         {"0302", "0302",
          MEANS(UNAUTHORIZED, "the user may not use the API",
-               "have the account's user (UserId=) authorized for it")},
+               "authorize the user of the account (UserId=) for it")},
         {"0303", "0303",
          MEANS(UNAUTHORIZED, "the app's signature was refused",
                "check AppId=, the app's secret, SignedHeaders= and this machine's clock")},
         {"0304", "0304",
-         MEANS(UNAUTHORIZED, "the app may not use the API",
-               "have the app of AppId= authorized for it")},
+         MEANS(UNAUTHORIZED, "the app may not use the API", "authorize the app of AppId= for it")},
         {"0305", "0305", MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
         {"0306", "0306",
          MEANS(UNAUTHORIZED, "access to the API was refused",
-               "have the account's user or app authorized for it (UserId=, AppId=)")},
-        {"0307", "0307", MEANS(UNAUTHORIZED, "the token has to be renewed", NEW_TOKEN)},
+               "authorize the user or app of the account for it (UserId=, AppId=)")},
+        {"0307", "0307", MEANS(UNAUTHORIZED, "the token must be renewed", NEW_TOKEN)},
         {"0308", "0308", MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
         {"0310", "0310",
          MEANS(UNAUTHORIZED, "the project of the account is not available",
@@ -141,16 +141,18 @@ static const struct {
         {"0312", "0313",
          MEANS(UNAUTHORIZED, "the credential was refused by a third party", CHECK_CREDENTIAL)},
         {"0314", "0314",
-         MEANS(UNAUTHORIZED, "locked out after too many refused credentials", CHECK_CREDENTIAL,
+         MEANS(UNAUTHORIZED, "locked out after too many failed authentications", CHECK_CREDENTIAL,
                .pause = LOCKOUT_PAUSE)},
         {"0401", "0401",
-         MEANS(MISCONFIGURED, "the gateway cannot tell this machine's address", ALLOW_ADDRESS)},
+         MEANS(MISCONFIGURED, "the gateway cannot determine the address of this machine",
+               ALLOW_ADDRESS)},
         {"0402", "0402",
-         MEANS(MISCONFIGURED, "this machine's address is not allowed", ALLOW_ADDRESS)},
+         MEANS(MISCONFIGURED, "the address of this machine is not allowed", ALLOW_ADDRESS)},
         {"0404", "0404",
-         MEANS(MISCONFIGURED, "the gateway may not go to the address behind it", CHECK_ENDPOINT)},
+         MEANS(MISCONFIGURED, "the gateway may not access its backend", CHECK_ENDPOINT)},
         {"0405", "0405",
-         MEANS(MISCONFIGURED, "the app is not allowed from this machine's address", ALLOW_ADDRESS)},
+         MEANS(MISCONFIGURED, "the app is not allowed from the address of this machine",
+               ALLOW_ADDRESS)},
         {"0501", "0501",
          MEANS(THROTTLED, "the app's quota is used up",
                "have the quota raised, or lower RateLimit=", .pause = QUOTA_PAUSE)},
@@ -159,25 +161,25 @@ static const struct {
                .pause = QUOTA_PAUSE)},
         {"0601", "0601", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
         {"0602", "0602",
-         MEANS(MISCONFIGURED, "the gateway calls the request bad",
-               "check Endpoint=, and whether Proxy= changes requests")},
+         MEANS(MISCONFIGURED, "the gateway refused the request as invalid",
+               "check Endpoint=, and whether Proxy= modifies requests")},
         {"0605", "0605",
-         MEANS(UNREACHABLE, "the gateway cannot resolve a name behind it", ASK_SUPPORT)},
+         MEANS(UNREACHABLE, "the gateway cannot resolve the name of its backend", ASK_SUPPORT)},
         {"0606", "0606", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
         {"0607", "0607",
          MEANS(MISCONFIGURED, "the gateway refuses this protocol",
                "check http:// or https:// in Endpoint=")},
         {"0608", "0609", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
-        {"0610", "0610", MEANS(UNREACHABLE, "nothing behind the gateway is up", ASK_SUPPORT)},
+        {"0610", "0610", MEANS(UNREACHABLE, "the backend of the gateway is down", ASK_SUPPORT)},
         {"0611", "0612", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
         {"0613", "0613",
          MEANS(UNREACHABLE, "the gateway cannot check credentials now", ASK_SUPPORT)},
         {"0615", "0617",
-         MEANS(UNREACHABLE, "the gateway does not reach who checks credentials", ASK_SUPPORT)},
+         MEANS(UNREACHABLE, "the gateway cannot reach its authentication service", ASK_SUPPORT)},
         {"0705", "0705", MEANS(UNREACHABLE, GATEWAY_FAULT, ASK_SUPPORT)},
         {"0802", "0802",
          MEANS(UNAUTHORIZED, "the user is disabled in this region",
-               "have the account's user enabled, or name another region in Endpoint=")},
+               "enable the user of the account, or set another region in Endpoint=")},
         {"1001", "1001", MEANS(UNAUTHORIZED, "the refresh token has expired", NEW_TOKENS)},
         {"1002", "1002", MEANS(UNAUTHORIZED, "the token has expired", NEW_TOKEN)},
         {"1003", "1003",
@@ -189,7 +191,7 @@ static const struct {
         {"2202", "2202", MEANS(UNAUTHORIZED, "the refresh token is not valid", NEW_TOKENS)},
         {"2203", "2203", MEANS(UNAUTHORIZED, "the token is not valid", NEW_TOKEN)},
         {"2204", "2213",
-         MEANS(UNAUTHORIZED, "the way of authentication was refused", CHECK_CREDENTIAL)},
+         MEANS(UNAUTHORIZED, "the authentication method was refused", CHECK_CREDENTIAL)},
 };
 
 /* The first row that fits counts, and the last fits always. */
@@ -198,51 +200,51 @@ static const struct {
         struct koodrive_disposition disposition;
 } http_statuses[] = {
         {200, 299,
-         MEANS(TRANSIENT, "no task in the answer",
-               "check that Endpoint= is an address of KooDrive")},
+         MEANS(TRANSIENT, "the answer contains no task",
+               "check that Endpoint= is a KooDrive address")},
         {300, 399,
-         MEANS(TRANSIENT, "a redirect, which is never followed",
-               "name the final host in Endpoint=")},
+         MEANS(TRANSIENT, "a redirect, which is not followed", "set Endpoint= to the final host")},
         {401, 401, MEANS(UNAUTHORIZED, "the credential was refused", CHECK_CREDENTIAL)},
         {403, 403,
          MEANS(UNAUTHORIZED, "access was refused",
-               "check the rights of the account's user or app (UserId=, AppId=)")},
-        {404, 404, MEANS(MISCONFIGURED, "there is no such address", CHECK_ENDPOINT)},
+               "check the permissions of the account's user or app (UserId=, AppId=)")},
+        {404, 404, MEANS(MISCONFIGURED, "the address does not exist", CHECK_ENDPOINT)},
         {407, 407,
-         MEANS(MISCONFIGURED, "the proxy wants a user name and a password",
-               "name another one in Proxy=, or put them into the service's https_proxy")},
+         MEANS(MISCONFIGURED, "the proxy requires a user name and a password",
+               "set them in Proxy=, or in https_proxy of the service")},
         {413, 414,
-         MEANS(UNREACHABLE, "too large a request for what stands in front of KooDrive", IN_FRONT)},
+         MEANS(UNREACHABLE, "the request is too large for something in front of KooDrive",
+               IN_FRONT)},
         {429, 429, MEANS(THROTTLED, TOO_MANY, LOWER_RATE)},
         {494, 494,
-         MEANS(UNREACHABLE, "too large a request for what stands in front of KooDrive", IN_FRONT)},
-        {400, 499, MEANS(UNREACHABLE, "refused without a code of KooDrive", IN_FRONT)},
+         MEANS(UNREACHABLE, "the request is too large for something in front of KooDrive",
+               IN_FRONT)},
+        {400, 499, MEANS(UNREACHABLE, "refused without a KooDrive code", IN_FRONT)},
         {500, 599, MEANS(UNREACHABLE, "the service is not available", ASK_SUPPORT)},
         {LONG_MIN, LONG_MAX,
-         MEANS(TRANSIENT, "an HTTP status that has no meaning",
-               "check that Endpoint= is an address of KooDrive")},
+         MEANS(TRANSIENT, "an unknown HTTP status", "check that Endpoint= is a KooDrive address")},
 };
 
-static const struct koodrive_disposition page =
-        MEANS(UNREACHABLE, "a page instead of an answer of KooDrive",
-              "check Endpoint= and Proxy=; a firewall or a login page may stand in front");
+static const struct koodrive_disposition page = MEANS(
+        UNREACHABLE, "a web page instead of a KooDrive answer",
+        "check Endpoint= and Proxy=; a firewall or a login page may answer in front of KooDrive");
 static const struct koodrive_disposition firewall =
         MEANS(UNREACHABLE, "blocked by the web application firewall in front of KooDrive",
-              "have this machine's address allowed there (CloudWAF), or go through Proxy=");
+              "have the address of this machine allowed there (CloudWAF), or use Proxy=");
 static const struct koodrive_disposition foreign =
-        MEANS(UNREACHABLE, "an answer that is not KooDrive's", IN_FRONT);
+        MEANS(UNREACHABLE, "an answer that is not from KooDrive", IN_FRONT);
 
 /* It looks like KooDrive's, whose page of statuses calls 400 "authentication not passed". */
 static const struct koodrive_disposition not_passed =
-        MEANS(UNREACHABLE, "refused without a code of KooDrive",
+        MEANS(UNREACHABLE, "refused without a KooDrive code",
               "renew the token (TokenFile=), or check AppId= and the app's secret",
               .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
 
 /* APIG.0201 names no fault of its own, and its status tells which one. */
 static const struct koodrive_disposition too_large =
         MEANS(RETRY_LIMITED, "the request is too large",
-              "check KdsToken= of the task; the token if other tasks are refused too", A_FEW_TRIES,
-              .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
+              "check KdsToken= of the task, or the token if other tasks are refused too",
+              A_FEW_TRIES, .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
 static const struct koodrive_disposition malformed =
         MEANS(RETRY_LIMITED, "the gateway calls the request malformed",
               "renew the token (TokenFile=) if other tasks are refused too", A_FEW_TRIES,
@@ -252,7 +254,7 @@ static const struct koodrive_disposition own_fault = MEANS(TRANSIENT, OWN_FAULT,
 
 /* What an expired share, kdstoken or token is answered with is not documented either. */
 static const struct koodrive_disposition unlisted =
-        MEANS(RETRY_LIMITED, "refused with a code that is not documented",
+        MEANS(RETRY_LIMITED, "refused with an undocumented code",
               "renew the task's KdsToken=, or TokenFile= if other tasks are refused too",
               A_FEW_TRIES, .may_be_account = KOODRIVE_MAYBE_CREDENTIAL);
 
@@ -395,36 +397,35 @@ struct koodrive_disposition koodrive_classify_failure(enum http_outcome outcome)
         switch (outcome) {
         case HTTP_MALFORMED:
                 return (struct koodrive_disposition){.class = KOODRIVE_TRANSIENT,
-                                                     .text = "the answer cannot be read"};
+                                                     .text = "the answer cannot be parsed"};
         case HTTP_UNTRUSTED:
                 return (struct koodrive_disposition){
                         .class = KOODRIVE_MISCONFIGURED,
-                        .text = "the server is not trusted",
-                        .advice = "set CAFile= if the server's certificate is to be trusted",
+                        .text = "the server's certificate is not trusted",
+                        .advice = "set CAFile= to trust the server's certificate",
                 };
         case HTTP_UNTRUSTED_DATE:
                 return (struct koodrive_disposition){
                         .class = KOODRIVE_MISCONFIGURED,
                         .text = "the server's certificate is not valid at this time",
-                        .advice = "check this machine's clock; if it is right, the server, or "
-                                  "the proxy that ends the encryption, needs a new certificate",
+                        .advice = "check the clock of this machine; if it is right, the server or "
+                                  "the TLS proxy needs a new certificate",
                 };
         case HTTP_UNTRUSTED_NAME:
                 return (struct koodrive_disposition){
                         .class = KOODRIVE_MISCONFIGURED,
-                        .text = "the server's certificate is another host's",
+                        .text = "the server's certificate is for another host",
                         .advice = "check the host in Endpoint=",
                 };
         case HTTP_CA_FILE_UNUSABLE:
                 return (struct koodrive_disposition){
                         .class = KOODRIVE_MISCONFIGURED,
                         .text = "CAFile= cannot be read",
-                        .advice = "let CAFile= name a file of certificates (PEM) that the "
-                                  "daemon's user can read",
+                        .advice = "set CAFile= to a PEM file that the daemon's user can read",
                 };
         default:
                 return (struct koodrive_disposition){.class = KOODRIVE_UNREACHABLE,
-                                                     .text = "there is no answer"};
+                                                     .text = "the answer is empty"};
         }
 }
 

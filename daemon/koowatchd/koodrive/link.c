@@ -51,7 +51,7 @@ char *link_clean(const char *text, size_t length, const char **ret_problem) {
                 } else if ((unsigned char) text[i] < ' ' || text[i] == 0x7f) {
                         if (is_blank(text[i]))
                                 continue;
-                        *ret_problem = "it holds control characters";
+                        *ret_problem = "it contains control characters";
                         return NULL;
                 } else {
                         url[n++] = text[i];
@@ -67,14 +67,14 @@ const char *link_problem(const char *url, bool allow_plain) {
         if (url_is_allowed(url, allow_plain))
                 return NULL;
         if (host == url)
-                return *url == '/' ? "it names no scheme (https://), or no host"
-                                   : "it names no scheme (https://)";
+                return *url == '/' ? "it has no scheme (https://), or no host"
+                                   : "it has no scheme (https://)";
         if (!str_after(url, "https://") && !str_after(url, "http://"))
                 return "its scheme is not https://";
         host += strlen("://");
         if (memchr(host, '@', strcspn(host, "/?#")))
-                return "it holds a user name or a password";
+                return "it contains a user name or a password";
         if (!url_is_allowed(url, true))
-                return "it is no valid URL";
+                return "it is not a valid URL";
         return "it is not https:// (AllowPlainHttp=yes allows it)";
 }

@@ -124,10 +124,10 @@ static const char *unknown_coding(const char *codings) {
         static const struct {
                 const char *name, *why;
         } known[] = {
-                {"br", "the answer is encoded with br, which was not asked for"},
-                {"zstd", "the answer is encoded with zstd, which was not asked for"},
-                {"compress", "the answer is encoded with compress, which was not asked for"},
-                {"x-compress", "the answer is encoded with compress, which was not asked for"},
+                {"br", "the answer is encoded with br, which was not requested"},
+                {"zstd", "the answer is encoded with zstd, which was not requested"},
+                {"compress", "the answer is encoded with compress, which was not requested"},
+                {"x-compress", "the answer is encoded with compress, which was not requested"},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -162,8 +162,8 @@ int content_decode(const char *codings, const char *body, size_t length, size_t 
         if (r > 0)
                 r = -EBADMSG; /* packed again and again */
         if (r < 0) {
-                *ret_why = r == -EFBIG ? "the answer is longer than allowed, once it is unpacked"
-                                       : "the answer is compressed, and broken";
+                *ret_why = r == -EFBIG ? "the answer is too long after decompression"
+                                       : "the compressed answer is corrupt";
                 return r;
         }
         *ret_length = length;

@@ -81,8 +81,8 @@ static int add_nearest(struct dirwatch *w, const char *path, char *ret_missing, 
 
 /* ENOSPC speaks of no disk here. */
 static const char *describe(int error) {
-        return error == -ENOSPC ? "this user watches too many: raise fs.inotify.max_user_watches "
-                                  "with sysctl, then reload"
+        return error == -ENOSPC ? "too many watches for this user: raise "
+                                  "fs.inotify.max_user_watches with sysctl, then reload"
                                 : strerror(-error);
 }
 
@@ -97,7 +97,7 @@ static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
                 if (wd != d->wd)
                         dir_detach(w, d);
                 if (wd < 0) {
-                        log_warning("%s: cannot be watched for changes (%s), they are seen at the "
+                        log_warning("%s: cannot watch for changes (%s); they are noticed at the "
                                     "next reload",
                                     d->path, describe(wd));
                         return;
@@ -169,9 +169,9 @@ int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret) {
                 int error = errno;
 
                 if (error == EMFILE)
-                        log_error("no inotify instance is left for this user: raise "
+                        log_error("too many inotify instances for this user: raise "
                                   "fs.inotify.max_user_instances (sysctl), or LimitNOFILE= of the "
-                                  "unit where that is low");
+                                  "unit");
                 return -error;
         }
 

@@ -200,9 +200,9 @@ static enum http_outcome outcome_of(const struct http_transfer *t, CURLcode code
 
 static const char *error_of(const struct http_transfer *t, CURLcode code) {
         if (t->too_long || code == CURLE_FILESIZE_EXCEEDED)
-                return "the answer is longer than allowed";
+                return "the answer is too long";
         if (t->attempts > 1 && code == CURLE_ABORTED_BY_CALLBACK)
-                return "the connection, or the stream in it, was closed before an answer came";
+                return "the connection or stream was closed before the answer";
         if (code == CURLE_OUT_OF_MEMORY) /* also libcurl's word for a header over its limit */
                 return "out of memory, or the answer's headers are too long";
         if (!t->error[0] || proxy_shows_secret(t->proxy, t->error))
@@ -419,8 +419,8 @@ static int transfer_go(struct http_transfer *t, const struct http_request *reque
         if (code == CURLE_OUT_OF_MEMORY)
                 return -ENOMEM;
         if (code != CURLE_OK) {
-                (void) snprintf(t->error, sizeof(t->error), "libcurl refuses the request: %s",
-                                curl_easy_strerror(code));
+                (void) snprintf(t->error, sizeof(t->error),
+                                "libcurl did not accept the request: %s", curl_easy_strerror(code));
                 transfer_refuse(t, code);
                 return 0;
         }

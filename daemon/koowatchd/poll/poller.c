@@ -167,7 +167,7 @@ static int send_request(struct poll *p, struct flight *f, usec_t now) {
         f->sent = now;
         r = koodrive_request_task(&query, &request);
         if (r == -EINVAL)
-                return http_fail(f->poller->http, "the request cannot be written", on_done, f,
+                return http_fail(f->poller->http, "the request cannot be built", on_done, f,
                                  &f->transfer);
         if (r < 0)
                 return r;

@@ -126,7 +126,7 @@ static void write_polls(const struct metrics *m, struct text *t) {
 }
 
 static void write_outcomes(const struct metrics *m, struct text *t) {
-        family(t, "finished_total", "counter", "Tasks that have ended, by outcome and result.");
+        family(t, "finished_total", "counter", "Finished tasks, by outcome and result.");
         for (int i = 0; i <= KOODRIVE_RESULT_FAILED; i++)
                 add(t, "koowatch_finished_total{outcome=\"completed\",result=\"%s\"} %lu\n",
                     koodrive_result_name((enum koodrive_result) i), m->completed[i]);
@@ -134,7 +134,7 @@ static void write_outcomes(const struct metrics *m, struct text *t) {
                 add(t, "koowatch_finished_total{outcome=\"%s\",result=\"\"} %lu\n",
                     outcome_name((enum outcome) i), m->others[i]);
 
-        family(t, "hook_runs_total", "counter", "Hooks that have ended, by result.");
+        family(t, "hook_runs_total", "counter", "Hook runs, by result.");
         for (int i = 0; i < HOOK_RESULTS; i++)
                 add(t, "koowatch_hook_runs_total{result=\"%s\"} %lu\n",
                     hook_result_name((enum hook_result) i), m->hooks[i]);
@@ -142,16 +142,17 @@ static void write_outcomes(const struct metrics *m, struct text *t) {
 
 static void write_accounts(const struct metrics_gauges *g, struct text *t) {
         family(t, "account_state", "gauge",
-               "1 for the state that an account is in, 0 for the others.");
+               "1 for the current state of an account, 0 for the others.");
         for (size_t i = 0; i < g->n_accounts; i++)
                 for (int s = 0; s < ACCOUNT_STATES; s++)
                         add(t,
-                            "koowatch_account_state{account=\"%s\",koowatch_account_state=\"%s\"} %d\n",
+                            "koowatch_account_state{account=\"%s\",koowatch_account_state=\"%s\"} "
+                            "%d\n",
                             account_name(g->accounts[i]),
                             account_state_name((enum account_state) s),
                             account_state(g->accounts[i]) == (enum account_state) s);
 
-        family(t, "requests_in_flight", "gauge", "Requests that wait for their answer.");
+        family(t, "requests_in_flight", "gauge", "Open requests, by account.");
         for (size_t i = 0; i < g->n_accounts; i++)
                 add(t, "koowatch_requests_in_flight{account=\"%s\"} %u\n",
                     account_name(g->accounts[i]), account_in_flight(g->accounts[i]));
@@ -165,11 +166,12 @@ static void write_gauges(const struct metrics_gauges *g, struct text *t) {
             "koowatch_watches{state=\"finished\"} %u\n"
             "koowatch_watches{state=\"invalid\"} %u\n",
             g->pending, g->running, g->finished, g->invalid);
-        family(t, "deliveries_pending", "gauge", "Outcomes whose hooks have not all ended well.");
+        family(t, "deliveries_pending", "gauge", "Outcomes whose hooks have not all succeeded.");
         add(t, "koowatch_deliveries_pending %u\n", g->deliveries_pending);
-        family(t, "deliveries_parked", "gauge", "Outcomes that were given up after all attempts.");
+        family(t, "deliveries_parked", "gauge",
+               "Outcomes that are no longer retried after all attempts.");
         add(t, "koowatch_deliveries_parked %u\n", g->deliveries_parked);
-        family(t, "poll_lag_seconds", "gauge", "How long the longest-waiting poll has been due.");
+        family(t, "poll_lag_seconds", "gauge", "How long the most overdue poll has been due.");
         add(t, "koowatch_poll_lag_seconds %.3f\n", g->poll_lag);
         family(t, "loop_lag_seconds", "gauge", "How late the event loop ran its last timer.");
         add(t, "koowatch_loop_lag_seconds %.6f\n", g->loop_lag);

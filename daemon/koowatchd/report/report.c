@@ -54,18 +54,17 @@ void report_invalid(const char *name, const char *text, bool running) {
 
         log_fields_add(&f, "KOOWATCH_NAME", name);
         log_entry_with(LEVEL_WARNING, MESSAGE_ID_TASK_INVALID, &f, "%s; %s", text,
-                       running ? "the settings read before stay in force"
-                               : "the task is not watched so");
+                       running ? "the previous settings stay in effect"
+                               : "the task is not watched");
 }
 
 void report_hook_problem(const char *name, const char *path, const char *problem) {
         struct log_fields f = {};
 
         log_fields_add(&f, "KOOWATCH_NAME", name);
-        log_entry_with(
-                LEVEL_WARNING, NULL, &f,
-                "%s: %s; the task is watched, and the hook is looked for again when it has ended",
-                path, problem);
+        log_entry_with(LEVEL_WARNING, NULL, &f,
+                       "%s: %s; the task is watched, and the hook is checked again when it ends",
+                       path, problem);
 }
 
 void report_status_changed(const struct task_ref *task, enum koodrive_status status, int progress) {
@@ -85,11 +84,9 @@ void report_unknown_status(const struct task_ref *task, long raw_status) {
         struct log_fields f = {};
 
         add_task(&f, task);
-        log_entry_with(
-                LEVEL_WARNING, NULL, &f,
-                "%s: the answer has taskStatus %ld, which the API does not document; it is asked "
-                "again until its deadline",
-                task->name, raw_status);
+        log_entry_with(LEVEL_WARNING, NULL, &f,
+                       "%s: undocumented taskStatus %ld; polling continues until the deadline",
+                       task->name, raw_status);
 }
 
 /* Whether the code is one that was not told before; from then on it was. */
@@ -113,11 +110,9 @@ static void report_unknown_code(struct report *r, const struct task_ref *task,
         log_fields_add(&f, "KOOWATCH_ERROR_CODE", a->code);
         log_fields_add(&f, "KOOWATCH_ERROR_MESSAGE", a->message);
         log_fields_add(&f, "KOODRIVE_TRACE_ID", trace_id);
-        log_entry_with(
-                LEVEL_WARNING, NULL, &f,
-                "%s: the API does not document what it answers: %s; such answers are told of once, and "
-                "taken as %s",
-                task->name, a->why, koodrive_class_name(a->disposition.class));
+        log_entry_with(LEVEL_WARNING, NULL, &f,
+                       "%s: undocumented answer: %s; reported once, handled as %s", task->name,
+                       a->why, koodrive_class_name(a->disposition.class));
 }
 
 void report_polled(struct report *r, const struct task_ref *task, const struct koodrive_answer *a,
@@ -143,24 +138,23 @@ void report_fault(const struct task_ref *task, const char *why) {
         struct log_fields f = {};
 
         add_task(&f, task);
-        log_entry_with(LEVEL_WARNING, NULL, &f, "%s: %s; it is asked again with growing pauses",
-                       task->name, why);
+        log_entry_with(LEVEL_WARNING, NULL, &f, "%s: %s; retrying with growing pauses", task->name,
+                       why);
 }
 
 void report_recovered(const struct task_ref *task, unsigned faults) {
         struct log_fields f = {};
 
         add_task(&f, task);
-        log_entry_with(LEVEL_NOTICE, NULL, &f, "%s: answered again after %u fault%s", task->name,
+        log_entry_with(LEVEL_NOTICE, NULL, &f, "%s: recovered after %u failed poll%s", task->name,
                        faults, faults == 1 ? "" : "s");
 }
 
 void report_account(const struct account *a, unsigned failed_requests) {
         static const char *const advice[ACCOUNT_STATES] = {
-                [ACCOUNT_THROTTLED] = "; its requests pause, then go on at a lower rate",
-                [ACCOUNT_UNREACHABLE] = "; one request at a time tries whether it is back",
-                [ACCOUNT_UNAUTHORIZED] =
-                        "; its tasks wait for another credential and lose nothing meanwhile",
+                [ACCOUNT_THROTTLED] = "; requests pause, then continue at a lower rate",
+                [ACCOUNT_UNREACHABLE] = "; probing with one request at a time",
+                [ACCOUNT_UNAUTHORIZED] = "; its tasks wait for a new credential, nothing is lost",
         };
         enum account_state state = account_state(a);
         struct log_fields f = {};
@@ -180,8 +174,8 @@ void report_account(const struct account *a, unsigned failed_requests) {
 }
 
 void report_lag(double seconds) {
-        log_warning("polls are %.0f s late: RateLimit= allows fewer than the tasks would need, and "
-                    "outcomes are seen later; raise it, or IntervalMin=",
+        log_warning("polling is %.0f s behind: RateLimit= is too low for this many tasks; raise "
+                    "RateLimit= or IntervalMin=",
                     seconds);
 }
 
@@ -245,7 +239,7 @@ void report_link_withheld(const struct task_ref *task, const char *problem) {
         struct log_fields f = {};
 
         add_task(&f, task);
-        log_entry_with(LEVEL_WARNING, NULL, &f, "%s: the downloadUrl is not handed to hooks: %s",
+        log_entry_with(LEVEL_WARNING, NULL, &f, "%s: the downloadUrl is not passed to hooks: %s",
                        task->name, problem);
 }
 
@@ -254,7 +248,7 @@ void report_stalled(json_object *event) {
 
         add_event(&f, event);
         log_entry_with(LEVEL_WARNING, MESSAGE_ID_TASK_STALLED, &f,
-                       "%s: nothing has moved for the time of StallTimeout=; it is watched on",
+                       "%s: no progress for StallTimeout=, still watching",
                        event_string(event, "name"));
 }
 
@@ -270,7 +264,7 @@ void report_hook_start(json_object *event, const char *hook) {
 /* How a hook ended, where its result alone does not say it; the caller frees it. */
 static char *describe_end(const struct hook_end *end) {
         if (end->timed_out)
-                return str_printf(", its time was up after %.1f s", end->seconds);
+                return str_printf(", timed out after %.1f s", end->seconds);
         if (end->signal > 0)
                 return str_printf(", signal %d", end->signal);
         if (end->reason)
@@ -288,12 +282,12 @@ static char *describe_next(json_object *event, enum hook_result result, usec_t n
         if (hook_result_is_final(result))
                 return NULL;
         if (!streq(event_string(event, "event"), "finished"))
-                return strdup(" (such an event is not tried again)");
+                return strdup(" (not retried)");
         if (next == 0)
                 return str_printf(" (attempt %d, the last)", attempt);
         (void) timespan_format(next, pause, sizeof(pause));
         if (result == HOOK_PROGRESS)
-                return str_printf(", goes on in %s (attempt %d)", pause, attempt);
+                return str_printf(", next try in %s (attempt %d)", pause, attempt);
         return str_printf(" (attempt %d, next try in %s)", attempt, pause);
 }
 
@@ -316,11 +310,10 @@ void report_parked(json_object *event, unsigned attempts) {
         struct log_fields f = {};
 
         add_event(&f, event);
-        log_entry_with(
-                LEVEL_ERROR, MESSAGE_ID_DELIVERY_PARKED, &f,
-                "%s: parked after %u attempts, because a hook would not end well; the outcome is kept "
-                "in the store",
-                event_string(event, "name"), attempts);
+        log_entry_with(LEVEL_ERROR, MESSAGE_ID_DELIVERY_PARKED, &f,
+                       "%s: giving up after %u attempts, a hook kept failing; the event is kept in "
+                       "the store",
+                       event_string(event, "name"), attempts);
 }
 
 int report_new(struct report **ret) {
@@ -343,6 +336,6 @@ void report_reloaded(const char *path, bool ok) {
         else
                 log_entry(LEVEL_ERROR, MESSAGE_ID_CONFIG_RELOADED, NULL, 0,
                           "%s: not reloaded because of the errors above; the old configuration "
-                          "stays in force",
+                          "stays in effect",
                           path);
 }

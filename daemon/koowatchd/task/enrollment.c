@@ -173,7 +173,7 @@ static void refuse_duplicate(struct entry *e, const struct entry *owner) {
         CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, owner->is.file);
         CLEANUP(freep)
         char *text =
-                str_printf("%s: the same task as %s, which stands until it goes",
+                str_printf("%s: duplicate of %s, ignored while that file exists",
                            path ? path : e->is.file->name, theirs ? theirs : owner->is.file->name);
         bool is_late = entry_is_missing(owner) &&
                        finished_is_new_file(owner, e->is.file->inode, e->is.file->mtime_ns);
@@ -192,10 +192,9 @@ static void take_over(struct entry *e, struct entry *other) {
         CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->is.file);
         CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, other->is.file);
         CLEANUP(freep)
-        char *text =
-                str_printf("%s: the same task as %s, which stands because its directory is a "
-                           "higher one",
-                           theirs ? theirs : other->is.file->name, path ? path : e->is.file->name);
+        char *text = str_printf(
+                "%s: duplicate of %s, ignored because that file is in a higher directory",
+                theirs ? theirs : other->is.file->name, path ? path : e->is.file->name);
 
         entry_stop_waiting(other);
         entry_take_key(e, other);
@@ -373,8 +372,7 @@ void enrollment_check_accounts(struct enrollment *en) {
                         if (!watch_is_started(e->watch))
                                 start_polling(e);
                 } else if (watch_is_started(e->watch)) {
-                        log_warning("%s: [Account %s] is no longer configured, it waits until it "
-                                    "is again",
+                        log_warning("%s: [Account %s] is no longer configured, waiting until it is",
                                     e->is.file->name, account_name(watch_account(e->watch)));
                         watch_stop(e->watch);
                 }

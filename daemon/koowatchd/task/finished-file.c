@@ -50,8 +50,8 @@ void finished_report_change(struct entry *e) {
 
         if (!e->reported_finished)
                 log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields),
-                          "%s: finished already, so its changed file has no effect; to have it "
-                          "asked about again, remove the file and put it back a second later",
+                          "%s: already finished, the changed file has no effect; to watch it "
+                          "again, remove the file and put it back a second later",
                           e->is.file->name);
         e->reported_finished = true;
 }

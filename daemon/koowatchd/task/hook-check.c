@@ -11,7 +11,7 @@ static char *check_one(const char *directories, const char *name) {
         int r = hook_find_named(directories, name, &problem);
 
         if (r == -ENOENT)
-                return str_printf("Hook=%s is not there", name);
+                return str_printf("Hook=%s does not exist", name);
         if (r == 0 || !problem)
                 return NULL;
         return str_printf("Hook=%s would not run: %s", name, problem);

@@ -89,8 +89,7 @@ static bool on_file(void *userdata, const struct task_file *file) {
         (void) task_file_read(file, &check, &task);
         e = entry_for(r, file, task);
         if (!e) {
-                log_error("%s: no memory to watch it; it is tried again at the next reload",
-                          file->path);
+                log_error("%s: out of memory, retrying at the next reload", file->path);
                 return false;
         }
         old = entry_set_file(e, file->file);

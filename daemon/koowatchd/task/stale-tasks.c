@@ -62,8 +62,8 @@ static void on_end(void *userdata, int error) {
         struct stale_tasks *s = userdata;
 
         if (error < 0)
-                log_error("the store cannot tell which registrations have lost their files (%s); "
-                          "it is asked again at the next start",
+                log_error("cannot read from the store which registrations have lost their files "
+                          "(%s), retrying at the next start",
                           store_error(s->store));
         if (!STAILQ_EMPTY(&s->list))
                 callback_call(&s->on_dirty);

@@ -32,8 +32,8 @@ char *stray_describe(const char *path) {
 
         if (!end)
                 end = strrchr(name, '.');
-        return str_printf("not a task file, as its name does not end in .task; to have it read, "
-                          "rename it to %.*s.task",
+        return str_printf("not a task file, its name does not end in .task; to use it, rename it "
+                          "to %.*s.task",
                           (int) (end ? (size_t) (end - name) : strlen(name)), name);
 }
 

@@ -11,9 +11,9 @@ const char *task_file_load_kdstoken(struct task *task) {
         size_t length;
 
         if (read_path(task->kdstoken_file, KDSTOKEN_FILE_MAX, &text, &length) < 0)
-                return "the file that KdsTokenFile= names cannot be read, or is over 4 KiB";
+                return "the file in KdsTokenFile= cannot be read, or is larger than 4 KiB";
         if (!secret_trim(text, length))
-                return "the file that KdsTokenFile= names is not one line of printable ASCII";
+                return "the file in KdsTokenFile= is not one line of printable ASCII";
         secret_free(task->kdstoken);
         task->kdstoken = STEAL_PTR(text);
         return NULL;
@@ -24,7 +24,7 @@ static const char *check_place(const struct task_file *file, struct task *task) 
         if (!task->kdstoken_file)
                 return NULL;
         if (!file->root_only)
-                return "KdsTokenFile= is honoured only in a directory that root alone can write";
+                return "KdsTokenFile= is allowed only in a directory that only root can write to";
         return task_file_load_kdstoken(task);
 }
 
@@ -46,8 +46,7 @@ int task_file_read(const struct task_file *file, const struct task_file_check *c
         if (!check->has_account(check->userdata, account)) {
                 CLEANUP(freep)
                 char *text = str_printf(
-                        "there is no [Account %s] in the configuration: add it and reload",
-                        account);
+                        "[Account %s] is not in the configuration: add it and reload", account);
 
                 if (!text)
                         return -ENOMEM;
@@ -60,8 +59,9 @@ int task_file_read(const struct task_file *file, const struct task_file_check *c
                 return -EBADMSG;
         }
         if (file->world_readable && task->kdstoken && !task->kdstoken_file)
-                check->on_fault(check->userdata, false, 0,
-                                "holds a KdsToken= and can be read by every user: chmod 0640 it");
+                check->on_fault(
+                        check->userdata, false, 0,
+                        "contains a KdsToken= and is readable by every user: chmod 0640 it");
 
         *ret = STEAL_PTR(task);
         return 0;

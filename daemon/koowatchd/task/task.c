@@ -150,9 +150,9 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
         size_t length = strlen(name);
 
         if (!variable_name_is_valid(name)) {
-                settings_fault(
-                        &r->faults, true, line,
-                        "a variable's name is a letter, then letters, digits and _, 128 at most");
+                settings_fault(&r->faults, true, line,
+                               "a variable's name is a letter followed by letters, digits and _, "
+                               "at most 128 characters");
                 return 0;
         }
         entry = str_printf("%s=%s", name, value);
@@ -165,10 +165,9 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
                 if (strncasecmp(*old, name, length) != 0 || (*old)[length] != '=')
                         continue;
                 if (strncmp(*old, name, length) != 0) {
-                        settings_fault(
-                                &r->faults, true, line,
-                                "this variable's name differs from another one's only in case: "
-                                "hooks could not tell them apart");
+                        settings_fault(&r->faults, true, line,
+                                       "this variable's name differs from another one only in "
+                                       "case; hooks cannot distinguish them");
                         return 0;
                 }
                 free(*old);
@@ -177,7 +176,8 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
         }
 
         if (r->n_variables >= VARIABLES_MAX) {
-                settings_fault(&r->faults, true, line, "too many variables, 256 are allowed");
+                settings_fault(&r->faults, true, line,
+                               "too many variables, at most 256 are allowed");
                 return 0;
         }
         longer = reallocarray(r->task->variables, r->n_variables + 2, sizeof(*longer));

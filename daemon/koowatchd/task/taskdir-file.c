@@ -48,12 +48,12 @@ static void read_text(int fd, const struct stat *st, struct task_file *file, cha
                 return;
         }
         if (st->st_size > TASK_FILE_MAX) {
-                file->problem = "the file is over 64 KiB";
+                file->problem = "the file is larger than 64 KiB";
                 return;
         }
         r = read_all(fd, TASK_FILE_MAX, ret_text, &file->length);
         if (r == -EFBIG)
-                file->problem = "the file is over 64 KiB";
+                file->problem = "the file is larger than 64 KiB";
         else if (r < 0)
                 file->problem = strerror(-r);
         else
@@ -73,8 +73,8 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
                 return -errno;
         if (fd < 0) {
                 file->problem = errno == ELOOP && !file->root_only
-                                        ? "a symbolic link, which is honoured only in a directory "
-                                          "that root alone can write"
+                                        ? "a symbolic link, which is allowed only in a directory "
+                                          "that only root can write to"
                                         : strerror(errno);
                 if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
                         taskdir_file_identify(file->file, &st);
@@ -87,8 +87,8 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
         }
         if (!task_name_is_valid(file->file->name)) {
                 file->text = NULL;
-                file->problem = "a task's name is 1 to 128 of A-Z a-z 0-9 . _ @ -, and this one "
-                                "is not: rename the file";
+                file->problem =
+                        "expected a task name of 1 to 128 of A-Z a-z 0-9 . _ @ -: rename the file";
         }
         return 0;
 }

@@ -202,8 +202,8 @@ static void report_unreadable(struct directory *d, int error) {
         if (error_is_transient(error))
                 report_missed(d->owner, d->path, error);
         if (!d->failing)
-                log_warning("%s: cannot be read (%s); the tasks known from it stay as they are",
-                            d->path, strerror(error));
+                log_warning("%s: cannot read (%s); its known tasks stay as they are", d->path,
+                            strerror(error));
         d->failing = true;
 }
 
@@ -409,7 +409,7 @@ int taskdir_configure(struct taskdir *t, const char *directories, const char *st
                 if (!*path)
                         continue;
                 if (count == TASKDIR_MAX)
-                        log_warning("%s: ignored, there are %d task directories above it already",
+                        log_warning("%s: ignored, there are already %d task directories before it",
                                     path, TASKDIR_MAX);
                 else
                         r = directory_open(t, path, state_tasks, &dirs[count++]);

@@ -18,7 +18,7 @@ static void test_suspect_credential(void **state) {
                 ask_backoff(f, 2, answers[i]);
                 assert_changes(f, "unauthorized(1) ");
                 assert_string_equal(account_reason(f->account),
-                                    "one task after another is refused: it says doubtful");
+                                    "several tasks in a row were refused: it says doubtful");
 
                 /* From then on it is like any refusal. */
                 for (unsigned k = 0; k < 2; k++) {
@@ -105,7 +105,8 @@ static void test_suspect_settings(void **state) {
         }
         ask_backoff(f, 2, &bad_parameter);
         assert_changes(f, "unreachable(3) ");
-        assert_string_equal(account_reason(f->account), "every task is refused: it says rejected");
+        assert_string_equal(account_reason(f->account),
+                            "every request is refused: it says rejected");
         for (unsigned i = 0; i < 30; i++) {
                 assert_true(wait_out(f) <= PROBE_MAX);
                 ask_backoff(f, i % TASKS, &bad_parameter);

@@ -160,14 +160,14 @@ static const struct {
         const char *suffix, *problem;
 } kinds[] = {
         {CREDENTIAL_TOKEN, "token",
-         "it has no token: set TokenFile in [Account eu-1], or put the token into the credential "
+         "no token is configured: set TokenFile in [Account eu-1], or write the token to the credential "
          "eu-1.token and restart"},
         {CREDENTIAL_REFRESH, "refresh-token",
-         "it has no refresh token: set RefreshTokenFile in [Account eu-1], or put the refresh "
-         "token into the credential eu-1.refresh-token and restart"},
+         "no refresh token is configured: set RefreshTokenFile in [Account eu-1], or write the refresh "
+         "token to the credential eu-1.refresh-token and restart"},
         {CREDENTIAL_APP_SECRET, "app-secret",
-         "it has no AppSecret: set AppSecretFile in [Account eu-1], or put the AppSecret into the "
-         "credential eu-1.app-secret and restart"},
+         "no AppSecret is configured: set AppSecretFile in [Account eu-1], or write the AppSecret to "
+         "the credential eu-1.app-secret and restart"},
 };
 
 static void expect_path(struct fixture *f, const char *name, const char *suffix) {
@@ -236,7 +236,7 @@ static void test_never_followed(void **state) {
 
         assert_string_equal(credential_path(f->credential), "");
         assert_null(credential_text(f->credential));
-        assert_problem(f, -ENOENT, NULL, "it has no token");
+        assert_problem(f, -ENOENT, NULL, "no token is configured");
         credential_free(NULL);
 }
 
@@ -273,13 +273,13 @@ static void test_bad_texts(void **state) {
                 {"", "is empty"},
                 {"\n\r\n", "is empty"},
                 {" \t\n", "is empty"},
-                {"secr\nsecr\n", "holds more than one line"},
-                {"secr\r\nsecr", "holds more than one line"},
-                {"secr\n\n# secr", "holds more than one line"},
-                {"secr\tsecr", "holds something else than printable ASCII"},
-                {"secr\x7f", "holds something else than printable ASCII"},
-                {"secr\xc3\xa9t", "holds something else than printable ASCII"},
-                {"secr\xef\xbb\xbf", "holds something else than printable ASCII"},
+                {"secr\nsecr\n", "contains more than one line"},
+                {"secr\r\nsecr", "contains more than one line"},
+                {"secr\n\n# secr", "contains more than one line"},
+                {"secr\tsecr", "contains characters other than printable ASCII"},
+                {"secr\x7f", "contains characters other than printable ASCII"},
+                {"secr\xc3\xa9t", "contains characters other than printable ASCII"},
+                {"secr\xef\xbb\xbf", "contains characters other than printable ASCII"},
         };
         struct fixture *f = *state;
 
@@ -297,11 +297,11 @@ static void test_nul_byte(void **state) {
 
         follow_file(f);
         assert_int_equal(replace_file(f->file, "a\0b", 3, 0600), 0);
-        assert_problem(f, 0, NULL, "holds a NUL byte");
+        assert_problem(f, 0, NULL, "contains a NUL byte");
         assert_int_equal(replace_file(f->file, "ab\n\0", 4, 0600), 0);
-        assert_problem(f, 0, NULL, "holds a NUL byte");
+        assert_problem(f, 0, NULL, "contains a NUL byte");
         assert_int_equal(replace_file(f->file, "\0", 1, 0600), 0);
-        assert_problem(f, 0, NULL, "holds a NUL byte");
+        assert_problem(f, 0, NULL, "contains a NUL byte");
 }
 
 static void test_missing(void **state) {
@@ -418,13 +418,12 @@ static void test_stays_in_use(void **state) {
 static void test_stays_in_use_with_a_warning(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep)
-        char *empty = str_printf("warning account eu-1: %s is empty; the token read before stays "
-                                 "in use\n",
-                                 f->file);
+        char *empty = str_printf(
+                "warning account eu-1: %s is empty; still using the previous token\n", f->file);
         CLEANUP(freep)
-        char *missing = str_printf("warning account eu-1: %s cannot be read (No such file or "
-                                   "directory); the token read before stays in use\n",
-                                   f->file);
+        char *missing = str_printf(
+                "warning account eu-1: %s cannot be read (No such file or directory); still using the previous token\n",
+                f->file);
 
         follow_file(f);
         assert_logs(f, ""); /* there is no other: whoever needs it tells */
@@ -447,8 +446,8 @@ static void test_names_in_warnings(void **state) {
                 enum credential_kind kind;
                 const char *end;
         } cases[] = {
-                {CREDENTIAL_REFRESH, "; the refresh token read before stays in use\n"},
-                {CREDENTIAL_APP_SECRET, "; the AppSecret read before stays in use\n"},
+                {CREDENTIAL_REFRESH, "; still using the previous refresh token\n"},
+                {CREDENTIAL_APP_SECRET, "; still using the previous AppSecret\n"},
         };
         struct fixture *f = *state;
 
@@ -481,7 +480,7 @@ static void test_followed_elsewhere(void **state) {
         put(other, "two", 0600);
         assert_reads(f, "two");
         assert_int_equal(credential_follow(f->credential, NULL), 0);
-        assert_problem(f, -ENOENT, "two", "it has no token");
+        assert_problem(f, -ENOENT, "two", "no token is configured");
 }
 
 static void test_mode(void **state) {
@@ -500,8 +499,8 @@ static void test_mode(void **state) {
                 CLEANUP(freep) char *expected = NULL;
 
                 expected = cases[i].shown
-                                   ? str_printf("warning account eu-1: %s can be read by others "
-                                                "than its owner (mode %s); chmod 0600 it\n",
+                                   ? str_printf("warning account eu-1: %s is readable by others "
+                                                "(mode %s); chmod 0600 it\n",
                                                 f->file, cases[i].shown)
                                    : strdup("");
                 put(f->file, secret, cases[i].mode);

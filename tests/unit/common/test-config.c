@@ -561,15 +561,16 @@ static void test_account_names(void **state) {
 static void test_intervals(void **state) {
         struct fixture *f = *state;
 
-        expect_error(f, "[Poll]\nIntervalMin=3min\n",
-                     "error k.conf:2: IntervalMin (3min) is above IntervalMax (2min)");
+        expect_error(
+                f, "[Poll]\nIntervalMin=3min\n",
+                "error k.conf:2: IntervalMin (3min) in [Poll] is longer than IntervalMax (2min)");
         expect_error(f, "[Poll]\nIntervalMax=1\n",
-                     "error k.conf:2: IntervalMin (2s) is above IntervalMax (1s)");
+                     "error k.conf:2: IntervalMin (2s) in [Poll] is longer than IntervalMax (1s)");
         expect_warning(
                 f, "[Poll]\nIntervalMin=1\nIntervalMax=15min 1s\n",
-                "warning k.conf:3: IntervalMax (15min 1s) in [Poll] is above 15min: KooDrive "
-                "drops a token after 20 idle minutes, so one task of its account is asked "
-                "about every 14min all the same\n");
+                "warning k.conf:3: IntervalMax (15min 1s) in [Poll] is longer than 15min: KooDrive "
+                "drops a token after 20 idle minutes, so one task of each account is still polled "
+                "every 14min\n");
 
         put(f, "k.conf", "[Poll]\nIntervalMin=3min\n");
         put(f, "k.conf.d/10-a.conf", "[Poll]\nIntervalMax=3min\n");
@@ -658,10 +659,10 @@ static void test_app_is_complete(void **state) {
         struct fixture *f = *state;
         const struct account_config *a;
 
-        expect_app_error(f, "UserId=s3cret", "error k.conf:2: AppId of account x: expected one");
-        expect_app_error(f, "AppId=s3cret", "error k.conf:2: UserId of account x: expected one");
+        expect_app_error(f, "UserId=s3cret", "error k.conf:2: AppId of account x: required");
+        expect_app_error(f, "AppId=s3cret", "error k.conf:2: UserId of account x: required");
         expect_app_error(f, "AppId=s3cret\nUserId=s3cret\nSignedHeaders=x-hw-agentname",
-                         "error k.conf:2: AgentName of account x: expected one");
+                         "error k.conf:2: AgentName of account x: required");
 
         put(f, "k.conf", "[Account x]\nAuth=app\n");
         assert_int_equal(read_required(f, true), -EBADMSG);

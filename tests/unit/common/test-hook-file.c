@@ -233,10 +233,10 @@ static void test_why_it_did_not_run(void **state) {
         assert_explained("#! /no/such/sh -e\n", ENOENT, "interpreter /no/such/sh does not exist");
         assert_explained("#!/etc/passwd\n", EACCES, "interpreter /etc/passwd cannot be executed");
         assert_explained("#!/bin/sh\r\necho\r\n", ENOENT, "carriage return");
-        assert_explained("#!\necho\n", ENOEXEC, "names no interpreter");
+        assert_explained("#!\necho\n", ENOEXEC, "has no interpreter");
         assert_explained("echo hello\n", ENOEXEC, "a line such as #!/bin/sh");
         assert_explained("\xEF\xBB\xBF#!/bin/sh\n", ENOEXEC, "byte order mark");
-        assert_explained("\177ELFx", ENOEXEC, "no program for this machine");
+        assert_explained("\177ELFx", ENOEXEC, "not a program for this machine");
         assert_explained("\177ELFx", ENOENT, "loader");
         assert_explained("#!/bin/sh\n", E2BIG, strerror(E2BIG));
 }

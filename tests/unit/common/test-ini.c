@@ -107,7 +107,7 @@ static void test_errors(void **state) {
         (void) state;
         expect("[S]\nnonsense\na=1\n",
                "1 [S]\n2! expected Key=Value, [Section] or a comment\n3 S|a|1\n");
-        expect("=1\na=1\n", "1! there is no key before the =\n2 |a|1\n");
+        expect("=1\na=1\n", "1! a key is missing before the =\n2 |a|1\n");
         expect("a=1\n\\\nnonsense\n", "1 |a|1\n2! expected Key=Value, [Section] or a comment\n");
 }
 
@@ -129,8 +129,8 @@ static void test_bad_bytes(void **state) {
         expect("# \xC0\x80 \\\nb=2\n", "1! the line is not UTF-8 text\n2 |b|2\n");
         expect("a=\xC3\n\xA4=1\n",
                "1! the line is not UTF-8 text\n2! the line is not UTF-8 text\n");
-        expect_bytes("a=x\0y\nb=2\n", 10, "1! the line has a NUL byte in it\n2 |b|2\n");
-        expect_bytes("\0", 1, "1! the line has a NUL byte in it\n");
+        expect_bytes("a=x\0y\nb=2\n", 10, "1! the line contains a NUL byte\n2 |b|2\n");
+        expect_bytes("\0", 1, "1! the line contains a NUL byte\n");
         /* The whole of a continued line is skipped, and reported once. */
         expect("a=1\\\n\xFF\\\n\xFF\\\nc=3\nb=2\n", "2! the line is not UTF-8 text\n5 |b|2\n");
         expect("a=1\\\n#\xFF\n2\nb=2\n", "2! the line is not UTF-8 text\n4 |b|2\n");

@@ -179,23 +179,23 @@ static void check_fault(const char *text, const char *expected) {
 static void test_faults(void **state) {
         (void) state;
         check_fault("", "it is empty");
-        check_fault("  ", "it ends too early, after 2 bytes");
-        check_fault("{\"a\":1", "it ends too early, after 6 bytes");
-        check_fault("{\"a\":\"\\", "it ends too early, after 7 bytes");
-        check_fault("{\"a\":12", "it ends too early, after 7 bytes");
-        check_fault("OK", "no object at byte 0");
-        check_fault("\"text\"", "no object at byte 0");
-        check_fault("<html>", "no object at byte 0");
-        check_fault("{a:1}", "no name of a value at byte 1");
-        check_fault("{\"a\":1,}", "no name of a value at byte 7");
-        check_fault("{\"a\" 1}", "no colon at byte 5");
-        check_fault("{\"a\":}", "no value at byte 5");
-        check_fault("[1,]", "no value at byte 3");
-        check_fault("[1 2]", "no comma or closing bracket at byte 3");
-        check_fault("{\"a\":1]", "no comma or closing brace at byte 6");
-        check_fault("{\"a\":'b'}", "no value at byte 5");
-        check_fault("/* */{}", "no object at byte 0");
-        check_fault("[[[[[[[[[]]]]]]]]]", "too many levels at byte 8");
+        check_fault("  ", "it ends unexpectedly after 2 bytes");
+        check_fault("{\"a\":1", "it ends unexpectedly after 6 bytes");
+        check_fault("{\"a\":\"\\", "it ends unexpectedly after 7 bytes");
+        check_fault("{\"a\":12", "it ends unexpectedly after 7 bytes");
+        check_fault("OK", "not an object at byte 0");
+        check_fault("\"text\"", "not an object at byte 0");
+        check_fault("<html>", "not an object at byte 0");
+        check_fault("{a:1}", "a name is missing at byte 1");
+        check_fault("{\"a\":1,}", "a name is missing at byte 7");
+        check_fault("{\"a\" 1}", "a colon is missing at byte 5");
+        check_fault("{\"a\":}", "a value is missing at byte 5");
+        check_fault("[1,]", "a value is missing at byte 3");
+        check_fault("[1 2]", "a comma or closing bracket is missing at byte 3");
+        check_fault("{\"a\":1]", "a comma or closing brace is missing at byte 6");
+        check_fault("{\"a\":'b'}", "a value is missing at byte 5");
+        check_fault("/* */{}", "not an object at byte 0");
+        check_fault("[[[[[[[[[]]]]]]]]]", "nested too deeply at byte 8");
 }
 
 static void test_limits(void **state) {

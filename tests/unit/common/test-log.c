@@ -175,9 +175,8 @@ static void test_auto_without_journal(void **state) {
         log_open("test-log", LOG_TARGET_CONSOLE);
 }
 
-#define NO_JOURNAL                                                                    \
-        "warning the journal cannot be written (No such file or directory), entries " \
-        "come here instead\n"
+#define NO_JOURNAL \
+        "warning cannot write to the journal (No such file or directory), logging to standard error\n"
 
 /* Where there is no journal, entries are not lost, and that is said once. */
 static void test_no_journal(void **state) {

@@ -164,8 +164,8 @@ static void test_sections(void **state) {
         assert_ptr_equal(settings_section(table, ARRAY_LEN(table), "Two"), table[NUMBER].section);
         assert_null(settings_section(table, ARRAY_LEN(table), "two"));
         settings_unknown_section(&f->faults, 9, "Three");
-        assert_string_equal(f->text,
-                            "warning a.conf:9: unknown section [Three], ignored with its keys");
+        assert_string_equal(
+                f->text, "warning a.conf:9: unknown section [Three], ignored with all of its keys");
         assert_false(f->faults.failed);
 }
 

@@ -9,7 +9,7 @@ static void test_statuses(void **state) {
         static const struct fault_case cases[] = {
                 {401, "", KOODRIVE_UNAUTHORIZED, "(HTTP 401)"},
                 {401, RUNNING, KOODRIVE_UNAUTHORIZED, "(HTTP 401: success)", "", "success"},
-                {403, "<html>", KOODRIVE_UNREACHABLE, "a page instead"},
+                {403, "<html>", KOODRIVE_UNREACHABLE, "a web page instead"},
                 {403, "no", KOODRIVE_UNAUTHORIZED, "(HTTP 403)"},
                 {404, "", KOODRIVE_MISCONFIGURED, "(HTTP 404)"},
                 {405, "", KOODRIVE_UNREACHABLE, "(HTTP 405)"},
@@ -28,14 +28,14 @@ static void test_statuses(void **state) {
                 {302, "", KOODRIVE_TRANSIENT, "redirect"},
                 {304, RUNNING, KOODRIVE_TRANSIENT, "redirect", "", "success"},
                 {600, "", KOODRIVE_TRANSIENT, "(HTTP 600)"},
-                {204, "", KOODRIVE_TRANSIENT, "cannot be read: it is empty"},
+                {204, "", KOODRIVE_TRANSIENT, "cannot be parsed: it is empty"},
                 {200, "{\"code\":0,\"msg\":\"success\"}", KOODRIVE_TRANSIENT, "no task", "",
                  "success"},
                 {200, "{\"code\":0,\"jobInfo\":[{\"taskStatus\":2}]}", KOODRIVE_TRANSIENT,
                  "no task"},
                 {200, "{\"code\":0,\"jobInfo\":\"taskStatus\",\"data\":[]}", KOODRIVE_TRANSIENT,
                  "no task"},
-                {200, "{\"status\":2}", KOODRIVE_UNREACHABLE, "not KooDrive's"},
+                {200, "{\"status\":2}", KOODRIVE_UNREACHABLE, "not from KooDrive"},
         };
 
         check_faults(*state, cases, ARRAY_LEN(cases));

@@ -292,7 +292,7 @@ static void test_link_with_the_token(void **state) {
 
         assert_int_equal(a.disposition.class, KOODRIVE_TASK);
         assert_null(a.download_url);
-        assert_string_equal(a.url_problem, "it holds the account's token");
+        assert_string_equal(a.url_problem, "it contains the account's token");
 }
 
 static void test_names(void **state) {

@@ -12,7 +12,7 @@ static void check_no_json(json_tokener *tokener, const char *body, size_t length
         if (a.disposition.class != KOODRIVE_TRANSIENT)
                 fail_msg("%.*s: %s", (int) MIN(length, 100U), body,
                          koodrive_class_name(a.disposition.class));
-        assert_non_null(strstr(a.why, "an answer that cannot be read: "));
+        assert_non_null(strstr(a.why, "an answer that cannot be parsed: "));
         assert_int_equal(a.disposition.overdue, length > 0 && *body == '{');
 
         next = read_text(tokener, 200, RUNNING);
@@ -40,10 +40,10 @@ static void test_no_json(void **state) {
 
 static void test_other_json(void **state) {
         static const struct fault_case cases[] = {
-                {200, "{}", KOODRIVE_UNREACHABLE, "not KooDrive's"},
-                {200, "{\"error\":\"blocked\"}", KOODRIVE_UNREACHABLE, "not KooDrive's"},
-                {200, "<html></html>", KOODRIVE_UNREACHABLE, "a page"},
-                {200, " \n<?xml version=\"1.0\"?><Error/>", KOODRIVE_UNREACHABLE, "a page"},
+                {200, "{}", KOODRIVE_UNREACHABLE, "not from KooDrive"},
+                {200, "{\"error\":\"blocked\"}", KOODRIVE_UNREACHABLE, "not from KooDrive"},
+                {200, "<html></html>", KOODRIVE_UNREACHABLE, "a web page"},
+                {200, " \n<?xml version=\"1.0\"?><Error/>", KOODRIVE_UNREACHABLE, "a web page"},
         };
 
         check_faults(*state, cases, ARRAY_LEN(cases));

@@ -45,9 +45,9 @@ static void test_what_is_no_link(void **state) {
         char *longest = calloc(1, LINK_MAX_LENGTH + 2);
 
         (void) state;
-        check("https://a\0b", 11, NULL, "it holds control characters");
-        check("https://a\x1b[31m", 14, NULL, "it holds control characters");
-        check("https://a\x7f", 10, NULL, "it holds control characters");
+        check("https://a\0b", 11, NULL, "it contains control characters");
+        check("https://a\x1b[31m", 14, NULL, "it contains control characters");
+        check("https://a\x7f", 10, NULL, "it contains control characters");
         memset(longest, ' ', LINK_MAX_LENGTH + 1);
         longest[0] = 'a';
         longest[LINK_MAX_LENGTH] = 'b';
@@ -62,13 +62,13 @@ static void test_problems(void **state) {
                 {"https://a.example/b", NULL, NULL},
                 {"http://127.0.0.1/b", NULL, NULL},
                 {"http://a.example/b", "it is not https:// (AllowPlainHttp=yes allows it)", NULL},
-                {"//a.example/b", "it names no scheme (https://), or no host", ""},
-                {"/p/a.zip", "it names no scheme (https://), or no host", ""},
-                {"a.example/b", "it names no scheme (https://)", ""},
+                {"//a.example/b", "it has no scheme (https://), or no host", ""},
+                {"/p/a.zip", "it has no scheme (https://), or no host", ""},
+                {"a.example/b", "it has no scheme (https://)", ""},
                 {"ftp://a.example/b", "its scheme is not https://", ""},
                 {"obs://bucket/b", "its scheme is not https://", ""},
-                {"https://u:p@a.example/b", "it holds a user name or a password", ""},
-                {"https://", "it is no valid URL", ""},
+                {"https://u:p@a.example/b", "it contains a user name or a password", ""},
+                {"https://", "it is not a valid URL", ""},
         };
 
         (void) state;

@@ -37,7 +37,7 @@ static void check_session(json_tokener *tokener, const char *body, const char *t
         assert_int_equal(s.answer.disposition.class, token ? KOODRIVE_TASK : KOODRIVE_TRANSIENT);
         if (!token)
                 assert_true(strstr(s.answer.why, "without a token") ||
-                            strstr(s.answer.why, "cannot be read"));
+                            strstr(s.answer.why, "cannot be parsed"));
 }
 
 #define INFO                                                                              \

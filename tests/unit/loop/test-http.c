@@ -156,8 +156,8 @@ static void test_a_redirect_is_an_answer(void **state) {
         struct fixture *f = *state;
         struct result r;
 
-        SCRIPT(f,
-               {"HTTP/1.1 307 Temporary Redirect\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"});
+        SCRIPT(f, {"HTTP/1.1 307 Temporary Redirect\r\nLocation: /other\r\nContent-Length: "
+                   "0\r\n\r\n"});
         ask(f, &r);
         assert_int_equal(r.outcome, HTTP_ANSWERED);
         assert_int_equal(r.status, 307);
@@ -327,7 +327,7 @@ static void test_a_body_up_to_the_limit_and_beyond(void **state) {
         for (int i = 0; i < 2; i++) {
                 ask(f, &r);
                 assert_int_equal(r.outcome, HTTP_MALFORMED);
-                assert_string_equal(r.error, "the answer is longer than allowed");
+                assert_string_equal(r.error, "the answer is too long");
         }
 }
 
@@ -365,8 +365,10 @@ static void test_broken_compression(void **state) {
         struct result r;
 
         SCRIPT(f,
-               {"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: 3\r\n\r\n\x78\x9c\xff"},
-               {"HTTP/1.1 500 Oh\r\nContent-Encoding: deflate\r\nContent-Length: 3\r\n\r\n\x78\x9c\xff"});
+               {"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: "
+                "3\r\n\r\n\x78\x9c\xff"},
+               {"HTTP/1.1 500 Oh\r\nContent-Encoding: deflate\r\nContent-Length: "
+                "3\r\n\r\n\x78\x9c\xff"});
         ask(f, &r);
         assert_int_equal(r.outcome, HTTP_MALFORMED);
         ask(f, &r); /* the status says enough */
@@ -523,7 +525,7 @@ static void test_what_libcurl_refuses_ends_from_the_loop(void **state) {
         post_to(f, &r, &(struct http_request){.url = url, .headers = no_headers, .body = ""});
         LOOP_UNTIL(f->loop, r.calls > 0);
         assert_int_equal(r.outcome, HTTP_UNREACHABLE);
-        assert_non_null(str_after(r.error, "libcurl refuses the request: "));
+        assert_non_null(str_after(r.error, "libcurl did not accept the request: "));
 }
 
 static void test_other_protocols_are_not_spoken(void **state) {

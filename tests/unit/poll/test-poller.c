@@ -606,7 +606,7 @@ static void test_a_request_that_cannot_be_written(void **state) {
         start(f, 0, clock_boot(), SEC);
         pass(f, 0);
         assert_int_equal(fake_http_waiting(f->http), 1);
-        assert_string_equal(fake_http_failure(f->http, 0), "the request cannot be written");
+        assert_string_equal(fake_http_failure(f->http, 0), "the request cannot be built");
         answer_nothing(f, 0, HTTP_UNREACHABLE);
         assert_string_equal(f->told, "0:unreachable ");
         pass(f, USEC_MINUTE);
