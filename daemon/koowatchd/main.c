@@ -12,12 +12,17 @@
 #define EXIT_USAGE 2
 
 static const char help[] =
-        "Usage: koowatchd [OPTION]...\nWatch KooDrive sharing tasks and run hooks when they "
-        "end.\n\n  --config FILE      the configuration [" CONFIG_PATH_DEFAULT
-        "]\n  --check            read configuration and task files, print errors, exit 0 or 1\n  "
-        "--bus none         do not use D-Bus (the only value in this version)\n  --log-level LEVEL "
-        " debug, info, notice, warning or error\n  --version\n  --help\n\nSIGHUP reloads the "
-        "configuration, SIGTERM stops. See koowatchd(8).\n";
+        "Usage: koowatchd [OPTION]...\n"
+        "Watch KooDrive sharing tasks and run hooks when they end.\n"
+        "\n"
+        "  --config FILE      the configuration [" CONFIG_PATH_DEFAULT "]\n"
+        "  --check            read configuration and task files, print faults, exit 0 or 1\n"
+        "  --bus none         do without D-Bus, which this version does anyway\n"
+        "  --log-level LEVEL  debug, info, notice, warning or error\n"
+        "  --version\n"
+        "  --help\n"
+        "\n"
+        "SIGHUP reloads the configuration, SIGTERM stops. See koowatchd(8).\n";
 
 enum action { RUN, CHECK, SHOW_VERSION, SHOW_HELP, BAD_USAGE };
 
@@ -72,7 +77,7 @@ static enum action parse_argv(int argc, char **argv, struct daemon_options *ret)
                 }
         }
         if (optind < argc) {
-                (void) fprintf(stderr, "koowatchd: unexpected argument %s, see --help\n",
+                (void) fprintf(stderr, "koowatchd: %s: no argument is expected, see --help\n",
                                argv[optind]);
                 return BAD_USAGE;
         }

@@ -150,6 +150,6 @@ def test_hostile_answers_hold_up_nobody_else(koowatch, sim):
     koowatch.add_task("good", good)
     koowatch.start()
     koowatch.wait_entry("^good: completed")
-    koowatch.wait_entry("^hostile.*asked again with growing pauses", count=4)
+    koowatch.wait_entry("^hostile.*retrying with growing pauses", count=4)
     assert not koowatch.find("^account")
     assert not koowatch.find("^hostile.*: (completed|rejected)")

@@ -228,7 +228,7 @@ def test_a_secret_that_is_nowhere(koowatch, sim):
     path = koowatch.settings["Account"].pop("AppSecretFile")
     add_tasks(koowatch, sim, 1)
     koowatch.start()
-    entry = koowatch.wait_entry("^account default: unauthorized: it has no AppSecret")
+    entry = koowatch.wait_entry("^account default: unauthorized: no AppSecret is configured")
     assert "AppSecretFile" in entry.message and "default.app-secret" in entry.message
     assert not sim.requests
     koowatch.settings["Account"]["AppSecretFile"] = path
@@ -241,7 +241,7 @@ def test_a_secret_that_others_can_read_is_warned_of(koowatch, sim):
     use_app(koowatch, sim)
     (koowatch.path / "default.app-secret").chmod(0o640)
     koowatch.start()
-    koowatch.wait_entry("default.app-secret can be read by others .*chmod 0600")
+    koowatch.wait_entry("default.app-secret is readable by others .*chmod 0600")
 
 
 def test_a_wrong_secret_is_refused_three_times(koowatch, sim):

@@ -63,8 +63,8 @@ def test_no_journal_to_log_to(koowatch):
     (koowatch.state / "state.db").write_bytes(b"no database" * 1000)
     koowatch.start(wait=False)
     assert koowatch.end() == 1
-    koowatch.wait_entry("the journal cannot be written")
-    koowatch.wait_entry("state.db: cannot be opened")
+    koowatch.wait_entry("cannot write to the journal")
+    koowatch.wait_entry("state.db: cannot open")
 
 
 # Files
@@ -109,7 +109,7 @@ def test_a_bad_value(koowatch, section, key, value):
     line = line_of(koowatch.config_path.read_text(), f"{key}={value}")
     assert koowatch.end() == 78
     entry = koowatch.wait_entry(f"{koowatch.config_path}:{line}: .*{key}")
-    assert entry.level == "error" and "expected" in entry.message
+    assert entry.level == "error" and "required" in entry.message
 
 
 def test_intervals_that_do_not_fit_each_other(koowatch):
@@ -143,7 +143,7 @@ def test_app_authentication_that_is_not_complete(koowatch, keys, missing):
     line = line_of(koowatch.config_path.read_text(), "[Account]")
     assert koowatch.end() == 78
     entry = koowatch.wait_entry(f"{koowatch.config_path}:{line}: {missing} of account default: ")
-    assert entry.level == "error" and "expected" in entry.message
+    assert entry.level == "error" and "required" in entry.message
     assert not [entry for entry in koowatch.entries if "s3cret" in entry.line]
 
 
@@ -205,7 +205,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(koowatch, sim):
     koowatch.start()
     run = koowatch.run("--config", koowatch.config_path, "--bus", "none")
     assert run.returncode == 1
-    assert f"{koowatch.state}: another koowatchd" in run.stderr
+    assert f"{koowatch.state}: in use by another koowatchd" in run.stderr
     wait_polls(sim, task, 2)
 
 
@@ -213,7 +213,7 @@ def test_a_state_that_is_damaged(koowatch):
     (koowatch.state / "state.db").write_bytes(b"no database" * 1000)
     koowatch.start(wait=False)
     assert koowatch.end() == 1
-    koowatch.wait_entry("state.db: cannot be opened")
+    koowatch.wait_entry("state.db: cannot open")
 
 
 # --check
@@ -268,7 +268,7 @@ def test_check_warns_of_hooks_and_exits_well(koowatch, sim):
     run = koowatch.check()
     assert run.returncode == 0
     assert run.stdout.splitlines() == [
-        f"{path}: warning: Hook=fetch-pakage is not there",
+        f"{path}: warning: Hook=fetch-pakage does not exist",
         f"{hook}: warning: would not run: it is writable by group or others",
     ]
 

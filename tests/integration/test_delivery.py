@@ -71,13 +71,13 @@ def test_what_was_achieved_starts_the_count_again(koowatch, sim):
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
     koowatch.wait_entry(r"10-record ended: failed, exit status 1 \(attempt 1, next try in 10s\)")
-    koowatch.wait_entry(r"10-record ended: progress, goes on in 10s \(attempt 2\)")
+    koowatch.wait_entry(r"10-record ended: progress, next try in 10s \(attempt 2\)")
     wait_polls_of_another(koowatch, sim)
     koowatch.restart()
     koowatch.wait_entry(r"10-record ended: failed, exit status 1 \(attempt 3, next try in 10s\)")
     koowatch.wait_record(attempt=4)
     koowatch.wait_entry("10-record ended: done")
-    assert not koowatch.find("parked")
+    assert not koowatch.find("giving up")
 
 
 def test_what_was_achieved_does_not_count_beside_a_failure(koowatch, sim):
@@ -87,7 +87,7 @@ def test_what_was_achieved_does_not_count_beside_a_failure(koowatch, sim):
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
     koowatch.wait_entry(r"20-failed ended: failed, exit status 1 \(attempt 1, the last\)")
-    koowatch.wait_entry("parked after 1 attempt")
+    koowatch.wait_entry("giving up after 1 attempt")
 
 
 def test_what_was_achieved_does_not_count_beyond_the_history(koowatch, sim):
@@ -97,7 +97,7 @@ def test_what_was_achieved_does_not_count_beyond_the_history(koowatch, sim):
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
     koowatch.wait_entry(r"ended: progress \(attempt 1, the last\)")
-    koowatch.wait_entry("parked after 1 attempt")
+    koowatch.wait_entry("giving up after 1 attempt")
 
 
 @pytest.mark.parametrize("timeout, seconds", [("2min", "120"), ("500ms", "1"), ("infinity", None)])
@@ -115,7 +115,7 @@ def test_a_hook_that_has_nothing_to_do_has_ended_well(koowatch, sim):
     path = koowatch.add_task("photos", sim.add_task(), where=koowatch.spool)
     koowatch.start()
     koowatch.wait(lambda: not path.exists(), "the file's removal")
-    assert not koowatch.find("parked")
+    assert not koowatch.find("giving up")
 
 
 def test_the_other_hooks_run_after_one_that_fails(koowatch, sim):
@@ -124,7 +124,7 @@ def test_the_other_hooks_run_after_one_that_fails(koowatch, sim):
     koowatch.record("finished.d/20-next")
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
-    koowatch.wait_entry("parked")
+    koowatch.wait_entry("giving up")
     assert hooks_run(koowatch) == ["finished.d/10-fails", "finished.d/20-next"]
     failed = koowatch.find("ended: failed", KOOWATCH_HOOK="finished.d/10-fails")
     assert [entry.fields["KOOWATCH_EXIT_STATUS"] for entry in failed] == ["3"]
@@ -136,7 +136,7 @@ def test_a_hook_whose_time_is_up_has_failed(koowatch, sim):
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
     koowatch.wait_entry("10-record ended: failed, .*time", KOOWATCH_NAME="photos")
-    koowatch.wait_entry("parked")
+    koowatch.wait_entry("giving up")
 
 
 # Which hooks
@@ -189,7 +189,7 @@ def test_a_named_hook_that_is_missing_has_failed(koowatch, sim):
     koowatch.add_task("photos", sim.add_task(), Hook="fetch")
     koowatch.start()
     koowatch.wait_entry("ended: failed", KOOWATCH_HOOK="named.d/fetch")
-    koowatch.wait_entry("^photos: parked")
+    koowatch.wait_entry("^photos: giving up")
 
 
 def test_hooks_of_an_account(koowatch, sim):
@@ -316,7 +316,7 @@ def test_attempts_are_counted_across_a_restart(koowatch, sim):
     wait_polls_of_another(koowatch, sim)  # the runner has ended as well
     koowatch.restart()
     assert koowatch.wait_record(count=2)["env"]["KOOWATCH_ATTEMPT"] == "2"
-    koowatch.wait_entry("parked after 2")
+    koowatch.wait_entry("giving up after 2")
 
 
 def test_a_file_that_goes_after_the_outcome_stops_nothing(koowatch, sim):
@@ -341,8 +341,8 @@ def test_an_outcome_that_cannot_be_written_waits(koowatch, sim):
     wait_polls(sim, task)
     koowatch.limit_file_size(0)
     task.complete()
-    koowatch.wait_entry("state.db: cannot be written")
-    koowatch.wait_status(".*store cannot be written.*")
+    koowatch.wait_entry("state.db: cannot write")
+    koowatch.wait_status(".*store is not writable.*")
     assert not koowatch.find("^photos: completed")
     koowatch.limit_file_size(None)
     koowatch.wait_record()
@@ -469,7 +469,7 @@ def test_a_runner_that_dies_is_told_of(koowatch, sim):
     koowatch.hook("finished.d/10-kill", "kill -9 $PPID; sleep 60")
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
-    entry = koowatch.wait_entry("^photos: the hook runner ended before it had told")
+    entry = koowatch.wait_entry("^photos: the hook runner exited before it reported")
     assert entry.message.endswith("(attempt 1, next try in 10 s)")
     assert entry.level == "warning"
     assert entry.fields["KOOWATCH_EVENT_ID"]

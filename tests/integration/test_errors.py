@@ -92,7 +92,7 @@ def test_a_fault_that_lasts_is_logged_once(koowatch, sim):
     koowatch.start()
     koowatch.wait_entry("^photos: completed")
     assert len(koowatch.find("13000201", KOOWATCH_NAME="photos")) == 1
-    assert len(koowatch.find("^photos: recovered after 5 faults")) == 1
+    assert len(koowatch.find("^photos: recovered after 5 failed polls")) == 1
 
 
 # The service is away
@@ -212,7 +212,7 @@ def test_a_ca_file_that_is_missing_is_named(koowatch):
     koowatch.settings["Account"]["CAFile"] = path
     koowatch.start()
     koowatch.reload()
-    entries = koowatch.find(f"koowatch.conf:[0-9]+: CAFile {path} of account default cannot be")
+    entries = koowatch.find(f"koowatch.conf:[0-9]+: cannot read CAFile {path} of account default")
     assert [entry.level for entry in entries] == ["warning"] * 2
 
 

@@ -66,7 +66,7 @@ def test_metrics_of_a_few_tasks(koowatch, sim, metrics):
     koowatch.hook("named.d/fails", "exit 1")
     koowatch.add_task("parked", sim.add_task(), Hook="fails")
     koowatch.start()
-    koowatch.wait_entry("^parked: parked")
+    koowatch.wait_entry("^parked: giving up")
     koowatch.wait_entry("10-record ended", count=4)
 
     def all_over():
@@ -188,11 +188,11 @@ def test_metrics_that_cannot_be_written_are_warned_of(koowatch, sim):
     koowatch.settings["Daemon"]["MetricsFile"] = koowatch.path / "none" / "metrics"
     koowatch.add_task("photos", sim.add_task())
     koowatch.start()
-    koowatch.wait_entry("MetricsFile .*cannot be written")
+    koowatch.wait_entry("MetricsFile .*cannot write")
     koowatch.reload()  # writes at once
     koowatch.reload()
     (koowatch.path / "none").mkdir()
     koowatch.reload()
-    koowatch.wait_entry("MetricsFile .*can be written again")
-    assert len(koowatch.find("MetricsFile .*cannot be written")) == 1
+    koowatch.wait_entry("MetricsFile .*writable again")
+    assert len(koowatch.find("MetricsFile .*cannot write")) == 1
     koowatch.wait_entry("^photos: completed")

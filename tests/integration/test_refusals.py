@@ -405,8 +405,8 @@ def test_what_may_pass_is_asked_again(koowatch, sim):
     wait_completed(koowatch, [f"t{code}" for code in tasks])
     for code, text in rows.items():
         what = f"HTTP {codes.service_status(code)}, code {code}: {codes.SERVICE[code]}"
-        (entry,) = koowatch.find("asked again", KOOWATCH_NAME=f"t{code}")
-        assert entry.message.startswith(f"t{code}: {text} ({what}); it is asked again with")
+        (entry,) = koowatch.find("retrying with", KOOWATCH_NAME=f"t{code}")
+        assert entry.message.startswith(f"t{code}: {text} ({what}); retrying with")
     assert {sim.polls(task) for task in tasks.values()} == {SIX + 1}
     assert not koowatch.find("^account")
     doubtful, transient = SIX * len(DOUBTFUL), SIX * len(TRANSIENT)
@@ -433,8 +433,8 @@ def test_statuses_that_are_one_tasks_trouble(koowatch, sim, accounts):
     koowatch.start()
     wait_completed(koowatch, tasks)
     for row in rows:
-        (entry,) = koowatch.find("asked again", KOOWATCH_NAME=row.name)
-        assert entry.message.startswith(f"{row.name}: {row.why}; it is asked again with")
+        (entry,) = koowatch.find("retrying with", KOOWATCH_NAME=row.name)
+        assert entry.message.startswith(f"{row.name}: {row.why}; retrying with")
     assert {sim.polls(task) for task in tasks.values()} == {SIX + 1}
     assert not koowatch.find("^account")
 
@@ -449,7 +449,7 @@ def test_a_request_that_is_too_large_for_the_gateway(koowatch, sim, status):
     koowatch.add_task("photos", task)
     koowatch.start()
     wait_completed(koowatch, ["photos"])
-    (entry,) = koowatch.find("asked again", KOOWATCH_NAME="photos")
+    (entry,) = koowatch.find("retrying with", KOOWATCH_NAME="photos")
     assert entry.message.startswith(f"photos: the request is too large (HTTP {status}, code ")
 
 
@@ -794,9 +794,9 @@ def test_a_code_that_is_not_documented_is_told_once(koowatch, sim, accounts):
     told = {}
     for name, (parameters, meaning, state) in UNKNOWN.items():
         code = parameters.get("code") or parameters["error_code"]
-        entry = koowatch.wait_entry("does not document what it answers", KOOWATCH_ERROR_CODE=code)
+        entry = koowatch.wait_entry("undocumented answer", KOOWATCH_ERROR_CODE=code)
         assert f" (HTTP {parameters['status']}, code {code}: {STRANGE}); " in entry.message
-        assert entry.message.endswith(f"told of once, and taken as {meaning}")
+        assert entry.message.endswith(f"reported once, handled as {meaning}")
         assert entry.level == "warning"
         assert entry.fields["KOOWATCH_ERROR_MESSAGE"] == STRANGE
         told[str(code)] = entry
@@ -812,7 +812,7 @@ def test_a_code_that_is_not_documented_is_told_once(koowatch, sim, accounts):
     sim.faults.clear()
     koowatch.reload()
     wait_completed(koowatch, tasks)
-    assert len(koowatch.find("does not document what it answers")) == len(told)
+    assert len(koowatch.find("undocumented answer")) == len(told)
     trouble = {entry.fields["KOOWATCH_ACCOUNT"] for entry in koowatch.find("^account")}
     assert trouble == {name for name, (_, _, state) in UNKNOWN.items() if state}
 
@@ -868,8 +868,8 @@ def test_what_was_sent_does_not_come_back(koowatch, sim, accounts, kind):
             record = koowatch.wait_record(name=name)
             assert record["event"]["errorMessage"] == entry.fields["KOOWATCH_ERROR_MESSAGE"]
             koowatch.wait_entry("20-show ended: done", KOOWATCH_NAME=name)
-    koowatch.wait_entry("does not document", KOOWATCH_NAME="doubtful")
-    koowatch.wait_entry("asked again", KOOWATCH_NAME="doubtful")
+    koowatch.wait_entry("undocumented", KOOWATCH_NAME="doubtful")
+    koowatch.wait_entry("retrying with", KOOWATCH_NAME="doubtful")
     wait_metrics(koowatch, finished("rejected", 5))
     koowatch.stop()
 

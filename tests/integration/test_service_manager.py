@@ -96,7 +96,7 @@ def test_odd_bytes_of_a_files_name_in_the_status(koowatch, name, shown):
         pass
     koowatch.start()
     path = re.escape(f"{koowatch.low}/{shown}.task")
-    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: a task's name .*")
+    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: expected a task name .*")
 
 
 def test_the_status_counts_deliveries_that_wait(koowatch, sim):

@@ -262,7 +262,7 @@ def test_the_status_says_that_an_account_is_unknown(koowatch, sim):
     task = sim.add_task(hold=True)
     path = koowatch.add_task("photos", task, Account="other")
     koowatch.start()
-    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: there is no \[Account other\] .*\)")
+    koowatch.wait_status(rf"watching 0 .*, 1 invalid \({path}: \[Account other\] is not in .*\)")
     path.write_text(task_text(task))
     koowatch.wait_status(r"watching 1 \([01] running\), 0 finished")
 
@@ -284,7 +284,7 @@ def test_a_bad_edit_keeps_the_settings(koowatch, sim, sentinel):
     path.write_text(task_text(task, variables={"n": "2"}, Timeout="soon"))
     entry = koowatch.wait_entry("Timeout", KOOWATCH_NAME="photos")
     assert entry.message.startswith(f"{path}:4: ")
-    assert "stay in force" in entry.message
+    assert "stay in effect" in entry.message
     assert is_polled(sim, task, sentinel)
     task.complete()
     assert koowatch.wait_record()["env"]["KOOWATCH_VAR_N"] == "1"
@@ -376,15 +376,15 @@ def test_a_wrong_hook_is_told_at_registration(koowatch, sim):
     task = sim.add_task(hold=True)
     path = koowatch.add_task("photos", task, Hook="fetch-pakage")
     koowatch.start()
-    entry = koowatch.wait_entry("Hook=fetch-pakage is not there", KOOWATCH_NAME="photos")
+    entry = koowatch.wait_entry("Hook=fetch-pakage does not exist", KOOWATCH_NAME="photos")
     assert entry.level == "warning" and entry.message.startswith(f"{path}: ")
     wait_polls(sim, task)
-    koowatch.wait_status("watching 1 .*; photos: Hook=fetch-pakage is not there")
+    koowatch.wait_status("watching 1 .*; photos: Hook=fetch-pakage does not exist")
     path.write_text(task_text(task, Hook="fetch-pakage", Timeout="1h"))
     koowatch.record("named.d/fetch-package")
     path.write_text(task_text(task, Hook="fetch-package"))
     koowatch.wait_status(r"watching 1 \([01] running\), 0 finished")
-    assert len(koowatch.find("is not there")) == 1
+    assert len(koowatch.find("does not exist")) == 1
     assert len(koowatch.find("^photos: registered")) == 1
 
 
@@ -397,13 +397,13 @@ def test_a_hook_that_may_not_run_is_told_at_registration(koowatch, sim):
     koowatch.wait_status(r"watching 2 .*: Hook=.* \(and 1 more\)")
     hook.chmod(0o755)
     koowatch.reload()
-    koowatch.wait_status("watching 2 .*; music: Hook=none is not there")
+    koowatch.wait_status("watching 2 .*; music: Hook=none does not exist")
 
 
 def test_a_hook_of_an_event_that_may_not_run_is_told_at_the_start(koowatch):
     hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
     koowatch.start()
-    koowatch.wait_entry(f"{hook}: would not run .*writable by group or others")
+    koowatch.wait_entry(f"{hook}: would not run: .*writable by group or others")
 
 
 # Duplicates
@@ -416,7 +416,7 @@ def test_a_second_file_for_the_same_task_is_refused(koowatch, sim):
     koowatch.start()
     wait_polls(sim, task)
     koowatch.add_task("two", task)
-    entry = koowatch.wait_entry("same task", KOOWATCH_NAME="two")
+    entry = koowatch.wait_entry("duplicate of", KOOWATCH_NAME="two")
     assert "one.task" in entry.message
     task.complete()
     koowatch.wait_entry("10-record ended")
@@ -431,7 +431,7 @@ def test_a_second_file_takes_over_when_the_first_goes(koowatch, sim):
     koowatch.start()
     sim.wait_for(lambda s: s.requests and time.time() > begin + 1.1)
     koowatch.add_task("two", task, variables={"n": "2"})
-    koowatch.wait_entry("same task", KOOWATCH_NAME="two")
+    koowatch.wait_entry("duplicate of", KOOWATCH_NAME="two")
     path.unlink()
     wait_for_the_end_of_grace()
     wait_polls(sim, task)
@@ -451,12 +451,12 @@ def test_of_two_files_for_a_task_the_one_in_the_higher_directory_stands(koowatch
     koowatch.start()
     sim.wait_for(lambda s: s.requests and time.time() > begin + 1.1)
     mine = koowatch.add_task("mine", task, where=koowatch.high, variables={"n": "2"})
-    entry = koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    entry = koowatch.wait_entry("duplicate of", KOOWATCH_NAME="theirs")
     assert entry.message.startswith(f"{path}: ") and str(mine) in entry.message
     koowatch.wait_status("watching 1 .*, 1 invalid.*")
     wait_polls(sim, task)
     koowatch.restart()
-    koowatch.wait_entry("same task", count=2, KOOWATCH_NAME="theirs")
+    koowatch.wait_entry("duplicate of", count=2, KOOWATCH_NAME="theirs")
     task.complete()
     record = koowatch.wait_record()
     assert record["event"]["name"] == "mine"
@@ -474,7 +474,7 @@ def test_a_file_that_lost_to_a_higher_one_takes_over_again(koowatch, sim):
     koowatch.start()
     wait_polls(sim, task)
     mine = koowatch.add_task("mine", task, where=koowatch.high)
-    koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
+    koowatch.wait_entry("duplicate of", KOOWATCH_NAME="theirs")
     mine.unlink()
     wait_for_the_end_of_grace()
     wait_polls(sim, task)
@@ -488,8 +488,8 @@ def test_a_lower_file_for_the_same_task_is_refused(koowatch, sim):
     koowatch.start()
     wait_polls(sim, task)
     koowatch.add_task("theirs", task)
-    koowatch.wait_entry("same task", KOOWATCH_NAME="theirs")
-    assert not koowatch.find("same task", KOOWATCH_NAME="mine")
+    koowatch.wait_entry("duplicate of", KOOWATCH_NAME="theirs")
+    assert not koowatch.find("duplicate of", KOOWATCH_NAME="mine")
 
 
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
@@ -502,7 +502,7 @@ def test_of_two_files_in_a_directory_the_older_one_stands(koowatch, sim, names):
     assert (run.returncode, run.stderr) == (1, "")
     assert run.stdout.startswith(f"{second}: duplicate of {first}")
     koowatch.start()
-    entry = koowatch.wait_entry("same task", KOOWATCH_NAME=names[1])
+    entry = koowatch.wait_entry("duplicate of", KOOWATCH_NAME=names[1])
     assert entry.message.startswith(f"{second}: duplicate of {first}")
 
 
@@ -718,17 +718,17 @@ def test_an_admins_finished_file_that_is_edited_stays_done(koowatch, sim, sentin
     koowatch.start()
     koowatch.wait_entry("10-record ended: done")
     path.write_text(task_text(task, variables={"n": "2"}))
-    koowatch.wait_entry("finished already", KOOWATCH_NAME="photos")
+    koowatch.wait_entry("already finished", KOOWATCH_NAME="photos")
     koowatch.add_task("photos", task, variables={"n": "3"})
     sentinel()
     koowatch.restart()
     sentinel()
-    assert len(koowatch.find("finished already")) == 1
+    assert len(koowatch.find("already finished")) == 1
     koowatch.stop()
     koowatch.add_task("photos", task, variables={"n": "4"})
     koowatch.start()
     koowatch.restart()
-    assert len(koowatch.find("finished already")) == 2
+    assert len(koowatch.find("already finished")) == 2
     assert sim.polls(task) == 1
     assert len(koowatch.records()) == 1
 
