@@ -1022,7 +1022,7 @@ def test_no_secret_is_shown(koowatch, sim, kind):
     }
     assert all(said.values())
     assert [(where, s) for where, text in said.items() for s in secrets if s in text] == []
-    assert koowatch.find("new token") and koowatch.find(r"refused; .*uthorization: \*; ")
+    assert koowatch.find("token refreshed") and koowatch.find(r"refused; .*uthorization: \*; ")
 
 
 def test_a_rejection_that_repeats_the_request(koowatch, sim):
