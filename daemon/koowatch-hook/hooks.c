@@ -57,7 +57,7 @@ static bool was_interrupted(const struct run *run) {
         return poll(&pollfd, 1, 0) > 0;
 }
 
-static void warn(const struct run *run, const char *id, const char *why) {
+static void log_not_run(const struct run *run, const char *id, const char *why) {
         struct log_fields fields = {};
 
         event_log_fields(run->event, id, &fields);
@@ -65,16 +65,17 @@ static void warn(const struct run *run, const char *id, const char *why) {
                        id, why);
 }
 
-/* It has failed, and is tried again when somebody may have helped. */
-static void tell_not_run(const struct run *run, const char *id, const char *path, const char *why) {
+/* The hook counts as failed, so the daemon retries it: somebody may have fixed it by then. */
+static void report_not_run(const struct run *run, const char *id, const char *path,
+                           const char *why) {
         CLEANUP(freep) char *reason = path ? str_printf("%s: %s", path, why) : NULL;
 
-        warn(run, id, reason ? reason : why);
+        log_not_run(run, id, reason ? reason : why);
         protocol_not_run(id, "failed", reason ? reason : why);
 }
 
-/* A file that is no hook is passed over in EVENT.d, which the daemon tells once an event. */
-static void tell_passed_over(const char *id, const char *path, const char *why) {
+/* A file in EVENT.d that is not a hook is skipped. The daemon logs that once per event. */
+static void report_skipped(const char *id, const char *path, const char *why) {
         CLEANUP(freep) char *reason = str_printf("%s: %s, skipped", path, why);
 
         protocol_not_run(id, "skipped", reason ? reason : why);
@@ -86,16 +87,16 @@ static bool is_accepted(const struct run *run, const char *id, const char *path,
         int r = hook_file_check(path, false, &why);
 
         if (r == -ENOEXEC && !named)
-                tell_passed_over(id, path, why ? why : "it is not a hook");
+                report_skipped(id, path, why ? why : "it is not a hook");
         else if (r < 0)
-                tell_not_run(run, id, path, why ? why : strerror(-r));
+                report_not_run(run, id, path, why ? why : strerror(-r));
         return r == 0;
 }
 
-static void tell_not_started(const struct run *run, const char *id, const char *path, int error) {
+static void report_not_started(const struct run *run, const char *id, const char *path, int error) {
         CLEANUP(freep) char *why = hook_file_explain(path, error);
 
-        tell_not_run(run, id, path, why ? why : strerror(error));
+        report_not_run(run, id, path, why ? why : strerror(error));
 }
 
 static int run_hook(struct run *run, const char *id, const char *path, bool named) {
@@ -110,7 +111,7 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
 
         r = hook_process_start(path, run->event, run->environment, &process);
         if (r < 0) {
-                tell_not_started(run, id, path, -r);
+                report_not_started(run, id, path, -r);
                 return 0;
         }
 
@@ -138,7 +139,7 @@ static int run_own(struct run *run) {
                 return r;
         /* What hides or masks the others cannot be seen; nor may the event count as delivered. */
         if (list.problem) {
-                tell_not_run(run, directory, NULL, list.problem);
+                report_not_run(run, directory, NULL, list.problem);
                 return 0;
         }
 
@@ -172,7 +173,7 @@ static int run_named(struct run *run, const char *name) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
-                tell_not_run(run, id, NULL, problem ? problem : strerror(-r));
+                report_not_run(run, id, NULL, problem ? problem : strerror(-r));
                 return 0;
         }
 

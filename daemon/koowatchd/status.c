@@ -64,11 +64,11 @@ static void put_counts(FILE *f, const struct status *s, const struct registry_co
 
 /* Polls wait because of RateLimit=, and not because of an account's state. */
 static bool is_late(const struct status *s, usec_t lag) {
-        return lag >= LAG_NOTICEABLE && !accounts_troubled(s->from.accounts);
+        return lag >= LAG_NOTICEABLE && !accounts_first_failing(s->from.accounts);
 }
 
 static void put_problems(FILE *f, const struct status *s, const struct registry_counts *watches) {
-        const struct account *account = accounts_troubled(s->from.accounts);
+        const struct account *account = accounts_first_failing(s->from.accounts);
         const char *hook_problem = registry_hook_problem(s->from.registry);
         usec_t lag = poller_lag(s->from.poller, clock_boot());
 

@@ -109,7 +109,7 @@ def test_a_bad_value(koowatch, section, key, value):
     line = line_of(koowatch.config_path.read_text(), f"{key}={value}")
     assert koowatch.end() == 78
     entry = koowatch.wait_entry(f"{koowatch.config_path}:{line}: .*{key}")
-    assert entry.level == "error" and "required" in entry.message
+    assert entry.level == "error" and "expected" in entry.message
 
 
 def test_intervals_that_do_not_fit_each_other(koowatch):

@@ -427,7 +427,7 @@ void accounts_read_secrets(struct accounts *as) {
         }
 }
 
-const struct account *accounts_troubled(const struct accounts *as) {
+const struct account *accounts_first_failing(const struct accounts *as) {
         const struct entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {

@@ -63,7 +63,7 @@ void accounts_refresh(struct accounts *accounts, struct account *account);
 bool accounts_are_refreshing(const struct accounts *accounts);
 
 /* One that is in use, configured and not ok; NULL: all are ok. */
-const struct account *accounts_troubled(const struct accounts *accounts);
+const struct account *accounts_first_failing(const struct accounts *accounts);
 
 /* Writes those that are configured to ret, at most max, and returns how many there are. */
 size_t accounts_list(const struct accounts *accounts, struct account **ret, size_t max);

@@ -19,17 +19,17 @@
 #include "koowatchd/poll/due-queue.h"
 
 struct poller;
-struct poller_lane; /* an account's queue */
-struct flight;
+struct poller_queue; /* an account's queue */
+struct poll_request; /* one in flight */
 
 /* Embedded in its owner, zeroed; only the poller looks inside. */
 struct poll {
         struct timer timer;
-        struct due_entry due; /* its interval is valid also while it waits */
-        struct poller_lane *lane;
-        TAILQ_ENTRY(poll) peers; /* of the lane */
-        struct flight *flight;
-        bool dropped; /* the last request got no answer, through nobody's fault */
+        struct due_entry due;         /* its interval is valid also while it waits */
+        struct poller_queue *queue;   /* NULL: idle */
+        TAILQ_ENTRY(poll) peers;      /* of the same account */
+        struct poll_request *request; /* NULL: none is in flight */
+        bool dropped;                 /* the last request got no answer, through nobody's fault */
 };
 
 #define POLL_STOP ((usec_t) -1)
@@ -76,7 +76,7 @@ void poll_start(struct poller *poller, struct poll *poll, struct account *accoun
 /* An idle poll is left alone. */
 void poll_stop(struct poller *poller, struct poll *poll);
 static inline bool poll_is_started(const struct poll *poll) {
-        return poll->lane;
+        return poll->queue;
 }
 /*
  * What is asked with has changed: the next request is brought forward to now. A fault that

@@ -9,12 +9,12 @@
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/hook-result.h"
 
-#define CODES_TOLD 32
+#define CODES_REPORTED 32
 
 struct report {
         enum download_url download_url;
-        char codes_told[CODES_TOLD][40];
-        size_t n_codes_told;
+        char codes_reported[CODES_REPORTED][40];
+        size_t n_codes_reported;
 };
 
 /* ---- fields ---- */
@@ -89,14 +89,15 @@ void report_unknown_status(const struct task_ref *task, long raw_status) {
                        task->name, raw_status);
 }
 
-/* Whether the code is one that was not told before; from then on it was. */
-static bool is_news(struct report *r, const char *code) {
-        for (size_t i = 0; i < r->n_codes_told; i++)
-                if (streq(r->codes_told[i], code))
+/* Whether this is the first time that the code is reported. It notes the code. */
+static bool is_new_code(struct report *r, const char *code) {
+        for (size_t i = 0; i < r->n_codes_reported; i++)
+                if (streq(r->codes_reported[i], code))
                         return false;
-        if (r->n_codes_told == CODES_TOLD)
+        if (r->n_codes_reported == CODES_REPORTED)
                 return false;
-        (void) snprintf(r->codes_told[r->n_codes_told++], sizeof(r->codes_told[0]), "%s", code);
+        (void) snprintf(r->codes_reported[r->n_codes_reported++], sizeof(r->codes_reported[0]),
+                        "%s", code);
         return true;
 }
 
@@ -104,7 +105,7 @@ static void report_unknown_code(struct report *r, const struct task_ref *task,
                                 const struct koodrive_answer *a, const char *trace_id) {
         struct log_fields f = {};
 
-        if (!*a->code || a->disposition.listed || !is_news(r, a->code))
+        if (!*a->code || a->disposition.listed || !is_new_code(r, a->code))
                 return;
         add_task(&f, task);
         log_fields_add(&f, "KOOWATCH_ERROR_CODE", a->code);

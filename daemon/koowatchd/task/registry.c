@@ -148,7 +148,7 @@ static void on_scanned(void *userdata, bool complete) {
 static void on_recheck(struct timer *timer, usec_t now) {
         struct registry *r = container_of(timer, struct registry, recheck_timer);
 
-        strays_tell(&r->strays);
+        strays_report(&r->strays);
         registry_check_hooks(r, false);
         if (r->enrollment.entries.hook_problems != r->known_hook_problems)
                 callback_call(&r->enrollment.handler.on_status);

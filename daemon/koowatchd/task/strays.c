@@ -52,14 +52,14 @@ void strays_note(struct strays *s, const char *path) {
                 *place = (struct stray){.path = strdup(path)};
 }
 
-static void tell(const char *path) {
+static void stray_report(const char *path) {
         CLEANUP(freep) char *text = stray_describe(path);
 
         if (text)
                 log_notice("%s: %s", path, text);
 }
 
-void strays_tell(struct strays *s) {
+void strays_report(struct strays *s) {
         for (size_t i = 0; i < STRAYS_MAX; i++) {
                 struct stray *stray = &s->list[i];
 
@@ -67,9 +67,9 @@ void strays_tell(struct strays *s) {
                         continue;
                 if (!stray_is(stray->path))
                         free(STEAL_PTR(stray->path));
-                else if (!stray->told)
-                        tell(stray->path);
-                stray->told = true;
+                else if (!stray->reported)
+                        stray_report(stray->path);
+                stray->reported = true;
         }
 }
 

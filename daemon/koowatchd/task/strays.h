@@ -2,7 +2,7 @@
 /*
  * Strays: files in task directories whose names are not those of task files
  *
- * Most likely somebody waits for them to be read. Each is told of once, and only when it has
+ * Most likely somebody waits for them to be read. Each is reported once, and only when it has
  * stayed for a while: programs write under one name and rename to another.
  */
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 struct strays {
         struct stray {
                 char *path; /* NULL: free */
-                bool told;
+                bool reported;
         } list[STRAYS_MAX];
 };
 
@@ -26,5 +26,5 @@ char *stray_describe(const char *path);
 /* It was seen. */
 void strays_note(struct strays *strays, const char *path);
 /* Logs those that are still there, and forgets those that are not. */
-void strays_tell(struct strays *strays);
+void strays_report(struct strays *strays);
 void strays_clear(struct strays *strays);

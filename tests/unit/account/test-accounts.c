@@ -196,7 +196,7 @@ static void test_secret_is_missing(void **state) {
         assert_int_equal(unlink(f->token_file), 0);
         configure(f);
         assert_trace(f, "added:eu unauthorized:eu ready:eu ");
-        assert_string_equal(account_name(accounts_troubled(f->accounts)), "eu");
+        assert_string_equal(account_name(accounts_first_failing(f->accounts)), "eu");
         write_token(f, "other");
         accounts_read_secrets(f->accounts);
         assert_trace(f, "ready:eu ");
@@ -212,10 +212,10 @@ static void test_unused_account(void **state) {
         configure(f);
         accounts_read_secrets(f->accounts);
         assert_trace(f, "added:eu ");
-        assert_null(accounts_troubled(f->accounts));
+        assert_null(accounts_first_failing(f->accounts));
         assert_non_null(accounts_find(f->accounts, "eu"));
         assert_trace(f, "unauthorized:eu ready:eu ");
-        assert_non_null(accounts_troubled(f->accounts));
+        assert_non_null(accounts_first_failing(f->accounts));
 }
 
 /* Its file is watched: whoever replaces it is done. */
