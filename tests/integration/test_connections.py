@@ -232,7 +232,7 @@ def test_a_kept_connection_that_ends_is_no_trouble(koowatch, sim):
     koowatch.start("--log-level", "debug")
     koowatch.wait_entry("^photos: completed")
     assert [request.status for request in sim.requests].count(200) == 6
-    assert not koowatch.find("reset|no answer|fault", KOOWATCH_NAME="photos")
+    assert not koowatch.find("reset|no answer|retrying|recovered", KOOWATCH_NAME="photos")
 
 
 def test_what_libcurl_repeats_keeps_to_the_rate(koowatch, sim):
