@@ -1,0 +1,588 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+#include "unit/support.h"
+
+/* Instead of inotify: the test says what happens in a directory. */
+struct dirwatch_dir {
+        char path[256];
+        dirwatch_fn fn;
+        void *userdata;
+};
+
+struct dirwatch {
+        struct dirwatch_dir dirs[2 * TASKDIR_MAX]; /* new ones are added before old ones go */
+};
+
+struct fixture {
+        char top[DIRECTORY_MAX];
+        struct dirwatch watch;
+        struct taskdir *taskdir;
+        struct taskdir_file *last; /* the one that was read last, with a reference */
+        char seen[4096];           /* what the handler was called with, in order */
+        bool unsettled;            /* what on_file() is to say */
+};
+
+/* Called once, after a file was renamed within a directory; NULL: nothing. */
+static void (*after_rename)(const struct fixture *f);
+static const struct fixture *renaming;
+
+int dirwatch_add(struct dirwatch *watch, const char *path, dirwatch_fn fn, void *userdata,
+                 struct dirwatch_dir **ret) {
+        for (size_t i = 0; i < ARRAY_LEN(watch->dirs); i++)
+                if (!watch->dirs[i].fn) {
+                        *ret = &watch->dirs[i];
+                        **ret = (struct dirwatch_dir){.fn = fn, .userdata = userdata};
+                        (void) snprintf((*ret)->path, sizeof((*ret)->path), "%s", path);
+                        return 0;
+                }
+        return -ENOMEM;
+}
+
+void dirwatch_remove(struct dirwatch *watch, struct dirwatch_dir *dir) {
+        (void) watch;
+        assert_non_null(dir->fn);
+        dir->fn = NULL;
+}
+
+/* Instead of libc's. */
+int renameat(int from, const char *old, int to, const char *new) {
+        int r = (int) syscall(SYS_renameat2, from, old, to, new, 0);
+        void (*fn)(const struct fixture *f) = after_rename;
+
+        after_rename = NULL;
+        if (fn)
+                fn(renaming);
+        return r;
+}
+
+/* ---- the handler ---- */
+
+static void see(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void see(struct fixture *f, const char *format, ...) {
+        size_t n = strlen(f->seen);
+        va_list args;
+
+        va_start(args, format);
+        (void) vsnprintf(f->seen + n, sizeof(f->seen) - n, format, args);
+        va_end(args);
+}
+
+/* "+one@0=text ": with the directory's index; "!" instead of "=" before a problem. */
+static bool on_file(void *userdata, const struct task_file *file) {
+        struct fixture *f = userdata;
+        CLEANUP(freep) char *path = taskdir_path(f->taskdir, file->file);
+
+        assert_string_equal(file->path, path);
+        taskdir_file_unref(f->last);
+        f->last = taskdir_file_ref(file->file);
+        if (file->text)
+                assert_int_equal(file->length, strlen(file->text));
+        see(f, "+%s@%u%s%s ", file->file->name, file->file->dir, file->text ? "=" : "!",
+            file->text ? file->text : file->problem);
+        return !f->unsettled;
+}
+
+static void on_gone(void *userdata, struct taskdir_file *file) {
+        see(userdata, "-%s ", file->name);
+}
+
+static void on_transient_error(void *userdata, const char *what, const char *why) {
+        see(userdata, "error %s: %s ", what, why);
+}
+
+static void on_stray(void *userdata, const char *path) {
+        const struct fixture *f = userdata;
+
+        see(userdata, "stray %s ", str_after(path, f->top));
+}
+
+static void on_scanned(void *userdata, bool complete) {
+        if (!complete)
+                see(userdata, "incomplete ");
+}
+
+/* ---- what the tests do ---- */
+
+static const char *path_of(const struct fixture *f, const char *file) {
+        static char path[2][512];
+        static unsigned next;
+
+        next = (next + 1) % 2;
+        (void) snprintf(path[next], sizeof(path[0]), "%s/%s", f->top, file);
+        return path[next];
+}
+
+/* A whole file, which takes the place of one that is there: with an inode and time of its own. */
+static void put(const struct fixture *f, const char *file, const char *text) {
+        static time_t mtime = 1700000000;
+        const struct timespec times[2] = {{++mtime, 0}, {mtime, 0}};
+        const char *new = path_of(f, ".new");
+        CLEANUP(closep) int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_int_equal(futimens(fd, times), 0);
+        assert_int_equal(rename(new, path_of(f, file)), 0);
+}
+
+static void drop(const struct fixture *f, const char *file) {
+        assert_int_equal(remove(path_of(f, file)), 0);
+}
+
+static bool has(const struct fixture *f, const char *file) {
+        return access(path_of(f, file), F_OK) == 0;
+}
+
+static void move(const struct fixture *f, const char *from, const char *to) {
+        assert_int_equal(rename(path_of(f, from), path_of(f, to)), 0);
+}
+
+/* One that is there and cannot be opened, for root neither. */
+static void make_unreadable(const struct fixture *f, const char *dir) {
+        move(f, dir, "aside");
+        assert_int_equal(symlink(dir, path_of(f, dir)), 0);
+}
+
+static void make_readable(const struct fixture *f, const char *dir) {
+        drop(f, dir);
+        move(f, "aside", dir);
+}
+
+/* dirs: names below the top, with a colon between. */
+static void configure(struct fixture *f, const char *dirs, const char *state) {
+        char all[1024] = "", copy[256], *at = copy, *dir;
+
+        (void) snprintf(copy, sizeof(copy), "%s", dirs);
+        while ((dir = strsep(&at, ":"))) {
+                size_t n = strlen(all);
+
+                (void) snprintf(all + n, sizeof(all) - n, "%s%s", n > 0 ? ":" : "",
+                                dir[0] == '/' ? dir : path_of(f, dir));
+        }
+        assert_int_equal(taskdir_configure(f->taskdir, all, state ? path_of(f, state) : NULL), 0);
+}
+
+#define assert_seen(f, expected)                          \
+        do {                                              \
+                assert_string_equal((f)->seen, expected); \
+                (f)->seen[0] = '\0';                      \
+        } while (0)
+
+#define assert_scan(f, expected)            \
+        do {                                \
+                taskdir_scan((f)->taskdir); \
+                assert_seen(f, expected);   \
+        } while (0)
+
+static void event(struct fixture *f, const char *dir, const char *file, uint32_t mask) {
+        for (size_t i = 0; i < ARRAY_LEN(f->watch.dirs); i++) {
+                struct dirwatch_dir *d = &f->watch.dirs[i];
+
+                if (d->fn && streq(d->path, path_of(f, dir))) {
+                        d->fn(d->userdata, file, mask);
+                        return;
+                }
+        }
+        fail_msg("%s is not watched", dir);
+}
+
+static int set_up(void **state) {
+        static struct fixture f;
+        const struct taskdir_handler handler = {
+                .on_file = on_file,
+                .on_gone = on_gone,
+                .on_transient_error = on_transient_error,
+                .on_stray = on_stray,
+                .on_scanned = on_scanned,
+                .userdata = &f,
+        };
+
+        f = (struct fixture){};
+        directory_make(f.top);
+        assert_int_equal(mkdir(path_of(&f, "high"), 0700), 0);
+        assert_int_equal(mkdir(path_of(&f, "low"), 0700), 0);
+        assert_int_equal(taskdir_new(&f.watch, &handler, &f.taskdir), 0);
+        configure(&f, "high:low", "low");
+        *state = &f;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct fixture *f = *state;
+
+        after_rename = NULL;
+        taskdir_free(f->taskdir);
+        for (size_t i = 0; i < ARRAY_LEN(f->watch.dirs); i++)
+                assert_null(f->watch.dirs[i].fn);
+        taskdir_file_unref(f->last);
+        directory_remove(f->top);
+        return 0;
+}
+
+/* ---- scans ---- */
+
+static void test_new_changed_and_gone(void **state) {
+        struct fixture *f = *state;
+
+        assert_scan(f, "");
+        put(f, "high/two.task", "a");
+        put(f, "high/one.task", "b");
+        assert_scan(f, "+two@0=a +one@0=b "); /* the oldest first */
+        assert_scan(f, "");
+        put(f, "high/one.task", "B"); /* as long as before */
+        assert_scan(f, "+one@0=B ");
+        drop(f, "high/two.task");
+        assert_scan(f, "-two ");
+        assert_scan(f, "");
+        move(f, "high/one.task", "high/three.task");
+        assert_scan(f, "+three@0=B -one ");
+}
+
+/* Each of what a file is recognized by is enough. */
+static void test_a_change_that_is_hard_to_see(void **state) {
+        struct fixture *f = *state;
+        const struct timespec times[2] = {{1000, 0}, {1000, 0}}, later[2] = {{1000, 1}, {1000, 1}};
+
+        put(f, "high/one.task", "a");
+        put(f, "other", "b");
+        assert_int_equal(utimensat(AT_FDCWD, path_of(f, "high/one.task"), times, 0), 0);
+        assert_int_equal(utimensat(AT_FDCWD, path_of(f, "other"), times, 0), 0);
+        assert_scan(f, "+one@0=a ");
+        move(f, "other", "high/one.task");
+        assert_scan(f, "+one@0=b ");
+        assert_int_equal(utimensat(AT_FDCWD, path_of(f, "high/one.task"), later, 0), 0);
+        assert_scan(f, "+one@0=b ");
+        assert_int_equal(truncate(path_of(f, "high/one.task"), 0), 0);
+        assert_int_equal(utimensat(AT_FDCWD, path_of(f, "high/one.task"), later, 0), 0);
+        assert_scan(f, "+one@0= ");
+        assert_scan(f, "");
+}
+
+static void test_a_file_hides_its_namesakes(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/one.task", "low");
+        assert_scan(f, "+one@1=low ");
+        put(f, "high/one.task", "high");
+        assert_scan(f, "+one@0=high ");
+        put(f, "low/one.task", "hidden");
+        assert_scan(f, "");
+        drop(f, "high/one.task");
+        assert_scan(f, "+one@1=hidden ");
+        move(f, "low/one.task", "high/one.task"); /* the very same file, in another directory */
+        assert_scan(f, "+one@0=hidden ");
+        drop(f, "high/one.task");
+        assert_scan(f, "-one ");
+}
+
+static void test_a_directory_that_is_missing(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "low/two.task", "b");
+        assert_scan(f, "+one@0=a +two@1=b ");
+        move(f, "high", "aside");
+        assert_scan(f, "-one "); /* and complete */
+        move(f, "aside", "high");
+        assert_scan(f, "+one@0=a ");
+}
+
+static void test_an_unreadable_directory_changes_nothing(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "high/two.task", "b");
+        put(f, "low/one.task", "hidden");
+        assert_scan(f, "+one@0=a +two@0=b ");
+        make_unreadable(f, "high");
+        assert_scan(f, "incomplete ");
+        put(f, "low/two.task", "hidden too");
+        put(f, "low/three.task", "c"); /* the other directory is read */
+        assert_scan(f, "+three@1=c incomplete ");
+        drop(f, "low/three.task");
+        drop(f, "aside/one.task");
+        assert_scan(f, "-three incomplete ");
+        make_readable(f, "high");
+        assert_scan(f, "+one@1=hidden ");
+}
+
+static void test_an_unsettled_file_is_read_again(void **state) {
+        struct fixture *f = *state;
+
+        f->unsettled = true;
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        assert_scan(f, "+one@0=a ");
+        f->unsettled = false;
+        assert_scan(f, "+one@0=a ");
+        assert_scan(f, "");
+        f->last->read_again = true; /* who has a reference may ask for it */
+        assert_scan(f, "+one@0=a ");
+        assert_scan(f, "");
+}
+
+static void test_files_that_cannot_be_taken(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *large = malloc(70000);
+
+        assert_non_null(large);
+        memset(large, '#', 69999);
+        large[69999] = '\0';
+        put(f, "high/large.task", large);
+        assert_scan(f, "+large@0!the file is larger than 64 KiB ");
+        drop(f, "high/large.task");
+        assert_int_equal(mkdir(path_of(f, "high/folder.task"), 0700), 0);
+        assert_scan(f, "+folder@0!not a regular file -large ");
+        drop(f, "high/folder.task");
+        put(f, "high/a b.task", "a");
+        assert_scan(f, "+a b@0!expected a task name of 1 to 128 of A-Z a-z 0-9 . _ @ -: rename the "
+                       "file -folder ");
+        drop(f, "high/a b.task");
+        /* Where others than root can write, a link may lead to what they must not read. */
+        assert_int_equal(chmod(path_of(f, "high"), 0777), 0);
+        put(f, "target", "a");
+        assert_int_equal(symlink("../target", path_of(f, "high/link.task")), 0);
+        assert_scan(f, "+link@0!a symbolic link, which is allowed only in a directory that only "
+                       "root can write to -a b ");
+}
+
+static void test_strays(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.tsak", "a");
+        put(f, "high/.two.task", "a");
+        put(f, "high/.task", "a");
+        assert_scan(f, "stray /high/one.tsak ");
+        event(f, "high", "one.tsak", IN_MOVED_TO);
+        event(f, "high", ".two.task", IN_MOVED_TO);
+        assert_seen(f, "stray /high/one.tsak ");
+        move(f, "high/one.tsak", "high/one.task");
+        assert_scan(f, "+one@0=a ");
+}
+
+/* ---- configuration ---- */
+
+/* In either order: a table's. */
+static void assert_both_gone(struct fixture *f) {
+        if (streq(f->seen, "-two -one "))
+                f->seen[0] = '\0';
+        else
+                assert_seen(f, "-one -two ");
+}
+
+static void test_volatile_directories(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *run = str_printf("/run/..%s/low", f->top);
+
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        assert_false(f->last->is_volatile);
+        put(f, "low/two.task", "b");
+        assert_scan(f, "+two@1=b ");
+        assert_true(f->last->is_volatile);
+        configure(f, "high:low", "high"); /* also what has been read already */
+        assert_false(f->last->is_volatile);
+        configure(f, "high:low", NULL);
+        put(f, "low/two.task", "c");
+        assert_scan(f, "+two@1=c ");
+        assert_false(f->last->is_volatile);
+        configure(f, run, NULL);
+        assert_both_gone(f);
+        assert_scan(f, "+two@0=c ");
+        assert_true(f->last->is_volatile);
+}
+
+static void test_other_directories(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "low/two.task", "b");
+        put(f, "low/one.task", "hidden");
+        assert_scan(f, "+one@0=a +two@1=b ");
+        assert_int_equal(mkdir(path_of(f, "top"), 0700), 0);
+        configure(f, "top:high:low", "low");
+        assert_seen(f, "");
+        assert_int_equal(f->last->dir, 2);
+        assert_scan(f, "");
+        configure(f, "low", "low"); /* what is left out is gone, what it has hidden is for a scan */
+        assert_seen(f, "-one ");
+        assert_int_equal(f->last->dir, 0);
+        assert_scan(f, "+one@0=hidden ");
+        configure(f, "low:high", "low"); /* the other way round */
+        assert_scan(f, "");
+        configure(f, "high:low", "low");
+        assert_seen(f, "");
+        assert_scan(f, "+one@0=a ");
+        configure(f, "top", NULL);
+        assert_both_gone(f);
+        assert_scan(f, "");
+}
+
+static void test_too_many_directories(void **state) {
+        struct fixture *f = *state;
+        char dirs[256] = "d0";
+
+        for (int i = 1; i < TASKDIR_MAX + 1; i++) {
+                size_t n = strlen(dirs);
+
+                (void) snprintf(dirs + n, sizeof(dirs) - n, ":d%d", i);
+        }
+        configure(f, "", NULL);
+        for (int i = TASKDIR_MAX - 1; i <= TASKDIR_MAX; i++) {
+                char dir[8], file[32];
+
+                (void) snprintf(dir, sizeof(dir), "d%d", i);
+                (void) snprintf(file, sizeof(file), "d%d/t%d.task", i, i);
+                assert_int_equal(mkdir(path_of(f, dir), 0700), 0);
+                put(f, file, "a");
+        }
+        configure(f, dirs, NULL);
+        assert_scan(f, "+t31@31=a ");
+        make_unreadable(f, "d31");
+        assert_scan(f, "incomplete ");
+        make_readable(f, "d31");
+        drop(f, "d31/t31.task");
+        assert_scan(f, "-t31 ");
+}
+
+/* ---- events ---- */
+
+static void test_events(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/one.task", "low");
+        event(f, "low", "one.task", IN_MOVED_TO);
+        assert_seen(f, "+one@1=low ");
+        put(f, "high/one.task", "high");
+        event(f, "high", "one.task", IN_CREATE); /* it is being written */
+        assert_seen(f, "");
+        event(f, "high", "one.task", IN_CLOSE_WRITE);
+        assert_seen(f, "+one@0=high ");
+        drop(f, "high/one.task");
+        event(f, "high", "one.task", IN_DELETE);
+        assert_seen(f, "+one@1=low ");
+        drop(f, "low/one.task");
+        event(f, "low", "one.task", IN_DELETE);
+        assert_seen(f, "-one ");
+        event(f, "low", "one.task", IN_DELETE);
+        assert_seen(f, "");
+        put(f, "target", "a");
+        assert_int_equal(link(path_of(f, "target"), path_of(f, "high/two.task")), 0);
+        event(f, "high", "two.task", IN_CREATE); /* whole at once */
+        assert_seen(f, "+two@0=a ");
+        put(f, "low/three.task", "b");
+        event(f, "high", NULL, 0);
+        assert_seen(f, "+three@1=b ");
+}
+
+static void test_events_and_an_unreadable_directory(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "low/one.task", "hidden");
+        put(f, "low/two.task", "b");
+        assert_scan(f, "+one@0=a +two@1=b ");
+        make_unreadable(f, "high");
+        event(f, "low", "one.task", IN_MOVED_TO);
+        assert_seen(f, "");
+        drop(f, "low/two.task");
+        event(f, "low", "two.task", IN_DELETE);
+        assert_seen(f, "-two ");
+        make_readable(f, "high");
+        assert_scan(f, "");
+}
+
+/* ---- removal ---- */
+
+static int remove_last(struct fixture *f) {
+        renaming = f;
+        return taskdir_remove(f->taskdir, f->last);
+}
+
+static void test_remove(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/one.task", "a");
+        assert_scan(f, "+one@1=a ");
+        assert_int_equal(remove_last(f), 0);
+        assert_false(has(f, "low/one.task"));
+        assert_false(has(f, "low/.one.finished"));
+        assert_int_equal(remove_last(f), -ENOENT);
+        assert_scan(f, "-one ");
+}
+
+static void test_remove_what_is_another_file_by_now(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/one.task", "a");
+        assert_scan(f, "+one@1=a ");
+        put(f, "low/one.task", "b");
+        assert_int_equal(remove_last(f), -ESTALE);
+        assert_false(has(f, "low/.one.finished"));
+        assert_scan(f, "+one@1=b "); /* it stays, with all that is in it */
+        assert_int_equal(remove_last(f), 0);
+}
+
+static void put_newer(const struct fixture *f) {
+        put(f, "low/one.task", "newest");
+}
+
+static void test_remove_while_others_write(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/one.task", "a");
+        assert_scan(f, "+one@1=a ");
+        after_rename = put_newer; /* the right one is aside already */
+        assert_int_equal(remove_last(f), 0);
+        assert_false(has(f, "low/.one.finished"));
+        assert_scan(f, "+one@1=newest ");
+        put(f, "low/one.task", "b");
+        after_rename = put_newer; /* another one is aside, and there is a newer one still */
+        assert_int_equal(remove_last(f), -ESTALE);
+        assert_false(has(f, "low/.one.finished"));
+        assert_scan(f, "+one@1=newest ");
+}
+
+static void test_remove_where_nobody_looks(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = NULL;
+
+        put(f, "low/one.task", "a");
+        assert_scan(f, "+one@1=a ");
+        configure(f, "high", NULL);
+        assert_seen(f, "-one ");
+        assert_int_equal(remove_last(f), -ENOENT);
+        assert_true(has(f, "low/one.task"));
+        path = taskdir_path(f->taskdir, f->last);
+        assert_string_equal(path, "one.task");
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+                TEST(test_new_changed_and_gone),
+                TEST(test_a_change_that_is_hard_to_see),
+                TEST(test_a_file_hides_its_namesakes),
+                TEST(test_a_directory_that_is_missing),
+                TEST(test_an_unreadable_directory_changes_nothing),
+                TEST(test_an_unsettled_file_is_read_again),
+                TEST(test_files_that_cannot_be_taken),
+                TEST(test_strays),
+                TEST(test_volatile_directories),
+                TEST(test_other_directories),
+                TEST(test_too_many_directories),
+                TEST(test_events),
+                TEST(test_events_and_an_unreadable_directory),
+                TEST(test_remove),
+                TEST(test_remove_what_is_another_file_by_now),
+                TEST(test_remove_while_others_write),
+                TEST(test_remove_where_nobody_looks),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
