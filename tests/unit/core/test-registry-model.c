@@ -221,7 +221,12 @@ static void move_random(struct game *g) {
         int to = (int) roll(g, DIRS), other = (int) roll(g, NAMES);
         char a[256], b[256];
 
-        if (name == other || g->model.files[from][name] < 0 || g->model.files[to][other] != NONE)
+        if ((name == other && from == to) || g->model.files[from][name] < 0 ||
+            g->model.files[to][other] != NONE)
+                return;
+        /* The very file of a task that is done stays there until the next start: not modelled. */
+        if (name == other && to == DIRS - 1 &&
+            g->model.tasks[g->model.files[from][name]].state == DONE)
                 return;
         note(g, "move", from * 10 + name, to * 10 + other, g->model.files[from][name]);
         (void) snprintf(a, sizeof(a), "%s/%s/%s.task", g->core->directory, dirs[from],
