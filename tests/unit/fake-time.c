@@ -59,7 +59,17 @@ void timers_free(struct timers *timers) {
         free(timers);
 }
 
+static bool open_fails;
+
+void time_fail_next_open(void) {
+        open_fails = true;
+}
+
 int timer_open(struct timers *timers, struct timer *timer, timer_fn fn) {
+        if (open_fails) {
+                open_fails = false;
+                return -ENOMEM;
+        }
         int r = heap_reserve(&timers->heap);
 
         if (r == 0)

@@ -15,5 +15,7 @@
 /* Both clocks as they were at first. */
 void time_reset(void);
 void time_pass(struct timers *timers, usec_t span);
+/* The next timer_open() finds no memory. */
+void time_fail_next_open(void);
 /* When the next timer is due; USEC_INFINITY: there is none. */
 usec_t time_next(const struct timers *timers);

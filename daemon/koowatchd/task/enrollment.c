@@ -70,6 +70,7 @@ static void read_again_later(struct entry *e, const char *what, const char *why)
                 entry_set_state(e, ENTRY_INVALID);
         task_free(STEAL_PTR(e->is.task));
         watch_free(STEAL_PTR(e->watch));
+        free(STEAL_PTR(e->end));
         e->file_invalid = e->is.file->read_again = true;
         handler->on_transient_error(handler->userdata, what, why);
 }
@@ -203,6 +204,7 @@ static void take_over(struct entry *e, struct entry *other) {
         } else {
                 assign_watch(e);
                 start_polling(e);
+                check_hooks(e);
                 mark_dirty(e);
         }
         if (text)
@@ -239,6 +241,8 @@ static void drop_entry(struct entry *e) {
 /* Its file will not come back: it goes with the next commit. */
 static void delete_later(struct entry *e) {
         entry_stop_waiting(e);
+        if (e->watch)
+                watch_leave(e->watch);
         entry_set_state(e, ENTRY_TO_DELETE);
         mark_dirty(e);
 }
@@ -318,33 +322,35 @@ static void on_deleted(struct entry *e) {
 
 /* Settings for an entry that has some already, of the same key. old: the file they came from. */
 void enrollment_update(struct entry *e, struct task *task, const struct taskdir_file *old) {
-        struct entry *owner;
+        struct entry *other;
 
         task_free(e->is.task);
         e->is.task = task;
-        e->is_successor = false; /* its file is another one than that which was written */
         if (e->watch)
                 assign_watch(e);
-        owner = entry_owner(e);
-        if (!entry_owns_key(e) && owner && outranks(e, owner))
-                take_over(e, owner); /* a file above its own has come */
         check_hooks(e);
-
         if (e->state == ENTRY_ACTIVE) {
                 watch_retry(e->watch, clock_boot());
                 mark_dirty(e);
         } else if (e->state == ENTRY_FINISHED &&
                    finished_is_new_file(e, old->inode, old->mtime_ns)) {
                 activate(e, NULL);
+                check_hooks(e);
         } else if (e->state == ENTRY_FINISHED && old->mtime_ns != e->is.file->mtime_ns) {
                 mark_dirty(e);
                 finished_report_change(e);
         }
+        if (e->state == ENTRY_INVALID) /* memory was short: it is read again */
+                return;
 
-        /* Its file may lie lower now, or be watched again: one that has waited may be above it. */
-        owner = entry_find_successor(e);
-        if (owner && outranks(owner, e))
-                take_over(owner, e);
+        /* Its file may lie higher now than the owner's; or lower, or be watched again. */
+        other = entry_owns_key(e) ? entry_find_successor(e) : entry_owner(e);
+        if (!other)
+                return;
+        if (outranks(e, other))
+                take_over(e, other);
+        else if (outranks(other, e))
+                take_over(other, e);
 }
 
 void enrollment_add(struct entry *e, struct task *task) {

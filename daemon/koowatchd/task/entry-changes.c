@@ -117,6 +117,8 @@ static void clear_successors(const struct entries *entries) {
         struct entry *e;
         size_t at = 0;
 
+        if (!entries_have_duplicates(entries))
+                return;
         while ((e = entries_next(entries, &at)))
                 e->is_successor = false;
 }
@@ -153,6 +155,9 @@ void entry_changes_committed(struct entry_changes *c, bool written) {
         struct entry_list deleted = TAILQ_HEAD_INITIALIZER(deleted);
         struct entry *e;
 
+        e = TAILQ_FIRST(&c->in_commit);
+        if (e && !written)
+                clear_successors(e->table);
         /* All are clean before any goes: its successor may be one of them, and change. */
         while ((e = TAILQ_FIRST(&c->in_commit))) {
                 TAILQ_REMOVE(&c->in_commit, e, link);

@@ -151,13 +151,13 @@ void entry_set_state(struct entry *e, enum entry_state state) {
 #define TO(state) (1U << ENTRY_##state)
         static const unsigned next[ENTRY_STATES] = {
                 [ENTRY_INVALID] = TO(LOOKUP) | TO(ACTIVE) | TO(DUPLICATE) | TO(LATE_DUPLICATE),
-                [ENTRY_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE),
-                [ENTRY_LATE_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE),
+                [ENTRY_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE) | TO(INVALID),
+                [ENTRY_LATE_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE) | TO(INVALID),
                 [ENTRY_LOOKUP] =
                         TO(ACTIVE) | TO(FINISHED) | TO(INVALID) | TO(DUPLICATE) | TO(TO_DELETE),
                 [ENTRY_ACTIVE] = TO(FINISHED) | TO(ACTIVE_MISSING) | TO(DUPLICATE) | TO(TO_DELETE),
                 [ENTRY_ACTIVE_MISSING] = TO(ACTIVE) | TO(TO_DELETE),
-                [ENTRY_FINISHED] = TO(ACTIVE) | TO(FINISHED_MISSING) | TO(TO_DELETE),
+                [ENTRY_FINISHED] = TO(ACTIVE) | TO(FINISHED_MISSING) | TO(TO_DELETE) | TO(INVALID),
                 [ENTRY_FINISHED_MISSING] = TO(FINISHED) | TO(TO_DELETE),
                 [ENTRY_TO_DELETE] = TO(ACTIVE) | TO(FINISHED) | TO(LOOKUP),
         };
@@ -200,5 +200,7 @@ struct taskdir_file *entry_set_file(struct entry *e, struct taskdir_file *file) 
         struct taskdir_file *old = e->is.file;
 
         e->is.file = taskdir_file_ref(file);
+        if (!taskdir_file_is_same(old, file))
+                e->is_successor = false; /* that was written of the one before */
         return old;
 }

@@ -23,9 +23,9 @@ void hook_problems_check(struct hook_problems *p, struct entry *e, const struct 
 
         if (e->state == ENTRY_ACTIVE && e->is.task->hooks)
                 problem = hook_check_named(p->directories, e->is.task->hooks);
-        entry_set_hook_problem(e, problem);
         if (p->entries->hook_problems == 0)
-                hook_problems_clear(p);
+                hook_problems_clear(p); /* of one that has gone */
+        entry_set_hook_problem(e, problem);
         if (!problem)
                 return;
         if (!p->text)

@@ -23,7 +23,6 @@ struct registry {
         struct stale_tasks stale;
         struct strays strays;
         struct timer recheck_timer;
-        unsigned known_hook_problems; /* at the last recheck */
 };
 
 /* ---- files ---- */
@@ -94,11 +93,10 @@ static bool on_file(void *userdata, const struct task_file *file) {
         }
         old = entry_set_file(e, file->file);
         e->file_invalid = !task;
-        if (task && !e->is.task)
+        enrollment_resume(e);
+        if (task && e->state == ENTRY_INVALID)
                 enrollment_add(e, STEAL_PTR(task));
-        else
-                enrollment_resume(e);
-        if (task)
+        else if (task)
                 enrollment_update(e, STEAL_PTR(task), old);
         callback_call(&r->enrollment.handler.on_status);
         return !e->file_invalid;
@@ -150,9 +148,7 @@ static void on_recheck(struct timer *timer, usec_t now) {
 
         strays_report(&r->strays);
         registry_check_hooks(r, false);
-        if (r->enrollment.entries.hook_problems != r->known_hook_problems)
-                callback_call(&r->enrollment.handler.on_status);
-        r->known_hook_problems = r->enrollment.entries.hook_problems;
+        callback_call(&r->enrollment.handler.on_status); /* of another problem perhaps */
         timer_arm(r->timers, timer, now + RECHECK_PERIOD);
 }
 

@@ -118,6 +118,11 @@ void watch_stop(struct watch *w) {
         poll_stop(w->shared->poller, &w->poll);
 }
 
+void watch_leave(struct watch *w) {
+        watch_stop(w);
+        set_running(w, false);
+}
+
 bool watch_is_started(const struct watch *w) {
         return poll_is_started(&w->poll);
 }

@@ -82,6 +82,8 @@ struct watch_history watch_history(const struct watch *watch);
 void watch_start(struct watch *watch, usec_t due);
 /* Asks no more; its state is kept. */
 void watch_stop(struct watch *watch);
+/* Likewise, and for good perhaps: it is not counted as running. */
+void watch_leave(struct watch *watch);
 bool watch_is_started(const struct watch *watch);
 /* What is asked with, or how often, was corrected: failures count from zero, the next poll goes
  * now. */

@@ -155,7 +155,7 @@ static void settle(struct model *m) {
 
 /* Until nothing is left to happen. */
 static void quiesce(struct game *g) {
-        for (int i = 0; i < 10; i++) {
+        for (int i = 0; i < 12; i++) {
                 fake_store_run(g->core->store);
                 core_pass(g->core, USEC_SEC);
                 core_scan(g->core);
