@@ -158,8 +158,15 @@ static sqlite3_stmt *bind_event(struct sqlite_store *s, enum statement which,
         return q;
 }
 
-static const char *text(sqlite3_stmt *q, int column) {
-        return (const char *) sqlite3_column_text(q, column);
+/* *ret is NULL where the column is. SQLite has no memory for some texts: -ENOMEM. */
+static int read_text(struct sqlite_store *s, sqlite3_stmt *q, int column, const char **ret) {
+        bool is_null = sqlite3_column_type(q, column) == SQLITE_NULL;
+
+        *ret = (const char *) sqlite3_column_text(q, column);
+        if (*ret || is_null)
+                return 0;
+        (void) snprintf(s->error, sizeof(s->error), "%s", sqlite3_errstr(SQLITE_NOMEM));
+        return -ENOMEM;
 }
 
 static int read_version(struct sqlite_store *s, int *ret) {
@@ -374,8 +381,10 @@ static void on_find_task(struct store *store, const struct store_key *key, store
         sqlite3_stmt *q = bind_key(s, FIND_TASK, key);
         int code = sqlite3_step(q), found = 0;
         struct store_task task = {};
+        const char *event_id;
 
         if (code == SQLITE_ROW) {
+                found = read_text(s, q, 3, &event_id);
                 task = (struct store_task){
                         .registered = sqlite3_column_int64(q, 0),
                         .inode = (uint64_t) sqlite3_column_int64(q, 1),
@@ -385,8 +394,11 @@ static void on_find_task(struct store *store, const struct store_key *key, store
                         .refused = sqlite3_column_int64(q, 6),
                         .delivery = delivery_state(q, 7),
                 };
-                (void) snprintf(task.event_id, sizeof(task.event_id), "%s", text(q, 3));
-                found = 1;
+                if (found == 0) {
+                        (void) snprintf(task.event_id, sizeof(task.event_id), "%s",
+                                        event_id ? event_id : "");
+                        found = 1;
+                }
         } else if (code != SQLITE_DONE) {
                 found = failed(s, code);
         }
@@ -400,12 +412,19 @@ static void on_each_task(struct store *store,
                          store_done_fn on_end, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = s->statements[EACH_TASK];
-        int code, r;
+        int code = SQLITE_DONE, r = 0;
 
-        while ((code = sqlite3_step(q)) == SQLITE_ROW)
-                on_row(userdata, &(struct store_key){text(q, 0), text(q, 1), text(q, 2)},
-                       text(q, 3));
-        r = code == SQLITE_DONE ? 0 : failed(s, code);
+        while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+                const char *texts[4];
+
+                for (int i = 0; r == 0 && i < (int) ARRAY_LEN(texts); i++)
+                        r = read_text(s, q, i, &texts[i]);
+                if (r == 0)
+                        on_row(userdata, &(struct store_key){texts[0], texts[1], texts[2]},
+                               texts[3]);
+        }
+        if (r == 0 && code != SQLITE_DONE)
+                r = failed(s, code);
         resetp(&q);
         on_end(userdata, r);
 }
@@ -416,10 +435,14 @@ static void on_get_event(struct store *store, const char *event_id, store_event_
         sqlite3_stmt *q = bind_event(s, GET_EVENT, event_id);
         int code = sqlite3_step(q), r = 0;
         CLEANUP(freep) char *body = NULL;
+        const char *text;
 
         if (code == SQLITE_ROW) {
-                body = strdup(text(q, 0));
-                r = body ? 0 : -ENOMEM;
+                r = read_text(s, q, 0, &text);
+                if (r == 0) {
+                        body = strdup(text ? text : "");
+                        r = body ? 0 : -ENOMEM;
+                }
         } else {
                 r = code == SQLITE_DONE ? -ENOENT : failed(s, code);
         }
@@ -433,18 +456,25 @@ static void on_each_pending(struct store *store,
                             store_done_fn on_end, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = s->statements[EACH_PENDING];
-        int code, r;
+        int code = SQLITE_DONE, r = 0;
 
-        while ((code = sqlite3_step(q)) == SQLITE_ROW)
-                on_row(userdata, text(q, 0),
-                       &(struct store_delivery){
-                               .attempts = (unsigned) sqlite3_column_int64(q, 1),
-                               .next = sqlite3_column_int64(q, 2),
-                               .settled = text(q, 3),
-                               .futile = (unsigned) sqlite3_column_int64(q, 4),
-                               .finished = sqlite3_column_int64(q, 5),
-                       });
-        r = code == SQLITE_DONE ? 0 : failed(s, code);
+        while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+                struct store_delivery delivery = {
+                        .attempts = (unsigned) sqlite3_column_int64(q, 1),
+                        .next = sqlite3_column_int64(q, 2),
+                        .futile = (unsigned) sqlite3_column_int64(q, 4),
+                        .finished = sqlite3_column_int64(q, 5),
+                };
+                const char *event_id;
+
+                r = read_text(s, q, 0, &event_id);
+                if (r == 0)
+                        r = read_text(s, q, 3, &delivery.settled);
+                if (r == 0)
+                        on_row(userdata, event_id, &delivery);
+        }
+        if (r == 0 && code != SQLITE_DONE)
+                r = failed(s, code);
         resetp(&q);
         on_end(userdata, r);
 }

@@ -2,6 +2,7 @@
  * SQLite's own part of the store: its file, and what can happen to that. What every backend
  * must do is in test-store.c, which SQLite has to pass as well.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -23,7 +24,22 @@ struct fixture {
 static const struct store_key photos = {"default", "share-1", "task-1"};
 static const struct store_key music = {"default", "share-1", "task-2"};
 
+/* SQLite's, which has memory for so many more texts; negative: for all. */
+static int texts_left = -1;
+
+const unsigned char *sqlite3_column_text(sqlite3_stmt *q, int column) {
+        static const unsigned char *(*original)(sqlite3_stmt * q, int column);
+
+        if (!original)
+                *(void **) &original = dlsym(RTLD_NEXT, "sqlite3_column_text");
+        if (texts_left == 0)
+                return NULL;
+        texts_left -= texts_left > 0;
+        return original(q, column);
+}
+
 static int set_up(void **state) {
+        texts_left = -1;
         struct fixture *f = calloc(1, sizeof(*f));
 
         assert_non_null(f);
@@ -420,10 +436,46 @@ static void test_no_statement_goes_through_all_events(void **state) {
         assert_true(count > 10);
 }
 
+/* No memory for the first text, the second, and so on: no row that lacks one, and no crash. */
+static void test_no_memory_for_a_text(void **state) {
+        struct fixture *f = *state;
+        const struct store_task finished = {.registered = WALL, .event_id = "e1"};
+        const struct store_delivery settled = {.attempts = 1, .settled = "[]"};
+        struct store_task task;
+        char *text;
+
+        sync_put_task(&f->sync, &photos, "photos", &finished);
+        sync_put_event(&f->sync, "e1", "{}", WALL);
+        sync_put_delivery(&f->sync, "e1", &settled);
+
+        texts_left = 0;
+        assert_int_equal(sync_find_task(&f->sync, &photos, &task), -ENOMEM);
+        assert_true(strlen(store_error(f->sync.store)) > 0);
+        assert_int_equal(sync_get_event(&f->sync, "e1", &text), -ENOMEM);
+        assert_null(text);
+        for (int i = 0; i < 4; i++) {
+                texts_left = i;
+                assert_int_equal(sync_each_task(&f->sync, &text), -ENOMEM);
+                assert_string_equal(text, "");
+                free(text);
+        }
+        for (int i = 0; i < 2; i++) {
+                texts_left = i;
+                assert_int_equal(sync_each_pending(&f->sync, &text), -ENOMEM);
+                assert_string_equal(text, "");
+                free(text);
+        }
+
+        texts_left = -1;
+        assert_int_equal(sync_find_task(&f->sync, &photos, &task), 1);
+        assert_string_equal(task.event_id, "e1");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                TEST(test_no_memory_for_a_text),
                 TEST(test_a_batch_is_written_as_a_whole),
                 TEST(test_locked),
                 TEST(test_full_disk),
