@@ -3,29 +3,9 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
-
-#define SCHEMA_VERSION 1
-
-/* Made where it is missing: in a new database, one restored from a dump, or one of before. */
-static const char schema[] =
-        "CREATE TABLE IF NOT EXISTS task ("
-        "  account TEXT NOT NULL, share_id TEXT NOT NULL, task_id TEXT NOT NULL,"
-        "  name TEXT NOT NULL, registered INTEGER NOT NULL,"
-        "  inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL," /* of the task file */
-        "  event_id TEXT NOT NULL DEFAULT '',"                 /* '': not finished */
-        "  gone INTEGER NOT NULL DEFAULT 0," /* since when no file stands for it */
-        "  refusals INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,"
-        "  PRIMARY KEY (account, share_id, task_id)) WITHOUT ROWID;"
-        "CREATE INDEX IF NOT EXISTS task_gone ON task (gone) WHERE gone > 0;"
-        "CREATE TABLE IF NOT EXISTS event ("
-        "  id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, finished INTEGER NOT NULL,"
-        "  body TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
-        "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT,"
-        "  futile INTEGER);" /* attempts; NULL: as many as there were */
-        "CREATE INDEX IF NOT EXISTS event_open ON event (state) WHERE state <> 1;"
-        "CREATE INDEX IF NOT EXISTS event_over ON event (finished) WHERE state <> 0;";
 
 enum statement {
         BEGIN,
@@ -97,7 +77,7 @@ static int system_error(const struct sqlite_store *s, int code) {
 }
 
 /* Notes what SQLite says, and what the system says beneath, and translates it. */
-static int failed(struct sqlite_store *s, int code) {
+static int note_failure(struct sqlite_store *s, int code) {
         int error = system_error(s, code);
 
         (void) snprintf(s->error, sizeof(s->error), "%s%s%s",
@@ -130,11 +110,12 @@ static void resetp(sqlite3_stmt **statement) {
         (void) sqlite3_clear_bindings(*statement);
 }
 
-/* For a statement that returns no row. Negative errno as failed() says, with the bindings undone.
+/* For a statement that returns no row. Negative errno as note_failure() says, with the bindings
+ * undone.
  */
-static int run(struct sqlite_store *s, sqlite3_stmt *statement) {
+static int run_statement(struct sqlite_store *s, sqlite3_stmt *statement) {
         int code = sqlite3_step(statement);
-        int r = code == SQLITE_DONE ? 0 : failed(s, code);
+        int r = code == SQLITE_DONE ? 0 : note_failure(s, code);
 
         resetp(&statement);
         return r;
@@ -169,96 +150,22 @@ static int read_text(struct sqlite_store *s, sqlite3_stmt *q, int column, const 
         return -ENOMEM;
 }
 
-static int read_version(struct sqlite_store *s, int *ret) {
-        sqlite3_stmt *q = NULL;
-        int code;
-
-        code = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &q, NULL);
-        if (code == SQLITE_OK)
-                code = sqlite3_step(q);
-        if (code == SQLITE_ROW)
-                *ret = sqlite3_column_int(q, 0);
-        (void) sqlite3_finalize(q);
-        return code == SQLITE_ROW ? 0 : failed(s, code);
-}
-
-static int execute(struct sqlite_store *s, const char *commands) {
-        int code = sqlite3_exec(s->db, commands, NULL, NULL, NULL);
-
-        return code == SQLITE_OK ? 0 : failed(s, code);
-}
-
-/* What a database of before, or one restored from a dump of it, lacks. */
-static const struct {
-        const char *table, *name, *add;
-} later_columns[] = {
-        {"event", "futile", "ALTER TABLE event ADD COLUMN futile INTEGER"},
-        {"task", "refusals", "ALTER TABLE task ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0"},
-        {"task", "refused", "ALTER TABLE task ADD COLUMN refused INTEGER NOT NULL DEFAULT 0"},
-};
-
-/* Returns 1 or 0, or a negative errno. */
-static int has_column(struct sqlite_store *s, const char *table, const char *name) {
-        sqlite3_stmt *q = NULL;
-        int code = sqlite3_prepare_v2(s->db, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2",
-                                      -1, &q, NULL);
-
-        if (code == SQLITE_OK) {
-                (void) sqlite3_bind_text(q, 1, table, -1, SQLITE_STATIC);
-                (void) sqlite3_bind_text(q, 2, name, -1, SQLITE_STATIC);
-                code = sqlite3_step(q);
-        }
-        (void) sqlite3_finalize(q);
-        if (code != SQLITE_ROW && code != SQLITE_DONE)
-                return failed(s, code);
-        return code == SQLITE_ROW;
-}
-
-static int add_missing_columns(struct sqlite_store *s) {
-        for (size_t i = 0; i < ARRAY_LEN(later_columns); i++) {
-                int r = has_column(s, later_columns[i].table, later_columns[i].name);
-
-                if (r == 0)
-                        r = execute(s, later_columns[i].add);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int prepare_database(struct sqlite_store *s) {
-        int version = 0, r;
+        int version = 0, code = sqlite_schema_prepare(s->db, &version);
 
-        r = execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                       "PRAGMA cache_size = -512; PRAGMA busy_timeout = 1000;");
-        if (r == 0)
-                r = read_version(s, &version);
-        if (r < 0)
-                return r;
-        if (version > SCHEMA_VERSION) {
+        if (code != SQLITE_OK)
+                return note_failure(s, code);
+        if (version > SQLITE_SCHEMA_VERSION) {
                 (void) snprintf(s->error, sizeof(s->error),
                                 "it has schema %d, this koowatchd knows %d", version,
-                                SCHEMA_VERSION);
+                                SQLITE_SCHEMA_VERSION);
                 return -EPROTO;
         }
-        r = execute(s, "BEGIN IMMEDIATE");
-        if (r == 0)
-                r = execute(s, schema);
-        if (r == 0)
-                r = add_missing_columns(s);
-        if (r == 0 && version == 0)
-                r = execute(s, "PRAGMA user_version = 1");
-        if (r == 0)
-                r = execute(s, "COMMIT");
-        if (r < 0)
-                return r;
-
         for (size_t i = 0; i < STATEMENTS; i++) {
-                int code = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                              &s->statements[i], NULL);
-
+                code = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                          &s->statements[i], NULL);
                 if (code != SQLITE_OK)
-                        return failed(s, code);
+                        return note_failure(s, code);
         }
         return 0;
 }
@@ -280,19 +187,19 @@ static int put_task(struct sqlite_store *s, const struct store_op *op) {
         (void) sqlite3_bind_text(q, 8, task->event_id, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 9, task->refusals);
         (void) sqlite3_bind_int64(q, 10, task->refused);
-        return run(s, q);
+        return run_statement(s, q);
 }
 
 static int drop_task(struct sqlite_store *s, const struct store_op *op) {
         sqlite3_stmt *q = bind_key(s, FORGET_TASK, &op->key);
         int r;
 
-        r = run(s, q);
+        r = run_statement(s, q);
         if (r < 0)
                 return r;
         q = bind_key(s, MARK_GONE, &op->key);
         (void) sqlite3_bind_int64(q, 4, op->now);
-        return run(s, q);
+        return run_statement(s, q);
 }
 
 static int put_event(struct sqlite_store *s, const struct store_op *op) {
@@ -300,7 +207,7 @@ static int put_event(struct sqlite_store *s, const struct store_op *op) {
 
         (void) sqlite3_bind_text(q, 2, op->body, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 3, op->now);
-        return run(s, q);
+        return run_statement(s, q);
 }
 
 static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
@@ -313,7 +220,7 @@ static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
         if (d->settled)
                 (void) sqlite3_bind_text(q, 5, d->settled, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 6, d->futile);
-        return run(s, q);
+        return run_statement(s, q);
 }
 
 static int prune(struct sqlite_store *s, const struct store_op *op) {
@@ -324,7 +231,7 @@ static int prune(struct sqlite_store *s, const struct store_op *op) {
                 return 0;
         for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++) {
                 (void) sqlite3_bind_int64(s->statements[steps[i]], 1, op->now - op->history);
-                r = run(s, s->statements[steps[i]]);
+                r = run_statement(s, s->statements[steps[i]]);
         }
         return r;
 }
@@ -346,22 +253,22 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
 }
 
 static int write_batch(struct sqlite_store *s, const struct store_batch *batch) {
-        int r = run(s, s->statements[BEGIN]);
+        int r = run_statement(s, s->statements[BEGIN]);
 
         if (r < 0)
                 return r;
         for (const struct store_op *op = NULL; r == 0 && (op = store_batch_next(batch, op));)
                 r = write_op(s, op);
         if (r == 0)
-                r = run(s, s->statements[COMMIT]);
+                r = run_statement(s, s->statements[COMMIT]);
         /* A statement that failed may have rolled back already. */
         if (r < 0 && !sqlite3_get_autocommit(s->db))
                 (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
         return r;
 }
 
-static void on_write(struct store *store, struct store_batch *taken, store_done_fn on_done,
-                     void *userdata) {
+static void sqlite_write(struct store *store, struct store_batch *taken, store_done_fn on_done,
+                         void *userdata) {
         CLEANUP(store_batch_freep) struct store_batch *batch = taken;
 
         on_done(userdata, store_batch_is_empty(batch) ? 0 : write_batch(sqlite_of(store), batch));
@@ -375,8 +282,8 @@ static enum delivery_state delivery_state(sqlite3_stmt *q, int column) {
                        : (enum delivery_state) sqlite3_column_int(q, column);
 }
 
-static void on_find_task(struct store *store, const struct store_key *key, store_found_fn on_found,
-                         void *userdata) {
+static void sqlite_find_task(struct store *store, const struct store_key *key,
+                             store_found_fn on_found, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = bind_key(s, FIND_TASK, key);
         int code = sqlite3_step(q), found = 0;
@@ -400,16 +307,16 @@ static void on_find_task(struct store *store, const struct store_key *key, store
                         found = 1;
                 }
         } else if (code != SQLITE_DONE) {
-                found = failed(s, code);
+                found = note_failure(s, code);
         }
         resetp(&q); /* the callback may ask again */
         on_found(userdata, found, found > 0 ? &task : NULL);
 }
 
-static void on_each_task(struct store *store,
-                         void (*on_row)(void *userdata, const struct store_key *key,
-                                        const char *name),
-                         store_done_fn on_end, void *userdata) {
+static void sqlite_each_task(struct store *store,
+                             void (*on_row)(void *userdata, const struct store_key *key,
+                                            const char *name),
+                             store_done_fn on_end, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = s->statements[EACH_TASK];
         int code = SQLITE_DONE, r = 0;
@@ -424,13 +331,13 @@ static void on_each_task(struct store *store,
                                texts[3]);
         }
         if (r == 0 && code != SQLITE_DONE)
-                r = failed(s, code);
+                r = note_failure(s, code);
         resetp(&q);
         on_end(userdata, r);
 }
 
-static void on_get_event(struct store *store, const char *event_id, store_event_fn on_event,
-                         void *userdata) {
+static void sqlite_get_event(struct store *store, const char *event_id, store_event_fn on_event,
+                             void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = bind_event(s, GET_EVENT, event_id);
         int code = sqlite3_step(q), r = 0;
@@ -444,16 +351,16 @@ static void on_get_event(struct store *store, const char *event_id, store_event_
                         r = body ? 0 : -ENOMEM;
                 }
         } else {
-                r = code == SQLITE_DONE ? -ENOENT : failed(s, code);
+                r = code == SQLITE_DONE ? -ENOENT : note_failure(s, code);
         }
         resetp(&q);
         on_event(userdata, r, body);
 }
 
-static void on_each_pending(struct store *store,
-                            void (*on_row)(void *userdata, const char *event_id,
-                                           const struct store_delivery *delivery),
-                            store_done_fn on_end, void *userdata) {
+static void sqlite_each_pending(struct store *store,
+                                void (*on_row)(void *userdata, const char *event_id,
+                                               const struct store_delivery *delivery),
+                                store_done_fn on_end, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = s->statements[EACH_PENDING];
         int code = SQLITE_DONE, r = 0;
@@ -474,12 +381,12 @@ static void on_each_pending(struct store *store,
                         on_row(userdata, event_id, &delivery);
         }
         if (r == 0 && code != SQLITE_DONE)
-                r = failed(s, code);
+                r = note_failure(s, code);
         resetp(&q);
         on_end(userdata, r);
 }
 
-static void on_count(struct store *store, store_counted_fn on_counted, void *userdata) {
+static void sqlite_count(struct store *store, store_counted_fn on_counted, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = s->statements[COUNT];
         struct store_counts counts = {};
@@ -489,7 +396,7 @@ static void on_count(struct store *store, store_counted_fn on_counted, void *use
                 counts.finished = (unsigned) sqlite3_column_int64(q, 0);
                 counts.parked = (unsigned) sqlite3_column_int64(q, 1);
         } else {
-                r = failed(s, code);
+                r = note_failure(s, code);
         }
         resetp(&q);
         on_counted(userdata, r, r == 0 ? &counts : NULL);
@@ -497,11 +404,11 @@ static void on_count(struct store *store, store_counted_fn on_counted, void *use
 
 /* ---- the whole ---- */
 
-static const char *on_error(const struct store *store) {
+static const char *sqlite_error(const struct store *store) {
         return ((const struct sqlite_store *) store)->error;
 }
 
-static void on_close(struct store *store) {
+static void sqlite_close(struct store *store) {
         struct sqlite_store *s = sqlite_of(store);
 
         for (size_t i = 0; i < STATEMENTS; i++)
@@ -512,14 +419,14 @@ static void on_close(struct store *store) {
 
 int sqlite_store_open(const char *path, struct store **ret) {
         static const struct store_backend backend = {
-                .error = on_error,
-                .close = on_close,
-                .write = on_write,
-                .find_task = on_find_task,
-                .each_task = on_each_task,
-                .get_event = on_get_event,
-                .each_pending = on_each_pending,
-                .count = on_count,
+                .error = sqlite_error,
+                .close = sqlite_close,
+                .write = sqlite_write,
+                .find_task = sqlite_find_task,
+                .each_task = sqlite_each_task,
+                .get_event = sqlite_get_event,
+                .each_pending = sqlite_each_pending,
+                .count = sqlite_count,
         };
         struct sqlite_store *s = calloc(1, sizeof(*s));
         int code;
@@ -530,6 +437,6 @@ int sqlite_store_open(const char *path, struct store **ret) {
         *ret = &s->store;
         code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
         if (code != SQLITE_OK)
-                return failed(s, code);
+                return note_failure(s, code);
         return prepare_database(s);
 }
