@@ -212,8 +212,6 @@ static int start(struct daemon *d) {
         if (r == 0)
                 r = apply_accounts(d);
         if (r == 0)
-                r = deliveries_load(d->modules.deliveries);
-        if (r == 0)
                 r = apply_directories(d);
         if (r < 0)
                 return r;
@@ -223,6 +221,7 @@ static int start(struct daemon *d) {
         start_signal(d, &d->on_hup, on_reload, SIGHUP);
         ev_prepare_init(&d->before_wait, before_wait);
         ev_prepare_start(d->modules.loop, &d->before_wait);
+        deliveries_load(d->modules.deliveries);
         commit_start(d->modules.commit);
         status_start_watchdog(d->modules.status);
         registry_scan(d->modules.registry);

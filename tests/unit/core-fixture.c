@@ -8,7 +8,6 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "koowatchd/account/account.h"
-#include "koowatchd/deliver/runner.h"
 #include "koowatchd/koodrive/request.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
@@ -27,6 +26,7 @@ struct run {
 };
 
 static TAILQ_HEAD(, run) runs = TAILQ_HEAD_INITIALIZER(runs);
+static int run_error;
 
 int runner_start(struct runner *runner, const char *line, size_t length,
                  const struct runner_handler *handler, void *userdata) {
@@ -34,6 +34,10 @@ int runner_start(struct runner *runner, const char *line, size_t length,
 
         (void) runner;
         assert_non_null(run);
+        if (run_error < 0) {
+                free(run);
+                return run_error;
+        }
         run->handler = *handler;
         run->userdata = userdata;
         memcpy(run->line, line, length);
@@ -51,11 +55,28 @@ const char *core_run_line(size_t i) {
         return NULL;
 }
 
-void core_end_run(enum hook_result result) {
+static struct run *take_run(void) {
         struct run *run = TAILQ_FIRST(&runs);
 
         assert_non_null(run);
         TAILQ_REMOVE(&runs, run, link);
+        return run;
+}
+
+void core_end_run_as(enum runner_outcome outcome) {
+        struct run *run = take_run();
+
+        run->handler.on_end(run->userdata, outcome);
+        free(run);
+}
+
+void core_fail_runs(int error) {
+        run_error = error;
+}
+
+void core_end_run(enum hook_result result) {
+        struct run *run = take_run();
+
         run->handler.on_hook_start(run->userdata, "finished.d/a");
         run->handler.on_hook_end(run->userdata, &(struct hook_end){
                                                         .hook = "finished.d/a",
@@ -70,6 +91,7 @@ void core_end_run(enum hook_result result) {
 static void forget_runs(void) {
         struct run *run;
 
+        run_error = 0;
         while ((run = TAILQ_FIRST(&runs))) {
                 TAILQ_REMOVE(&runs, run, link);
                 free(run);
@@ -241,7 +263,7 @@ void core_start(struct core *c) {
                                    .stall_timeout = USEC_INFINITY,
                            },
                            c->hooks);
-        assert_int_equal(deliveries_load(c->deliveries), 0);
+        deliveries_load(c->deliveries);
         assert_int_equal(registry_set_directories(c->registry, directories, state_tasks), 0);
         core_scan(c);
 }

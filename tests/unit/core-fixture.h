@@ -8,6 +8,7 @@
  */
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
+#include "koowatchd/deliver/runner.h"
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/hook-result.h"
 #include "koowatchd/task/registry.h"
@@ -68,6 +69,11 @@ void core_refuse(struct core *core, const char *task_id, const char *code);
 const char *core_run_line(size_t i);
 /* Ends the oldest run, whose one hook had this result. */
 void core_end_run(enum hook_result result);
+
+/* The oldest run ends without a word of its hooks. */
+void core_end_run_as(enum runner_outcome outcome);
+/* As long as error is not 0, no run can be started. */
+void core_fail_runs(int error);
 
 /* The row of a task; NULL: there is none. */
 const struct store_task *core_row(struct core *core, const char *task_id);

@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/deliver/attempts.h"
+#include "koowatchd/deliver/delivery-row.h"
 #include "koowatchd/deliver/runner.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/report/event.h"
@@ -18,6 +19,7 @@
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
 
+#define LOAD_PAUSE (5 * USEC_SEC)
 #define WAIT_MAX USEC_HOUR /* whatever the wall clock says */
 #define DEFER_FIRST USEC_SEC
 #define DEFER_MAX USEC_MINUTE
@@ -32,14 +34,10 @@ struct delivery {
         TAILQ_ENTRY(delivery) ready;   /* deliveries::ready */
         TAILQ_ENTRY(delivery) changed; /* deliveries::dirty or ::in_commit */
         struct timer timer;            /* until the next attempt */
-        char id[EVENT_ID_LENGTH + 1];
 
-        json_object *event; /* held while it is new or being run */
-        json_object *settled;
-        struct attempts attempts;
-        unsigned deferrals; /* times in a row that the runner could not take it */
-        usec_t next_wall;
-        enum delivery_state state;
+        struct delivery_row row;
+        json_object *event;       /* held while it is new or being run */
+        unsigned deferrals;       /* times in a row that the runner could not take it */
         bool ephemeral;           /* not durable */
         bool uncommitted;         /* not in the store yet */
         bool dirty;               /* differs from the store */
@@ -57,7 +55,8 @@ struct deliveries {
 
         struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */
         struct delivery_counts counts;
-        int load_error;
+        struct timer load_timer; /* until what is pending is loaded again */
+        bool load_failed;        /* some of it may be known */
         bool stopping;
 };
 
@@ -83,7 +82,7 @@ static void delivery_free(struct delivery *v) {
         TAILQ_REMOVE(&d->all, v, link);
         d->counts.pending -= !v->ephemeral;
         json_object_put(v->event);
-        json_object_put(v->settled);
+        delivery_row_clear(&v->row);
         free(v);
 }
 
@@ -109,7 +108,7 @@ static struct delivery *delivery_new(struct deliveries *d, const char *id, bool 
         }
         v->owner = d;
         v->ephemeral = ephemeral;
-        (void) snprintf(v->id, sizeof(v->id), "%s", id);
+        (void) snprintf(v->row.id, sizeof(v->row.id), "%s", id);
         TAILQ_INSERT_TAIL(&d->all, v, link);
         d->counts.pending += !ephemeral;
         return v;
@@ -129,21 +128,21 @@ static void mark_dirty(struct delivery *v) {
 /* ---- attempts ---- */
 
 static bool is_last_attempt(const struct delivery *v) {
-        return v->ephemeral || attempts_is_last(&v->attempts, &v->owner->limits, clock_wall());
+        return v->ephemeral || attempts_is_last(&v->row.attempts, &v->owner->limits, clock_wall());
 }
 
 static void wait_for(struct delivery *v, usec_t pause) {
         if (!v->ephemeral)
                 json_object_put(STEAL_PTR(v->event)); /* the store has it */
         count_waiting(v, true);
-        v->next_wall = clock_wall() + pause;
+        v->row.next = clock_wall() + pause;
         timer_arm(v->owner->with.timers, &v->timer, clock_boot() + pause);
 }
 
 /* Nothing more is to be run. A durable one is over when that is on disk. */
 static void end_delivery(struct delivery *v, enum delivery_state state) {
         count_failing(v, false);
-        v->state = state;
+        v->row.state = state;
         if (v->ephemeral)
                 delivery_free(v);
         else
@@ -151,7 +150,7 @@ static void end_delivery(struct delivery *v, enum delivery_state state) {
 }
 
 /* The runner could not take it. An ephemeral event does not wait for ever. */
-static void defer(struct delivery *v, const char *why) {
+static void defer(struct delivery *v, const char *why, int error) {
         const char *name = v->event ? event_string(v->event, "name") : NULL;
 
         if (v->ephemeral && v->deferrals >= DEFERRALS_MAX) {
@@ -160,16 +159,17 @@ static void defer(struct delivery *v, const char *why) {
         }
         /* The first times are normal: a place is taken, or an instance still runs it. */
         if (++v->deferrals == DEFERRALS_REPORTED)
-                log_warning("%s: hooks of event %s are delayed: %s; retrying until they run",
-                            name ? name : "?", v->id, why);
+                log_warning("%s: hooks of event %s are delayed: %s%s%s; retrying until they run",
+                            name ? name : "?", v->row.id, why, error < 0 ? ": " : "",
+                            error < 0 ? strerror(-error) : "");
         wait_for(v, backoff_pause(v->deferrals, DEFER_FIRST, DEFER_MAX));
 }
 
 static void end_attempt(struct delivery *v, bool is_over) {
-        usec_t pause = attempts_pause(&v->attempts);
+        usec_t pause = attempts_pause(&v->row.attempts);
         bool is_last = is_last_attempt(v);
 
-        attempts_end(&v->attempts);
+        attempts_end(&v->row.attempts);
         if (is_over || v->ephemeral) {
                 end_delivery(v, DELIVERY_DONE);
         } else if (is_last) {
@@ -184,16 +184,16 @@ static void end_attempt(struct delivery *v, bool is_over) {
 /* What its hooks did is not known: those whose end was not reported are run again. */
 static void fail_attempt(struct delivery *v) {
         const struct log_field fields[] = {{"KOOWATCH_NAME", event_string(v->event, "name")},
-                                           {"KOOWATCH_EVENT_ID", v->id}};
+                                           {"KOOWATCH_EVENT_ID", v->row.id}};
         char next[64] = "the last attempt";
 
-        attempts_note(&v->attempts, HOOK_FAILED);
+        attempts_note(&v->row.attempts, HOOK_FAILED);
         if (!is_last_attempt(v))
                 (void) snprintf(next, sizeof(next), "next try in %jd s",
-                                (intmax_t) (attempts_pause(&v->attempts) / USEC_SEC));
+                                (intmax_t) (attempts_pause(&v->row.attempts) / USEC_SEC));
         log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields),
                   "%s: the hook runner exited before it reported all results (attempt %u, %s)",
-                  fields[0].value, v->attempts.made + 1, v->ephemeral ? "not retried" : next);
+                  fields[0].value, v->row.attempts.made + 1, v->ephemeral ? "not retried" : next);
 }
 
 /* ---- the runner ---- */
@@ -208,16 +208,11 @@ static void on_hook_end(void *userdata, const struct hook_end *end) {
         struct delivery *v = userdata;
         struct deliveries *d = v->owner;
 
-        attempts_note(&v->attempts, end->result);
-        if (hook_result_is_final(end->result) && !json_array_has(v->settled, end->hook)) {
-                if (!v->settled)
-                        v->settled = json_object_new_array();
-                if (v->settled)
-                        (void) json_object_array_add(v->settled, json_object_new_string(end->hook));
+        attempts_note(&v->row.attempts, end->result);
+        if (hook_result_is_final(end->result) && delivery_row_settle(&v->row, end->hook))
                 mark_dirty(v);
-        }
         metrics_hook(d->with.metrics, end->result);
-        report_hook_end(v->event, end, is_last_attempt(v) ? 0 : attempts_pause(&v->attempts));
+        report_hook_end(v->event, end, is_last_attempt(v) ? 0 : attempts_pause(&v->row.attempts));
         callback_call(&d->handler.on_status);
 }
 
@@ -227,12 +222,12 @@ static void on_end(void *userdata, enum runner_outcome outcome) {
 
         d->counts.running--;
         if (outcome == RUNNER_LATER) {
-                defer(v, "the hook runner is still processing it, or is not becoming ready");
+                defer(v, "the hook runner is still processing it, or is not becoming ready", 0);
         } else {
                 v->deferrals = 0;
                 if (outcome == RUNNER_FAILED)
                         fail_attempt(v);
-                end_attempt(v, outcome == RUNNER_DONE && !v->attempts.incomplete);
+                end_attempt(v, outcome == RUNNER_DONE && !v->row.attempts.incomplete);
         }
         start_ready(d);
 }
@@ -254,7 +249,6 @@ static void run(struct delivery *v) {
         };
         struct deliveries *d = v->owner;
         CLEANUP(freep) char *line = NULL;
-        char why[128];
         int r = -ENOMEM;
 
         if (!has_hooks(d, v->event)) {
@@ -262,22 +256,19 @@ static void run(struct delivery *v) {
                 end_delivery(v, DELIVERY_DONE);
                 return;
         }
-        attempts_begin(&v->attempts);
-        line = event_line(v->event, v->attempts.made + 1, v->settled);
+        attempts_begin(&v->row.attempts);
+        line = event_line(v->event, v->row.attempts.made + 1, v->row.settled);
         if (line)
                 r = runner_start(d->with.runner, line, strlen(line), &handler, v);
         if (r == 0)
                 return;
         d->counts.running--;
-        (void) snprintf(why, sizeof(why), "the hook runner cannot be started or reached (%s)",
-                        strerror(-r));
-        defer(v, why);
+        defer(v, "the hook runner cannot be started or reached", r);
 }
 
 static void on_event(void *userdata, int error, const char *body) {
         struct delivery *v = userdata;
         struct deliveries *d = v->owner;
-        char why[128];
 
         if (d->stopping) {
                 d->counts.running--;
@@ -285,18 +276,13 @@ static void on_event(void *userdata, int error, const char *body) {
         }
         if (error == 0) {
                 v->event = event_parse(body);
-                if (!json_object_is_type(v->event, json_type_object)) {
-                        json_object_put(STEAL_PTR(v->event));
-                        error = -EBADMSG;
-                }
+                error = v->event ? 0 : -EBADMSG;
         }
         if (error == 0) {
                 run(v);
         } else {
                 d->counts.running--;
-                (void) snprintf(why, sizeof(why), "it cannot be read from the store (%s)",
-                                strerror(-error));
-                defer(v, why);
+                defer(v, "it cannot be read from the store", error);
         }
         start_ready(d);
 }
@@ -312,7 +298,7 @@ static void start_ready(struct deliveries *d) {
                 if (v->event)
                         run(v);
                 else
-                        store_get_event(d->with.store, v->id, on_event, v);
+                        store_get_event(d->with.store, v->row.id, on_event, v);
         }
 }
 
@@ -329,6 +315,82 @@ int deliveries_configure(struct deliveries *d, const struct delivery_settings *s
         return 0;
 }
 
+void deliveries_free(struct deliveries *d) {
+        struct delivery *v;
+
+        if (!d)
+                return;
+        while ((v = TAILQ_FIRST(&d->all)))
+                delivery_free(v);
+        timer_close(d->with.timers, &d->load_timer);
+        free(d->hook_directories);
+        free(d);
+}
+
+void deliveries_set_handler(struct deliveries *d, const struct delivery_handler *handler) {
+        d->handler = *handler;
+}
+
+static bool is_known(const struct deliveries *d, const char *event_id) {
+        const struct delivery *v;
+
+        TAILQ_FOREACH(v, &d->all, link) {
+                if (streq(v->row.id, event_id))
+                        return true;
+        }
+        return false;
+}
+
+static void load_later(struct deliveries *d) {
+        d->load_failed = true;
+        timer_arm(d->with.timers, &d->load_timer, clock_boot() + LOAD_PAUSE);
+}
+
+static void on_pending(void *userdata, const char *event_id, const struct store_delivery *stored) {
+        struct deliveries *d = userdata;
+        usec_t wait = stored->next - clock_wall();
+        struct delivery *v;
+
+        if (d->load_failed && is_known(d, event_id))
+                return;
+        v = delivery_new(d, event_id, false);
+        if (!v) {
+                log_error("event %s: out of memory, retrying in 5 s", event_id);
+                load_later(d);
+                return;
+        }
+        delivery_row_read(&v->row, stored);
+        count_failing(v, v->row.attempts.made > 0);
+        count_waiting(v, true);
+        if (wait > 0)
+                timer_arm(d->with.timers, &v->timer, clock_boot() + MIN(wait, WAIT_MAX));
+        else
+                make_ready(v);
+}
+
+static void on_loaded(void *userdata, int error) {
+        struct deliveries *d = userdata;
+
+        if (error < 0) {
+                log_error("cannot read from the store which outcomes are to be delivered (%s), "
+                          "retrying in 5 s",
+                          store_error(d->with.store));
+                load_later(d);
+        }
+        callback_call(&d->handler.on_status);
+        start_ready(d);
+}
+
+void deliveries_load(struct deliveries *d) {
+        if (!d->stopping)
+                store_each_pending(d->with.store, on_pending, on_loaded, d);
+}
+
+static void on_load_timer(struct timer *timer, usec_t now) {
+        (void) now;
+        deliveries_load(container_of(timer, struct deliveries, load_timer));
+}
+
 int deliveries_new(const struct delivery_modules *modules, const struct delivery_settings *settings,
                    struct deliveries **ret) {
         CLEANUP(deliveries_freep) struct deliveries *d = calloc(1, sizeof(*d));
@@ -341,69 +403,13 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
         TAILQ_INIT(&d->ready);
         TAILQ_INIT(&d->dirty);
         TAILQ_INIT(&d->in_commit);
-        r = deliveries_configure(d, settings);
+        r = timer_open(d->with.timers, &d->load_timer, on_load_timer);
+        if (r == 0)
+                r = deliveries_configure(d, settings);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(d);
         return 0;
-}
-
-void deliveries_free(struct deliveries *d) {
-        struct delivery *v;
-
-        if (!d)
-                return;
-        while ((v = TAILQ_FIRST(&d->all)))
-                delivery_free(v);
-        free(d->hook_directories);
-        free(d);
-}
-
-void deliveries_set_handler(struct deliveries *d, const struct delivery_handler *handler) {
-        d->handler = *handler;
-}
-
-static void on_pending(void *userdata, const char *event_id, const struct store_delivery *stored) {
-        struct deliveries *d = userdata;
-        struct delivery *v = delivery_new(d, event_id, false);
-        usec_t wait = stored->next - clock_wall();
-
-        if (!v) {
-                log_error("event %s: out of memory, it will be delivered after the next start",
-                          event_id);
-                return;
-        }
-        v->attempts = (struct attempts){
-                .made = stored->attempts,
-                .futile = stored->futile,
-                .since = stored->finished,
-        };
-        v->next_wall = stored->next;
-        count_failing(v, v->attempts.made > 0);
-        count_waiting(v, true);
-        if (stored->settled)
-                v->settled = json_tokener_parse(stored->settled);
-        if (wait > 0)
-                timer_arm(d->with.timers, &v->timer, clock_boot() + MIN(wait, WAIT_MAX));
-        else
-                make_ready(v);
-}
-
-static void on_loaded(void *userdata, int error) {
-        struct deliveries *d = userdata;
-
-        d->load_error = error;
-        if (error < 0)
-                log_error("the store cannot tell which outcomes are to be delivered (%s); they "
-                          "wait for the next start",
-                          store_error(d->with.store));
-        callback_call(&d->handler.on_status);
-        start_ready(d);
-}
-
-int deliveries_load(struct deliveries *d) {
-        store_each_pending(d->with.store, on_pending, on_loaded, d);
-        return d->load_error;
 }
 
 int deliveries_add(struct deliveries *d, json_object *event) {
@@ -435,24 +441,17 @@ void deliveries_add_once(struct deliveries *d, json_object *event) {
 /* ---- the store ---- */
 
 static int write_delivery(struct store_batch *batch, struct delivery *v) {
-        const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-        struct store_delivery row = {
-                .state = v->state,
-                .attempts = v->attempts.made,
-                .futile = v->attempts.futile,
-                .next = v->next_wall,
-        };
+        const char *body;
         int r = 0;
 
         if (v->uncommitted) {
-                const char *body = json_object_to_json_string_ext(v->event, flags);
-
-                v->attempts.since = clock_wall();
-                r = body ? store_batch_put_event(batch, v->id, body, v->attempts.since) : -ENOMEM;
+                body = json_object_to_json_string_ext(
+                        v->event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                v->row.attempts.since = clock_wall();
+                r = body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since)
+                         : -ENOMEM;
         }
-        if (v->settled)
-                row.settled = json_object_to_json_string_ext(v->settled, flags);
-        return r < 0 ? r : store_batch_put_delivery(batch, v->id, &row);
+        return r < 0 ? r : delivery_row_write(&v->row, batch);
 }
 
 int deliveries_collect(struct deliveries *d, struct store_batch *batch) {
@@ -467,7 +466,7 @@ int deliveries_collect(struct deliveries *d, struct store_batch *batch) {
         TAILQ_FOREACH(v, &d->dirty, changed) {
                 v->in_commit = true;
                 v->dirty = false;
-                v->ends_in_commit = v->state != DELIVERY_PENDING;
+                v->ends_in_commit = v->row.state != DELIVERY_PENDING;
         }
         TAILQ_CONCAT(&d->in_commit, &d->dirty, changed);
         return 0;
@@ -483,12 +482,12 @@ static void on_written(struct delivery *v) {
                 json_object_put(STEAL_PTR(v->event));
                 make_ready(v);
         } else if (v->ends_in_commit && !v->dirty) {
-                if (v->state == DELIVERY_PARKED) {
-                        report_parked(v->event, v->attempts.made);
+                if (v->row.state == DELIVERY_PARKED) {
+                        report_parked(v->event, v->row.attempts.made);
                         callback_call(&d->handler.on_parked);
                 }
                 d->handler.on_delivered(d->handler.delivered_userdata,
-                                        event_string(v->event, "name"), v->id);
+                                        event_string(v->event, "name"), v->row.id);
                 callback_call(&d->handler.on_status);
                 delivery_free(v);
         }

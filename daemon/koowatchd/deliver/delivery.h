@@ -67,10 +67,10 @@ void deliveries_set_handler(struct deliveries *deliveries, const struct delivery
 int deliveries_configure(struct deliveries *deliveries, const struct delivery_settings *settings);
 
 /*
- * Takes up what an earlier run of the daemon left pending. Returns 0 or a negative errno that
- * the store had at once; one that it has later is logged.
+ * Takes up what an earlier run of the daemon left pending. What the store cannot tell now is
+ * asked again every 5 s.
  */
-int deliveries_load(struct deliveries *deliveries);
+void deliveries_load(struct deliveries *deliveries);
 
 /* A finished task's event: durable. Takes over the event. Returns 0, or -ENOMEM without that. */
 int deliveries_add(struct deliveries *deliveries, json_object *event);

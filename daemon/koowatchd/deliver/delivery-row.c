@@ -1,0 +1,51 @@
+#include "koowatchd/deliver/delivery-row.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+
+#include "common/json.h"
+#include "koowatchd/store/store-batch.h"
+
+void delivery_row_read(struct delivery_row *row, const struct store_delivery *stored) {
+        row->state = stored->state;
+        row->attempts = (struct attempts){
+                .made = stored->attempts,
+                .futile = stored->futile,
+                .since = stored->finished,
+        };
+        row->next = stored->next;
+        row->settled = stored->settled ? json_tokener_parse(stored->settled) : NULL;
+        if (!json_object_is_type(row->settled, json_type_array))
+                json_object_put(STEAL_PTR(row->settled));
+}
+
+int delivery_row_write(const struct delivery_row *row, struct store_batch *batch) {
+        struct store_delivery stored = {
+                .state = row->state,
+                .attempts = row->attempts.made,
+                .futile = row->attempts.futile,
+                .next = row->next,
+        };
+
+        if (row->settled) {
+                stored.settled =
+                        json_object_to_json_string_ext(row->settled, JSON_C_TO_STRING_PLAIN);
+                if (!stored.settled)
+                        return -ENOMEM;
+        }
+        return store_batch_put_delivery(batch, row->id, &stored);
+}
+
+void delivery_row_clear(struct delivery_row *row) {
+        json_object_put(STEAL_PTR(row->settled));
+}
+
+bool delivery_row_settle(struct delivery_row *row, const char *hook) {
+        if (json_array_has(row->settled, hook))
+                return false;
+        if (!row->settled)
+                row->settled = json_object_new_array();
+        if (row->settled)
+                (void) json_object_array_add(row->settled, json_object_new_string(hook));
+        return true;
+}

@@ -1,0 +1,179 @@
+/* Deliveries, with a hook runner and a store that the test drives. */
+#include <errno.h>
+
+#include "unit/core-fixture.h"
+
+#define SEC USEC_SEC
+
+static int set_up(void **state) {
+        struct core *c = core_new();
+
+        fake_store_set_immediate(c->store, true);
+        core_start(c);
+        *state = c;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        core_free(*state);
+        return 0;
+}
+
+/* A task that has completed just now, and whose event is with the runner. */
+static void finish_one(struct core *c, const char *name, const char *task_id) {
+        core_put(c, "state", name, task_id);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, task_id, 2);
+}
+
+static struct delivery_counts counts(const struct core *c) {
+        return deliveries_count(c->deliveries);
+}
+
+static void test_done(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        assert_int_equal(counts(c).running, 1);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":1"));
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_int_equal(counts(c).pending, 0);
+        assert_int_equal(c->parked, 0);
+        assert_false(core_has(c, "state", "one"));
+}
+
+/* Three attempts are the limit here; the pauses are 10 s and 20 s. */
+static void test_retries_and_then_parked(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        assert_int_equal(counts(c).failing, 1);
+        core_pass(c, 9 * SEC);
+        assert_null(core_run_line(0));
+        core_pass(c, 2 * SEC);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
+        core_end_run(HOOK_LATER);
+        core_pass(c, 18 * SEC);
+        assert_null(core_run_line(0));
+        core_pass(c, 3 * SEC);
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        assert_int_equal(c->parked, 1);
+        assert_int_equal(counts(c).pending, 0);
+        assert_int_equal(counts(c).failing, 0);
+        core_pass(c, USEC_HOUR);
+        assert_null(core_run_line(0));
+}
+
+static void test_a_runner_that_dies_is_an_attempt(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run_as(RUNNER_FAILED);
+        core_pass(c, 11 * SEC);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
+}
+
+/* No attempt is counted, however often it cannot be started, or is still busy. */
+static void test_deferred(void **state) {
+        struct core *c = *state;
+
+        core_fail_runs(-ECONNREFUSED);
+        finish_one(c, "one", "t1");
+        core_pass(c, 5 * USEC_MINUTE);
+        assert_int_equal(counts(c).waiting, 1);
+        core_fail_runs(0);
+        core_pass(c, 61 * SEC);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":1"));
+        core_end_run_as(RUNNER_LATER);
+        core_pass(c, 61 * SEC); /* as long as before: nothing has been run since */
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":1"));
+}
+
+/* What has succeeded is not run again, also after a restart. */
+static void test_settled_hooks(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_DONE);
+        core_restart(c); /* that it is over was not written */
+        assert_non_null(core_run_line(0));
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_int_equal(counts(c).pending, 0);
+
+        finish_one(c, "two", "t2");
+        core_end_run(HOOK_SKIPPED);
+        core_turn(c);
+        assert_int_equal(counts(c).pending, 0);
+}
+
+static void test_attempts_survive_a_restart(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        core_restart(c);
+        assert_int_equal(counts(c).failing, 1);
+        assert_null(core_run_line(0)); /* the rest of the pause */
+        core_pass(c, 11 * SEC);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
+}
+
+/* Four at once; one that waits for its next attempt holds no slot. */
+static void test_slots(void **state) {
+        static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+        struct core *c = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                finish_one(c, names[i], names[i]);
+        assert_int_equal(counts(c).running, 4);
+        assert_int_equal(counts(c).waiting, 2);
+        core_end_run(HOOK_FAILED);
+        assert_int_equal(counts(c).running, 4);
+        assert_int_equal(counts(c).waiting, 2);
+        core_end_run(HOOK_DONE);
+        assert_int_equal(counts(c).running, 4);
+        assert_int_equal(counts(c).waiting, 1);
+        deliveries_stop(c->deliveries);
+        core_end_run(HOOK_DONE);
+        core_pass(c, USEC_MINUTE);
+        assert_int_equal(counts(c).running, 3);
+}
+
+/* What was pending is asked for until the store tells, and nothing is delivered twice. */
+static void test_a_load_that_fails(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_stop(c);
+        fake_store_fail_next(c->store, -EIO);
+        core_start(c);
+        assert_null(core_run_line(0));
+        finish_one(c, "two", "t2"); /* pending as well, and known */
+        assert_non_null(strstr(core_run_line(0), "\"t2\""));
+        core_pass(c, 6 * SEC);
+        assert_non_null(strstr(core_run_line(1), "\"t1\""));
+        assert_null(core_run_line(2));
+        assert_int_equal(counts(c).pending, 2);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+                TEST(test_done),
+                TEST(test_retries_and_then_parked),
+                TEST(test_a_runner_that_dies_is_an_attempt),
+                TEST(test_deferred),
+                TEST(test_settled_hooks),
+                TEST(test_attempts_survive_a_restart),
+                TEST(test_slots),
+                TEST(test_a_load_that_fails),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
