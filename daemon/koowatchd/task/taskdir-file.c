@@ -60,6 +60,15 @@ static void read_text(int fd, const struct stat *st, struct task_file *file, cha
                 file->text = *ret_text;
 }
 
+static const char *explain_open_error(int error, bool root_only) {
+        if (error == ELOOP && !root_only)
+                return "a symbolic link, which is allowed only in a directory that only root can "
+                       "write to";
+        if (error == ENOENT) /* it hides its namesakes all the same */
+                return "a symbolic link to a file that does not exist";
+        return strerror(error);
+}
+
 int task_file_load(int dirfd, const char *base, struct task_file *file, char **ret_text) {
         CLEANUP(closep) int fd = -1;
         struct stat st;
@@ -69,15 +78,16 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
         fd = openat(dirfd, base,
                     O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
                             (file->root_only ? 0 : O_NOFOLLOW));
-        if (fd < 0 && (errno == ENOENT || error_is_transient(errno)))
+        if (fd < 0 && error_is_transient(errno))
                 return -errno;
         if (fd < 0) {
-                file->problem = errno == ELOOP && !file->root_only
-                                        ? "a symbolic link, which is allowed only in a directory "
-                                          "that only root can write to"
-                                        : strerror(errno);
+                int error = errno;
+
                 if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
                         taskdir_file_identify(file->file, &st);
+                else if (error == ENOENT)
+                        return -ENOENT;
+                file->problem = explain_open_error(error, file->root_only);
         } else if (fstat(fd, &st) < 0) {
                 file->problem = strerror(errno);
         } else {

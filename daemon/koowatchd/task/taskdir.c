@@ -142,7 +142,7 @@ static bool is_hidden(const struct taskdir *t, const char *name, unsigned dir) {
                 struct stat st;
 
                 if (!path || fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-                    (errno != ENOENT && errno != ENOTDIR && counts_in(t, name, i)))
+                    (errno != ENOENT && counts_in(t, name, i)))
                         return true;
         }
         return false;
@@ -155,7 +155,7 @@ static void look_up(struct taskdir *t, const char *name) {
         for (unsigned i = 0; i < t->count; i++) {
                 CLEANUP(closep) int fd = open_directory(&t->dirs[i]);
 
-                if (fd == -ENOENT || fd == -ENOTDIR)
+                if (fd == -ENOENT)
                         continue;
                 if (fd < 0) {
                         if (error_is_transient(-fd))

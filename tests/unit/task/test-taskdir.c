@@ -504,6 +504,36 @@ static int remove_last(struct fixture *f) {
         return taskdir_remove(f->taskdir, f->last);
 }
 
+/* A scan and an event agree on what counts. */
+static void test_a_link_to_nowhere_hides_its_namesakes(void **state) {
+        struct fixture *f = *state;
+
+        if (geteuid() != 0) /* elsewhere no link is followed */
+                skip();
+        put(f, "low/one.task", "b");
+        assert_int_equal(symlink("../later", path_of(f, "high/one.task")), 0);
+        event(f, "high", "one.task", IN_CREATE);
+        assert_seen(f, "+one@0!a symbolic link to a file that does not exist ");
+        assert_scan(f, "+one@0!a symbolic link to a file that does not exist ");
+        event(f, "low", "one.task", IN_CLOSE_WRITE);
+        assert_seen(f, "+one@0!a symbolic link to a file that does not exist ");
+        put(f, "later", "a");
+        assert_scan(f, "+one@0=a ");
+}
+
+static void test_a_directory_that_is_a_file_changes_nothing(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "low/one.task", "hidden");
+        assert_scan(f, "+one@0=a ");
+        move(f, "high", "aside");
+        put(f, "high", "a file");
+        event(f, "low", "one.task", IN_MOVED_TO);
+        assert_seen(f, "");
+        assert_scan(f, "incomplete ");
+}
+
 static void test_remove(void **state) {
         struct fixture *f = *state;
 
@@ -578,6 +608,8 @@ int main(void) {
                 TEST(test_too_many_directories),
                 TEST(test_events),
                 TEST(test_events_and_an_unreadable_directory),
+                TEST(test_a_link_to_nowhere_hides_its_namesakes),
+                TEST(test_a_directory_that_is_a_file_changes_nothing),
                 TEST(test_remove),
                 TEST(test_remove_what_is_another_file_by_now),
                 TEST(test_remove_while_others_write),
