@@ -1,0 +1,142 @@
+/* Watches: when a task is asked about again, and what of its answers becomes an event. */
+#include <json-c/json.h>
+
+#include "unit/core-fixture.h"
+
+#define SEC USEC_SEC
+#define TASK(more) "[Task]\nTaskId=t1\nShareId=7\n" more
+
+static int set_up(void **state) {
+        struct core *c = core_new();
+
+        fake_store_set_immediate(c->store, true);
+        core_start(c);
+        *state = c;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        core_free(*state);
+        return 0;
+}
+
+static void start(struct core *c, const char *text) {
+        core_put_text(c, "low", "one", text);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* The pause after an answer, in seconds, between low and high. */
+static void assert_pause(struct core *c, usec_t low, usec_t high) {
+        core_pass(c, low * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        core_pass(c, (high - low) * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+static void test_intervals_of_the_configuration(void **state) {
+        struct core *c = *state;
+
+        start(c, TASK(""));
+        for (int i = 0; i < 12; i++) {
+                core_answer(c, "t1", 1);
+                core_pass(c, 11 * SEC); /* IntervalMax=10s */
+        }
+        core_answer(c, "t1", 1);
+        assert_pause(c, 8, 11);
+}
+
+/* One of the two may be the task's and the other the configuration's: the task's holds. */
+static void test_intervals_of_the_task(void **state) {
+        struct core *c = *state;
+
+        start(c, TASK("IntervalMin=30s\n"));
+        core_answer(c, "t1", 1);
+        assert_pause(c, 29, 31);
+        core_put_text(c, "low", "one", TASK("IntervalMax=500ms\n"));
+        core_scan(c);
+        core_answer(c, "t1", 1);
+        core_pass(c, SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* What was corrected is tried at once, and failures count from zero. */
+static void test_an_edit_brings_the_next_poll_forward(void **state) {
+        struct core *c = *state;
+
+        start(c, TASK("IntervalMin=1h\nIntervalMax=2h\n"));
+        core_refuse(c, "t1", "13000301");
+        assert_int_equal(core_row(c, "t1")->refusals, 1);
+        core_put_text(c, "low", "one", TASK("IntervalMin=1h\nIntervalMax=2h\nKdsToken=abc\n"));
+        core_scan(c);
+        core_pass(c, SEC);
+        assert_true(core_is_asked(c, "t1"));
+        assert_int_equal(core_row(c, "t1")->refusals, 0);
+}
+
+static void test_a_timeout_needs_an_answer(void **state) {
+        struct core *c = *state;
+
+        start(c, TASK("Timeout=1min\n"));
+        core_pass(c, 2 * USEC_MINUTE);
+        assert_string_equal(c->finished, "");
+        core_answer(c, "t1", 1);
+        assert_string_equal(c->finished, "t1:timeout ");
+        core_pass(c, USEC_HOUR);
+        assert_false(core_is_asked(c, "t1"));
+}
+
+/* What the hooks get of it. */
+static void test_the_event(void **state) {
+        struct core *c = *state;
+        json_object *event, *value;
+
+        start(c, TASK("Hook=a b\n[Variables]\nWhere=/srv\n"));
+        core_answer(c, "t1", 2);
+        event = json_tokener_parse(core_run_line(0));
+        assert_non_null(event);
+        assert_true(json_object_object_get_ex(event, "taskResultCode", &value));
+        assert_int_equal(json_object_get_int(value), 1);
+        assert_true(json_object_object_get_ex(event, "file", &value));
+        assert_true(str_ends_with(json_object_get_string(value), "/low/one.task"));
+        assert_true(json_object_object_get_ex(event, "variables", &value));
+        assert_string_equal(json_object_to_json_string_ext(
+                                    value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+                            "{\"Where\":\"/srv\"}");
+        assert_true(json_object_object_get_ex(event, "polls", &value));
+        assert_int_equal(json_object_get_int(value), 1);
+        json_object_put(event);
+}
+
+/* A task that runs is counted as such, until it does not any more. */
+static void test_running(void **state) {
+        struct core *c = *state;
+
+        start(c, TASK(""));
+        assert_int_equal(registry_count(c->registry).pending, 1);
+        core_answer(c, "t1", 1);
+        assert_int_equal(registry_count(c->registry).running, 1);
+        assert_int_equal(registry_count(c->registry).pending, 0);
+        core_pass(c, 11 * SEC);
+        core_answer(c, "t1", 0);
+        assert_int_equal(registry_count(c->registry).running, 0);
+        core_pass(c, 11 * SEC);
+        core_answer(c, "t1", 3);
+        assert_int_equal(registry_count(c->registry).pending, 0);
+        assert_int_equal(registry_count(c->registry).finished, 1);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+                TEST(test_intervals_of_the_configuration),
+                TEST(test_intervals_of_the_task),
+                TEST(test_an_edit_brings_the_next_poll_forward),
+                TEST(test_a_timeout_needs_an_answer),
+                TEST(test_the_event),
+                TEST(test_running),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
