@@ -175,18 +175,10 @@ int config_parse_rate_limit(const char *text, void *field) {
         return -EINVAL;
 }
 
-static bool is_printable_ascii(const char *s) {
-        for (; *s; s++)
-                if (*s < ' ' || *s > '~')
-                        return false;
-
-        return true;
-}
-
 int config_parse_header_value(const char *text, void *field) {
         if (strlen(text) > HEADER_VALUE_MAX)
                 return -ERANGE;
-        if (!is_printable_ascii(text))
+        if (!str_is_printable(text))
                 return -EINVAL;
 
         return str_replace(field, text);
@@ -198,7 +190,7 @@ int config_parse_app_id(const char *text, void *field) {
 
         if (n == 0 || n > APP_ID_MAX)
                 return -ERANGE;
-        if (!is_printable_ascii(text) || strpbrk(text, " ,;="))
+        if (!str_is_printable(text) || strpbrk(text, " ,;="))
                 return -EINVAL;
 
         return str_replace(field, text);
@@ -428,7 +420,7 @@ int config_parse_endpoint(const char *text, void *field) {
         CLEANUP(freep) char *normal = NULL;
         int r;
 
-        if (!is_printable_ascii(text) || !url_is_allowed(text, true) || strpbrk(text, "?#"))
+        if (!str_is_printable(text) || !url_is_allowed(text, true) || strpbrk(text, "?#"))
                 return -EINVAL;
 
         r = url_open(text, 0, &url);

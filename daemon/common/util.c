@@ -185,6 +185,23 @@ size_t utf8_whole(const char *s, size_t length) {
         return length;
 }
 
+void str_make_plain(char *s) {
+        bool is_utf8 = utf8_is_valid(s, strlen(s));
+
+        for (unsigned char *c = (unsigned char *) s; *c; c++)
+                if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !is_utf8))
+                        *c = '?';
+                else if (*c == 0xc2 && c[1] < 0xa0) /* U+0080 to U+009F */
+                        c[0] = c[1] = '?';
+}
+
+bool str_is_printable(const char *s) {
+        for (; *s; s++)
+                if (*s < ' ' || *s > '~')
+                        return false;
+        return true;
+}
+
 bool utf8_cut(char *s, size_t max) {
         if (strlen(s) <= max)
                 return false;

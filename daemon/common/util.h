@@ -130,6 +130,15 @@ bool utf8_is_valid(const char *s, size_t length);
  */
 size_t utf8_whole(const char *s, size_t length);
 
+/*
+ * Puts '?' for control characters (U+0080 to U+009F as well), and for each byte beyond ASCII
+ * where s is not UTF-8: it cannot forge a line, nor is it obeyed by a terminal.
+ */
+void str_make_plain(char *s);
+
+/* Whether all of it is printable ASCII, blanks included. */
+bool str_is_printable(const char *s);
+
 /* Cuts s to at most max bytes, never within a UTF-8 character. Returns whether it was longer. */
 bool utf8_cut(char *s, size_t max);
 

@@ -24,10 +24,13 @@ struct checker {
         bool failed;
 };
 
-/* A file's name may hold anything: it must not forge a line, nor be obeyed by a terminal. */
+/* A file's name may hold anything. */
 static void print_plain(const char *text) {
-        for (; *text; text++)
-                (void) putchar((unsigned char) *text < ' ' || *text == 0x7f ? '?' : *text);
+        CLEANUP(freep) char *plain = strdup(text);
+
+        if (plain)
+                str_make_plain(plain);
+        (void) fputs(plain ? plain : "?", stdout);
 }
 
 static void print_fault(struct checker *c, bool is_error, const char *file, unsigned line,

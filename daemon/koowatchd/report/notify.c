@@ -27,19 +27,8 @@ void notify_watchdog(void) {
         (void) sd_notify(false, "WATCHDOG=1");
 }
 
-/* The service manager takes nothing but UTF-8. */
-static void replace_control_characters(char *text) {
-        bool is_utf8 = utf8_is_valid(text, strlen(text));
-
-        for (unsigned char *c = (unsigned char *) text; *c; c++)
-                if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !is_utf8))
-                        *c = '?';
-                else if (*c == 0xc2 && c[1] < 0xa0) /* U+0080 to U+009F */
-                        c[0] = c[1] = '?';
-}
-
 void notify_status(char *text) {
         (void) utf8_cut(text, STATUS_MAX - strlen("STATUS="));
-        replace_control_characters(text);
+        str_make_plain(text); /* the service manager takes nothing but UTF-8 */
         (void) sd_notifyf(false, "STATUS=%s", text);
 }

@@ -27,13 +27,6 @@ static void on_fault(void *userdata, bool is_error, const char *file, unsigned l
         r->on_fault(r->userdata, is_error, line, text);
 }
 
-static bool is_printable(const char *s) {
-        for (; *s; s++)
-                if (*s < ' ' || *s > '~')
-                        return false;
-        return true;
-}
-
 static int parse_id(const char *value, void *ret) {
         if (!name_is_valid(value, 1, 64, "_-", false))
                 return -EINVAL;
@@ -41,7 +34,7 @@ static int parse_id(const char *value, void *ret) {
 }
 
 static int parse_kdstoken(const char *value, void *ret) {
-        if (strlen(value) > KDSTOKEN_MAX || !is_printable(value))
+        if (strlen(value) > KDSTOKEN_MAX || !str_is_printable(value))
                 return -EINVAL;
         return str_replace(ret, value);
 }
