@@ -415,6 +415,39 @@ static void test_hex_encode(void **state) {
         assert_string_equal(text, "");
 }
 
+static void test_make_plain(void **state) {
+        static const struct {
+                const char *text, *plain;
+        } cases[] = {
+                {"", ""},
+                {"caf\xc3\xa9 1\xe2\x80\xa6", "caf\xc3\xa9 1\xe2\x80\xa6"},
+                {"a\nb\tc\x7f", "a?b?c?"},
+                {"\xc2\x9b"
+                 "31m\xc2\xa0",
+                 "??31m\xc2\xa0"},
+                {"caf\xe9", "caf?"},
+                {"\xc3\xa9\xff", "???"},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep) char *text = strdup(cases[i].text);
+
+                assert_non_null(text);
+                str_make_plain(text);
+                assert_string_equal(text, cases[i].plain);
+        }
+}
+
+static void test_is_printable(void **state) {
+        (void) state;
+        assert_true(str_is_printable(""));
+        assert_true(str_is_printable(" ~"));
+        assert_false(str_is_printable("a\n"));
+        assert_false(str_is_printable("\x7f"));
+        assert_false(str_is_printable("\xc3\xa9"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_str_replace),
@@ -430,6 +463,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_read_path, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_read_fifo, set_up, tear_down),
                 cmocka_unit_test(test_read_all_in_pieces),
+                cmocka_unit_test(test_make_plain),
+                cmocka_unit_test(test_is_printable),
                 cmocka_unit_test_setup_teardown(test_replace_file, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_replace_file_durably, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_replace_file_durably_or_not_at_all, set_up,
