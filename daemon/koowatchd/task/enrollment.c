@@ -336,6 +336,13 @@ void enrollment_update(struct entry *e, struct task *task, const struct taskdir_
                    finished_is_new_file(e, old->inode, old->mtime_ns)) {
                 activate(e, NULL);
                 check_hooks(e);
+        } else if (e->state == ENTRY_FINISHED && e->is.file->is_volatile && !old->is_volatile &&
+                   !e->watch) {
+                /* It was moved to where finished files are removed, and its outcome is on disk. */
+                free(STEAL_PTR(e->end));
+                entry_set_state(e, ENTRY_LOOKUP);
+                look_up(e);
+                return; /* it is done all the same: no other file takes it over */
         } else if (e->state == ENTRY_FINISHED && old->mtime_ns != e->is.file->mtime_ns) {
                 mark_dirty(e);
                 finished_report_change(e);

@@ -157,7 +157,8 @@ void entry_set_state(struct entry *e, enum entry_state state) {
                         TO(ACTIVE) | TO(FINISHED) | TO(INVALID) | TO(DUPLICATE) | TO(TO_DELETE),
                 [ENTRY_ACTIVE] = TO(FINISHED) | TO(ACTIVE_MISSING) | TO(DUPLICATE) | TO(TO_DELETE),
                 [ENTRY_ACTIVE_MISSING] = TO(ACTIVE) | TO(TO_DELETE),
-                [ENTRY_FINISHED] = TO(ACTIVE) | TO(FINISHED_MISSING) | TO(TO_DELETE) | TO(INVALID),
+                [ENTRY_FINISHED] = TO(ACTIVE) | TO(LOOKUP) | TO(FINISHED_MISSING) | TO(TO_DELETE) |
+                                   TO(INVALID),
                 [ENTRY_FINISHED_MISSING] = TO(FINISHED) | TO(TO_DELETE),
                 [ENTRY_TO_DELETE] = TO(ACTIVE) | TO(FINISHED) | TO(LOOKUP),
         };

@@ -11,7 +11,7 @@
  *      INVALID <--> DUPLICATE, LATE_DUPLICATE          a file is read
  *         ^  \          |           ^
  *         |   \         v           |  a file in a higher directory takes over
- *         +--- LOOKUP ----------> ACTIVE ------------> FINISHED <-- LOOKUP
+ *         +--- LOOKUP ----------> ACTIVE ------------> FINISHED <-> LOOKUP
  *                 |               |    ^   outcome      |    ^  \
  *                 |         gone  v    |  back    gone  v    |   \ another file:
  *                 |            ACTIVE_MISSING     FINISHED_MISSING    ACTIVE again

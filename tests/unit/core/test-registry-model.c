@@ -220,13 +220,11 @@ static void move_random(struct game *g) {
         int from = (int) roll(g, DIRS), name = (int) roll(g, NAMES);
         int to = (int) roll(g, DIRS), other = (int) roll(g, NAMES);
         char a[256], b[256];
+        bool visible;
+        int task;
 
         if ((name == other && from == to) || g->model.files[from][name] < 0 ||
             g->model.files[to][other] != NONE)
-                return;
-        /* The very file of a task that is done stays there until the next start: not modelled. */
-        if (name == other && to == DIRS - 1 &&
-            g->model.tasks[g->model.files[from][name]].state == DONE)
                 return;
         note(g, "move", from * 10 + name, to * 10 + other, g->model.files[from][name]);
         (void) snprintf(a, sizeof(a), "%s/%s/%s.task", g->core->directory, dirs[from],
@@ -234,8 +232,12 @@ static void move_random(struct game *g) {
         (void) snprintf(b, sizeof(b), "%s/%s/%s.task", g->core->directory, dirs[to],
                         name_of(other));
         assert_int_equal(rename(a, b), 0);
+        visible = dir_of(&g->model, name) == from;
         g->model.files[to][other] = g->model.files[from][name];
         g->model.files[from][name] = NONE;
+        task = g->model.files[to][other];
+        if (name == other && visible && g->model.tasks[task].owner == name)
+                g->model.tasks[task].owner_dir = dir_of(&g->model, name); /* the very file */
 }
 
 static void remove_random(struct game *g) {
