@@ -52,7 +52,7 @@ static void note(struct game *g, const char *text, int a, int b, int c) {
 }
 
 static const char *name_of(int name) {
-        static char text[4][8];
+        static char text[4][16];
         static unsigned next;
 
         next = (next + 1) % 4;
@@ -61,7 +61,7 @@ static const char *name_of(int name) {
 }
 
 static const char *id_of(int task) {
-        static char text[4][8];
+        static char text[4][16];
         static unsigned next;
 
         next = (next + 1) % 4;
