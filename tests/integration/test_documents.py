@@ -216,3 +216,21 @@ def test_scdoc_accepts_page(source, tmp_path):
         timeout=60,
     )
     assert (shown.returncode, shown.stderr) == (0, b"")
+
+
+def test_the_map_of_the_folders_is_whole():
+    rows = re.findall(r"^\| `(daemon/koowatchd/|…/\w+/)` \| (.*) \|$", read("CONTRIBUTING.md"), re.M)
+    assert len(rows) == 1 + len([path for path in (TOP / "daemon/koowatchd").iterdir() if path.is_dir()])
+    for folder, text in rows:
+        place = TOP / "daemon/koowatchd" / folder.removeprefix("daemon/koowatchd/").removeprefix("…/")
+        modules = {path.stem for path in place.glob("*.[ch]")}
+        assert set(re.findall(r"`([\w-]+)`", text)) == modules, folder
+
+
+def test_files_that_contributors_are_sent_to_are_there():
+    names = re.findall(r"`([\w/.…-]+\.(?:c|h|py|scd|md|conf|task|catalog|build))`", read("CONTRIBUTING.md"))
+    assert names
+    paths = [str(path.relative_to(TOP)) for path in TOP.rglob("*") if path.is_file() and ".git" not in path.parts]
+    for name in names:
+        if "FOLDER" not in name:
+            assert any(path == name or path.endswith("/" + name) for path in paths), name
