@@ -208,7 +208,7 @@ static void write_console(enum log_level level, const struct log_field *fields, 
         (void) write_all(STDERR_FILENO, text, strlen(text)); /* there is nobody left to tell */
 }
 
-/* Returns whether the journal has it. That it does not is told once, before the first entry. */
+/* Returns whether the journal has it. That it does not is logged once, before the first entry. */
 static bool try_journal(enum log_level level, const char *message_id,
                         const struct log_field *fields, size_t count, const char *message) {
         CLEANUP(freep) char *complaint = NULL;

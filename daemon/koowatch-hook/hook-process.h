@@ -24,7 +24,7 @@ struct hook_process {
 #define HOOK_PROCESS_NULL ((struct hook_process){.pid_fd = -1, .out_fd = -1, .err_fd = -1})
 
 struct hook_end {
-        bool interrupted; /* the runner was told to stop; the rest does not count */
+        bool interrupted; /* the runner was asked to stop; the rest does not count */
         bool timed_out;
         int status; /* -1: ended by signal */
         int signal; /* 0: ended by status */

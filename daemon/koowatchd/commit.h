@@ -3,7 +3,7 @@
  * Commit: the one writer
  *
  * All that has changed in a turn of the loop is collected in one batch and handed to the
- * store; when that has ended, those who had something to write are told. One batch is under
+ * store; when that has ended, those who had something to write hear of it. One batch is under
  * way at a time. What could not be written is kept and written again, for as long as it
  * takes; a store that does not answer is reported and waited for.
  */

@@ -16,8 +16,8 @@
 
 enum koodrive_class {
         KOODRIVE_TASK,          /* the task's state; no refusal */
-        KOODRIVE_TRANSIENT,     /* this task's trouble: ask again, for as long as it takes */
-        KOODRIVE_RETRY_LIMITED, /* this task's trouble: ask again a few times, then REJECTED */
+        KOODRIVE_TRANSIENT,     /* the task's own: ask again, for as long as it takes */
+        KOODRIVE_RETRY_LIMITED, /* the task's own: ask again a few times, then REJECTED */
         KOODRIVE_REJECTED,      /* this task's: it will never be answered */
         KOODRIVE_UNREACHABLE,   /* the account's: nobody there, or nobody who can answer */
         KOODRIVE_MISCONFIGURED, /* the account's: its settings lead nowhere */
@@ -26,7 +26,7 @@ enum koodrive_class {
         KOODRIVE_CLASSES
 };
 
-/* A task's trouble may in truth be its account's, which shows when other tasks meet it too. */
+/* A refusal of one task may be of its account, which shows when other tasks get it too. */
 enum koodrive_account_doubt {
         KOODRIVE_NOT_ACCOUNT,
         KOODRIVE_MAYBE_CREDENTIAL, /* also what a dead token may look like */

@@ -3,7 +3,7 @@
  * Links: what becomes of a downloadUrl before hooks get it
  *
  * Pure. A link is handed over as a URL that programs take as it is, or not at all; why not
- * is told in words that fit behind "the downloadUrl is not handed to hooks: ".
+ * is put in words that fit behind "the downloadUrl is not handed to hooks: ".
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -32,7 +32,7 @@ void http_connections_set_max(struct http_connections *connections, unsigned max
  * *ret: what it is to be removed from. Returns 0 or -ENOMEM.
  */
 int http_connections_add(struct http_connections *connections, CURL *easy, struct http_pool **ret);
-/* Ends it, unless it has ended. It may be removed while other transfers' ends are told. */
+/* Ends it, unless it has ended. It may be removed while the ends of others are reported. */
 void http_pool_remove(struct http_pool *pool, CURL *easy);
 
 /* No transfer that starts from now on uses a connection of this pool. */

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Proxy: what must not be told of one, and who is asked without one
+ * Proxy: what messages must not show of one, and which hosts need none
  *
  * libcurl quotes a proxy's URL in some of its errors, and where that is mistyped the
  * password may stand where libcurl looks for a host, a port or a scheme.

@@ -9,7 +9,7 @@
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define RETRY_DELAY (2 * USEC_SEC)
 
-/* As many as an account's trouble is known by. */
+/* As many failures as make an account unreachable. */
 #define PROBES 3
 
 struct poller_queue {
@@ -85,7 +85,7 @@ static bool has_one_poll(const struct poller_queue *queue) {
         return TAILQ_FIRST(&queue->polls) == TAILQ_LAST(&queue->polls, poll_list);
 }
 
-/* A connection that was kept has ended, as they do: that is no trouble of anybody's, once. */
+/* A kept connection has ended, as they do: that is nobody's failure, once. */
 static void retry_now(struct poll_request *req, usec_t now) {
         struct poll *p = req->poll;
 

@@ -38,7 +38,7 @@ struct poller_handler {
         /* Fills task_id, share_id and kdstoken; they live until the next call. */
         void (*on_ask)(void *userdata, struct poll *poll, struct koodrive_query *query);
         /*
-         * An answer came at now that is not the account's trouble.
+         * An answer came at now that is not a failure of the account.
          * Returns the delay until the next poll, or POLL_STOP; it must not remove the poll.
          */
         usec_t (*on_answer)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
@@ -80,7 +80,7 @@ static inline bool poll_is_started(const struct poll *poll) {
 }
 /*
  * What is asked with has changed: the next request is brought forward to now. A fault that
- * one in flight meets is not told of; the next one follows at once then.
+ * the one in flight has is not reported; the next one follows at once then.
  */
 void poll_now(struct poller *poller, struct poll *poll, usec_t now);
 

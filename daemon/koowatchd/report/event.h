@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Events: what hooks are told, as one JSON object (schema 1)
+ * Events: what hooks get, as one JSON object (schema 1)
  *
  * Pure. The object is made once, stored as text, and handed to hooks as it was
  * committed. Two further keys are for the hook runner alone, which takes them

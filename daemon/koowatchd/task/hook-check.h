@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Hook check: what is wrong with hooks, told before they are needed
+ * Hook check: what is wrong with hooks, before they are needed
  *
  * The runner decides when an event comes; this only looks, so that a slip of the pen shows
  * at registration and not when the task has ended.

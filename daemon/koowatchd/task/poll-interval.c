@@ -7,7 +7,7 @@
  * end: the interval is a quarter of its age, which bounds the delay in proportion.
  *
  * The prediction is the straight line from the last answer before progress moved
- * through the present one. It is drawn anew whenever progress changes, in either
+ * through the present one. It is drawn again whenever progress changes, in either
  * direction, and kept while it does not, so progress that freezes, at 99 or at 100,
  * becomes an overrun. The first few percent predict badly, hence no prediction is
  * followed further ahead than the task is old. Progress comes in whole percent,

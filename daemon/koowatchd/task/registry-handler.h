@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Registry handler: what those above the task files are told, and asked for
+ * Registry handler: what the registry reports upwards, and asks for
  */
 #include "common/callback.h"
 

@@ -49,7 +49,7 @@ struct task_verdict task_state_update(struct task_state *state, const struct tas
                                       double random);
 
 /*
- * An answer at now that was no state of the task, and was its own trouble: OUTCOME_REJECTED
+ * An answer at now that was no state of the task, and is its own failure: OUTCOME_REJECTED
  * where it says for good that there will be no other, or has been repeated for long enough;
  * OUTCOME_TIMEOUT where it is KooDrive's word all the same and goes on past the deadline.
  */
@@ -57,5 +57,5 @@ struct task_verdict task_state_fail(struct task_state *state, const struct task_
                                     usec_t now, const struct koodrive_answer *answer,
                                     double random);
 
-/* What was wrong may have been put right: faults begin to count anew. */
+/* What was wrong may have been corrected: failures are counted from zero. */
 void task_state_reset_failures(struct task_state *course);
