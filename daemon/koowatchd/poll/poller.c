@@ -9,16 +9,13 @@
 /* After a failure that is the account's: soon, because the account itself paces what follows. */
 #define RETRY_DELAY (2 * USEC_SEC)
 
-/* As many failures as make an account unreachable. */
-#define PROBES 3
-
 struct poller_queue {
         struct poller *poller;
         LIST_ENTRY(poller_queue) queues;
         struct account *account;
         struct due_queue due;
         struct timer timer;                /* until the account lets the next one go */
-        unsigned probes;                   /* requests that are wanted before they are due */
+        bool probing;                      /* a request is wanted before one is due */
         usec_t probed;                     /* since then */
         TAILQ_HEAD(poll_list, poll) polls; /* started ones; the first was asked about longest ago */
 };
@@ -133,7 +130,7 @@ static void on_done(void *userdata, const struct http_answer *http) {
                                                            .random = random_share(),
                                                    });
         if (req->sent >= queue->probed && !is_unreachable(queue->account, answer.disposition.class))
-                queue->probes = 0;
+                queue->probing = false;
         request_finish(req);
 
         if (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT &&
@@ -191,7 +188,6 @@ static int start_request(struct poll *p, usec_t now) {
         if (r < 0)
                 return r;
         req->generation = account_sent(p->queue->account, now);
-        p->queue->probes -= p->queue->probes > 0;
         TAILQ_REMOVE(&p->queue->polls, p, peers);
         TAILQ_INSERT_TAIL(&p->queue->polls, p, peers);
         poller->in_flight++;
@@ -206,7 +202,7 @@ static struct due_entry *queue_next(const struct poller_queue *queue, usec_t now
 
 /* Nobody is due for long, but a request is wanted: whoever waits longest is asked about. */
 static void queue_keep_alive(struct poller_queue *queue, usec_t now) {
-        bool probe = queue->probes > 0 && account_in_flight(queue->account) == 0;
+        bool probe = queue->probing && account_in_flight(queue->account) == 0;
         struct poll *p = TAILQ_FIRST(&queue->polls);
 
         while (p && probe && !timer_is_armed(&p->timer))
@@ -326,7 +322,7 @@ void poller_probe(struct poller *poller, struct account *account) {
         struct poller_queue *queue = find_queue(poller, account);
 
         if (queue) {
-                queue->probes = PROBES;
+                queue->probing = true;
                 queue->probed = clock_boot();
                 queue_pump(queue);
         }

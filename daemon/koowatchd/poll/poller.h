@@ -86,7 +86,8 @@ void poll_now(struct poller *poller, struct poll *poll, usec_t now);
 
 /*
  * Other settings hold for the account: unless a poll goes anyway, the one that was asked about
- * longest ago goes as soon as the account lets it, and so do the next two where nobody answers.
+ * longest ago goes as soon as the account lets it, and then the next one, until somebody answers
+ * or the account is not ok.
  */
 void poller_probe(struct poller *poller, struct account *account);
 

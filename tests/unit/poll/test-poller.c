@@ -530,6 +530,22 @@ static void test_nobody_pays_for_an_account_that_is_unreachable(void **state) {
         assert_int_equal(fake_http_waiting(f->http), 3); /* the others, together */
 }
 
+/* Whose account was at fault does not wait for its own interval when that is over. */
+static void test_soon_again_after_a_failure_of_the_account(void **state) {
+        struct fixture *f = *state;
+
+        warm_up(f);
+        f->delay = USEC_HOUR;
+        start(f, 1, clock_boot(), USEC_HOUR);
+        pass(f, SEC);
+        answer_text(f, nth(f, 0), 401, "{}");
+        assert_string_equal(f->told, "");
+        assert_int_equal(account_set_secret(f->account, "another", NULL, clock_boot()), 0);
+        poller_kick(f->poller, f->account);
+        pass(f, 3 * SEC);
+        assert_string_equal(f->asked, "11");
+}
+
 static void test_silence_for_as_long_as_was_asked_for(void **state) {
         const struct http_header header = {"Retry-After", "60"};
         struct fixture *f = *state;
@@ -705,6 +721,7 @@ int main(void) {
                 TEST(test_three_probes_when_nobody_answers),
                 TEST(test_a_token_is_kept_alive),
                 TEST(test_nobody_pays_for_an_account_that_is_unreachable),
+                TEST(test_soon_again_after_a_failure_of_the_account),
                 TEST(test_silence_for_as_long_as_was_asked_for),
                 TEST(test_nothing_without_a_credential),
                 TEST(test_a_refusal_asks_for_a_new_token),
