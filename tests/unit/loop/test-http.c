@@ -40,7 +40,7 @@ static time_t skipped; /* seconds that have passed for libcurl and libev, and fo
 int clock_gettime(clockid_t clock, struct timespec *ret) {
         int r = (int) syscall(SYS_clock_gettime, clock, ret);
 
-        if (clock == CLOCK_MONOTONIC)
+        if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW)
                 ret->tv_sec += skipped;
         return r;
 }
