@@ -344,7 +344,7 @@ static void step(struct game *g) {
                         put(g, (int) roll(g, DIRS), (int) roll(g, NAMES), INVALID);
                         break;
                 }
-                /* fallthrough */
+                __attribute__((fallthrough));
         default:
                 put(g, (int) roll(g, DIRS), (int) roll(g, NAMES), (int) roll(g, TASKS));
                 break;
