@@ -121,7 +121,7 @@ static const char *path_of(const struct fixture *f, const char *file) {
 /* A whole file, which takes the place of one that is there: with an inode and time of its own. */
 static void put(const struct fixture *f, const char *file, const char *text) {
         static time_t mtime = 1700000000;
-        const struct timespec times[2] = {{++mtime, 0}, {mtime, 0}};
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = ++mtime}};
         const char *new = path_of(f, ".new");
         CLEANUP(closep) int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
