@@ -4,8 +4,8 @@
  *
  * All that has changed in a turn of the loop is collected in one batch and handed to the
  * store; when that has ended, those who had something to write hear of it. One batch is under
- * way at a time. What could not be written is kept and written again, for as long as it
- * takes; a store that does not answer is reported and waited for.
+ * way at a time. What could not be written stays with its owners and is written again, for as long
+ * as it takes; a store that does not answer is reported and waited for.
  */
 #include <stdbool.h>
 
@@ -37,7 +37,8 @@ DEFINE_CLEANUP(struct commit *, commit_free)
 /* Who is called from now on; copied. */
 void commit_set_handler(struct commit *commit, const struct commit_handler *handler);
 
-/* Counts what is in the store, now and each hour when what is older than history is forgotten. */
+/* Counts what is in the store, now, in a minute and each hour, when what is older than history is
+ * forgotten. */
 void commit_start(struct commit *commit);
 void commit_configure(struct commit *commit, usec_t history);
 

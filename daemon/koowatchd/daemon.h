@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Daemon: builds the modules, wires them together, reloads, and stops
+ * Daemon: adopts a configuration, runs, reloads, and stops
  */
 #include <stdbool.h>
 

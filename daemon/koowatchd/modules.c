@@ -264,7 +264,7 @@ int modules_open(struct modules *m) {
         return r;
 }
 
-/* The steps of open_modules(), read upwards. */
+/* The steps of modules_open(), read upwards. */
 void modules_close(struct modules *m) {
         status_free(m->status);
         commit_free(m->commit);

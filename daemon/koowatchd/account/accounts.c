@@ -17,17 +17,17 @@
 #define SETTLE (200 * USEC_MSEC)
 
 /* An account, and the files that its secrets come from. */
-struct entry {
-        SLIST_ENTRY(entry) entries;
+struct account_entry {
+        SLIST_ENTRY(account_entry) entries;
         struct accounts *owner;
         struct account *account;
-        struct credential *main;    /* token or AppSecret */
-        struct credential *renewal; /* refresh token or session id; NULL: none is used */
+        struct credential *main;               /* token or AppSecret */
+        struct credential *refresh_credential; /* refresh token or session id; NULL: none is used */
         struct stored_tokens stored;
         struct refresh *refresh; /* in flight; below, fingerprints of what the admin had given */
-        char main_source[SIGNATURE_LENGTH + 1], renewal_source[SIGNATURE_LENGTH + 1];
+        char main_source[SIGNATURE_LENGTH + 1], refresh_source[SIGNATURE_LENGTH + 1];
         struct timer settle;        /* until changed files are read */
-        char reported_problem[512]; /* of the renewal, the last one */
+        char reported_problem[512]; /* of the refresh credential, the last one */
         bool used;                  /* it is in the configuration, or a task asks for it */
 };
 
@@ -37,7 +37,7 @@ struct accounts {
         struct http *http;
         char *tokens; /* the directory of the stored ones */
         struct accounts_handler handler;
-        SLIST_HEAD(, entry) entries;
+        SLIST_HEAD(, account_entry) entries;
 };
 
 int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *http,
@@ -58,19 +58,19 @@ int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *
         return 0;
 }
 
-static void entry_free(struct entry *e) {
+static void entry_free(struct account_entry *e) {
         timer_close(e->owner->timers, &e->settle);
         refresh_free(e->refresh);
         credential_free(e->main);
-        credential_free(e->renewal);
+        credential_free(e->refresh_credential);
         stored_tokens_clear(&e->stored);
         account_free(e->account);
         free(e);
 }
-DEFINE_CLEANUP(struct entry *, entry_free)
+DEFINE_CLEANUP(struct account_entry *, entry_free)
 
 void accounts_free(struct accounts *as) {
-        struct entry *e;
+        struct account_entry *e;
 
         if (!as)
                 return;
@@ -85,7 +85,7 @@ void accounts_free(struct accounts *as) {
 
 /* ---- secrets ---- */
 
-static void entry_ready(struct entry *e) {
+static void entry_ready(struct account_entry *e) {
         e->owner->handler.on_ready(e->owner->handler.userdata, e->account);
 }
 
@@ -107,7 +107,7 @@ static const char *newest_secret(const struct credential *c, const struct stored
 }
 
 /* Returns whether there is another secret in it than before. */
-static bool read_credential(struct entry *e, struct credential *c) {
+static bool read_credential(struct account_entry *e, struct credential *c) {
         struct accounts *as = e->owner;
         int r = credential_read(c);
 
@@ -117,17 +117,18 @@ static bool read_credential(struct entry *e, struct credential *c) {
         return r > 0;
 }
 
-static bool read_renewal(struct entry *e, usec_t now) {
+static bool read_refresh_secret(struct account_entry *e, usec_t now) {
         const char *secret = NULL;
         bool replaced = false;
 
-        if (e->renewal) {
-                replaced = read_credential(e, e->renewal);
-                secret = newest_secret(e->renewal, &e->stored.refresh);
+        if (e->refresh_credential) {
+                replaced = read_credential(e, e->refresh_credential);
+                secret = newest_secret(e->refresh_credential, &e->stored.refresh);
         }
-        if (e->renewal && !secret && !streq(e->reported_problem, credential_problem(e->renewal))) {
+        if (e->refresh_credential && !secret &&
+            !streq(e->reported_problem, credential_problem(e->refresh_credential))) {
                 (void) snprintf(e->reported_problem, sizeof(e->reported_problem), "%s",
-                                credential_problem(e->renewal));
+                                credential_problem(e->refresh_credential));
                 log_warning("account %s: %s; its token is not refreshed", account_name(e->account),
                             e->reported_problem);
         }
@@ -135,26 +136,27 @@ static bool read_renewal(struct entry *e, usec_t now) {
         return replaced;
 }
 
-static void read_secrets(struct entry *e) {
+static void read_secrets(struct account_entry *e) {
         static const struct stored_secret none = {};
         const char *name = account_name(e->account);
         usec_t now = clock_boot();
         bool replaced;
 
-        replaced = read_renewal(e, now);
+        replaced = read_refresh_secret(e, now);
         replaced = read_credential(e, e->main) || replaced;
         if (replaced && account_is_configured(e->account))
                 log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
                           "credential of account %s replaced, trying it", name);
-        if (account_set_secret(e->account,
-                               newest_secret(e->main, e->renewal ? &e->stored.token : &none),
-                               credential_problem(e->main), now) > 0)
+        if (account_set_secret(
+                    e->account,
+                    newest_secret(e->main, e->refresh_credential ? &e->stored.token : &none),
+                    credential_problem(e->main), now) > 0)
                 log_warning("account %s: %s", name, credential_problem(e->main));
         entry_ready(e);
 }
 
 static void on_secret_changed(void *userdata) {
-        struct entry *e = userdata;
+        struct account_entry *e = userdata;
 
         if (e->used && !timer_is_armed(&e->settle))
                 timer_arm(e->owner->timers, &e->settle, clock_boot() + SETTLE);
@@ -162,7 +164,7 @@ static void on_secret_changed(void *userdata) {
 
 static void on_settled(struct timer *timer, usec_t now) {
         (void) now;
-        read_secrets(container_of(timer, struct entry, settle));
+        read_secrets(container_of(timer, struct account_entry, settle));
 }
 
 /* ---- refresh ---- */
@@ -186,7 +188,8 @@ static int stored_secret_set(struct stored_secret *stored, const char *text,
  * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
  * asked for with may be of no use any more, and be set again by the next reload.
  */
-static void store_tokens(struct entry *e, const struct koodrive_session *session, unsigned taken) {
+static void store_tokens(struct account_entry *e, const struct koodrive_session *session,
+                         unsigned taken) {
         struct stored_tokens *stored = &e->stored;
         int r;
 
@@ -194,8 +197,9 @@ static void store_tokens(struct entry *e, const struct koodrive_session *session
                               taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL, e->main_source);
         if (r == 0 && session->refresh_token)
                 r = stored_secret_set(&stored->refresh, session->refresh_token,
-                                      taken & ACCOUNT_TOOK_REFRESH_SECRET ? e->renewal : NULL,
-                                      e->renewal_source);
+                                      taken & ACCOUNT_TOOK_REFRESH_SECRET ? e->refresh_credential
+                                                                          : NULL,
+                                      e->refresh_source);
         if (r == 0)
                 r = token_store_save(e->owner->tokens, account_name(e->account), stored);
         if (r < 0)
@@ -205,7 +209,7 @@ static void store_tokens(struct entry *e, const struct koodrive_session *session
 }
 
 /* Returns which of the session's secrets are in use now. */
-static unsigned finish_refresh(struct entry *e, usec_t now,
+static unsigned finish_refresh(struct account_entry *e, usec_t now,
                                const struct koodrive_session *session) {
         unsigned result = account_refreshed(e->account, now, session);
 
@@ -219,7 +223,7 @@ static unsigned finish_refresh(struct entry *e, usec_t now,
 }
 
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
-        struct entry *e = userdata;
+        struct account_entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
         unsigned taken = finish_refresh(e, clock_boot(), session);
 
@@ -230,8 +234,9 @@ static void on_refreshed(void *userdata, const struct koodrive_session *session)
         entry_ready(e);
 }
 
-static struct entry *find_entry_of(const struct accounts *as, const struct account *account) {
-        struct entry *e;
+static struct account_entry *find_entry_of(const struct accounts *as,
+                                           const struct account *account) {
+        struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->account == account)
@@ -241,17 +246,17 @@ static struct entry *find_entry_of(const struct accounts *as, const struct accou
 }
 
 void accounts_refresh(struct accounts *as, struct account *account) {
-        struct entry *e = find_entry_of(as, account);
+        struct account_entry *e = find_entry_of(as, account);
         usec_t now = clock_boot();
         int r;
 
-        if (!e || !e->renewal || e->refresh)
+        if (!e || !e->refresh_credential || e->refresh)
                 return;
         r = account_refresh_sent(account, now);
         if (r == 0)
                 r = fingerprint(e->main, e->main_source);
         if (r == 0)
-                r = fingerprint(e->renewal, e->renewal_source);
+                r = fingerprint(e->refresh_credential, e->refresh_source);
         if (r == 0)
                 r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
         if (r < 0) {
@@ -267,7 +272,7 @@ void accounts_refresh(struct accounts *as, struct account *account) {
 }
 
 bool accounts_are_refreshing(const struct accounts *as) {
-        const struct entry *e;
+        const struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->refresh)
@@ -278,8 +283,8 @@ bool accounts_are_refreshing(const struct accounts *as) {
 
 /* ---- the table ---- */
 
-static struct entry *find_entry(const struct accounts *as, const char *name) {
-        struct entry *e;
+static struct account_entry *find_entry(const struct accounts *as, const char *name) {
+        struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (streq(account_name(e->account), name))
@@ -289,7 +294,7 @@ static struct entry *find_entry(const struct accounts *as, const char *name) {
 }
 
 struct account *accounts_find(struct accounts *as, const char *name) {
-        struct entry *e = find_entry(as, name);
+        struct account_entry *e = find_entry(as, name);
 
         if (!e)
                 return NULL;
@@ -301,7 +306,7 @@ struct account *accounts_find(struct accounts *as, const char *name) {
 }
 
 /* Makes *credential one of that kind that follows path, or none when it is not wanted. */
-static int follow_file(struct entry *e, struct credential **credential, bool wanted,
+static int follow_file(struct account_entry *e, struct credential **credential, bool wanted,
                        enum credential_kind kind, const char *path) {
         int r;
 
@@ -319,7 +324,7 @@ static int follow_file(struct entry *e, struct credential **credential, bool wan
 }
 
 /* The files that the settings name now. */
-static int follow_files(struct entry *e) {
+static int follow_files(struct account_entry *e) {
         const struct account_config *settings = account_settings(e->account);
         bool is_app = settings->auth == AUTH_APP;
         int r;
@@ -327,13 +332,13 @@ static int follow_files(struct entry *e) {
         r = follow_file(e, &e->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
                         is_app ? settings->app_secret_file : settings->token_file);
         if (r == 0)
-                r = follow_file(e, &e->renewal, settings->refresh != REFRESH_NONE,
+                r = follow_file(e, &e->refresh_credential, settings->refresh != REFRESH_NONE,
                                 CREDENTIAL_REFRESH, settings->refresh_token_file);
         return r;
 }
 
 /* What a former run has obtained. */
-static void load_tokens(struct entry *e) {
+static void load_tokens(struct account_entry *e) {
         const char *name = account_name(e->account);
         int r = token_store_load(e->owner->tokens, name, &e->stored);
 
@@ -345,9 +350,9 @@ static void load_tokens(struct entry *e) {
 }
 
 static int entry_add(struct accounts *as, const struct account_config *settings, usec_t probe_max,
-                     struct entry **ret) {
+                     struct account_entry **ret) {
         const struct accounts_handler *handler = &as->handler;
-        CLEANUP(entry_freep) struct entry *e = calloc(1, sizeof(*e));
+        CLEANUP(entry_freep) struct account_entry *e = calloc(1, sizeof(*e));
         int r;
 
         if (!e)
@@ -375,7 +380,7 @@ static void check_ca_file(const struct account_config *s) {
 
 static int entry_configure(struct accounts *as, const struct account_config *settings,
                            usec_t probe_max) {
-        struct entry *e = find_entry(as, settings->name);
+        struct account_entry *e = find_entry(as, settings->name);
         bool changed = e && !account_config_is_same(account_settings(e->account), settings);
         bool moved = e && !streq(account_settings(e->account)->endpoint, settings->endpoint);
         int r;
@@ -391,8 +396,8 @@ static int entry_configure(struct accounts *as, const struct account_config *set
                 e->used = true;
         if (moved) { /* a secret that was read before is not sent to another server */
                 credential_forget(e->main);
-                if (e->renewal)
-                        credential_forget(e->renewal);
+                if (e->refresh_credential)
+                        credential_forget(e->refresh_credential);
         }
         if (e->used)
                 read_secrets(e);
@@ -402,7 +407,7 @@ static int entry_configure(struct accounts *as, const struct account_config *set
 }
 
 int accounts_configure(struct accounts *as, const struct config *config) {
-        struct entry *e;
+        struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (!config_account(config, account_name(e->account)))
@@ -419,7 +424,7 @@ int accounts_configure(struct accounts *as, const struct config *config) {
 }
 
 void accounts_read_secrets(struct accounts *as) {
-        struct entry *e;
+        struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->used)
@@ -428,7 +433,7 @@ void accounts_read_secrets(struct accounts *as) {
 }
 
 const struct account *accounts_first_failing(const struct accounts *as) {
-        const struct entry *e;
+        const struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->used && account_is_configured(e->account) &&
@@ -439,7 +444,7 @@ const struct account *accounts_first_failing(const struct accounts *as) {
 }
 
 size_t accounts_list(const struct accounts *as, struct account **ret, size_t max) {
-        const struct entry *e;
+        const struct account_entry *e;
         size_t n = 0;
 
         SLIST_FOREACH(e, &as->entries, entries) {

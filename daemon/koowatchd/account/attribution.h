@@ -6,9 +6,10 @@
  *
  *   no answer          the account's from the third in a row on, when two tasks had one of
  *                      them, or there is only one task
- *   doubtful refusal   one that a dead token causes as well as a bad share: the account's
+ *   suspect refusal    one that a dead token causes as well as a bad share: the account's
  *                      when three tasks in a row get it and no request is accepted between
- *   bad parameter      the account's settings, until a request was accepted with them
+ *   bad parameter      the account's settings, until a request was accepted with them; never
+ *                      where there is only one task, whose own it is then
  *   refused token      the account's, unless other tasks are accepted with the same token:
  *                      then the task is exempt, and its refusals count as its own
  *
@@ -26,7 +27,7 @@ struct attribution {
         const void *failed_task; /* whose was the first of them */
         bool failed_two;         /* another task's was one of them */
 
-        const void *suspects[ATTRIBUTION_SUSPECTS]; /* tasks with a doubtful refusal, in a row */
+        const void *suspects[ATTRIBUTION_SUSPECTS]; /* tasks with a suspect refusal, in a row */
         unsigned n_suspects;
 
         const void *refused_last; /* the token was, for this task; or NULL */
@@ -50,7 +51,7 @@ void attribution_accepted(struct attribution *attribution, const void *task, boo
 
 /* A request of the task had no answer. Returns whether that is the account's failure. */
 bool attribution_unreachable(struct attribution *attribution, const void *task, bool only_task);
-/* A request of the task got a doubtful refusal. Returns whether that is the account's failure. */
+/* A request of the task got a suspect refusal. Returns whether that is the account's failure. */
 bool attribution_suspect(struct attribution *attribution, const void *task);
 /* The token was refused to the task: if another task is accepted next, this one is exempt. */
 void attribution_refused(struct attribution *attribution, const void *task);

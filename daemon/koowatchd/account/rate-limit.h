@@ -6,7 +6,8 @@
  * that allows a burst lets twice the limit through in the period after it has
  * been idle, and a limit is what the other side counts. Two sends are at least half of
  * an even spacing apart (50 ms at most), so that it takes only a few requests to see that a
- * server is down or refuses, not as many as are allowed.
+ * server is down or refuses, not as many as are allowed; unless it is throttled, when fewer
+ * are allowed.
  */
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
  *
  * Pure: three tables and the order in which they are asked. The code in the body
  * comes first, as HTTP 400 stands for every business error, and the status second.
- * Only a code of KooDrive or its gateway ever ends a task: whatever else comes is not
+ * Only a code of KooDrive or its gateway ever rejects a task: whatever else comes is not
  * its word but that of a firewall, proxy or balancer in front of it, and is waited out.
  * Rows follow the KooDrive API reference, "Error codes" and "Status codes", and for
  * codes that begin with APIG the error codes of Huawei Cloud's API gateway.

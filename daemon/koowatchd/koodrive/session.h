@@ -8,7 +8,7 @@
 #include "koowatchd/koodrive/answer.h"
 
 struct koodrive_session {
-        struct koodrive_answer answer; /* as above; its meaning counts where token is NULL */
+        struct koodrive_answer answer; /* see answer.h; its meaning counts where token is NULL */
         char *token;                   /* to be sent as it is */
         char *refresh_token;           /* NULL: the old one stays */
         usec_t lifetime;               /* of the token from now on, or -1 */

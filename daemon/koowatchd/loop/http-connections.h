@@ -1,6 +1,6 @@
 #pragma once
 /*
- * HTTP connections: libcurl's multi handle, driven by libev
+ * HTTP connections: a pool of them, which is a multi handle of libcurl's, driven by libev
  *
  * Carries easy handles and says when each has ended; what they ask and what came of it is
  * their owner's business. Connections are kept open between transfers. Those of a retired

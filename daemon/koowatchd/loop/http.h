@@ -1,6 +1,6 @@
 #pragma once
 /*
- * HTTP: POST requests on one curl multi handle, driven by libev
+ * HTTP: POST requests with libcurl, driven by libev
  *
  * Knows nothing of KooDrive. Connections are kept open between requests; easy
  * handles are pooled. TLS is 1.2 at least and always verified, HTTP/2 is taken

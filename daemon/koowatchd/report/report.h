@@ -2,9 +2,9 @@
 /*
  * Report: the journal's entries
  *
- * One function a notable event, each with its MESSAGE_ID and fields. They take facts, not
- * the objects that have them. No secret passes through here but the download link, whose
- * query string is cut where the administrator asks for that.
+ * One function a notable event, most with a MESSAGE_ID, all with their fields. They take
+ * facts, not the objects that have them, but for an account. No secret passes through here but the
+ * download link, whose query string is cut where the administrator asks for that.
  */
 #include <json-c/json_types.h>
 #include <stdbool.h>

@@ -31,7 +31,8 @@ static void check_hooks(struct entry *e) {
         hook_problems_check(&owner_of(e)->hook_problems, e, owner_of(e)->taskdir);
 }
 
-void enrollment_refuse(struct enrollment *en, const char *name, const char *text, bool running) {
+void enrollment_report_invalid(struct enrollment *en, const char *name, const char *text,
+                               bool running) {
         report_invalid(name, text, running);
         if (!running)
                 en->handler.on_invalid(en->handler.userdata, text);
@@ -181,7 +182,7 @@ static void refuse_duplicate(struct entry *e, const struct entry *owner) {
 
         entry_set_state(e, is_late ? ENTRY_LATE_DUPLICATE : ENTRY_DUPLICATE);
         if (text && !entry_is_missing(owner)) /* else it is being renamed, or about to go */
-                enrollment_refuse(en, e->is.file->name, text, false);
+                enrollment_report_invalid(en, e->is.file->name, text, false);
 }
 
 /*
@@ -208,7 +209,7 @@ static void take_over(struct entry *e, struct entry *other) {
                 mark_dirty(e);
         }
         if (text)
-                enrollment_refuse(en, other->is.file->name, text, false);
+                enrollment_report_invalid(en, other->is.file->name, text, false);
 }
 
 static bool outranks(const struct entry *e, const struct entry *owner) {
@@ -336,8 +337,8 @@ void enrollment_update(struct entry *e, struct task *task, const struct taskdir_
                    finished_is_new_file(e, old->inode, old->mtime_ns)) {
                 activate(e, NULL);
                 check_hooks(e);
-        } else if (e->state == ENTRY_FINISHED && e->is.file->is_volatile && !old->is_volatile &&
-                   !e->watch) {
+        } else if (e->state == ENTRY_FINISHED && e->is.file->removes_finished &&
+                   !old->removes_finished && !e->watch) {
                 /* It was moved to where finished files are removed, and its outcome is on disk. */
                 free(STEAL_PTR(e->end));
                 entry_set_state(e, ENTRY_LOOKUP);

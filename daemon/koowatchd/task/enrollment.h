@@ -36,8 +36,8 @@ void enrollment_init(struct enrollment *enrollment, struct timers *timers, struc
 void enrollment_clear(struct enrollment *enrollment);
 
 /* The file is invalid; running: earlier settings stay in force. */
-void enrollment_refuse(struct enrollment *enrollment, const char *name, const char *text,
-                       bool running);
+void enrollment_report_invalid(struct enrollment *enrollment, const char *name, const char *text,
+                               bool running);
 
 /* The entry has got its first valid settings (taken over). */
 void enrollment_add(struct entry *entry, struct task *task);

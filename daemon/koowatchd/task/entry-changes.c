@@ -45,25 +45,6 @@ void entry_forget_changes(struct entry_changes *c, struct entry *e) {
         e->in_commit = e->is_dirty = false;
 }
 
-static bool precedes(const struct entry *a, const struct entry *b) {
-        if (a->is.file->dir != b->is.file->dir)
-                return a->is.file->dir < b->is.file->dir;
-        return strcmp(a->is.file->name, b->is.file->name) < 0;
-}
-
-struct entry *entry_find_successor(const struct entry *owner) {
-        struct entry *found = NULL, *e;
-        size_t at = 0;
-
-        /* Duplicates are mistakes: rare enough to look at all, and only when there is one. */
-        if (!entries_have_duplicates(owner->table))
-                return NULL;
-        while ((e = entries_next(owner->table, &at)))
-                if (entry_is_duplicate_of(e, owner) && (!found || precedes(e, found)))
-                        found = e;
-        return found;
-}
-
 /* ---- a batch ---- */
 
 /* Writes what the store is to know of e, by the name and as the file of another entry maybe. */

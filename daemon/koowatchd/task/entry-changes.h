@@ -32,9 +32,3 @@ void entry_forget_changes(struct entry_changes *changes, struct entry *entry);
  */
 int entry_changes_collect(struct entry_changes *changes, struct store_batch *batch);
 void entry_changes_committed(struct entry_changes *changes, bool written);
-
-/*
- * The duplicate that is to succeed the owner of its key: in the highest directory, and of the
- * first name there; NULL: there is none.
- */
-struct entry *entry_find_successor(const struct entry *owner);

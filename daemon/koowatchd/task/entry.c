@@ -17,11 +17,6 @@ struct store_key task_key(const struct task *task) {
         };
 }
 
-bool store_key_is_same(const struct store_key *a, const struct store_key *b) {
-        return streq(a->task_id, b->task_id) && streq(a->share_id, b->share_id) &&
-               streq(a->account, b->account);
-}
-
 static uint64_t name_hash(const void *entry) {
         return hash_text(((const struct entry *) entry)->is.file->name, HASH_START);
 }
@@ -131,6 +126,25 @@ bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
 
 bool entries_have_duplicates(const struct entries *entries) {
         return entries->counts[ENTRY_DUPLICATE] + entries->counts[ENTRY_LATE_DUPLICATE] > 0;
+}
+
+static bool precedes(const struct entry *a, const struct entry *b) {
+        if (a->is.file->dir != b->is.file->dir)
+                return a->is.file->dir < b->is.file->dir;
+        return strcmp(a->is.file->name, b->is.file->name) < 0;
+}
+
+struct entry *entry_find_successor(const struct entry *owner) {
+        struct entry *found = NULL, *e;
+        size_t at = 0;
+
+        /* Duplicates are mistakes: rare enough to look at all, and only when there is one. */
+        if (!entries_have_duplicates(owner->table))
+                return NULL;
+        while ((e = entries_next(owner->table, &at)))
+                if (entry_is_duplicate_of(e, owner) && (!found || precedes(e, found)))
+                        found = e;
+        return found;
 }
 
 bool entry_owns_key(const struct entry *e) {

@@ -90,11 +90,15 @@ struct entry *entries_next(const struct entries *entries, size_t *at);
 
 /* The key of a task's settings; strings are borrowed from them. */
 struct store_key task_key(const struct task *task);
-bool store_key_is_same(const struct store_key *a, const struct store_key *b);
 
 /* Whether it waits for the owner's key. */
 bool entry_is_duplicate_of(const struct entry *entry, const struct entry *owner);
 bool entries_have_duplicates(const struct entries *entries);
+/*
+ * The duplicate that is to succeed the owner of its key: in the highest directory, and of the
+ * first name there; NULL: there is none.
+ */
+struct entry *entry_find_successor(const struct entry *owner);
 
 /* Takes a step in the life above. */
 void entry_set_state(struct entry *entry, enum entry_state state);

@@ -8,13 +8,13 @@
 #include "koowatchd/task/taskdir.h"
 
 bool finished_is_new_file(const struct entry *e, uint64_t inode, int64_t mtime_ns) {
-        return e->is.file->is_volatile &&
+        return e->is.file->removes_finished &&
                (e->is.file->inode != inode || e->is.file->mtime_ns != mtime_ns);
 }
 
 static bool is_removable(const struct entry *e) {
         /* A file that is broken now is not the one that has finished. */
-        return e->is.file->is_volatile && !entry_is_missing(e) && !e->file_invalid;
+        return e->is.file->removes_finished && !entry_is_missing(e) && !e->file_invalid;
 }
 
 static void remove_one(struct taskdir *taskdir, const struct entry *e) {
@@ -37,7 +37,8 @@ void finished_remove_file(struct taskdir *taskdir, const struct entry *e) {
         const struct entry *other;
         size_t at = 0;
 
-        if (entries_have_duplicates(e->table) && e->is.file->is_volatile && !entry_is_missing(e))
+        if (entries_have_duplicates(e->table) && e->is.file->removes_finished &&
+            !entry_is_missing(e))
                 while ((other = entries_next(e->table, &at)))
                         if (entry_is_duplicate_of(other, e) && other->state == ENTRY_DUPLICATE)
                                 remove_one(taskdir, other);

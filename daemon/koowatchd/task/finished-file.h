@@ -2,7 +2,8 @@
 /*
  * Finished file: the file of a task that is done
  *
- * It is removed where finished files are, and remembered where they stay.
+ * Where finished files are removed it is, when its delivery is over and that is on disk;
+ * elsewhere it is remembered.
  */
 #include <stdbool.h>
 #include <stdint.h>

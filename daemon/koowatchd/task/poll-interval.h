@@ -1,11 +1,12 @@
 #pragma once
 /*
- * Poll interval: when to ask again
+ * Poll interval: when to ask a task that answers again
  *
  * Pure: what is known of one task in, a delay out. While nothing moves, the
  * interval grows with the time that has passed; once progress moves, the next
  * polls aim at the end that it predicts, and close in on it. KooDrive documents no
- * interval; the floor and the cap are the admin's.
+ * interval; the floor and the cap are the admin's. After failures see task-state.h, and
+ * for an account's account-pause.h.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@ struct poll_interval {
 };
 
 /* started: when the task was registered, on the clock that all later calls use. */
-void poll_interval_init(struct poll_interval *pace, usec_t started);
+void poll_interval_init(struct poll_interval *interval, usec_t started);
 
 /*
  * Notes a valid answer at now and returns the delay until the next poll, within the
@@ -35,5 +36,5 @@ void poll_interval_init(struct poll_interval *pace, usec_t started);
  * running is taskStatus 1; progress is 0 to 100, or -1 when the answer has none;
  * random is uniform in [0, 1).
  */
-usec_t poll_interval_next(struct poll_interval *pace, const struct poll_interval_limits *limits,
+usec_t poll_interval_next(struct poll_interval *interval, const struct poll_interval_limits *limits,
                           usec_t now, bool running, int progress, double random);

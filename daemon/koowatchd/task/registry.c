@@ -41,8 +41,8 @@ static void on_fault(void *userdata, bool is_error, unsigned line, const char *t
                               : str_printf("%s: %s", file->path, text);
 
         if (full && is_error)
-                enrollment_refuse(&reading->registry->enrollment, file->file->name, full,
-                                  reading->running);
+                enrollment_report_invalid(&reading->registry->enrollment, file->file->name, full,
+                                          reading->running);
         else if (full)
                 log_warning("%s", full);
 }

@@ -58,4 +58,4 @@ struct task_verdict task_state_fail(struct task_state *state, const struct task_
                                     double random);
 
 /* What was wrong may have been corrected: failures are counted from zero. */
-void task_state_reset_failures(struct task_state *course);
+void task_state_reset_failures(struct task_state *state);

@@ -17,13 +17,13 @@ struct stat;
 struct taskdir_file {
         uint64_t inode;
         int64_t mtime_ns;
-        uint32_t scan;      /* the last one that has seen it */
-        uint32_t size;      /* bytes; one too large for this is too large for a task anyway */
-        uint8_t references; /* of the table, and of an entry or two */
-        uint8_t dir;        /* 0 is the highest */
-        bool is_volatile;   /* finished files are removed there: STATE/tasks.d, below /run */
-        bool read_again;    /* by the next scan, also when it has not changed */
-        char name[];        /* without ".task" */
+        uint32_t scan;         /* the last one that has seen it */
+        uint32_t size;         /* bytes; one too large for this is too large for a task anyway */
+        uint8_t references;    /* of the table, and of an entry or two */
+        uint8_t dir;           /* 0 is the highest */
+        bool removes_finished; /* finished files are removed there: STATE/tasks.d, below /run */
+        bool read_again;       /* by the next scan, also when it has not changed */
+        char name[];           /* without ".task" */
 };
 
 /* With one reference; NULL when memory is short. */

@@ -19,7 +19,7 @@ struct directory {
         struct taskdir *owner;
         struct dirwatch_dir *watched;
         char *path;
-        bool is_volatile;
+        bool removes_finished;
         bool failing; /* reported as unreadable */
 };
 
@@ -105,7 +105,7 @@ static bool load_file(struct taskdir *t, unsigned dir, int dirfd, const char *na
 
         if (record && path) {
                 record->dir = (uint8_t) dir;
-                record->is_volatile = t->dirs[dir].is_volatile;
+                record->removes_finished = t->dirs[dir].removes_finished;
                 record->scan = t->scan;
                 r = task_file_load(dirfd, path + strlen(t->dirs[dir].path) + 1, &file, &text);
         }
@@ -367,8 +367,8 @@ static int directory_open(struct taskdir *t, const char *path, const char *state
         *ret = (struct directory){
                 .owner = t,
                 .path = strdup(path),
-                .is_volatile = (state_tasks && streq(path, state_tasks)) ||
-                               str_after(path, "/run/") || str_after(path, "/var/run/"),
+                .removes_finished = (state_tasks && streq(path, state_tasks)) ||
+                                    str_after(path, "/run/") || str_after(path, "/var/run/"),
         };
         if (!ret->path)
                 return -ENOMEM;
@@ -393,7 +393,7 @@ static void move_files(struct taskdir *t, const struct directory *old) {
                         at--;
                         drop_file(t, file);
                 } else {
-                        file->is_volatile = t->dirs[file->dir].is_volatile;
+                        file->removes_finished = t->dirs[file->dir].removes_finished;
                 }
         }
 }

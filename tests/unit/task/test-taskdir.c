@@ -381,20 +381,20 @@ static void test_volatile_directories(void **state) {
 
         put(f, "high/one.task", "a");
         assert_scan(f, "+one@0=a ");
-        assert_false(f->last->is_volatile);
+        assert_false(f->last->removes_finished);
         put(f, "low/two.task", "b");
         assert_scan(f, "+two@1=b ");
-        assert_true(f->last->is_volatile);
+        assert_true(f->last->removes_finished);
         configure(f, "high:low", "high"); /* also what has been read already */
-        assert_false(f->last->is_volatile);
+        assert_false(f->last->removes_finished);
         configure(f, "high:low", NULL);
         put(f, "low/two.task", "c");
         assert_scan(f, "+two@1=c ");
-        assert_false(f->last->is_volatile);
+        assert_false(f->last->removes_finished);
         configure(f, run, NULL);
         assert_both_gone(f);
         assert_scan(f, "+two@0=c ");
-        assert_true(f->last->is_volatile);
+        assert_true(f->last->removes_finished);
 }
 
 static void test_other_directories(void **state) {
