@@ -115,7 +115,8 @@ def test_an_outage_is_probed_not_hammered(koowatch, sim):
     sim.go_online()
     koowatch.wait(lambda: len(koowatch.find("^t[0-9]+: completed")) == 100, "all", timeout=30)
     times = [request.monotonic for request in sim.requests[before:]]
-    assert all(b - a >= 1 for a, b in zip(times, times[10:]))
+    # Seen from the other side, which may be late to look: a little less than the second.
+    assert all(b - a >= 0.8 for a, b in zip(times, times[10:]))
 
 
 @pytest.mark.parametrize("offset", [-3600, 7200])
