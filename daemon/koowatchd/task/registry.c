@@ -94,9 +94,10 @@ static bool on_file(void *userdata, const struct task_file *file) {
         old = entry_set_file(e, file->file);
         e->file_invalid = !task;
         enrollment_resume(e);
-        if (task && e->state == ENTRY_INVALID)
+        if (task && e->state == ENTRY_INVALID) {
                 enrollment_add(e, STEAL_PTR(task));
-        else if (task)
+                stale_tasks_judge(&r->stale);
+        } else if (task)
                 enrollment_update(e, STEAL_PTR(task), old);
         callback_call(&r->enrollment.handler.on_status);
         return !e->file_invalid;
@@ -109,8 +110,8 @@ static void on_gone(void *userdata, struct taskdir_file *file) {
 
         if (e)
                 enrollment_leave(e);
-        if (was_invalid) /* the store may remember a task for what it was before */
-                stale_tasks_find_again(&r->stale);
+        if (was_invalid)
+                stale_tasks_judge(&r->stale);
         callback_call(&r->enrollment.handler.on_status);
 }
 

@@ -7,6 +7,7 @@
 struct stale_task {
         STAILQ_ENTRY(stale_task) link;
         char *account, *share_id, *task_id;
+        char *name; /* of its file */
         bool in_commit;
 };
 
@@ -14,6 +15,7 @@ static void stale_task_free(struct stale_task *t) {
         free(t->account);
         free(t->share_id);
         free(t->task_id);
+        free(t->name);
         free(t);
 }
 
@@ -24,26 +26,41 @@ static struct store_key stale_key(const struct stale_task *t) {
 void stale_tasks_init(struct stale_tasks *s, const struct entries *entries, struct store *store) {
         *s = (struct stale_tasks){.entries = entries, .store = store};
         STAILQ_INIT(&s->list);
+        STAILQ_INIT(&s->in_doubt);
 }
 
-void stale_tasks_clear(struct stale_tasks *s) {
+static void list_clear(struct stale_list *list) {
         struct stale_task *t;
 
-        while ((t = STAILQ_FIRST(&s->list))) {
-                STAILQ_REMOVE_HEAD(&s->list, link);
+        while ((t = STAILQ_FIRST(list))) {
+                STAILQ_REMOVE_HEAD(list, link);
                 stale_task_free(t);
         }
 }
 
+void stale_tasks_clear(struct stale_tasks *s) {
+        list_clear(&s->list);
+        list_clear(&s->in_doubt);
+}
+
+/* Takes it over. */
+static void judge(struct stale_tasks *s, struct stale_task *t) {
+        const struct entry *namesake = entries_find_name(s->entries, t->name);
+        const struct store_key key = stale_key(t);
+
+        if (entries_find_key(s->entries, &key))
+                stale_task_free(t);
+        else if (namesake && !namesake->is.task) /* it is not forgotten for a slip of the pen */
+                STAILQ_INSERT_TAIL(&s->in_doubt, t, link);
+        else
+                STAILQ_INSERT_TAIL(&s->list, t, link);
+}
+
 static void on_row(void *userdata, const struct store_key *key, const char *name) {
         struct stale_tasks *s = userdata;
-        const struct entry *namesake = entries_find_name(s->entries, name);
         struct stale_task *t;
 
         if (entries_find_key(s->entries, key))
-                return;
-        /* A file that is invalid now may be the one: it is not forgotten for a slip of the pen. */
-        if (namesake && !namesake->is.task)
                 return;
         t = calloc(1, sizeof(*t));
         if (!t)
@@ -51,11 +68,11 @@ static void on_row(void *userdata, const struct store_key *key, const char *name
         t->account = strdup(key->account);
         t->share_id = strdup(key->share_id);
         t->task_id = strdup(key->task_id);
-        if (!t->account || !t->share_id || !t->task_id) {
+        t->name = strdup(name);
+        if (t->account && t->share_id && t->task_id && t->name)
+                judge(s, t);
+        else
                 stale_task_free(t);
-                return;
-        }
-        STAILQ_INSERT_TAIL(&s->list, t, link);
 }
 
 static void on_end(void *userdata, int error) {
@@ -76,11 +93,17 @@ void stale_tasks_find(struct stale_tasks *s) {
         store_each_task(s->store, on_row, on_end, s);
 }
 
-void stale_tasks_find_again(struct stale_tasks *s) {
-        if (!s->were_looked_for)
-                return;
-        s->were_looked_for = false;
-        stale_tasks_find(s);
+void stale_tasks_judge(struct stale_tasks *s) {
+        struct stale_list in_doubt = STAILQ_HEAD_INITIALIZER(in_doubt);
+        struct stale_task *t;
+
+        STAILQ_CONCAT(&in_doubt, &s->in_doubt);
+        while ((t = STAILQ_FIRST(&in_doubt))) {
+                STAILQ_REMOVE_HEAD(&in_doubt, link);
+                judge(s, t);
+        }
+        if (!STAILQ_EMPTY(&s->list))
+                callback_call(&s->on_dirty);
 }
 
 int stale_tasks_collect(struct stale_tasks *s, struct store_batch *batch) {

@@ -2,7 +2,9 @@
 /*
  * Stale tasks: registrations in the store whose files went while no daemon ran
  *
- * Looked for when all directories have been read; then the store is to forget them.
+ * Looked for when all directories have been read; then the store is to forget them. A file
+ * that is invalid may be the one of any registration under its name: they stay in doubt until
+ * it is valid, or gone.
  */
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -17,7 +19,7 @@ struct stale_tasks {
         const struct entries *entries;
         struct store *store;
         struct callback on_dirty; /* there is something to write */
-        STAILQ_HEAD(, stale_task) list;
+        STAILQ_HEAD(stale_list, stale_task) list, in_doubt;
         bool were_looked_for;
 };
 
@@ -28,8 +30,8 @@ void stale_tasks_clear(struct stale_tasks *stale);
 
 /* All directories have been read. */
 void stale_tasks_find(struct stale_tasks *stale);
-/* Likewise, unless they have not been read yet: a file that was invalid has gone. */
-void stale_tasks_find_again(struct stale_tasks *stale);
+/* A file that was invalid has gone, or is valid now. */
+void stale_tasks_judge(struct stale_tasks *stale);
 
 /* Returns 0 or -ENOMEM. */
 int stale_tasks_collect(struct stale_tasks *stale, struct store_batch *batch);

@@ -172,6 +172,29 @@ static void test_no_memory_for_a_new_registration(void **state) {
         assert_string_equal(c->finished, "t1:completed t1:completed ");
 }
 
+/* Two registrations of one file name, as a crash leaves them; the file is invalid at the start. */
+static void test_a_file_that_is_invalid_at_the_start(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_turn(c);
+        core_put(c, "low", "one", "t2");
+        core_scan(c);
+        core_turn(c);
+        core_stop(c); /* t2 is written, that t1 has gone is not yet */
+        core_put_text(c, "low", "one", TASK("t2", "Nonsense=1\n[Nonsense\n"));
+        core_start(c);
+        core_turn(c);
+        assert_non_null(core_row(c, "t1")); /* it may be the one */
+        assert_non_null(core_row(c, "t2"));
+        core_put(c, "low", "one", "t2");
+        core_scan(c);
+        core_turn(c);
+        assert_null(core_row(c, "t1"));
+        assert_non_null(core_row(c, "t2"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -182,6 +205,7 @@ int main(void) {
                 TEST(test_a_successor_of_a_batch_that_failed),
                 TEST(test_a_successor_that_is_broken_meanwhile),
                 TEST(test_no_memory_for_a_new_registration),
+                TEST(test_a_file_that_is_invalid_at_the_start),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
