@@ -113,7 +113,7 @@ static void on_bad_hook(void *userdata, const char *path, const char *why) {
         print_fault(userdata, false, path, 0, text ? text : why);
 }
 
-static bool on_file(void *userdata, const struct task_file *file) {
+static enum read_again on_file(void *userdata, const struct task_file *file) {
         struct checker *c = userdata;
         const struct task_file_check rules = {has_account, on_task_fault, c};
         CLEANUP(task_freep) struct task *task = NULL;
@@ -125,9 +125,9 @@ static bool on_file(void *userdata, const struct task_file *file) {
                 r = check_duplicate(c, task);
         if (r == 0)
                 check_hooks(c, task);
-        if (r < 0 && r != -EBADMSG)
+        if (r == -ENOMEM)
                 print_fault(c, true, file->path, 0, strerror(-r));
-        return true;
+        return READ_AGAIN_NOT;
 }
 
 static void on_gone(void *userdata, struct taskdir_file *file) {
@@ -135,9 +135,10 @@ static void on_gone(void *userdata, struct taskdir_file *file) {
         (void) file;
 }
 
-static void on_scanned(void *userdata, bool complete) {
+static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         struct checker *c = userdata;
 
+        (void) has_gaps;
         c->failed |= !complete; /* the log says why */
 }
 
@@ -174,7 +175,7 @@ int check(const char *config_path, bool config_required) {
         if (r < 0)
                 return r;
         c.config = config;
-        r = taskdir_new(NULL, &handler, &taskdir);
+        r = taskdir_new(NULL, NULL, &handler, &taskdir);
         if (r == 0)
                 r = taskdir_configure(taskdir, config->task_directories, NULL);
         if (r < 0)

@@ -23,7 +23,6 @@
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/status.h"
-#include "koowatchd/task/hook-check.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-state.h"
 
@@ -95,11 +94,6 @@ static void warn_of_late_settings(const struct config *old, const struct config 
                 log_warning("Runner= has changed; restart to apply it");
 }
 
-static void on_bad_hook(void *userdata, const char *path, const char *why) {
-        (void) userdata;
-        log_warning("%s: would not run: %s", path, why);
-}
-
 /* Puts a new configuration (taken over) in the place of the old one. 0 or a negative errno. */
 static int adopt(struct daemon *d, struct config *new) {
         struct config *old = d->config;
@@ -126,8 +120,7 @@ static int adopt(struct daemon *d, struct config *new) {
         dirwatch_refresh(d->modules.dirwatch);
         registry_scan(d->modules.registry);
         registry_check_accounts(d->modules.registry);
-        registry_check_hooks(d->modules.registry, true);
-        hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
+        registry_check_hooks(d->modules.registry);
         return 0;
 }
 
@@ -225,7 +218,7 @@ static int start(struct daemon *d) {
         commit_start(d->modules.commit);
         status_start_watchdog(d->modules.status);
         registry_scan(d->modules.registry);
-        hook_check_events(d->config->hook_directories, on_bad_hook, NULL);
+        registry_check_hooks(d->modules.registry);
         memory_trim();
         return 0;
 }

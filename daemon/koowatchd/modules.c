@@ -23,17 +23,24 @@
 #include "koowatchd/task/watch.h"
 
 #define RESCAN_PAUSE (5 * USEC_SEC)
+#define REPORT_PAUSE (5 * USEC_MINUTE)
 
 /* ---- between modules ---- */
 
-/* What could not be read is read again. */
+/* What could not be read is read again. That it still cannot is said now and then. */
 static void on_transient_error(void *userdata, const char *what, const char *why) {
         struct modules *m = userdata;
+        usec_t now = clock_boot();
 
         if (timer_is_armed(&m->rescan_timer))
                 return;
-        log_warning("%s: cannot read (%s), retrying in 5 s", what, why);
-        timer_arm(m->timers, &m->rescan_timer, clock_boot() + RESCAN_PAUSE);
+        if (!m->unreadable || !streq(what, m->unreadable) ||
+            now - m->unreadable_reported >= REPORT_PAUSE) {
+                log_warning("%s: cannot read (%s), retrying in 5 s", what, why);
+                (void) str_replace(&m->unreadable, what);
+                m->unreadable_reported = now;
+        }
+        timer_arm(m->timers, &m->rescan_timer, now + RESCAN_PAUSE);
 }
 
 static void on_rescan(struct timer *timer, usec_t now) {
@@ -41,7 +48,7 @@ static void on_rescan(struct timer *timer, usec_t now) {
 
         (void) now;
         accounts_read_secrets(m->accounts);
-        registry_scan(m->registry);
+        registry_look(m->registry);
 }
 
 static void on_account_changed(void *userdata, struct account *account, unsigned failed_requests) {
@@ -280,4 +287,5 @@ void modules_close(struct modules *m) {
         if (m->timers)
                 timer_close(m->timers, &m->rescan_timer);
         timers_free(m->timers);
+        free(m->unreadable);
 }

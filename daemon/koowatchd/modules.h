@@ -27,7 +27,9 @@ struct modules {
         struct commit *commit;
         struct status *status;
 
-        struct timer rescan_timer;
+        struct timer rescan_timer; /* until what could not be read is read again */
+        char *unreadable;          /* what was reported last as such */
+        usec_t unreadable_reported;
 };
 
 /* Returns 0 or a negative errno. They are to be closed in any case. */

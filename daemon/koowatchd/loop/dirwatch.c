@@ -18,8 +18,9 @@
 struct dirwatch_dir {
         LIST_ENTRY(dirwatch_dir) link; /* dirwatch::dirs */
         char *path;
-        int wd;     /* -1: not watched */
-        bool exact; /* wd is path itself, not an ancestor */
+        int wd;      /* -1: not watched */
+        bool exact;  /* wd is path itself, not an ancestor */
+        bool failed; /* reported as not watched */
         dirwatch_fn fn;
         void *userdata;
 };
@@ -82,8 +83,16 @@ static int add_nearest(struct dirwatch *w, const char *path, char *ret_missing, 
 /* ENOSPC speaks of no disk here. */
 static const char *describe(int error) {
         return error == -ENOSPC ? "too many watches for this user: raise "
-                                  "fs.inotify.max_user_watches with sysctl, then reload"
+                                  "fs.inotify.max_user_watches with sysctl"
                                 : strerror(-error);
+}
+
+static void report_unwatched(struct dirwatch_dir *d, int error) {
+        if (!d->failed)
+                log_warning("%s: cannot watch for changes (%s); they are noticed within two "
+                            "minutes",
+                            d->path, describe(error));
+        d->failed = true;
 }
 
 static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
@@ -97,11 +106,10 @@ static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
                 if (wd != d->wd)
                         dir_detach(w, d);
                 if (wd < 0) {
-                        log_warning("%s: cannot watch for changes (%s); they are noticed at the "
-                                    "next reload",
-                                    d->path, describe(wd));
+                        report_unwatched(d, wd);
                         return;
                 }
+                d->failed = false;
                 d->wd = wd;
                 d->exact = exact;
                 if (exact || access(missing, F_OK) < 0)

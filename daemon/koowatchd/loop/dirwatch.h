@@ -29,7 +29,7 @@ DEFINE_CLEANUP(struct dirwatch *, dirwatch_free)
 
 /*
  * Watches path (copied). A directory that can be neither watched nor waited for is
- * a warning in the log: its changes are then seen at a reload. Returns 0 or -ENOMEM.
+ * a warning in the log: its owner looks at it from time to time anyway. Returns 0 or -ENOMEM.
  */
 int dirwatch_add(struct dirwatch *watch, const char *path, dirwatch_fn fn, void *userdata,
                  struct dirwatch_dir **ret);

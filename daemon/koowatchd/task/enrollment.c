@@ -55,6 +55,8 @@ static void start_polling(struct entry *e) {
         struct enrollment *en = owner_of(e);
         usec_t spread = 0;
 
+        if (taskdir_is_suspended(en->taskdir, e->is.file))
+                return;
         if (en->scanning) {
                 spread = MIN((usec_t) en->started * SPREAD_EACH, SPREAD_MAX);
                 en->started++;
@@ -62,7 +64,7 @@ static void start_polling(struct entry *e) {
         watch_start(e->watch, clock_boot() + (usec_t) (random_share() * (double) spread));
 }
 
-/* Back to a file that has not been read: the next scan reads it. */
+/* Back to a file that has not been read: the next look reads it. */
 static void read_again_later(struct entry *e, const char *what, const char *why) {
         const struct registry_handler *handler = &owner_of(e)->handler;
 
@@ -72,7 +74,8 @@ static void read_again_later(struct entry *e, const char *what, const char *why)
         task_free(STEAL_PTR(e->is.task));
         watch_free(STEAL_PTR(e->watch));
         free(STEAL_PTR(e->end));
-        e->file_invalid = e->is.file->read_again = true;
+        e->file_invalid = true;
+        e->is.file->read_again = READ_AGAIN_SOON;
         handler->on_transient_error(handler->userdata, what, why);
 }
 
@@ -375,22 +378,30 @@ void enrollment_resume(struct entry *e) {
                 start_polling(e);
 }
 
-void enrollment_check_accounts(struct enrollment *en) {
+static void check_polling(struct entry *e) {
+        const struct account *account = watch_account(e->watch);
+        bool has_account = account_is_configured(account);
+        bool may_poll = has_account && !taskdir_is_suspended(owner_of(e)->taskdir, e->is.file);
+
+        if (may_poll == watch_is_started(e->watch))
+                return;
+        if (may_poll) {
+                start_polling(e);
+                return;
+        }
+        if (!has_account)
+                log_warning("%s: [Account %s] is no longer configured, waiting until it is",
+                            e->is.file->name, account_name(account));
+        watch_stop(e->watch);
+}
+
+void enrollment_check_polling(struct enrollment *en) {
         struct entry *e;
         size_t at = 0;
 
-        while ((e = entries_next(&en->entries, &at))) {
-                if (e->state != ENTRY_ACTIVE)
-                        continue;
-                if (account_is_configured(watch_account(e->watch))) {
-                        if (!watch_is_started(e->watch))
-                                start_polling(e);
-                } else if (watch_is_started(e->watch)) {
-                        log_warning("%s: [Account %s] is no longer configured, waiting until it is",
-                                    e->is.file->name, account_name(watch_account(e->watch)));
-                        watch_stop(e->watch);
-                }
-        }
+        while ((e = entries_next(&en->entries, &at)))
+                if (e->state == ENTRY_ACTIVE)
+                        check_polling(e);
 }
 
 void enrollment_init(struct enrollment *en, struct timers *timers, struct store *store,

@@ -47,5 +47,8 @@ void enrollment_update(struct entry *entry, struct task *task, const struct task
 void enrollment_resume(struct entry *entry);
 /* No file stands for it any more: it is dropped, now or later. */
 void enrollment_leave(struct entry *entry);
-/* All that are watched have an account that is configured, or wait until it is. */
-void enrollment_check_accounts(struct enrollment *enrollment);
+/*
+ * All that are watched have an account that is configured and a directory that is there, or wait
+ * until they have.
+ */
+void enrollment_check_polling(struct enrollment *enrollment);

@@ -1,9 +1,11 @@
 #include "koowatchd/task/hook-check.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "common/hook-file.h"
 #include "common/hookdir.h"
+#include "common/index.h"
 
 static char *check_one(const char *directories, const char *name) {
         CLEANUP(freep) char *problem = NULL;
@@ -26,15 +28,44 @@ char *hook_check_named(const char *directories, const char *hooks) {
         return problem;
 }
 
+static const char *const subdirectories[] = {"finished.d", "stalled.d", "account.d", "named.d"};
+#define EVENTS 3 /* of them */
+
+static uint64_t mix(uint64_t hash, uint64_t value) {
+        hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+        return hash ^ hash >> 32;
+}
+
+uint64_t hook_check_fingerprint(const char *directories) {
+        uint64_t hash = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(subdirectories); i++) {
+                CLEANUP(hook_list_clear) struct hook_list list = {};
+                int r = hookdir_list(directories, subdirectories[i], &list);
+
+                hash = mix(hash, (uint64_t) r ^ list.count);
+                if (list.problem)
+                        hash = hash_text(list.problem, hash);
+                for (size_t k = 0; r == 0 && k < list.count; k++) {
+                        struct stat st = {};
+
+                        (void) stat(list.hooks[k].path, &st);
+                        hash = hash_text(list.hooks[k].path, hash);
+                        hash = mix(mix(mix(hash, st.st_ino), st.st_dev), (uint64_t) st.st_size);
+                        hash = mix(mix(hash, (uint64_t) st.st_ctim.tv_sec),
+                                   (uint64_t) st.st_ctim.tv_nsec);
+                }
+        }
+        return hash;
+}
+
 void hook_check_events(const char *directories,
                        void (*fn)(void *userdata, const char *path, const char *why),
                        void *userdata) {
-        static const char *const events[] = {"finished.d", "stalled.d", "account.d"};
-
-        for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        for (size_t i = 0; i < EVENTS; i++) {
                 CLEANUP(hook_list_clear) struct hook_list list = {};
 
-                if (hookdir_list(directories, events[i], &list) < 0)
+                if (hookdir_list(directories, subdirectories[i], &list) < 0)
                         continue;
                 for (size_t k = 0; k < list.count; k++) {
                         CLEANUP(freep) char *why = NULL;

@@ -16,13 +16,13 @@ const char *hook_problems_text(const struct hook_problems *p) {
         return p->entries->hook_problems > 0 ? p->text : NULL;
 }
 
-void hook_problems_check(struct hook_problems *p, struct entry *e, const struct taskdir *taskdir) {
+/* problem: of the hooks that it names; NULL: none. */
+static void note_problem(struct hook_problems *p, struct entry *e, const char *problem,
+                         const struct taskdir *taskdir) {
         const char *name = e->is.file->name;
-        CLEANUP(freep) char *problem = NULL, *path = NULL;
+        CLEANUP(freep) char *path = NULL;
         bool known = e->has_hook_problem;
 
-        if (e->state == ENTRY_ACTIVE && e->is.task->hooks)
-                problem = hook_check_named(p->directories, e->is.task->hooks);
         if (p->entries->hook_problems == 0)
                 hook_problems_clear(p); /* of one that has gone */
         entry_set_hook_problem(e, problem);
@@ -35,14 +35,48 @@ void hook_problems_check(struct hook_problems *p, struct entry *e, const struct 
                 report_hook_problem(name, path ? path : name, problem);
 }
 
-void hook_problems_check_all(struct hook_problems *p, const struct taskdir *taskdir, bool all) {
+static const char *hooks_of(const struct entry *e) {
+        return e->state == ENTRY_ACTIVE ? e->is.task->hooks : NULL;
+}
+
+void hook_problems_check(struct hook_problems *p, struct entry *e, const struct taskdir *taskdir) {
+        const char *hooks = hooks_of(e);
+        CLEANUP(freep) char *problem = hooks ? hook_check_named(p->directories, hooks) : NULL;
+
+        note_problem(p, e, problem, taskdir);
+}
+
+static void check(struct hook_problems *p, const struct taskdir *taskdir, bool all) {
+        CLEANUP(freep) char *problem = NULL;
+        const char *checked = NULL, *hooks; /* many tasks name the same ones */
         struct entry *e;
         size_t at = 0;
 
-        if (!all && p->entries->hook_problems == 0)
-                return;
         hook_problems_clear(p);
-        while ((e = entries_next(p->entries, &at)))
-                if (all || e->has_hook_problem)
-                        hook_problems_check(p, e, taskdir);
+        while ((e = entries_next(p->entries, &at))) {
+                hooks = hooks_of(e);
+                if (!e->has_hook_problem && (!all || !hooks))
+                        continue;
+                if (hooks && !(checked && streq(hooks, checked))) {
+                        free(problem);
+                        problem = hook_check_named(p->directories, hooks);
+                        checked = hooks;
+                }
+                note_problem(p, e, hooks ? problem : NULL, taskdir);
+        }
+}
+
+void hook_problems_check_all(struct hook_problems *p, const struct taskdir *taskdir) {
+        p->fingerprint = hook_check_fingerprint(p->directories);
+        check(p, taskdir, true);
+}
+
+bool hook_problems_look(struct hook_problems *p, const struct taskdir *taskdir) {
+        uint64_t fingerprint = hook_check_fingerprint(p->directories);
+        bool changed = fingerprint != p->fingerprint;
+
+        p->fingerprint = fingerprint;
+        if (changed || p->entries->hook_problems > 0)
+                check(p, taskdir, changed);
+        return changed;
 }

@@ -7,6 +7,7 @@
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/finished-file.h"
+#include "koowatchd/task/hook-check.h"
 #include "koowatchd/task/stale-tasks.h"
 #include "koowatchd/task/strays.h"
 #include "koowatchd/task/task-file.h"
@@ -76,20 +77,40 @@ static struct entry *entry_for(struct registry *r, const struct task_file *file,
         return e ? e : entry_new(&r->enrollment.entries, file->file);
 }
 
-static bool on_file(void *userdata, const struct task_file *file) {
+static void ignore_fault(void *userdata, bool is_error, unsigned line, const char *text) {
+        (void) userdata;
+        (void) is_error;
+        (void) line;
+        (void) text;
+}
+
+/* What was wrong with it before is not reported each minute. */
+static bool is_still_invalid(const struct task_file *file, struct reading *reading) {
+        const struct task_file_check check = {has_account, ignore_fault, reading};
+        CLEANUP(task_freep) struct task *task = NULL;
+
+        return task_file_read(file, &check, &task) == -EAGAIN;
+}
+
+static enum read_again on_file(void *userdata, const struct task_file *file) {
         struct registry *r = userdata;
-        const struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
+        struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
         struct reading reading = {file, r, known && known->is.task};
         const struct task_file_check check = {has_account, on_fault, &reading};
         CLEANUP(taskdir_file_unrefp) struct taskdir_file *old = NULL;
         CLEANUP(task_freep) struct task *task = NULL;
         struct entry *e;
+        int error;
 
-        (void) task_file_read(file, &check, &task);
+        if (known && file->is_retry && is_still_invalid(file, &reading)) {
+                old = entry_set_file(known, file->file);
+                return READ_AGAIN_SOON;
+        }
+        error = task_file_read(file, &check, &task);
         e = entry_for(r, file, task);
         if (!e) {
-                log_error("%s: out of memory, retrying at the next reload", file->path);
-                return false;
+                log_error("%s: out of memory, retrying in a minute", file->path);
+                return READ_AGAIN_SOON;
         }
         old = entry_set_file(e, file->file);
         e->file_invalid = !task;
@@ -100,7 +121,9 @@ static bool on_file(void *userdata, const struct task_file *file) {
         } else if (task)
                 enrollment_update(e, STEAL_PTR(task), old);
         callback_call(&r->enrollment.handler.on_status);
-        return !e->file_invalid;
+        if (error == 0)
+                return e->file_invalid ? READ_AGAIN_SOON : READ_AGAIN_NOT; /* memory was short */
+        return error == -EBADMSG ? READ_AGAIN_ON_RELOAD : READ_AGAIN_SOON;
 }
 
 static void on_gone(void *userdata, struct taskdir_file *file) {
@@ -134,21 +157,38 @@ static void on_scan(void *userdata) {
         r->enrollment.started = 0;
 }
 
-static void on_scanned(void *userdata, bool complete) {
+static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         struct registry *r = userdata;
 
+        (void) has_gaps;
         r->enrollment.scanning = false;
         if (complete)
                 stale_tasks_find(&r->stale);
 }
 
+static void on_suspended(void *userdata) {
+        struct registry *r = userdata;
+
+        enrollment_check_polling(&r->enrollment);
+}
+
 /* ---- the whole ---- */
+
+static void on_bad_hook(void *userdata, const char *path, const char *why) {
+        (void) userdata;
+        log_warning("%s: would not run: %s", path, why);
+}
+
+static void check_event_hooks(const struct registry *r) {
+        hook_check_events(r->enrollment.hook_problems.directories, on_bad_hook, NULL);
+}
 
 static void on_recheck(struct timer *timer, usec_t now) {
         struct registry *r = container_of(timer, struct registry, recheck_timer);
 
         strays_report(&r->strays);
-        registry_check_hooks(r, false);
+        if (hook_problems_look(&r->enrollment.hook_problems, r->taskdir))
+                check_event_hooks(r);
         callback_call(&r->enrollment.handler.on_status); /* of another problem perhaps */
         timer_arm(r->timers, timer, now + RECHECK_PERIOD);
 }
@@ -161,10 +201,11 @@ static int open_taskdir(struct registry *r, struct dirwatch *dirwatch) {
                 .on_stray = on_stray,
                 .on_scan = on_scan,
                 .on_scanned = on_scanned,
+                .on_suspended = on_suspended,
                 .userdata = r,
         };
 
-        return taskdir_new(dirwatch, &handler, &r->taskdir);
+        return taskdir_new(dirwatch, r->timers, &handler, &r->taskdir);
 }
 
 int registry_new(const struct registry_modules *with, struct registry **ret) {
@@ -224,16 +265,21 @@ void registry_scan(struct registry *r) {
         taskdir_scan(r->taskdir);
 }
 
-void registry_check_hooks(struct registry *r, bool all) {
-        hook_problems_check_all(&r->enrollment.hook_problems, r->taskdir, all);
+void registry_check_hooks(struct registry *r) {
+        hook_problems_check_all(&r->enrollment.hook_problems, r->taskdir);
+        check_event_hooks(r);
 }
 
 const char *registry_hook_problem(const struct registry *r) {
         return hook_problems_text(&r->enrollment.hook_problems);
 }
 
+void registry_look(struct registry *r) {
+        taskdir_look(r->taskdir);
+}
+
 void registry_check_accounts(struct registry *r) {
-        enrollment_check_accounts(&r->enrollment);
+        enrollment_check_polling(&r->enrollment);
 }
 
 void registry_on_delivered(void *registry, const char *name, const char *event_id) {

@@ -34,7 +34,7 @@ struct timers;
 /* All borrowed. */
 struct registry_modules {
         struct timers *timers;
-        struct dirwatch *dirwatch; /* NULL: directories are only scanned */
+        struct dirwatch *dirwatch; /* NULL: changes are found by looking alone */
         struct store *store;
         struct poller *poller;
         struct deliveries *deliveries;
@@ -60,12 +60,14 @@ void registry_configure(struct registry *registry, const struct task_limits *lim
 /* As taskdir_configure(). */
 int registry_set_directories(struct registry *registry, const char *directories,
                              const char *state_tasks);
-/* Reads the task directories. */
+/* Reads the task directories before it returns, or in pieces. */
 void registry_scan(struct registry *registry);
+void registry_look(struct registry *registry);
 /* Accounts have come or gone: stops what has none any more, and resumes what has one again. */
 void registry_check_accounts(struct registry *registry);
-/* Looks again at the hooks that tasks name: of all that are watched, or of those with a problem. */
-void registry_check_hooks(struct registry *registry, bool all);
+/* Looks at all hooks, those that tasks name and those of events, and warns of what would not run.
+ */
+void registry_check_hooks(struct registry *registry);
 /* "photos: Hook=mail is not there" of one of those with a problem; NULL: none. */
 const char *registry_hook_problem(const struct registry *registry);
 

@@ -36,7 +36,7 @@ int task_file_read(const struct task_file *file, const struct task_file_check *c
 
         if (!file->text) {
                 check->on_fault(check->userdata, true, 0, file->problem);
-                return -EBADMSG;
+                return file->may_pass ? -EAGAIN : -EBADMSG;
         }
         r = task_parse(file->text, file->length, check->on_fault, check->userdata, &task);
         if (r < 0)
@@ -56,7 +56,7 @@ int task_file_read(const struct task_file *file, const struct task_file_check *c
         problem = check_place(file, task);
         if (problem) {
                 check->on_fault(check->userdata, true, 0, problem);
-                return -EBADMSG;
+                return file->root_only ? -EAGAIN : -EBADMSG; /* the other file may come later */
         }
         if (file->world_readable && task->kdstoken && !task->kdstoken_file)
                 check->on_fault(

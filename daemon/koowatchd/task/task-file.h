@@ -16,7 +16,10 @@ struct task_file_check {
         void *userdata;
 };
 
-/* Returns 0, -EBADMSG with the faults reported, or -ENOMEM. */
+/*
+ * Returns 0; -EBADMSG, or -EAGAIN when that may pass without a change of the file, with the
+ * faults reported; or -ENOMEM.
+ */
 int task_file_read(const struct task_file *file, const struct task_file_check *check,
                    struct task **ret);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "common/index.h"
 #include "koowatchd/task/task.h"
 
 struct taskdir_file *taskdir_file_ref(struct taskdir_file *file) {
@@ -28,36 +29,80 @@ struct taskdir_file *taskdir_file_new(const char *name) {
         return file;
 }
 
+static uint32_t make_stamp(const struct stat *st) {
+        const uint64_t parts[] = {(uint64_t) st->st_ctim.tv_sec * 1000000000 +
+                                          (uint64_t) st->st_ctim.tv_nsec,
+                                  (uint64_t) st->st_size, st->st_dev};
+        uint64_t hash = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+                hash = (hash ^ parts[i]) * UINT64_C(0x9E3779B97F4A7C15);
+                hash ^= hash >> 32;
+        }
+        return (uint32_t) hash;
+}
+
 void taskdir_file_identify(struct taskdir_file *file, const struct stat *st) {
         file->inode = st->st_ino;
         file->mtime_ns = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-        file->size = (uint32_t) MIN(st->st_size, (off_t) UINT32_MAX);
+        file->stamp = make_stamp(st);
 }
 
 bool taskdir_file_is_same(const struct taskdir_file *a, const struct taskdir_file *b) {
-        return a->inode == b->inode && a->mtime_ns == b->mtime_ns && a->size == b->size &&
+        return a->inode == b->inode && a->mtime_ns == b->mtime_ns && a->stamp == b->stamp &&
                a->dir == b->dir;
 }
 
-/* The text of an opened file, or what is wrong with it. */
-static void read_text(int fd, const struct stat *st, struct task_file *file, char **ret_text) {
+bool taskdir_file_is_unchanged(const struct taskdir_file *file, int dirfd, const char *base,
+                               bool root_only) {
+        struct taskdir_file found = {.dir = file->dir};
+        struct stat st;
+        int r = fstatat(dirfd, base, &st, 0);
+
+        if (file->is_link) {
+                if (r == 0 && root_only)
+                        return false; /* it leads somewhere now */
+                r = fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW);
+        }
+        if (r < 0)
+                return false;
+        taskdir_file_identify(&found, &st);
+        return taskdir_file_is_same(file, &found);
+}
+
+static void note_text(struct task_file *file, const char *text) {
+        uint64_t hash = hash_text(text, file->length + file->root_only + 2U * file->world_readable);
+
+        file->text = text;
+        file->file->text_hash = MAX((uint32_t) (hash ^ hash >> 32), 1U);
+}
+
+/*
+ * The text of an opened file, or what is wrong with it. Returns 0, or a negative errno for what
+ * may pass.
+ */
+static int read_text(int fd, const struct stat *st, struct task_file *file, char **ret_text) {
         int r;
 
         if (!S_ISREG(st->st_mode)) {
                 file->problem = "not a regular file";
-                return;
+                return 0;
         }
         if (st->st_size > TASK_FILE_MAX) {
                 file->problem = "the file is larger than 64 KiB";
-                return;
+                return 0;
         }
         r = read_all(fd, TASK_FILE_MAX, ret_text, &file->length);
+        if (r < 0 && error_is_transient(-r) && r != -EIO)
+                return r;
+        file->may_pass = r == -EIO;
         if (r == -EFBIG)
                 file->problem = "the file is larger than 64 KiB";
         else if (r < 0)
                 file->problem = strerror(-r);
         else
-                file->text = *ret_text;
+                note_text(file, *ret_text);
+        return 0;
 }
 
 static const char *explain_open_error(int error, bool root_only) {
@@ -69,36 +114,51 @@ static const char *explain_open_error(int error, bool root_only) {
         return strerror(error);
 }
 
+/* What cannot be opened is known by what it leads to, if that is to be seen, else by itself. */
+static int identify_unopened(int dirfd, const char *base, struct task_file *file) {
+        struct stat st;
+
+        if (file->root_only && fstatat(dirfd, base, &st, 0) == 0) {
+                taskdir_file_identify(file->file, &st);
+                return 0;
+        }
+        if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        taskdir_file_identify(file->file, &st);
+        file->file->is_link = S_ISLNK(st.st_mode);
+        return 0;
+}
+
 int task_file_load(int dirfd, const char *base, struct task_file *file, char **ret_text) {
         CLEANUP(closep) int fd = -1;
         struct stat st;
+        int r = 0;
 
         if (fstat(dirfd, &st) == 0)
                 file->root_only = st.st_uid == 0 && !(st.st_mode & 022);
         fd = openat(dirfd, base,
                     O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
                             (file->root_only ? 0 : O_NOFOLLOW));
-        if (fd < 0 && error_is_transient(errno))
+        if (fd < 0 && error_is_transient(errno) && errno != EIO)
                 return -errno;
         if (fd < 0) {
                 int error = errno;
 
-                if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
-                        taskdir_file_identify(file->file, &st);
-                else if (error == ENOENT)
+                file->may_pass = error == EIO;
+                if (identify_unopened(dirfd, base, file) == -ENOENT && error == ENOENT)
                         return -ENOENT;
                 file->problem = explain_open_error(error, file->root_only);
         } else if (fstat(fd, &st) < 0) {
-                file->problem = strerror(errno);
+                return -errno;
         } else {
                 taskdir_file_identify(file->file, &st);
                 file->world_readable = st.st_mode & S_IROTH;
-                read_text(fd, &st, file, ret_text);
+                r = read_text(fd, &st, file, ret_text);
         }
-        if (!task_name_is_valid(file->file->name)) {
+        if (r == 0 && !task_name_is_valid(file->file->name)) {
                 file->text = NULL;
                 file->problem =
                         "expected a task name of 1 to 128 of A-Z a-z 0-9 . _ @ -: rename the file";
         }
-        return 0;
+        return r;
 }

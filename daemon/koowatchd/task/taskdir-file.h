@@ -13,17 +13,26 @@
 
 struct stat;
 
-/* As it was read last. */
+/* Whether a file that has not changed is read again. */
+enum read_again {
+        READ_AGAIN_NOT,
+        READ_AGAIN_ON_RELOAD, /* what is wrong with it may lie in the configuration */
+        READ_AGAIN_SOON,      /* what kept it from being read may pass */
+};
+
+/* As it was read last. One for each task that there is: it is packed. */
 struct taskdir_file {
         uint64_t inode;
         int64_t mtime_ns;
-        uint32_t scan;         /* the last one that has seen it */
-        uint32_t size;         /* bytes; one too large for this is too large for a task anyway */
-        uint8_t references;    /* of the table, and of an entry or two */
-        uint8_t dir;           /* 0 is the highest */
-        bool removes_finished; /* finished files are removed there: STATE/tasks.d, below /run */
-        bool read_again;       /* by the next scan, also when it has not changed */
-        char name[];           /* without ".task" */
+        uint32_t stamp;     /* of the rest by which it is known: device, size, ctime */
+        uint32_t text_hash; /* of its text and of who may read it; 0: it could not be read */
+        uint16_t scan;      /* the last one that has seen it */
+        uint8_t references; /* of the table, and of an entry or two */
+        uint8_t dir;        /* 0 is the highest */
+        enum read_again read_again : 2;
+        bool removes_finished : 1; /* finished files are removed there: STATE/tasks.d, below /run */
+        bool is_link : 1;          /* not followed, and known by what the link itself is */
+        char name[];               /* without ".task" */
 };
 
 /* With one reference; NULL when memory is short. */
@@ -33,10 +42,13 @@ struct taskdir_file *taskdir_file_ref(struct taskdir_file *file);
 void taskdir_file_unref(struct taskdir_file *file);
 DEFINE_CLEANUP(struct taskdir_file *, taskdir_file_unref)
 
-/* Notes inode, mtime and size. */
+/* Notes what it is known by. */
 void taskdir_file_identify(struct taskdir_file *file, const struct stat *st);
 /* Whether nothing shows that one is not the other. */
 bool taskdir_file_is_same(const struct taskdir_file *a, const struct taskdir_file *b);
+/* Whether the file is just as it was read, as far as can be seen without reading it. */
+bool taskdir_file_is_unchanged(const struct taskdir_file *file, int dirfd, const char *base,
+                               bool root_only);
 
 /* What was read. Strings are borrowed from whoever has read it. */
 struct task_file {
@@ -45,8 +57,10 @@ struct task_file {
         const char *text; /* NULL: problem says why it could not be read */
         size_t length;
         const char *problem;
+        bool may_pass;       /* the problem, without a change of the file: a disk that fails */
         bool root_only;      /* its directory is writable by root alone */
         bool world_readable; /* others than owner and group can read it */
+        bool is_retry;       /* it has not changed, but what was wrong with it may have passed */
 };
 
 /*

@@ -2,42 +2,26 @@
 /*
  * Task directories: which task files there are, and what happens to them
  *
- * Reads the configured directories, follows them by inotify, and owns the table of the
- * files that count: a file hides its namesakes in lower directories. It reports a file
- * that is new or has changed with its text, and one that is gone.
+ * Reads the configured directories, follows them by inotify, looks at them again every minute
+ * for what no event tells of, and owns the table of the files that count: a file hides its
+ * namesakes in lower directories. It reports a file that is new or has changed with its text,
+ * and one that is gone. The files of a directory that is away (directory.h) stay.
  */
 #include <stdbool.h>
 
 #include "common/util.h"
+#include "koowatchd/task/taskdir-handler.h"
 
 struct dirwatch;
-struct task_file;
 struct taskdir;
-struct taskdir_file;
+struct timers;
 
-#define TASKDIR_MAX 32 /* directories */
-
-struct taskdir_handler {
-        /*
-         * A file is new or may have changed. Returns whether that is settled; if not, the next
-         * scan reads it again, changed or not.
-         */
-        bool (*on_file)(void *userdata, const struct task_file *file);
-        /* No file counts under this name any more. */
-        void (*on_gone)(void *userdata, struct taskdir_file *file);
-        /* Descriptors or memory were short, or a disk failed: something may have been missed. */
-        void (*on_transient_error)(void *userdata, const char *what, const char *why);
-        /* What is not hidden and has not the name of a task file. NULL: nobody wants to know. */
-        void (*on_stray)(void *userdata, const char *path);
-        /* A scan begins, and ends; complete: no directory was unreadable. NULL likewise. */
-        void (*on_scan)(void *userdata);
-        void (*on_scanned)(void *userdata, bool complete);
-        void *userdata;
-};
-
-/* watch: borrowed; NULL for a look without following. Returns 0 or a negative errno. */
-int taskdir_new(struct dirwatch *watch, const struct taskdir_handler *handler,
-                struct taskdir **ret);
+/*
+ * Borrows watch, NULL: changes are found by looking alone; and timers, NULL: only by scans.
+ * Returns 0 or a negative errno.
+ */
+int taskdir_new(struct dirwatch *watch, struct timers *timers,
+                const struct taskdir_handler *handler, struct taskdir **ret);
 /* Accepts NULL. */
 void taskdir_free(struct taskdir *taskdir);
 DEFINE_CLEANUP(struct taskdir *, taskdir_free)
@@ -50,8 +34,12 @@ DEFINE_CLEANUP(struct taskdir *, taskdir_free)
  */
 int taskdir_configure(struct taskdir *taskdir, const char *directories, const char *state_tasks);
 
-/* Reads all directories. */
+/* Reads all directories, before it returns; or in pieces, from the next turn of the loop on. */
 void taskdir_scan(struct taskdir *taskdir);
+void taskdir_look(struct taskdir *taskdir);
+
+/* Whether the file's directory has been away for so long that its task is not to be polled. */
+bool taskdir_is_suspended(const struct taskdir *taskdir, const struct taskdir_file *file);
 
 /* "DIRECTORY/NAME.task"; the caller frees it. NULL when memory is short. */
 char *taskdir_path(const struct taskdir *taskdir, const struct taskdir_file *file);

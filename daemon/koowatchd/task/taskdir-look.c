@@ -1,0 +1,410 @@
+#include "koowatchd/task/taskdir-look.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/loop/timer.h"
+#include "koowatchd/task/taskdir-table.h"
+
+/* A piece: some milliseconds each, and what they lead to is written in between. */
+#define NAMES_A_PIECE 1000
+#define SLOTS_A_PIECE 20000
+#define FILES_A_PIECE 50
+#define PAUSE (10 * USEC_MSEC)
+
+enum look_phase { LOOK_IDLE, LOOK_OPEN, LOOK_LIST, LOOK_LOAD, LOOK_SWEEP, LOOK_DROP };
+
+struct found {
+        char *name;
+        int64_t mtime_ns;
+};
+
+struct listing {
+        struct found *files;
+        size_t count, allocated;
+};
+
+struct look {
+        struct taskdir *owner;
+        struct timer timer; /* until the next look, or the next piece of this one */
+        enum look_phase phase;
+        bool again;         /* something has happened meanwhile that asks for another one */
+        uint32_t kept;      /* directories (1 << dir) whose files stay, seen or not */
+        bool is_incomplete; /* something could not be read */
+        bool has_gaps;      /* a directory is absent or empty */
+        bool resumed;       /* one that its tasks had waited for is there again */
+
+        unsigned dir;
+        DIR *stream; /* of that directory */
+        struct stat st;
+        bool has_files;         /* it has files with the name of a task */
+        struct listing listing; /* those to be read; at the end, to be dropped */
+        size_t at;              /* in it; in the table */
+};
+
+/* ---- a list: because of two files for one task, the one that came first counts ---- */
+
+static void listing_clear(struct listing *l) {
+        for (size_t i = 0; i < l->count; i++)
+                free(l->files[i].name);
+        free(l->files);
+        *l = (struct listing){};
+}
+
+static int listing_add(struct listing *l, const char *name, int64_t mtime_ns) {
+        char *copy;
+
+        if (l->count == l->allocated) {
+                size_t allocated = MAX((size_t) 64, l->allocated * 2);
+                struct found *grown = reallocarray(l->files, allocated, sizeof(*grown));
+
+                if (!grown)
+                        return -ENOMEM;
+                l->files = grown;
+                l->allocated = allocated;
+        }
+        copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        l->files[l->count++] = (struct found){.name = copy, .mtime_ns = mtime_ns};
+        return 0;
+}
+
+static int compare_found(const void *a, const void *b) {
+        const struct found *x = a, *y = b;
+
+        if (x->mtime_ns != y->mtime_ns)
+                return x->mtime_ns < y->mtime_ns ? -1 : 1;
+        return strcmp(x->name, y->name);
+}
+
+/* ---- one directory ---- */
+
+static struct directory *current(const struct taskdir *t) {
+        return &t->dirs[t->look->dir];
+}
+
+static void keep_files(struct taskdir *t) {
+        t->look->kept |= UINT32_C(1) << t->look->dir;
+}
+
+static void report_unreadable(struct taskdir *t, int error) {
+        struct directory *d = current(t);
+
+        if (error_is_transient(error))
+                taskdir_report_missed(t, d->path, error);
+        if (!d->is_failing)
+                log_warning("%s: cannot read (%s); its known tasks stay as they are", d->path,
+                            strerror(error));
+        d->is_failing = true;
+        t->look->is_incomplete = true;
+        keep_files(t);
+}
+
+static void leave_directory(struct taskdir *t) {
+        struct look *l = t->look;
+
+        if (l->stream)
+                (void) closedir(STEAL_PTR(l->stream));
+        listing_clear(&l->listing);
+        l->at = 0;
+        l->dir++;
+        l->phase = LOOK_OPEN;
+}
+
+static void open_current(struct taskdir *t) {
+        struct look *l = t->look;
+        enum directory_state state;
+        int fd, error;
+
+        if (l->dir == t->count) {
+                l->phase = LOOK_SWEEP;
+                l->at = 0;
+                return;
+        }
+        l->has_files = t->missed = false;
+        state = directory_open(current(t), &fd, &l->st, &error);
+        if (fd >= 0) {
+                l->stream = fdopendir(fd);
+                error = errno;
+        }
+        if (l->stream) {
+                l->phase = LOOK_LIST;
+                return;
+        }
+        closep(&fd);
+        if (state == DIRECTORY_ABSENT) {
+                directory_is_away(current(t), NULL, clock_boot());
+                l->has_gaps = true;
+                keep_files(t);
+        } else {
+                report_unreadable(t, error);
+        }
+        leave_directory(t);
+}
+
+/* Notes that a file is there. Returns whether it need not be read. */
+static bool mark_seen(struct taskdir *t, const char *name, const char *base) {
+        const struct look *l = t->look;
+        struct taskdir_file *known = taskdir_find(t, name);
+
+        if (!known || known->dir != l->dir ||
+            known->read_again > (t->in_pieces ? READ_AGAIN_ON_RELOAD : READ_AGAIN_NOT) ||
+            !taskdir_file_is_unchanged(known, dirfd(l->stream), base,
+                                       l->st.st_uid == 0 && !(l->st.st_mode & 022)))
+                return false;
+        known->scan = t->scan;
+        return true;
+}
+
+/* What nobody tells of may be half written: it is looked at again, a moment later. */
+static bool is_fresh(struct taskdir *t, const char *base, const struct stat *st) {
+        usec_t written = (usec_t) st->st_mtim.tv_sec * USEC_SEC + st->st_mtim.tv_nsec / 1000;
+        usec_t age = clock_wall() - written;
+        CLEANUP(freep) char *path = NULL;
+
+        if (!t->in_pieces || age < 0 || age >= SETTLING_TIME)
+                return false;
+        path = str_printf("%s/%s", current(t)->path, base);
+        return path && settling_add(&t->settling, path, st);
+}
+
+static int note_entry(struct taskdir *t, const char *base) {
+        struct look *l = t->look;
+        char name[NAME_MAX + 1];
+        struct stat st = {};
+
+        if (!taskdir_task_name(base, name, sizeof(name))) {
+                taskdir_report_stray(t, current(t), base);
+                return 0;
+        }
+        l->has_files = true;
+        if (mark_seen(t, name, base) || taskdir_is_hidden(t, name, l->dir))
+                return 0;
+        if (fstatat(dirfd(l->stream), base, &st, 0) == 0 && is_fresh(t, base, &st)) {
+                struct taskdir_file *known = taskdir_find(t, name);
+
+                if (known)
+                        known->scan = t->scan;
+                return 0;
+        }
+        return listing_add(&l->listing, name,
+                           (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
+}
+
+static void list_some(struct taskdir *t) {
+        struct look *l = t->look;
+        const struct dirent *entry = NULL;
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && i < NAMES_A_PIECE; i++) {
+                errno = 0;
+                entry = readdir(l->stream);
+                r = entry ? note_entry(t, entry->d_name) : -errno;
+                if (!entry)
+                        break;
+        }
+        if (r < 0)
+                report_unreadable(t, -r); /* what was listed is read all the same */
+        if (entry && r == 0)
+                return;
+        if (l->listing.count > 0)
+                qsort(l->listing.files, l->listing.count, sizeof(*l->listing.files), compare_found);
+        if (r == 0)
+                current(t)->is_failing = false;
+        l->phase = LOOK_LOAD;
+}
+
+/* All of it was read that could be. */
+static void finish_directory(struct taskdir *t) {
+        struct look *l = t->look;
+        struct directory *d = current(t);
+        bool is_same = d->inode == l->st.st_ino && d->device == l->st.st_dev;
+
+        if (t->missed) {
+                l->is_incomplete = true;
+                keep_files(t);
+        }
+        l->has_gaps |= !l->has_files;
+        if (d->is_failing) { /* as if nothing had been seen */
+        } else if (l->has_files || is_same || d->files == 0) {
+                l->resumed |= d->is_suspended;
+                directory_is_there(d, &l->st);
+        } else {
+                directory_is_away(d, &l->st, clock_boot());
+                keep_files(t);
+        }
+        leave_directory(t);
+}
+
+static void load_some(struct taskdir *t) {
+        struct look *l = t->look;
+
+        for (unsigned i = 0; i < FILES_A_PIECE && l->at < l->listing.count; i++)
+                (void) taskdir_load(t, l->dir, dirfd(l->stream), l->listing.files[l->at++].name);
+        if (l->at == l->listing.count)
+                finish_directory(t);
+}
+
+/* ---- what was not seen ---- */
+
+static bool is_kept(const struct taskdir *t, const struct taskdir_file *file) {
+        return file->scan == t->scan || (t->look->kept & UINT32_C(1) << file->dir);
+}
+
+/* A file may be added meanwhile, and others move in the table: such a one is for the next look. */
+static void sweep_some(struct taskdir *t) {
+        struct look *l = t->look;
+        const struct taskdir_file *file;
+        size_t end = l->at + SLOTS_A_PIECE;
+
+        while (l->at < end) {
+                file = index_next(&t->files, &l->at);
+                if (!file) {
+                        l->phase = LOOK_DROP;
+                        l->at = 0;
+                        return;
+                }
+                if (!is_kept(t, file) && listing_add(&l->listing, file->name, 0) < 0)
+                        l->is_incomplete = true;
+        }
+}
+
+static void drop_unseen(struct taskdir *t, const char *name) {
+        struct taskdir_file *file = taskdir_find(t, name);
+        CLEANUP(freep) char *path = NULL;
+        struct stat st;
+
+        if (!file || is_kept(t, file)) /* it has come back meanwhile */
+                return;
+        /* A file that is renamed while its directory is read may be in no place of it. */
+        path = str_printf("%s/%s" TASK_SUFFIX, t->dirs[file->dir].path, name);
+        if (!path || lstat(path, &st) == 0)
+                taskdir_look_up(t, name);
+        else
+                taskdir_drop(t, file);
+}
+
+static void finish(struct taskdir *t) {
+        struct look *l = t->look;
+
+        listing_clear(&l->listing);
+        l->phase = LOOK_IDLE;
+        t->in_pieces = false;
+        l->again |= t->look_wanted;
+        if (t->handler.on_scanned)
+                t->handler.on_scanned(t->handler.userdata, !l->is_incomplete, l->has_gaps);
+        if (l->resumed && t->handler.on_suspended)
+                t->handler.on_suspended(t->handler.userdata);
+}
+
+static void drop_some(struct taskdir *t) {
+        struct look *l = t->look;
+
+        for (unsigned i = 0; i < FILES_A_PIECE && l->at < l->listing.count; i++)
+                drop_unseen(t, l->listing.files[l->at++].name);
+        if (l->at == l->listing.count)
+                finish(t);
+}
+
+/* ---- the whole ---- */
+
+void look_cancel(struct taskdir *t) {
+        struct look *l = t->look;
+
+        if (l->stream)
+                (void) closedir(STEAL_PTR(l->stream));
+        listing_clear(&l->listing);
+        l->phase = LOOK_IDLE;
+        t->in_pieces = false;
+}
+
+static void begin(struct taskdir *t, bool in_pieces) {
+        struct look *l = t->look;
+
+        look_cancel(t);
+        t->in_pieces = in_pieces;
+        l->again = l->is_incomplete = l->has_gaps = l->resumed = false;
+        t->look_wanted = false;
+        t->scan++;
+        l->kept = 0;
+        l->dir = 0;
+        l->at = 0;
+        l->phase = LOOK_OPEN;
+        if (t->handler.on_scan)
+                t->handler.on_scan(t->handler.userdata);
+}
+
+static void step(struct taskdir *t) {
+        static void (*const steps[])(struct taskdir * t) = {
+                [LOOK_OPEN] = open_current, [LOOK_LIST] = list_some, [LOOK_LOAD] = load_some,
+                [LOOK_SWEEP] = sweep_some,  [LOOK_DROP] = drop_some,
+        };
+
+        steps[t->look->phase](t);
+}
+
+static void suspend_some(struct taskdir *t, usec_t now) {
+        bool changed = false;
+
+        for (unsigned i = 0; i < t->count; i++)
+                changed |= directory_suspend(&t->dirs[i], now);
+        if (changed && t->handler.on_suspended)
+                t->handler.on_suspended(t->handler.userdata);
+}
+
+static void on_timer(struct timer *timer, usec_t now) {
+        struct look *l = container_of(timer, struct look, timer);
+        struct taskdir *t = l->owner;
+
+        if (l->phase == LOOK_IDLE) {
+                if (t->watch)
+                        dirwatch_refresh(t->watch);
+                begin(t, true);
+        }
+        step(t);
+        if (l->phase != LOOK_IDLE) {
+                timer_arm(t->timers, timer, now + PAUSE);
+                return;
+        }
+        suspend_some(t, now);
+        timer_arm(t->timers, timer, l->again ? now : now + LOOK_PERIOD);
+}
+
+void look_scan(struct taskdir *t) {
+        begin(t, false);
+        while (t->look->phase != LOOK_IDLE)
+                step(t);
+        if (t->timers)
+                timer_arm(t->timers, &t->look->timer, clock_boot() + LOOK_PERIOD);
+}
+
+void look_soon(struct taskdir *t) {
+        if (!t->timers)
+                return;
+        if (t->look->phase != LOOK_IDLE)
+                t->look->again = true;
+        else
+                timer_arm(t->timers, &t->look->timer, clock_boot());
+}
+
+int look_open(struct taskdir *t) {
+        t->look = calloc(1, sizeof(*t->look));
+        if (!t->look)
+                return -ENOMEM;
+        t->look->owner = t;
+        return t->timers ? timer_open(t->timers, &t->look->timer, on_timer) : 0;
+}
+
+void look_close(struct taskdir *t) {
+        if (!t->look)
+                return;
+        look_cancel(t);
+        if (t->timers)
+                timer_close(t->timers, &t->look->timer);
+        free(STEAL_PTR(t->look));
+}
