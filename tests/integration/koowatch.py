@@ -101,6 +101,7 @@ class Koowatch:
                 "RateLimit": "500/s",
             },
         }
+        self.wrapper = []  # a command that becomes the daemon
         self.entries = []
         self.datagrams = []
         self.process = None
@@ -167,7 +168,7 @@ class Koowatch:
         self.write_config()
         ready = self.count_datagrams(READY="1")
         self.process = subprocess.Popen(
-            [self.build / "koowatchd", "--config", self.config_path, "--bus", "none", *arguments],
+            [*self.wrapper, self.build / "koowatchd", "--config", self.config_path, "--bus", "none", *arguments],
             env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
