@@ -1,0 +1,70 @@
+#include "koowatchd/account/settling.h"
+
+#include <errno.h>
+
+#include "common/util.h"
+
+#define SETTLED (500 * USEC_MSEC)
+#define COARSEST (2 * USEC_SEC) /* times of a file, on FAT */
+
+struct file_state file_state_of(const struct stat *st) {
+        return (struct file_state){
+                .device = st->st_dev,
+                .inode = st->st_ino,
+                .size = st->st_size,
+                .modified = st->st_mtim,
+                .changed = st->st_ctim,
+        };
+}
+
+struct file_state file_state_look(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) < 0 ? (struct file_state){.error = errno} : file_state_of(&st);
+}
+
+static bool is_same_time(const struct timespec *a, const struct timespec *b) {
+        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool file_state_is_same(const struct file_state *a, const struct file_state *b) {
+        return a->error == b->error && a->device == b->device && a->inode == b->inode &&
+               a->size == b->size && is_same_time(&a->modified, &b->modified) &&
+               is_same_time(&a->changed, &b->changed);
+}
+
+/*
+ * When it was written, not when its inode was changed: whoever copies a file sets its time back
+ * when all of it is there.
+ */
+static usec_t age(const struct file_state *state, usec_t wall) {
+        return wall - (state->modified.tv_sec * USEC_SEC + state->modified.tv_nsec / 1000);
+}
+
+void settling_renamed(struct settling *s, const struct file_state *state) {
+        s->renamed = *state;
+        s->is_renamed = true;
+}
+
+usec_t settling_look(struct settling *s, const struct file_state *state, bool is_whole, usec_t now,
+                     usec_t wall) {
+        if (s->since == 0 || !file_state_is_same(state, &s->seen)) {
+                s->seen = *state;
+                s->since = now;
+        }
+        if (s->is_read && file_state_is_same(state, &s->read) && !error_is_transient(state->error))
+                return now >= s->again ? now : USEC_INFINITY;
+        if (s->is_renamed && file_state_is_same(state, &s->renamed))
+                return now;
+        if (!s->is_read && (is_whole || state->error || age(state, wall) >= SETTLED))
+                return now;
+        return s->since + SETTLED;
+}
+
+void settling_read(struct settling *s, const struct file_state *state, usec_t now, usec_t wall) {
+        bool is_young = !state->error && age(state, wall) < COARSEST;
+
+        s->read = *state;
+        s->is_read = true;
+        s->again = is_young ? now + COARSEST : USEC_INFINITY;
+}
