@@ -6,29 +6,23 @@
 #include "common/account-config.h"
 #include "common/config.h"
 #include "common/log.h"
-#include "koowatchd/account/credential.h"
 #include "koowatchd/account/refresh-request.h"
-#include "koowatchd/account/token-store.h"
+#include "koowatchd/account/secrets.h"
 #include "koowatchd/koodrive/answer.h"
-#include "koowatchd/koodrive/signature.h"
 #include "koowatchd/loop/timer.h"
 
 /* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
 #define SETTLE (200 * USEC_MSEC)
 
-/* An account, and the files that its secrets come from. */
+/* An account, and where its secrets come from. */
 struct account_entry {
         SLIST_ENTRY(account_entry) entries;
         struct accounts *owner;
         struct account *account;
-        struct credential *main;               /* token or AppSecret */
-        struct credential *refresh_credential; /* refresh token or session id; NULL: none is used */
-        struct stored_tokens stored;
-        struct refresh *refresh; /* in flight; below, fingerprints of what the admin had given */
-        char main_source[SIGNATURE_LENGTH + 1], refresh_source[SIGNATURE_LENGTH + 1];
-        struct timer settle;        /* until changed files are read */
-        char reported_problem[512]; /* of the refresh credential, the last one */
-        bool used;                  /* it is in the configuration, or a task asks for it */
+        struct secrets *secrets;
+        struct refresh *refresh; /* in flight */
+        struct timer settle;     /* until changed files are read */
+        bool used;               /* it is in the configuration, or a task asks for it */
 };
 
 struct accounts {
@@ -61,9 +55,7 @@ int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *
 static void entry_free(struct account_entry *e) {
         timer_close(e->owner->timers, &e->settle);
         refresh_free(e->refresh);
-        credential_free(e->main);
-        credential_free(e->refresh_credential);
-        stored_tokens_clear(&e->stored);
+        secrets_free(e->secrets);
         account_free(e->account);
         free(e);
 }
@@ -89,69 +81,15 @@ static void entry_ready(struct account_entry *e) {
         e->owner->handler.on_ready(e->owner->handler.userdata, e->account);
 }
 
-static int fingerprint(const struct credential *c, char ret[SIGNATURE_LENGTH + 1]) {
-        const char *text = credential_text(c);
-
-        *ret = '\0';
-        return text ? sha256_hex(text, strlen(text), ret) : 0;
-}
-
-/* The administrator's secret, or a newer one that was obtained with it. */
-static const char *newest_secret(const struct credential *c, const struct stored_secret *stored) {
-        char source[SIGNATURE_LENGTH + 1];
-
-        if (!stored->text || fingerprint(c, source) < 0 ||
-            (*source && !streq(source, stored->source)))
-                return credential_text(c);
-        return stored->text;
-}
-
-/* Returns whether there is another secret in it than before. */
-static bool read_credential(struct account_entry *e, struct credential *c) {
-        struct accounts *as = e->owner;
-        int r = credential_read(c);
-
-        if (r < 0 && error_is_transient(-r))
-                as->handler.on_transient_error(as->handler.userdata, credential_path(c),
-                                               strerror(-r));
-        return r > 0;
-}
-
-static bool read_refresh_secret(struct account_entry *e, usec_t now) {
-        const char *secret = NULL;
-        bool replaced = false;
-
-        if (e->refresh_credential) {
-                replaced = read_credential(e, e->refresh_credential);
-                secret = newest_secret(e->refresh_credential, &e->stored.refresh);
-        }
-        if (e->refresh_credential && !secret &&
-            !streq(e->reported_problem, credential_problem(e->refresh_credential))) {
-                (void) snprintf(e->reported_problem, sizeof(e->reported_problem), "%s",
-                                credential_problem(e->refresh_credential));
-                log_warning("account %s: %s; its token is not refreshed", account_name(e->account),
-                            e->reported_problem);
-        }
-        (void) account_set_refresh_secret(e->account, secret, now);
-        return replaced;
-}
-
 static void read_secrets(struct account_entry *e) {
-        static const struct stored_secret none = {};
-        const char *name = account_name(e->account);
+        const struct accounts_handler *handler = &e->owner->handler;
         usec_t now = clock_boot();
-        bool replaced;
+        const char *path;
+        int r = secrets_read(e->secrets, &path);
 
-        replaced = read_refresh_secret(e, now);
-        replaced = read_credential(e, e->main) || replaced;
-        if (replaced && account_is_configured(e->account))
-                log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
-                          "credential of account %s replaced, trying it", name);
-        if (account_set_secret(
-                    e->account,
-                    newest_secret(e->main, e->refresh_credential ? &e->stored.token : &none),
-                    credential_problem(e->main), now) > 0)
-                log_warning("account %s: %s", name, credential_problem(e->main));
+        if (r < 0)
+                handler->on_transient_error(handler->userdata, path, strerror(-r));
+        secrets_use(e->secrets, now);
         entry_ready(e);
 }
 
@@ -168,45 +106,6 @@ static void on_settled(struct timer *timer, usec_t now) {
 }
 
 /* ---- refresh ---- */
-
-/* With the fingerprint of what c holds, or for NULL with source. */
-static int stored_secret_set(struct stored_secret *stored, const char *text,
-                             const struct credential *c, const char *source) {
-        char *copy = strdup(text);
-
-        if (!copy)
-                return -ENOMEM;
-        secret_free(stored->text);
-        stored->text = copy;
-        if (c)
-                return fingerprint(c, stored->source);
-        (void) snprintf(stored->source, sizeof(stored->source), "%s", source);
-        return 0;
-}
-
-/*
- * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
- * asked for with may be of no use any more, and be set again by the next reload.
- */
-static void store_tokens(struct account_entry *e, const struct koodrive_session *session,
-                         unsigned taken) {
-        struct stored_tokens *stored = &e->stored;
-        int r;
-
-        r = stored_secret_set(&stored->token, session->token,
-                              taken & ACCOUNT_TOOK_TOKEN ? e->main : NULL, e->main_source);
-        if (r == 0 && session->refresh_token)
-                r = stored_secret_set(&stored->refresh, session->refresh_token,
-                                      taken & ACCOUNT_TOOK_REFRESH_SECRET ? e->refresh_credential
-                                                                          : NULL,
-                                      e->refresh_source);
-        if (r == 0)
-                r = token_store_save(e->owner->tokens, account_name(e->account), stored);
-        if (r < 0)
-                log_warning("account %s: cannot store the new token in %s (%s); it is in use, but "
-                            "will be lost at a restart",
-                            account_name(e->account), e->owner->tokens, strerror(-r));
-}
 
 /* Returns which of the session's secrets are in use now. */
 static unsigned finish_refresh(struct account_entry *e, usec_t now,
@@ -230,7 +129,7 @@ static void on_refreshed(void *userdata, const struct koodrive_session *session)
         if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: token refreshed", account_name(e->account));
         if (session->token)
-                store_tokens(e, session, taken);
+                secrets_refreshed(e->secrets, session, taken);
         entry_ready(e);
 }
 
@@ -250,13 +149,11 @@ void accounts_refresh(struct accounts *as, struct account *account) {
         usec_t now = clock_boot();
         int r;
 
-        if (!e || !e->refresh_credential || e->refresh)
+        if (!e || e->refresh || !secrets_can_refresh(e->secrets))
                 return;
         r = account_refresh_sent(account, now);
         if (r == 0)
-                r = fingerprint(e->main, e->main_source);
-        if (r == 0)
-                r = fingerprint(e->refresh_credential, e->refresh_source);
+                r = secrets_refresh_sent(e->secrets);
         if (r == 0)
                 r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
         if (r < 0) {
@@ -305,50 +202,6 @@ struct account *accounts_find(struct accounts *as, const char *name) {
         return e->account;
 }
 
-/* Makes *credential one of that kind that follows path, or none when it is not wanted. */
-static int follow_file(struct account_entry *e, struct credential **credential, bool wanted,
-                       enum credential_kind kind, const char *path) {
-        int r;
-
-        if (*credential && (!wanted || credential_kind(*credential) != kind))
-                credential_free(STEAL_PTR(*credential));
-        if (!wanted)
-                return 0;
-        if (!*credential) {
-                r = credential_new(e->owner->dirwatch, kind, account_name(e->account),
-                                   on_secret_changed, e, credential);
-                if (r < 0)
-                        return r;
-        }
-        return credential_follow(*credential, path);
-}
-
-/* The files that the settings name now. */
-static int follow_files(struct account_entry *e) {
-        const struct account_config *settings = account_settings(e->account);
-        bool is_app = settings->auth == AUTH_APP;
-        int r;
-
-        r = follow_file(e, &e->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
-                        is_app ? settings->app_secret_file : settings->token_file);
-        if (r == 0)
-                r = follow_file(e, &e->refresh_credential, settings->refresh != REFRESH_NONE,
-                                CREDENTIAL_REFRESH, settings->refresh_token_file);
-        return r;
-}
-
-/* What a former run has obtained. */
-static void load_tokens(struct account_entry *e) {
-        const char *name = account_name(e->account);
-        int r = token_store_load(e->owner->tokens, name, &e->stored);
-
-        if (r < 0 && r != -ENOENT)
-                log_warning("account %s: cannot use %s/%s.json (%s); falling back to the "
-                            "configured token",
-                            name, e->owner->tokens, name,
-                            r == -EBADMSG ? "it is damaged" : strerror(-r));
-}
-
 static int entry_add(struct accounts *as, const struct account_config *settings, usec_t probe_max,
                      struct account_entry **ret) {
         const struct accounts_handler *handler = &as->handler;
@@ -362,10 +215,12 @@ static int entry_add(struct accounts *as, const struct account_config *settings,
         if (r == 0)
                 r = timer_open(as->timers, &e->settle, on_settled);
         if (r == 0)
+                r = secrets_new(as->dirwatch, as->tokens, e->account, on_secret_changed, e,
+                                &e->secrets);
+        if (r == 0)
                 r = handler->on_added(handler->userdata, e->account);
         if (r < 0)
                 return r;
-        load_tokens(e);
         *ret = STEAL_PTR(e);
         SLIST_INSERT_HEAD(&as->entries, *ret, entries);
         return 0;
@@ -389,16 +244,13 @@ static int entry_configure(struct accounts *as, const struct account_config *set
         r = e ? account_configure(e->account, settings, probe_max)
               : entry_add(as, settings, probe_max, &e);
         if (r == 0)
-                r = follow_files(e);
+                r = secrets_follow(e->secrets);
         if (r < 0)
                 return r;
         if (settings->line > 0)
                 e->used = true;
-        if (moved) { /* a secret that was read before is not sent to another server */
-                credential_forget(e->main);
-                if (e->refresh_credential)
-                        credential_forget(e->refresh_credential);
-        }
+        if (moved) /* a secret that was read before is not sent to another server */
+                secrets_forget(e->secrets);
         if (e->used)
                 read_secrets(e);
         if (changed)

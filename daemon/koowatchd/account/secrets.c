@@ -1,0 +1,218 @@
+#include "koowatchd/account/secrets.h"
+
+#include <errno.h>
+
+#include "common/account-config.h"
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/account/credential.h"
+#include "koowatchd/account/token-store.h"
+#include "koowatchd/koodrive/session.h"
+#include "koowatchd/koodrive/signature.h"
+
+struct secrets {
+        struct dirwatch *dirwatch;
+        char *tokens; /* the directory of the stored ones */
+        struct account *account;
+        void (*on_changed)(void *userdata);
+        void *userdata;
+
+        struct credential *main;    /* token or AppSecret; NULL: no file is followed yet */
+        struct credential *refresh; /* refresh token or session id; NULL: none is used */
+        struct stored_tokens stored;
+        /* Fingerprints of what the files held when the last refresh was sent. */
+        char main_source[SIGNATURE_LENGTH + 1], refresh_source[SIGNATURE_LENGTH + 1];
+        char reported_problem[512]; /* of the refresh credential, the last one */
+};
+
+/* What a former run has obtained. */
+static void load_tokens(struct secrets *s) {
+        const char *name = account_name(s->account);
+        int r = token_store_load(s->tokens, name, &s->stored);
+
+        if (r < 0 && r != -ENOENT)
+                log_warning("account %s: cannot use %s/%s.json (%s); falling back to the "
+                            "configured token",
+                            name, s->tokens, name, r == -EBADMSG ? "it is damaged" : strerror(-r));
+}
+
+int secrets_new(struct dirwatch *dirwatch, const char *tokens, struct account *account,
+                void (*on_changed)(void *userdata), void *userdata, struct secrets **ret) {
+        CLEANUP(secrets_freep) struct secrets *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return -ENOMEM;
+        s->dirwatch = dirwatch;
+        s->account = account;
+        s->on_changed = on_changed;
+        s->userdata = userdata;
+        s->tokens = strdup(tokens);
+        if (!s->tokens)
+                return -ENOMEM;
+        load_tokens(s);
+        *ret = STEAL_PTR(s);
+        return 0;
+}
+
+void secrets_free(struct secrets *s) {
+        if (!s)
+                return;
+        credential_free(s->main);
+        credential_free(s->refresh);
+        stored_tokens_clear(&s->stored);
+        free(s->tokens);
+        free(s);
+}
+
+/* ---- files ---- */
+
+/* Makes *credential one of that kind that follows path, or none when it is not wanted. */
+static int follow_file(struct secrets *s, struct credential **credential, bool wanted,
+                       enum credential_kind kind, const char *path) {
+        int r;
+
+        if (*credential && (!wanted || credential_kind(*credential) != kind))
+                credential_free(STEAL_PTR(*credential));
+        if (!wanted)
+                return 0;
+        if (!*credential) {
+                r = credential_new(s->dirwatch, kind, account_name(s->account), s->on_changed,
+                                   s->userdata, credential);
+                if (r < 0)
+                        return r;
+        }
+        return credential_follow(*credential, path);
+}
+
+int secrets_follow(struct secrets *s) {
+        const struct account_config *settings = account_settings(s->account);
+        bool is_app = settings->auth == AUTH_APP;
+        int r;
+
+        r = follow_file(s, &s->main, true, is_app ? CREDENTIAL_APP_SECRET : CREDENTIAL_TOKEN,
+                        is_app ? settings->app_secret_file : settings->token_file);
+        if (r == 0)
+                r = follow_file(s, &s->refresh, settings->refresh != REFRESH_NONE,
+                                CREDENTIAL_REFRESH, settings->refresh_token_file);
+        return r;
+}
+
+void secrets_forget(struct secrets *s) {
+        credential_forget(s->main);
+        if (s->refresh)
+                credential_forget(s->refresh);
+}
+
+bool secrets_can_refresh(const struct secrets *s) {
+        return s->refresh;
+}
+
+/* Returns as credential_read(), with what its caller cannot do anything about as 0. */
+static int read_credential(struct credential *c, const char **ret_path) {
+        int r = credential_read(c);
+
+        if (r < 0 && !error_is_transient(-r))
+                return 0;
+        if (r < 0)
+                *ret_path = credential_path(c);
+        return r;
+}
+
+int secrets_read(struct secrets *s, const char **ret_path) {
+        int refresh = s->refresh ? read_credential(s->refresh, ret_path) : 0;
+        int main = read_credential(s->main, ret_path);
+        const char *name = account_name(s->account);
+
+        if ((main > 0 || refresh > 0) && account_is_configured(s->account))
+                log_entry(LEVEL_NOTICE, NULL, &(struct log_field){"KOOWATCH_ACCOUNT", name}, 1,
+                          "credential of account %s replaced, trying it", name);
+        return MIN(MIN(main, refresh), 0);
+}
+
+/* ---- in use ---- */
+
+static int fingerprint(const struct credential *c, char ret[SIGNATURE_LENGTH + 1]) {
+        const char *text = credential_text(c);
+
+        *ret = '\0';
+        return text ? sha256_hex(text, strlen(text), ret) : 0;
+}
+
+/* The administrator's secret, or a newer one that was obtained with it. */
+static const char *newest_secret(const struct credential *c, const struct stored_secret *stored) {
+        char source[SIGNATURE_LENGTH + 1];
+
+        if (!stored->text || fingerprint(c, source) < 0 ||
+            (*source && !streq(source, stored->source)))
+                return credential_text(c);
+        return stored->text;
+}
+
+static void use_refresh_secret(struct secrets *s, usec_t now) {
+        const struct credential *c = s->refresh;
+        const char *secret = c ? newest_secret(c, &s->stored.refresh) : NULL;
+
+        if (c && !secret && !streq(s->reported_problem, credential_problem(c))) {
+                (void) snprintf(s->reported_problem, sizeof(s->reported_problem), "%s",
+                                credential_problem(c));
+                log_warning("account %s: %s; its token is not refreshed", account_name(s->account),
+                            s->reported_problem);
+        }
+        (void) account_set_refresh_secret(s->account, secret, now);
+}
+
+void secrets_use(struct secrets *s, usec_t now) {
+        static const struct stored_secret none = {};
+        const struct stored_secret *stored = s->refresh ? &s->stored.token : &none;
+
+        use_refresh_secret(s, now);
+        if (account_set_secret(s->account, newest_secret(s->main, stored),
+                               credential_problem(s->main), now) > 0)
+                log_warning("account %s: %s", account_name(s->account),
+                            credential_problem(s->main));
+}
+
+/* ---- refresh ---- */
+
+int secrets_refresh_sent(struct secrets *s) {
+        int r = fingerprint(s->main, s->main_source);
+
+        return r < 0 ? r : fingerprint(s->refresh, s->refresh_source);
+}
+
+/* With the fingerprint of what c holds, or for NULL with source. */
+static int stored_secret_set(struct stored_secret *stored, const char *text,
+                             const struct credential *c, const char *source) {
+        char *copy = strdup(text);
+
+        if (!copy)
+                return -ENOMEM;
+        secret_free(stored->text);
+        stored->text = copy;
+        if (c)
+                return fingerprint(c, stored->source);
+        (void) snprintf(stored->source, sizeof(stored->source), "%s", source);
+        return 0;
+}
+
+/*
+ * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
+ * asked for with may be of no use any more, and be set again by the next reload.
+ */
+void secrets_refreshed(struct secrets *s, const struct koodrive_session *session, unsigned taken) {
+        struct stored_tokens *stored = &s->stored;
+        int r;
+
+        r = stored_secret_set(&stored->token, session->token,
+                              taken & ACCOUNT_TOOK_TOKEN ? s->main : NULL, s->main_source);
+        if (r == 0 && session->refresh_token)
+                r = stored_secret_set(&stored->refresh, session->refresh_token,
+                                      taken & ACCOUNT_TOOK_REFRESH_SECRET ? s->refresh : NULL,
+                                      s->refresh_source);
+        if (r == 0)
+                r = token_store_save(s->tokens, account_name(s->account), stored);
+        if (r < 0)
+                log_warning("account %s: cannot store the new token in %s (%s); it is in use, but "
+                            "will be lost at a restart",
+                            account_name(s->account), s->tokens, strerror(-r));
+}

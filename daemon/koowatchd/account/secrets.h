@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * Secrets: those of one account, from its files and from refreshes
+ *
+ * Owns the account's credentials, and the newer secrets that were obtained with them, which are
+ * kept in STATE/tokens.
+ */
+#include "common/timespan.h"
+#include "common/util.h"
+
+struct account;
+struct dirwatch;
+struct koodrive_session;
+struct secrets;
+
+/*
+ * Reads what a former run has stored in the directory tokens (copied); the files follow by
+ * secrets_follow(). on_changed is called when one of them may be another one. Borrows dirwatch
+ * and account. Returns 0 or -ENOMEM.
+ */
+int secrets_new(struct dirwatch *dirwatch, const char *tokens, struct account *account,
+                void (*on_changed)(void *userdata), void *userdata, struct secrets **ret);
+/* Accepts NULL. */
+void secrets_free(struct secrets *secrets);
+DEFINE_CLEANUP(struct secrets *, secrets_free)
+
+/* The files are those that the account's settings name now. Returns 0 or -ENOMEM. */
+int secrets_follow(struct secrets *secrets);
+/* What was read from the files before does not stay. */
+void secrets_forget(struct secrets *secrets);
+
+/* Whether there is a file with what a new token is asked for with. */
+bool secrets_can_refresh(const struct secrets *secrets);
+
+/*
+ * Reads the files, and logs that one was replaced. Returns 0, or a transient error, with the file
+ * (borrowed) in *ret_path.
+ */
+int secrets_read(struct secrets *secrets, const char **ret_path);
+/* Lets the account use what was read, or the newer ones that were obtained with that. */
+void secrets_use(struct secrets *secrets, usec_t now);
+
+/* A new token is asked for with what the files hold now. Returns 0 or a negative errno. */
+int secrets_refresh_sent(struct secrets *secrets);
+/* These are new; taken: as account_refreshed() returned it. Stores them. */
+void secrets_refreshed(struct secrets *secrets, const struct koodrive_session *session,
+                       unsigned taken);
