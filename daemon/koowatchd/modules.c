@@ -47,7 +47,7 @@ static void on_rescan(struct timer *timer, usec_t now) {
         struct modules *m = container_of(timer, struct modules, rescan_timer);
 
         (void) now;
-        accounts_read_secrets(m->accounts);
+        accounts_check_credentials(m->accounts);
         registry_look(m->registry);
 }
 
@@ -88,10 +88,10 @@ static void on_account_settings_changed(void *userdata, struct account *account)
         poller_probe(m->poller, account);
 }
 
-static void on_refresh_due(void *userdata, struct account *account) {
+static usec_t on_refresh_due(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
-        accounts_refresh(m->accounts, account);
+        return accounts_refresh(m->accounts, account);
 }
 
 static struct account *find_account(void *userdata, const char *name) {

@@ -50,6 +50,12 @@ sys.exit(EXITS[min(int(environment["KOOWATCH_ATTEMPT"]), len(EXITS)) - 1])
 """
 
 
+def age(path):
+    """As if it had been written a while ago: a start waits for a young secret to settle."""
+    written = time.time() - 60
+    os.utime(path, (written, written))
+
+
 class Entry:
     """A line of the log: level, message and the fields behind two spaces."""
 
@@ -134,6 +140,7 @@ class Koowatch:
         with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(token + "\n")
         if not in_place:
+            age(path)
             path.rename(self.token_path)
 
     # The process

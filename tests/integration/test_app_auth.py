@@ -7,7 +7,7 @@ import re
 
 import pytest
 from koodrive_simulator import DEFAULT_TOKEN, Simulator
-from koowatch import PATIENCE, wait_polls
+from koowatch import PATIENCE, age, wait_polls
 
 APP_ID, SECRET = "demo-app-0001", "0123456789abcdef0123456789abcdef"
 USER = "1505084218764547200"
@@ -26,6 +26,7 @@ def put(koowatch, name, text):
     path = koowatch.path / f".{name}"
     path.write_text(text + "\n")
     path.chmod(0o600)
+    age(path)
     path.rename(koowatch.path / name)
 
 

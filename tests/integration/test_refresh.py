@@ -5,7 +5,7 @@ import os
 
 import pytest
 from koodrive_simulator import Simulator
-from koowatch import PATIENCE, wait_polls
+from koowatch import PATIENCE, age, wait_polls
 
 PATHS = {
     "carrier": "/koodrive/ose/v1/auth/refreshToken",
@@ -41,6 +41,7 @@ def put(koowatch, name, text):
     path = koowatch.path / f".{name}"
     path.write_text(text + "\n")
     path.chmod(0o600)
+    age(path)
     path.rename(koowatch.path / name)
 
 

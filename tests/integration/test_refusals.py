@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import codes
 import pytest
-from koowatch import wait_polls
+from koowatch import age, wait_polls
 
 SIX = 6  # refusals in a row: more than the tries after which a doubtful one may be final
 
@@ -255,6 +255,7 @@ class Accounts:
         hidden, path = (self._koowatch.path / f"{dot}{name}.token" for dot in (".", ""))
         hidden.write_text(token + "\n")
         hidden.chmod(0o600)
+        age(hidden)
         hidden.rename(path)
 
     def add_task(self, name, account=None, **course):

@@ -109,9 +109,10 @@ static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *que
         (void) snprintf(c->asked[number], sizeof(c->asked[number]), "%s", query->task_id);
 }
 
-static void on_refresh_due(void *userdata, struct account *account) {
+static usec_t on_refresh_due(void *userdata, struct account *account) {
         (void) userdata;
         (void) account;
+        return 0;
 }
 
 static void on_account_changed(void *userdata, struct account *account, unsigned failed_requests) {

@@ -209,6 +209,13 @@ int account_set_secret(struct account *a, const char *secret, const char *proble
         return 0;
 }
 
+void account_forget_secret(struct account *a) {
+        if (!a->identity.secret)
+                return;
+        (void) identity_set_secret(&a->identity, NULL);
+        a->generation++;
+}
+
 int account_set_refresh_secret(struct account *a, const char *secret, usec_t now) {
         int r = token_refresh_set_secret(&a->refresh, secret);
 

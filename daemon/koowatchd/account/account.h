@@ -84,6 +84,9 @@ const char *account_reason(const struct account *account);
 int account_set_secret(struct account *account, const char *secret, const char *problem,
                        usec_t now);
 
+/* The secret is not to be used any more, and another one comes soon: that is no failure. */
+void account_forget_secret(struct account *account);
+
 /* What a new token is asked for with (NULL: nothing); copied. Returns 0 or -ENOMEM. */
 int account_set_refresh_secret(struct account *account, const char *secret, usec_t now);
 

@@ -11,8 +11,8 @@
 #include "koowatchd/koodrive/answer.h"
 #include "koowatchd/loop/timer.h"
 
-/* From the first change beside a file until it is read: whoever replaces one, or two, is done. */
-#define SETTLE (200 * USEC_MSEC)
+/* From the first change beside a file until it is looked at: whoever renames two is done. */
+#define GATHER (200 * USEC_MSEC)
 
 /* An account, and where its secrets come from. */
 struct account_entry {
@@ -21,7 +21,7 @@ struct account_entry {
         struct account *account;
         struct secrets *secrets;
         struct refresh *refresh; /* in flight */
-        struct timer settle;     /* until changed files are read */
+        struct timer check;      /* until changed files are looked at, or have settled */
         bool used;               /* it is in the configuration, or a task asks for it */
 };
 
@@ -53,7 +53,7 @@ int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *
 }
 
 static void entry_free(struct account_entry *e) {
-        timer_close(e->owner->timers, &e->settle);
+        timer_close(e->owner->timers, &e->check);
         refresh_free(e->refresh);
         secrets_free(e->secrets);
         account_free(e->account);
@@ -81,28 +81,57 @@ static void entry_ready(struct account_entry *e) {
         e->owner->handler.on_ready(e->owner->handler.userdata, e->account);
 }
 
-static void read_secrets(struct account_entry *e) {
+/* Reads the files when it is time, and comes back when it will be. As secrets_look(). */
+static usec_t check_files(struct account_entry *e, usec_t now) {
         const struct accounts_handler *handler = &e->owner->handler;
-        usec_t now = clock_boot();
+        usec_t due = secrets_look(e->secrets, now);
         const char *path;
-        int r = secrets_read(e->secrets, &path);
+        int r = due <= now ? secrets_read(e->secrets, now, &path) : 0;
 
-        if (r < 0)
+        if (r == -EAGAIN)
+                due = now + GATHER;
+        else if (r < 0)
                 handler->on_transient_error(handler->userdata, path, strerror(-r));
+        timer_arm(e->owner->timers, &e->check, due > now ? due : USEC_INFINITY);
+        return due;
+}
+
+/* For a request that is about to be sent. Returns as accounts_refresh(). */
+static usec_t prepare_request(struct account_entry *e, usec_t now) {
+        usec_t due = check_files(e, now);
+
+        if (due > now)
+                return due == USEC_INFINITY ? 0 : due;
+        secrets_use(e->secrets, now);
+        return 0;
+}
+
+static void check_secrets(struct account_entry *e, usec_t now) {
+        if (check_files(e, now) > now)
+                return;
+        secrets_use(e->secrets, now);
+        entry_ready(e);
+}
+
+/* Whatever there is to read: settings may have changed what it is used for. */
+static void update_secrets(struct account_entry *e) {
+        usec_t now = clock_boot();
+
+        (void) check_files(e, now);
         secrets_use(e->secrets, now);
         entry_ready(e);
 }
 
 static void on_secret_changed(void *userdata) {
         struct account_entry *e = userdata;
+        usec_t due = clock_boot() + GATHER;
 
-        if (e->used && !timer_is_armed(&e->settle))
-                timer_arm(e->owner->timers, &e->settle, clock_boot() + SETTLE);
+        if (e->used && (!timer_is_armed(&e->check) || e->check.node.key > due))
+                timer_arm(e->owner->timers, &e->check, due);
 }
 
-static void on_settled(struct timer *timer, usec_t now) {
-        (void) now;
-        read_secrets(container_of(timer, struct account_entry, settle));
+static void on_check(struct timer *timer, usec_t now) {
+        check_secrets(container_of(timer, struct account_entry, check), now);
 }
 
 /* ---- refresh ---- */
@@ -144,18 +173,14 @@ static struct account_entry *find_entry_of(const struct accounts *as,
         return NULL;
 }
 
-void accounts_refresh(struct accounts *as, struct account *account) {
-        struct account_entry *e = find_entry_of(as, account);
-        usec_t now = clock_boot();
+static void start_refresh(struct account_entry *e, usec_t now) {
         int r;
 
-        if (!e || e->refresh || !secrets_can_refresh(e->secrets))
-                return;
-        r = account_refresh_sent(account, now);
+        r = account_refresh_sent(e->account, now);
         if (r == 0)
                 r = secrets_refresh_sent(e->secrets);
         if (r == 0)
-                r = refresh_start(as->http, account, on_refreshed, e, &e->refresh);
+                r = refresh_start(e->owner->http, e->account, on_refreshed, e, &e->refresh);
         if (r < 0) {
                 struct koodrive_session failed = {
                         .answer = {.disposition.class = KOODRIVE_TRANSIENT,
@@ -166,6 +191,18 @@ void accounts_refresh(struct accounts *as, struct account *account) {
                 (void) snprintf(failed.answer.why, sizeof(failed.answer.why), "%s", strerror(-r));
                 (void) finish_refresh(e, now, &failed);
         }
+}
+
+usec_t accounts_refresh(struct accounts *as, struct account *account) {
+        struct account_entry *e = find_entry_of(as, account);
+        usec_t now = clock_boot(), at;
+
+        if (!e || e->refresh || !secrets_can_refresh(e->secrets))
+                return 0;
+        at = prepare_request(e, now);
+        if (at == 0 && account_refresh_at(account) <= now)
+                start_refresh(e, now);
+        return at;
 }
 
 bool accounts_are_refreshing(const struct accounts *as) {
@@ -197,7 +234,7 @@ struct account *accounts_find(struct accounts *as, const char *name) {
                 return NULL;
         if (!e->used) {
                 e->used = true;
-                read_secrets(e);
+                update_secrets(e);
         }
         return e->account;
 }
@@ -213,7 +250,7 @@ static int entry_add(struct accounts *as, const struct account_config *settings,
         e->owner = as;
         r = account_new(settings, probe_max, handler->on_changed, handler->userdata, &e->account);
         if (r == 0)
-                r = timer_open(as->timers, &e->settle, on_settled);
+                r = timer_open(as->timers, &e->check, on_check);
         if (r == 0)
                 r = secrets_new(as->dirwatch, as->tokens, e->account, on_secret_changed, e,
                                 &e->secrets);
@@ -252,7 +289,7 @@ static int entry_configure(struct accounts *as, const struct account_config *set
         if (moved) /* a secret that was read before is not sent to another server */
                 secrets_forget(e->secrets);
         if (e->used)
-                read_secrets(e);
+                update_secrets(e);
         if (changed)
                 as->handler.on_settings_changed(as->handler.userdata, e->account);
         return 0;
@@ -275,12 +312,13 @@ int accounts_configure(struct accounts *as, const struct config *config) {
         return 0;
 }
 
-void accounts_read_secrets(struct accounts *as) {
+void accounts_check_credentials(struct accounts *as) {
+        usec_t now = clock_boot();
         struct account_entry *e;
 
         SLIST_FOREACH(e, &as->entries, entries) {
                 if (e->used)
-                        read_secrets(e);
+                        check_secrets(e, now);
         }
 }
 

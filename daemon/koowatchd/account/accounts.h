@@ -2,8 +2,9 @@
 /*
  * Accounts: the configured ones, by name, and where their secrets come from
  *
- * Owns the account objects, reads their secrets again when something happens beside the
- * files, and asks for a new token when one is due, which is kept in STATE/tokens. An account
+ * Owns the account objects, reads their secrets again when the files are others, and asks for
+ * a new token when one is due, which is kept in STATE/tokens. Of two files that were replaced,
+ * and may be half written, none is read before both have settled. An account
  * that leaves the configuration stays as an object until accounts_free(), because tasks and
  * requests refer to it.
  *
@@ -32,8 +33,7 @@ struct accounts_handler {
         void (*on_ready)(void *userdata, struct account *account);
         /* Other settings hold: a poll is to show soon whether they are good. */
         void (*on_settings_changed)(void *userdata, struct account *account);
-        /* A secret could not be read for now: accounts_read_secrets() is to be called in a while.
-         */
+        /* A secret could not be read for now: accounts_check_credentials() is to be called soon. */
         void (*on_transient_error)(void *userdata, const char *what, const char *why);
         void *userdata;
 };
@@ -54,11 +54,19 @@ int accounts_configure(struct accounts *accounts, const struct config *config);
  */
 struct account *accounts_find(struct accounts *accounts, const char *name);
 
-/* Reads the secrets of all that are in use. */
-void accounts_read_secrets(struct accounts *accounts);
+/*
+ * Looks at the files of all that are in use, and reads those that are others, or could not be
+ * read.
+ */
+void accounts_check_credentials(struct accounts *accounts);
 
-/* Asks for a new token of the account, when account_refresh_at() has come. */
-void accounts_refresh(struct accounts *accounts, struct account *account);
+/*
+ * Asks for a new token of the account, when account_refresh_at() has come; looks at its files
+ * first, as above but without on_ready, and may find that it need not. Returns 0 when
+ * account_refresh_at() is to be asked at once, or until when a file that is being replaced has to
+ * settle.
+ */
+usec_t accounts_refresh(struct accounts *accounts, struct account *account);
 /* Whether an answer to that is awaited. */
 bool accounts_are_refreshing(const struct accounts *accounts);
 

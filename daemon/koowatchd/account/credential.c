@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "koowatchd/account/settling.h"
 #include "koowatchd/loop/dirwatch.h"
 
 #define SECRET_MAX (16 * 1024)
@@ -28,16 +29,29 @@ struct credential {
         char *path;
         bool configured; /* path is from the configuration, and should be there */
 
+        struct settling settling;
         char *text;
         mode_t mode;       /* of its file */
         char problem[512]; /* the one that was reported last; "": none */
 };
 
+/* A link says nothing of the file that it leads to. */
+static void take_renamed(struct credential *c) {
+        struct file_state state;
+        struct stat st;
+
+        if (lstat(c->path, &st) < 0 || !S_ISREG(st.st_mode))
+                return;
+        state = file_state_of(&st);
+        settling_renamed(&c->settling, &state);
+}
+
+/* The file may be behind a link: any change beside it can be one of it. */
 static void on_directory_changed(void *userdata, const char *name, uint32_t mask) {
         struct credential *c = userdata;
 
-        (void) name; /* it may be behind a link: any change beside it can be one of it */
-        (void) mask;
+        if (name && (mask & IN_MOVED_TO) && streq(name, strrchr(c->path, '/') + 1))
+                take_renamed(c);
         c->on_changed(c->userdata);
 }
 
@@ -85,14 +99,18 @@ int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const c
 }
 
 int credential_follow(struct credential *c, const char *path) {
+        CLEANUP(freep) char *before = STEAL_PTR(c->path);
+
         dirwatch_remove(c->dirwatch, STEAL_PTR(c->watched));
-        free(c->path);
         c->configured = path;
-        c->path = NULL;
-        if (!path && !getenv("CREDENTIALS_DIRECTORY"))
-                return 0;
-        c->path = path ? strdup(path) : find_path(c->kind, c->account);
-        return c->path ? credential_watch(c) : -ENOMEM;
+        if (path || getenv("CREDENTIALS_DIRECTORY")) {
+                c->path = path ? strdup(path) : find_path(c->kind, c->account);
+                if (!c->path)
+                        return -ENOMEM;
+        }
+        if (!before || !c->path || !streq(before, c->path))
+                c->settling = (struct settling){};
+        return c->path ? credential_watch(c) : 0;
 }
 
 void credential_free(struct credential *c) {
@@ -151,6 +169,8 @@ static int open_and_read(const struct credential *c, char **ret, size_t *ret_len
         }
         if (r == 0)
                 r = read_all(fd, SECRET_MAX, ret, ret_length);
+        if (r == 0 && fstat(fd, st) < 0) /* again: it may be written to while it is read */
+                r = -errno;
         if (r < 0)
                 (void) snprintf(ret_problem, size, "%s cannot be read (%s)", c->path, strerror(-r));
         return r;
@@ -192,25 +212,59 @@ static bool credential_take(struct credential *c, char *text, const struct stat 
 
 void credential_forget(struct credential *c) {
         secret_free(STEAL_PTR(c->text));
+        c->settling = (struct settling){};
 }
 
-int credential_read(struct credential *c) {
+bool credential_is_pending(const struct credential *c) {
+        return !c->text && !c->settling.is_read;
+}
+
+usec_t credential_look(struct credential *c, usec_t now, usec_t wall) {
+        struct file_state state = {.error = ENOENT};
+
+        if (c->path && !c->configured) {
+                char *path = find_path(c->kind, c->account);
+
+                if (path) { /* in the same directory, which is watched */
+                        free(c->path);
+                        c->path = path;
+                }
+        }
+        if (c->path)
+                state = file_state_look(c->path);
+        /* The service manager has written its credentials before it starts the service. */
+        return settling_look(&c->settling, &state, !c->configured, now, wall);
+}
+
+/* What could be read; a fault of the text goes to problem. Returns as credential_read(). */
+static int take_text(struct credential *c, char *text, size_t length, const struct stat *st,
+                     char *ret_problem, size_t size) {
+        CLEANUP(secret_freep) char *owned = text;
+        bool has_nul = strlen(text) < length;
+        const char *fault = find_fault(text, secret_trim(text, length), has_nul);
+
+        if (!fault)
+                return credential_take(c, STEAL_PTR(owned), st);
+        (void) snprintf(ret_problem, size, "%s %s", c->path, fault);
+        return 0;
+}
+
+int credential_read(struct credential *c, usec_t now, usec_t wall) {
         CLEANUP(secret_freep) char *text = NULL;
         char problem[sizeof(c->problem)] = "";
+        struct file_state state;
         struct stat st = {};
         size_t length = 0;
         int r;
 
         r = open_and_read(c, &text, &length, &st, problem, sizeof(problem));
-        if (r == 0) {
-                bool has_nul = strlen(text) < length;
-                const char *fault = find_fault(text, secret_trim(text, length), has_nul);
-
-                if (fault)
-                        (void) snprintf(problem, sizeof(problem), "%s %s", c->path, fault);
-                else
-                        r = credential_take(c, STEAL_PTR(text), &st);
-        }
+        state = st.st_mode != 0 && !error_is_transient(-r) ? file_state_of(&st)
+                                                           : (struct file_state){.error = -r};
+        if (r == 0 && !file_state_is_same(&state, &c->settling.seen))
+                return -EAGAIN;
+        settling_read(&c->settling, &state, now, wall);
+        if (r == 0)
+                r = take_text(c, STEAL_PTR(text), length, &st, problem, sizeof(problem));
         if (*problem && c->text && !streq(problem, c->problem))
                 log_warning("account %s: %s; still using the previous %s", c->account, problem,
                             kinds[c->kind].name);

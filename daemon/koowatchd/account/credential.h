@@ -4,8 +4,10 @@
  *
  * A token, what a new token is asked for with, or an AppSecret. The file is the one
  * that is configured, else a credential of the service manager. It is read by
- * credential_read() alone; on_changed reports that something has happened beside it.
+ * credential_read() alone, when credential_look() says that it is another one and whole;
+ * on_changed reports that something has happened beside it.
  */
+#include "common/timespan.h"
 #include "common/util.h"
 
 struct dirwatch;
@@ -35,12 +37,23 @@ enum credential_kind credential_kind(const struct credential *credential);
 int credential_follow(struct credential *credential, const char *path);
 
 /*
- * Reads the file again. One that has become unreadable leaves the secret that was read
- * before, with a warning. Returns 0 when what it holds is known (nothing, too), 1 when
- * that is another secret than the one before, or the negative errno that kept it from being
- * read.
+ * Looks at the file, which of the service manager's it is included, and reads nothing. Returns
+ * when it is to be read: a time that has passed means at once, a later one that it may be half
+ * written until then, USEC_INFINITY that what it holds is known. now: clock_boot(), wall:
+ * clock_wall().
  */
-int credential_read(struct credential *credential);
+usec_t credential_look(struct credential *credential, usec_t now, usec_t wall);
+
+/*
+ * Reads the file that the last look saw. One that has become unreadable leaves the secret that was
+ * read before, with a warning. Returns 0 when what it holds is known (nothing, too), 1 when that is
+ * another secret than the one before, or the negative errno that kept it from being read; -EAGAIN:
+ * it has changed since the look, and all is as before.
+ */
+int credential_read(struct credential *credential, usec_t now, usec_t wall);
+
+/* Nothing is known yet of what the file holds. */
+bool credential_is_pending(const struct credential *credential);
 
 /* What was read before does not stay, whatever the next reading finds. */
 void credential_forget(struct credential *credential);

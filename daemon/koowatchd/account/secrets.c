@@ -107,20 +107,28 @@ bool secrets_can_refresh(const struct secrets *s) {
         return s->refresh;
 }
 
-/* Returns as credential_read(), with what its caller cannot do anything about as 0. */
-static int read_credential(struct credential *c, const char **ret_path) {
-        int r = credential_read(c);
+usec_t secrets_look(struct secrets *s, usec_t now) {
+        usec_t wall = clock_wall(), main = credential_look(s->main, now, wall);
+        usec_t refresh = s->refresh ? credential_look(s->refresh, now, wall) : USEC_INFINITY;
 
-        if (r < 0 && !error_is_transient(-r))
+        return main == USEC_INFINITY || refresh == USEC_INFINITY ? MIN(main, refresh)
+                                                                 : MAX(main, refresh);
+}
+
+/* Returns as credential_read(), with what its caller cannot do anything about as 0. */
+static int read_credential(struct credential *c, usec_t now, const char **ret_path) {
+        int r = credential_read(c, now, clock_wall());
+
+        if (r < 0 && r != -EAGAIN && !error_is_transient(-r))
                 return 0;
         if (r < 0)
                 *ret_path = credential_path(c);
         return r;
 }
 
-int secrets_read(struct secrets *s, const char **ret_path) {
-        int refresh = s->refresh ? read_credential(s->refresh, ret_path) : 0;
-        int main = read_credential(s->main, ret_path);
+int secrets_read(struct secrets *s, usec_t now, const char **ret_path) {
+        int refresh = s->refresh ? read_credential(s->refresh, now, ret_path) : 0;
+        int main = read_credential(s->main, now, ret_path);
         const char *name = account_name(s->account);
 
         if ((main > 0 || refresh > 0) && account_is_configured(s->account))
@@ -152,7 +160,8 @@ static void use_refresh_secret(struct secrets *s, usec_t now) {
         const struct credential *c = s->refresh;
         const char *secret = c ? newest_secret(c, &s->stored.refresh) : NULL;
 
-        if (c && !secret && !streq(s->reported_problem, credential_problem(c))) {
+        if (c && !secret && !credential_is_pending(c) &&
+            !streq(s->reported_problem, credential_problem(c))) {
                 (void) snprintf(s->reported_problem, sizeof(s->reported_problem), "%s",
                                 credential_problem(c));
                 log_warning("account %s: %s; its token is not refreshed", account_name(s->account),
@@ -166,8 +175,10 @@ void secrets_use(struct secrets *s, usec_t now) {
         const struct stored_secret *stored = s->refresh ? &s->stored.token : &none;
 
         use_refresh_secret(s, now);
-        if (account_set_secret(s->account, newest_secret(s->main, stored),
-                               credential_problem(s->main), now) > 0)
+        if (credential_is_pending(s->main))
+                account_forget_secret(s->account);
+        else if (account_set_secret(s->account, newest_secret(s->main, stored),
+                                    credential_problem(s->main), now) > 0)
                 log_warning("account %s: %s", account_name(s->account),
                             credential_problem(s->main));
 }

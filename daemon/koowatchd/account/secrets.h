@@ -3,7 +3,8 @@
  * Secrets: those of one account, from its files and from refreshes
  *
  * Owns the account's credentials, and the newer secrets that were obtained with them, which are
- * kept in STATE/tokens.
+ * kept in STATE/tokens. Of two files that were replaced, and may be half written, none is read
+ * before both have settled: one login may write both.
  */
 #include "common/timespan.h"
 #include "common/util.h"
@@ -32,11 +33,13 @@ void secrets_forget(struct secrets *secrets);
 /* Whether there is a file with what a new token is asked for with. */
 bool secrets_can_refresh(const struct secrets *secrets);
 
+/* As credential_look(), for all files. now: clock_boot(). */
+usec_t secrets_look(struct secrets *secrets, usec_t now);
 /*
- * Reads the files, and logs that one was replaced. Returns 0, or a transient error, with the file
- * (borrowed) in *ret_path.
+ * Reads the files that the last look saw, and logs that one was replaced. Returns 0, -EAGAIN if
+ * another look is needed, or a transient error, with the file (borrowed) in *ret_path.
  */
-int secrets_read(struct secrets *secrets, const char **ret_path);
+int secrets_read(struct secrets *secrets, usec_t now, const char **ret_path);
 /* Lets the account use what was read, or the newer ones that were obtained with that. */
 void secrets_use(struct secrets *secrets, usec_t now);
 

@@ -235,14 +235,15 @@ static usec_t queue_send_due(struct poller_queue *queue, usec_t now) {
 /* Does what is due for the account; for what is next the queue's timer is set. */
 static void queue_pump(struct poller_queue *queue) {
         struct poller *poller = queue->poller;
-        usec_t now = clock_boot(), next;
+        usec_t now = clock_boot(), next, refresh = 0;
 
         if (poller->draining)
                 return;
         if (account_refresh_at(queue->account) <= now)
-                poller->handler.on_refresh_due(poller->handler.userdata, queue->account);
+                refresh = poller->handler.on_refresh_due(poller->handler.userdata, queue->account);
         queue_keep_alive(queue, now);
-        next = MIN(queue_send_due(queue, now), account_refresh_at(queue->account));
+        next = queue_send_due(queue, now);
+        next = MIN(next, MAX(refresh, account_refresh_at(queue->account)));
         if (!TAILQ_EMPTY(&queue->polls))
                 next = MIN(next, MAX(account_keepalive(queue->account), now + USEC_SEC));
         timer_arm(poller->timers, &queue->timer, next);

@@ -43,8 +43,8 @@ struct poller_handler {
          */
         usec_t (*on_answer)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                             usec_t now);
-        /* It is time for a new token: accounts_refresh() is to be called. */
-        void (*on_refresh_due)(void *userdata, struct account *account);
+        /* It is time for a new token: accounts_refresh() is to be called. Returns as that. */
+        usec_t (*on_refresh_due)(void *userdata, struct account *account);
         /* Every answer, also those that concern the account, for the records. */
         void (*on_polled)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                           const char *trace_id, double seconds);

@@ -1,6 +1,7 @@
 /* The table of accounts: what it reports to whom polls with them, and where secrets come from. */
 #include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
 
 #include "common/config.h"
 #include "common/log.h"
@@ -8,11 +9,14 @@
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
 #include "koowatchd/loop/timer.h"
+#include "unit/fake-time.h"
 #include "unit/support.h"
+
+#define SETTLED (500 * USEC_MSEC)
 
 struct fixture {
         char directory[DIRECTORY_MAX];
-        char token_file[DIRECTORY_MAX + 16];
+        char token_file[DIRECTORY_MAX + 16], refresh_file[DIRECTORY_MAX + 16];
         struct account_config settings[2];
         struct config config;
 
@@ -65,8 +69,26 @@ static void assert_trace(struct fixture *f, const char *expected) {
         *f->trace = '\0';
 }
 
+/* By the tests' clock, at this time before now. */
+static void write_aged(const char *path, const char *text, usec_t age) {
+        usec_t wall = clock_wall() - age;
+        struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
+                                   {wall / USEC_SEC, wall % USEC_SEC * 1000}};
+
+        assert_int_equal(replace_file(path, text, strlen(text), 0600), 0);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
 static void write_token(struct fixture *f, const char *token) {
-        assert_int_equal(replace_file(f->token_file, token, strlen(token), 0600), 0);
+        write_aged(f->token_file, token, USEC_HOUR);
+}
+
+/* As those write who do not know better: at once, or in two goes. */
+static void write_in_place(const char *path, const char *text) {
+        CLEANUP(closep) int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write_all(fd, text, strlen(text)), 0);
 }
 
 static int set_up(void **state) {
@@ -83,7 +105,9 @@ static int set_up(void **state) {
         };
 
         assert_non_null(f);
+        time_reset();
         directory_make(f->directory);
+        (void) snprintf(f->refresh_file, sizeof(f->refresh_file), "%s/refresh", f->directory);
         (void) snprintf(f->token_file, sizeof(f->token_file), "%s/token", f->directory);
         write_token(f, "secret");
         for (size_t i = 0; i < ARRAY_LEN(f->settings); i++)
@@ -198,7 +222,9 @@ static void test_secret_is_missing(void **state) {
         assert_trace(f, "added:eu unauthorized:eu ready:eu ");
         assert_string_equal(account_name(accounts_first_failing(f->accounts)), "eu");
         write_token(f, "other");
-        accounts_read_secrets(f->accounts);
+        accounts_check_credentials(f->accounts);
+        assert_trace(f, "");
+        time_pass(f->timers, SETTLED);
         assert_trace(f, "ready:eu ");
         assert_string_equal(account_secret(accounts_find(f->accounts, "eu")), "other");
 }
@@ -210,7 +236,7 @@ static void test_unused_account(void **state) {
         assert_int_equal(unlink(f->token_file), 0);
         f->settings[0].line = 0;
         configure(f);
-        accounts_read_secrets(f->accounts);
+        accounts_check_credentials(f->accounts);
         assert_trace(f, "added:eu ");
         assert_null(accounts_first_failing(f->accounts));
         assert_non_null(accounts_find(f->accounts, "eu"));
@@ -218,19 +244,103 @@ static void test_unused_account(void **state) {
         assert_non_null(accounts_first_failing(f->accounts));
 }
 
-/* Its file is watched: whoever replaces it is done. */
+static void hear(struct fixture *f) {
+        ev_run(f->loop, EVRUN_ONCE);
+        ev_run(f->loop, EVRUN_NOWAIT);
+}
+
+static const char *secret_of(struct fixture *f) {
+        const char *secret = account_secret(accounts_find(f->accounts, "eu"));
+
+        return secret ? secret : "none";
+}
+
+/* Its file is watched: whoever renames another one into place is done. */
 static void test_secret_is_replaced(void **state) {
         struct fixture *f = *state;
-        struct account *account;
 
         configure(f);
         assert_trace(f, "added:eu ready:eu ");
-        account = accounts_find(f->accounts, "eu");
-        write_token(f, "other");
-        while (!*f->trace)
-                (void) ev_run(f->loop, EVRUN_ONCE);
+        assert_int_equal(replace_file(f->token_file, "other", 5, 0600), 0);
+        hear(f);
+        time_pass(f->timers, 200 * USEC_MSEC);
         assert_trace(f, "ready:eu ");
-        assert_string_equal(account_secret(account), "other");
+        assert_string_equal(secret_of(f), "other");
+}
+
+/* Its half is never used, and waiting for the rest is no failure. */
+static void test_secret_is_written_at_the_start(void **state) {
+        struct fixture *f = *state;
+
+        write_aged(f->token_file, "ha", 100 * USEC_MSEC);
+        configure(f);
+        assert_trace(f, "added:eu ready:eu ");
+        assert_string_equal(secret_of(f), "none");
+        assert_int_equal(account_state(accounts_find(f->accounts, "eu")), ACCOUNT_OK);
+        time_pass(f->timers, 400 * USEC_MSEC);
+        write_in_place(f->token_file, "half");
+        time_pass(f->timers, 400 * USEC_MSEC);
+        assert_string_equal(secret_of(f), "none");
+        time_pass(f->timers, 200 * USEC_MSEC);
+        assert_string_equal(secret_of(f), "half");
+        assert_null(accounts_first_failing(f->accounts));
+}
+
+static void test_secret_is_written_in_two_goes(void **state) {
+        struct fixture *f = *state;
+
+        configure(f);
+        write_in_place(f->token_file, "ha");
+        hear(f);
+        time_pass(f->timers, 300 * USEC_MSEC);
+        write_in_place(f->token_file, "half");
+        hear(f);
+        time_pass(f->timers, 600 * USEC_MSEC);
+        assert_string_equal(secret_of(f), "secret");
+        time_pass(f->timers, 200 * USEC_MSEC);
+        assert_string_equal(secret_of(f), "half");
+}
+
+/* What was read before is not sent to another server, not even while its file settles. */
+static void test_endpoint_changes_while_a_secret_is_written(void **state) {
+        static char other[] = "https://other.example.com";
+        struct fixture *f = *state;
+
+        configure(f);
+        assert_string_equal(secret_of(f), "secret");
+        write_aged(f->token_file, "other", 0);
+        f->settings[0].endpoint = other;
+        configure(f);
+        assert_string_equal(secret_of(f), "none");
+        assert_null(accounts_first_failing(f->accounts));
+        time_pass(f->timers, SETTLED);
+        assert_string_equal(secret_of(f), "other");
+}
+
+/* A login writes two files, the one after the other. */
+static void test_two_files_are_read_together(void **state) {
+        struct fixture *f = *state;
+        struct account *account;
+
+        write_aged(f->refresh_file, "refresh", USEC_HOUR);
+        f->settings[0].refresh = REFRESH_CARRIER;
+        f->settings[0].refresh_token_file = f->refresh_file;
+        configure(f);
+        account = accounts_find(f->accounts, "eu");
+        assert_string_equal(account_refresh_secret(account), "refresh");
+        write_in_place(f->refresh_file, "new refresh");
+        accounts_check_credentials(f->accounts);
+        time_pass(f->timers, 300 * USEC_MSEC);
+        write_in_place(f->token_file, "new");
+        accounts_check_credentials(f->accounts);
+        time_pass(f->timers, 300 * USEC_MSEC);
+        assert_string_equal(account_refresh_secret(account), "refresh");
+        /* No refresh token is spent meanwhile. */
+        assert_int_equal(accounts_refresh(f->accounts, account), clock_boot() + 200 * USEC_MSEC);
+        assert_false(accounts_are_refreshing(f->accounts));
+        time_pass(f->timers, 200 * USEC_MSEC);
+        assert_string_equal(account_refresh_secret(account), "new refresh");
+        assert_string_equal(secret_of(f), "new");
 }
 
 int main(void) {
@@ -242,6 +352,10 @@ int main(void) {
                 TEST(test_secret_is_missing),
                 TEST(test_unused_account),
                 TEST(test_secret_is_replaced),
+                TEST(test_secret_is_written_at_the_start),
+                TEST(test_secret_is_written_in_two_goes),
+                TEST(test_endpoint_changes_while_a_secret_is_written),
+                TEST(test_two_files_are_read_together),
         };
 
         log_set_level(LEVEL_ERROR);

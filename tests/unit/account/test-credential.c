@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 #include "common/log.h"
 #include "koowatchd/account/credential.h"
@@ -12,6 +14,8 @@
 
 #define SECRET_MAX (16 * 1024)
 #define NOBODY 65534
+#define WALL (1747708152 * USEC_SEC) /* long before the files were written */
+#define SETTLED (500 * USEC_MSEC)
 
 struct fixture {
         char directory[DIRECTORY_MAX];
@@ -20,6 +24,7 @@ struct fixture {
         struct dirwatch *watch;
         struct credential *credential;
         unsigned changes;
+        usec_t now;
 };
 
 static void on_changed(void *userdata) {
@@ -42,6 +47,7 @@ static int set_up(void **state) {
         assert_non_null(f);
         directory_make(f->directory);
         (void) snprintf(f->file, sizeof(f->file), "%s/secret", f->directory);
+        f->now = USEC_DAY;
         f->loop = ev_loop_new(0);
         assert_non_null(f->loop);
         assert_int_equal(dirwatch_new(f->loop, &f->watch), 0);
@@ -80,18 +86,30 @@ static void follow_file(struct fixture *f) {
         assert_int_equal(credential_follow(f->credential, f->file), 0);
 }
 
+static usec_t look(struct fixture *f) {
+        return credential_look(f->credential, f->now, WALL);
+}
+
+/* What is there now has been so for long. */
+static int read_settled(struct fixture *f) {
+        (void) look(f);
+        f->now += SETTLED;
+        (void) look(f);
+        return credential_read(f->credential, f->now, WALL);
+}
+
 static void assert_reads(struct fixture *f, const char *text) {
         CLEANUP(freep) char *before = NULL;
 
         assert_int_equal(str_replace(&before, credential_text(f->credential)), 0);
-        assert_int_equal(credential_read(f->credential), before && !streq(before, text));
+        assert_int_equal(read_settled(f), before && !streq(before, text));
         assert_string_equal(credential_text(f->credential), text);
         assert_string_equal(credential_problem(f->credential), "");
 }
 
 /* text is what there still is; NULL: nothing. */
 static void assert_problem(struct fixture *f, int error, const char *text, const char *problem) {
-        int r = credential_read(f->credential);
+        int r = read_settled(f);
 
         if (!strstr(credential_problem(f->credential), problem))
                 fail_msg("\"%s\" lacks \"%s\"", credential_problem(f->credential), problem);
@@ -102,7 +120,6 @@ static void assert_problem(struct fixture *f, int error, const char *text, const
                 assert_null(credential_text(f->credential));
 }
 
-/* Stands in for stderr; the real one is kept for cmocka's own messages. */
 /* What a reading logs, whatever its result. */
 static char *read_and_capture(struct fixture *f) {
         struct capture capture;
@@ -110,7 +127,7 @@ static char *read_and_capture(struct fixture *f) {
         log_open("test-credential", LOG_TARGET_CONSOLE);
 
         capture_begin(&capture);
-        (void) credential_read(f->credential);
+        (void) read_settled(f);
         return capture_end(&capture);
 }
 
@@ -331,7 +348,7 @@ static void test_unreadable(void **state) {
         follow_file(f);
         if (is_root && seteuid(NOBODY) < 0)
                 skip();
-        r = credential_read(f->credential);
+        r = read_settled(f);
         if (is_root)
                 assert_int_equal(seteuid(0), 0);
         assert_int_equal(r, -EACCES);
@@ -602,6 +619,240 @@ static void test_hears_of_one_directory(void **state) {
         assert_no_change(f);
 }
 
+/* What is noticed without an event */
+
+static char *in(struct fixture *f, const char *name) {
+        char *path = str_printf("%s/%s", f->directory, name);
+
+        assert_non_null(path);
+        return path;
+}
+
+static void make_directory(struct fixture *f, const char *name) {
+        CLEANUP(freep) char *path = in(f, name);
+
+        assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void put_in(struct fixture *f, const char *name, const char *text) {
+        CLEANUP(freep) char *path = in(f, name);
+
+        put(path, text, 0600);
+}
+
+/* Replaces what is there, as ln -sfn does not: at once. */
+static void link_to(struct fixture *f, const char *target, const char *name) {
+        CLEANUP(freep) char *path = in(f, name);
+        CLEANUP(freep) char *next = in(f, "next");
+
+        assert_int_equal(symlink(target, next), 0);
+        assert_int_equal(rename(next, path), 0);
+}
+
+static void follow_in(struct fixture *f, const char *name) {
+        CLEANUP(freep) char *path = in(f, name);
+
+        assert_int_equal(credential_follow(f->credential, path), 0);
+}
+
+/* Not before it has settled; and then there is nothing to read again. */
+static void assert_notices(struct fixture *f, const char *text) {
+        f->now += USEC_MINUTE;
+        assert_int_equal(look(f), f->now + SETTLED);
+        f->now += SETTLED;
+        assert_true(look(f) <= f->now);
+        assert_int_equal(credential_read(f->credential, f->now, WALL), 1);
+        assert_string_equal(credential_text(f->credential), text);
+}
+
+static void test_notices_a_replaced_target(void **state) {
+        struct fixture *f = *state;
+
+        make_directory(f, "here");
+        make_directory(f, "there");
+        put_in(f, "there/token", "one");
+        link_to(f, "../there/token", "here/token");
+        follow_in(f, "here/token");
+        assert_reads(f, "one");
+        put_in(f, "there/token", "two");
+        assert_notices(f, "two");
+}
+
+static void test_notices_a_late_target(void **state) {
+        struct fixture *f = *state;
+
+        make_directory(f, "here");
+        link_to(f, "../there/token", "here/token");
+        follow_in(f, "here/token");
+        assert_problem(f, -ENOENT, NULL, "No such file");
+        f->now += USEC_MINUTE;
+        assert_int_equal(look(f), USEC_INFINITY);
+        make_directory(f, "there");
+        put_in(f, "there/token", "one");
+        assert_true(look(f) > f->now);
+        assert_reads(f, "one");
+}
+
+/* As Kubernetes replaces all files of a volume. */
+static void test_notices_swapped_data(void **state) {
+        struct fixture *f = *state;
+
+        make_directory(f, "..1");
+        put_in(f, "..1/token", "one");
+        link_to(f, "..1", "..data");
+        link_to(f, "..data/token", "token");
+        follow_in(f, "token");
+        assert_reads(f, "one");
+        make_directory(f, "..2");
+        put_in(f, "..2/token", "two");
+        link_to(f, "..2", "..data");
+        assert_notices(f, "two");
+}
+
+static void test_notices_another_directory(void **state) {
+        struct fixture *f = *state;
+
+        make_directory(f, "a");
+        make_directory(f, "b");
+        put_in(f, "a/token", "one");
+        put_in(f, "b/token", "two");
+        link_to(f, "a", "current");
+        follow_in(f, "current/token");
+        assert_reads(f, "one");
+        link_to(f, "b", "current");
+        assert_notices(f, "two");
+}
+
+static void test_notices_a_replaced_parent(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *parent = in(f, "parent");
+        CLEANUP(freep) char *away = in(f, "away");
+
+        make_directory(f, "parent");
+        make_directory(f, "parent/a");
+        put_in(f, "parent/a/token", "one");
+        follow_in(f, "parent/a/token");
+        assert_reads(f, "one");
+        assert_int_equal(rename(parent, away), 0);
+        make_directory(f, "parent");
+        make_directory(f, "parent/a");
+        put_in(f, "parent/a/token", "two");
+        assert_notices(f, "two");
+}
+
+/* Over its directory, over itself and away again, in a mount namespace of the test's own. */
+static void test_notices_mounts(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *parent = in(f, "parent");
+        CLEANUP(freep) char *directory = in(f, "parent/a");
+        CLEANUP(freep) char *file = in(f, "parent/a/token");
+        CLEANUP(freep) char *other = in(f, "other");
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                skip();
+        make_directory(f, "parent");
+        make_directory(f, "parent/a");
+        put_in(f, "parent/a/token", "one");
+        put_in(f, "other", "four");
+        follow_in(f, "parent/a/token");
+        assert_reads(f, "one");
+        assert_int_equal(mount("test", directory, "tmpfs", 0, NULL), 0);
+        put_in(f, "parent/a/token", "two");
+        assert_notices(f, "two");
+        assert_int_equal(mount("test", parent, "tmpfs", 0, NULL), 0);
+        make_directory(f, "parent/a");
+        put_in(f, "parent/a/token", "three");
+        assert_notices(f, "three");
+        assert_int_equal(mount(other, file, NULL, MS_BIND, NULL), 0);
+        assert_notices(f, "four");
+        assert_int_equal(umount(file), 0);
+        assert_notices(f, "three");
+        assert_int_equal(umount(parent), 0);
+        assert_notices(f, "two");
+        assert_int_equal(umount(directory), 0);
+        assert_notices(f, "one");
+}
+
+/* The service manager's credentials: the first name that is there counts, whenever it comes. */
+static void test_notices_another_name(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->directory, 1), 0);
+        put_in(f, "eu-1.token", "one");
+        assert_int_equal(credential_follow(f->credential, NULL), 0);
+        assert_true(look(f) <= f->now); /* written before the service was started */
+        assert_reads(f, "one");
+        put_in(f, "koowatch_eu-1.token", "two");
+        assert_notices(f, "two");
+        assert_non_null(strstr(credential_path(f->credential), "/koowatch_eu-1.token"));
+}
+
+/* Half a secret */
+
+static void test_half_written(void **state) {
+        struct fixture *f = *state;
+
+        put(f->file, "ha", 0600);
+        follow_file(f);
+        assert_int_equal(look(f), f->now + SETTLED);
+        assert_true(credential_is_pending(f->credential));
+        f->now += SETTLED - 1;
+        put_in_place(f->file, "half");
+        assert_int_equal(look(f), f->now + SETTLED);
+        assert_null(credential_text(f->credential));
+        f->now += SETTLED;
+        assert_true(look(f) <= f->now);
+        assert_int_equal(credential_read(f->credential, f->now, WALL), 0);
+        assert_string_equal(credential_text(f->credential), "half");
+        assert_false(credential_is_pending(f->credential));
+}
+
+/* What was not there at the look is not read. */
+static void test_written_after_the_look(void **state) {
+        struct fixture *f = *state;
+
+        follow_file(f);
+        put(f->file, "one", 0600);
+        assert_reads(f, "one");
+        put_in_place(f->file, "half");
+        assert_int_equal(credential_read(f->credential, f->now, WALL), -EAGAIN);
+        assert_string_equal(credential_text(f->credential), "one");
+        assert_string_equal(credential_problem(f->credential), "");
+        assert_notices(f, "half");
+}
+
+/* A finished file that is renamed into place need not settle, but a link says nothing. */
+static void test_renamed_into_place(void **state) {
+        struct fixture *f = *state;
+
+        put(f->file, "one", 0600);
+        follow_file(f);
+        assert_reads(f, "one");
+        put(f->file, "two", 0600);
+        await_change(f);
+        assert_true(look(f) <= f->now);
+        assert_int_equal(credential_read(f->credential, f->now, WALL), 1);
+        assert_string_equal(credential_text(f->credential), "two");
+
+        put_in(f, "target", "three");
+        link_to(f, "target", "secret");
+        await_change(f);
+        assert_notices(f, "three");
+}
+
+static void test_follows_again(void **state) {
+        struct fixture *f = *state;
+
+        put(f->file, "one", 0600);
+        follow_file(f);
+        assert_reads(f, "one");
+        follow_file(f); /* a reload: nothing is new */
+        assert_int_equal(look(f), USEC_INFINITY);
+        credential_forget(f->credential);
+        assert_true(credential_is_pending(f->credential));
+        assert_reads(f, "one");
+}
+
 int main(void) {
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -629,6 +880,17 @@ int main(void) {
                 WITH_FIXTURE(test_hears_of_links),
                 WITH_FIXTURE(test_hears_of_a_new_directory),
                 WITH_FIXTURE(test_hears_of_one_directory),
+                WITH_FIXTURE(test_notices_a_replaced_target),
+                WITH_FIXTURE(test_notices_a_late_target),
+                WITH_FIXTURE(test_notices_swapped_data),
+                WITH_FIXTURE(test_notices_another_directory),
+                WITH_FIXTURE(test_notices_a_replaced_parent),
+                WITH_FIXTURE(test_notices_mounts),
+                WITH_FIXTURE(test_notices_another_name),
+                WITH_FIXTURE(test_half_written),
+                WITH_FIXTURE(test_written_after_the_look),
+                WITH_FIXTURE(test_renamed_into_place),
+                WITH_FIXTURE(test_follows_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

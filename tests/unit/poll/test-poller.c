@@ -22,6 +22,7 @@ struct fixture {
         char asked[4096]; /* a digit a request, the poll's */
         char told[512];   /* "ID:CLASS " for each answer that was the task's */
         unsigned n_polled, n_refresh;
+        usec_t refresh_at; /* until when the account is held up */
 };
 
 static int index_of(struct fixture *f, const struct poll *p) {
@@ -51,12 +52,14 @@ static usec_t on_answer(void *userdata, struct poll *p, const struct koodrive_an
         return f->delay;
 }
 
-static void on_refresh_due(void *userdata, struct account *account) {
+static usec_t on_refresh_due(void *userdata, struct account *account) {
         struct fixture *f = userdata;
 
         assert_ptr_equal(account, f->account);
         f->n_refresh++;
-        assert_true(account_refresh_sent(account, clock_boot()) == 0);
+        if (f->refresh_at == 0)
+                assert_true(account_refresh_sent(account, clock_boot()) == 0);
+        return f->refresh_at;
 }
 
 static void on_polled(void *userdata, struct poll *p, const struct koodrive_answer *answer,
@@ -593,6 +596,24 @@ static void test_a_refusal_asks_for_a_new_token(void **state) {
         assert_string_equal(f->asked, "1"); /* polls wait for its end */
 }
 
+static void test_a_refresh_waits_for_the_credential(void **state) {
+        struct fixture *f = *state;
+
+        f->settings.refresh = REFRESH_SESSION;
+        assert_int_equal(account_configure(f->account, &f->settings, PROBE_MAX), 0);
+        assert_int_equal(account_set_refresh_secret(f->account, "session", clock_boot()), 0);
+        warm_up(f);
+        start(f, 1, clock_boot(), SEC);
+        pass(f, 0);
+        f->refresh_at = clock_boot() + USEC_MINUTE;
+        answer_text(f, nth(f, 0), 401, "");
+        pass(f, USEC_MINUTE - 1);
+        assert_in_range(f->n_refresh, 1, 2); /* a due poll may ask for it once more */
+        f->refresh_at = 0;
+        pass(f, 1);
+        assert_in_range(f->n_refresh, 2, 3);
+}
+
 static void test_accounts_do_not_wait_for_each_other(void **state) {
         struct fixture *f = *state;
 
@@ -725,6 +746,7 @@ int main(void) {
                 TEST(test_silence_for_as_long_as_was_asked_for),
                 TEST(test_nothing_without_a_credential),
                 TEST(test_a_refusal_asks_for_a_new_token),
+                TEST(test_a_refresh_waits_for_the_credential),
                 TEST(test_accounts_do_not_wait_for_each_other),
                 TEST(test_a_request_that_cannot_be_written),
                 TEST(test_a_random_walk),

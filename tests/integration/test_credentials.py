@@ -1,0 +1,100 @@
+"""Credentials that are replaced: noticed without an event, and never used half written."""
+
+import contextlib
+import os
+import threading
+import time
+
+import pytest
+from koodrive_simulator import DEFAULT_TOKEN
+from koowatch import age, wait_polls
+
+WHOLE = "Bearer " + "6ebb6266dd5cdefa1d71" * 3
+
+
+def credentials(sim):
+    with sim.lock:
+        return [request.header("Authorization") for request in sim.requests]
+
+
+def put(path, token):
+    """By a finished file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}")
+    with open(hidden, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(token + "\n")
+    age(hidden)
+    hidden.rename(path)
+
+
+@contextlib.contextmanager
+def written_in_pieces(path, text, pieces=6, pause=0.3):
+    """Into one open file, with a pause before each piece but the first; done at the end."""
+    length = len(text) // pieces + 1
+    begun = threading.Event()
+
+    def write():
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            for start in range(0, len(text), length):
+                if start:
+                    time.sleep(pause)
+                file.write(text[start : start + length])
+                file.flush()
+                begun.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    begun.wait()
+    yield
+    thread.join()
+
+
+# Half written
+
+
+def test_half_a_token_is_not_used_at_the_start(koowatch, sim):
+    sim.tokens = {WHOLE}
+    koowatch.add_task("photos", sim.add_task(polls=3))
+    koowatch.token_path.unlink()
+    with written_in_pieces(koowatch.token_path, WHOLE):
+        koowatch.start()
+    koowatch.wait_entry("^photos: completed")
+    assert set(credentials(sim)) == {WHOLE}
+    assert not koowatch.find("^account")
+
+
+@pytest.mark.parametrize("noticed", ["by an event", "by a reload"])
+def test_half_a_token_is_not_used_later(koowatch, sim, noticed):
+    """The file is open all the time: only who looks sees a part of it."""
+    sim.tokens = {DEFAULT_TOKEN, WHOLE}
+    task = sim.add_task(hold=True)
+    koowatch.add_task("photos", task)
+    koowatch.start()
+    wait_polls(sim, task)
+    with written_in_pieces(koowatch.token_path, WHOLE, pieces=2):
+        if noticed == "by an event":
+            (koowatch.path / "beside").touch()
+        elif noticed == "by a reload":
+            koowatch.reload()
+    sim.wait_for(lambda s: s.requests[-1].header("Authorization") == WHOLE)
+    assert set(credentials(sim)) == {DEFAULT_TOKEN, WHOLE}
+    assert {r.verdict for r in sim.requests if r.header("Authorization") == WHOLE} == {"ok"}
+
+
+def test_a_finished_file_is_used_at_once(koowatch, sim):
+    """Before one that is written at the same time, which might be half of what it will be."""
+    path = koowatch.path / "second"
+    put(path, DEFAULT_TOKEN)
+    koowatch.settings["Account second"] = koowatch.settings["Account"] | {"TokenFile": path}
+    for name in ("default", "second"):
+        koowatch.add_task(name, sim.add_task(hold=True), Account=name)
+    koowatch.start()
+    sim.tokens.add("Bearer new")
+    koowatch.set_token("Bearer new", in_place=True)
+    hidden = koowatch.path / ".second"
+    hidden.write_text("Bearer new")
+    hidden.chmod(0o600)
+    hidden.rename(path)
+    koowatch.wait_entry("replaced, trying it", count=2)
+    replaced = [entry.fields["KOOWATCH_ACCOUNT"] for entry in koowatch.find("replaced, trying it")]
+    assert replaced == ["second", "default"]
