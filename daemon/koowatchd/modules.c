@@ -88,6 +88,12 @@ static void on_account_settings_changed(void *userdata, struct account *account)
         poller_probe(m->poller, account);
 }
 
+static usec_t on_attempt(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        return accounts_prepare_attempt(m->accounts, account);
+}
+
 static usec_t on_refresh_due(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
@@ -155,6 +161,7 @@ static int open_poller(struct modules *m) {
         const struct poller_handler handler = {
                 .on_ask = watch_on_ask,
                 .on_answer = watch_on_answer,
+                .on_attempt = on_attempt,
                 .on_refresh_due = on_refresh_due,
                 .on_polled = watch_on_polled,
                 .userdata = m,

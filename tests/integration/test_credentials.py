@@ -10,6 +10,7 @@ from koodrive_simulator import DEFAULT_TOKEN
 from koowatch import age, wait_polls
 
 WHOLE = "Bearer " + "6ebb6266dd5cdefa1d71" * 3
+ELSEWHERE = "elsewhere"
 
 
 def credentials(sim):
@@ -24,6 +25,14 @@ def put(path, token):
     with open(hidden, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(token + "\n")
     age(hidden)
+    hidden.rename(path)
+
+
+def link(path, target):
+    """Replaces what is there by a link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}")
+    hidden.symlink_to(target)
     hidden.rename(path)
 
 
@@ -63,15 +72,16 @@ def test_half_a_token_is_not_used_at_the_start(koowatch, sim):
     assert not koowatch.find("^account")
 
 
-@pytest.mark.parametrize("noticed", ["by an event", "by a reload"])
+@pytest.mark.parametrize("noticed", ["by an event", "by a reload", "by an attempt"])
 def test_half_a_token_is_not_used_later(koowatch, sim, noticed):
     """The file is open all the time: only who looks sees a part of it."""
-    sim.tokens = {DEFAULT_TOKEN, WHOLE}
+    sim.tokens = {WHOLE} | ({DEFAULT_TOKEN} if noticed != "by an attempt" else set())
     task = sim.add_task(hold=True)
     koowatch.add_task("photos", task)
     koowatch.start()
     wait_polls(sim, task)
-    with written_in_pieces(koowatch.token_path, WHOLE, pieces=2):
+    pieces = 10 if noticed == "by an attempt" else 2  # there is one in two seconds
+    with written_in_pieces(koowatch.token_path, WHOLE, pieces):
         if noticed == "by an event":
             (koowatch.path / "beside").touch()
         elif noticed == "by a reload":
@@ -98,3 +108,27 @@ def test_a_finished_file_is_used_at_once(koowatch, sim):
     koowatch.wait_entry("replaced, trying it", count=2)
     replaced = [entry.fields["KOOWATCH_ACCOUNT"] for entry in koowatch.find("replaced, trying it")]
     assert replaced == ["second", "default"]
+
+
+# Without an event
+
+
+def target_of_a_link(koowatch, token):
+    path = koowatch.path / "target" / "token"
+    put(koowatch.path / ELSEWHERE / "target", token)
+    if not path.is_symlink():
+        link(path, koowatch.path / ELSEWHERE / "target")
+    return path
+
+
+def test_an_attempt_while_unauthorized_looks_first(koowatch, sim):
+    """The file is replaced where no event comes from, and the next attempt is not in vain."""
+    sim.tokens = {"Bearer new"}
+    koowatch.settings["Account"]["TokenFile"] = target_of_a_link(koowatch, "Bearer old")
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start()
+    koowatch.wait_entry("^account default: unauthorized")
+    target_of_a_link(koowatch, "Bearer new")
+    refused = credentials(sim)
+    koowatch.wait_entry("^photos: completed")
+    assert credentials(sim) == refused + ["Bearer new"]

@@ -109,7 +109,7 @@ static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *que
         (void) snprintf(c->asked[number], sizeof(c->asked[number]), "%s", query->task_id);
 }
 
-static usec_t on_refresh_due(void *userdata, struct account *account) {
+static usec_t on_attempt(void *userdata, struct account *account) {
         (void) userdata;
         (void) account;
         return 0;
@@ -229,8 +229,8 @@ static void connect_modules(struct core *c) {
 }
 
 void core_start(struct core *c) {
-        const struct poller_handler handler = {on_ask, watch_on_answer, on_refresh_due,
-                                               watch_on_polled, c};
+        const struct poller_handler handler = {on_ask,     watch_on_answer, on_attempt,
+                                               on_attempt, watch_on_polled, c};
         const struct delivery_settings settings = {c->hooks, 4, 3, USEC_DAY};
         CLEANUP(freep)
         char *directories =

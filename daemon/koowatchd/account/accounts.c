@@ -96,7 +96,7 @@ static usec_t check_files(struct account_entry *e, usec_t now) {
         return due;
 }
 
-/* For a request that is about to be sent. Returns as accounts_refresh(). */
+/* For a request that is about to be sent. Returns as accounts_prepare_attempt(). */
 static usec_t prepare_request(struct account_entry *e, usec_t now) {
         usec_t due = check_files(e, now);
 
@@ -171,6 +171,12 @@ static struct account_entry *find_entry_of(const struct accounts *as,
                         return e;
         }
         return NULL;
+}
+
+usec_t accounts_prepare_attempt(struct accounts *as, struct account *account) {
+        struct account_entry *e = find_entry_of(as, account);
+
+        return e ? prepare_request(e, clock_boot()) : 0;
 }
 
 static void start_refresh(struct account_entry *e, usec_t now) {

@@ -61,10 +61,16 @@ struct account *accounts_find(struct accounts *accounts, const char *name);
 void accounts_check_credentials(struct accounts *accounts);
 
 /*
+ * The account, which is unauthorized, could send a request: looks at its files first, as above,
+ * but without on_ready. Returns 0 when account_next() is to be asked at once, or until when a file
+ * that is being replaced has to settle.
+ */
+usec_t accounts_prepare_attempt(struct accounts *accounts, struct account *account);
+
+/*
  * Asks for a new token of the account, when account_refresh_at() has come; looks at its files
- * first, as above but without on_ready, and may find that it need not. Returns 0 when
- * account_refresh_at() is to be asked at once, or until when a file that is being replaced has to
- * settle.
+ * first, and may find that it need not. Returns as accounts_prepare_attempt(), when
+ * account_refresh_at() is to be asked again.
  */
 usec_t accounts_refresh(struct accounts *accounts, struct account *account);
 /* Whether an answer to that is awaited. */

@@ -214,13 +214,24 @@ static void queue_keep_alive(struct poller_queue *queue, usec_t now) {
         }
 }
 
+/* When a request may go. Before an attempt while unauthorized the credential is looked at. */
+static usec_t queue_next_request(struct poller_queue *queue, usec_t now) {
+        const struct poller_handler *handler = &queue->poller->handler;
+        usec_t next = account_next(queue->account);
+
+        if (next > now || account_state(queue->account) != ACCOUNT_UNAUTHORIZED)
+                return next;
+        next = handler->on_attempt(handler->userdata, queue->account);
+        return next > now ? next : account_next(queue->account);
+}
+
 /* Lets go whoever can go now. Returns when the next one can, if one is due. */
 static usec_t queue_send_due(struct poller_queue *queue, usec_t now) {
         struct due_entry *first;
 
         while ((first = queue_next(queue, now))) {
                 struct poll *p = container_of(first, struct poll, due);
-                usec_t next = account_next(queue->account);
+                usec_t next = queue_next_request(queue, now);
 
                 if (next > now)
                         return next;

@@ -43,6 +43,10 @@ struct poller_handler {
          */
         usec_t (*on_answer)(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                             usec_t now);
+        /*
+         * The account is unauthorized, and a request is about to go: as accounts_prepare_attempt().
+         */
+        usec_t (*on_attempt)(void *userdata, struct account *account);
         /* It is time for a new token: accounts_refresh() is to be called. Returns as that. */
         usec_t (*on_refresh_due)(void *userdata, struct account *account);
         /* Every answer, also those that concern the account, for the records. */

@@ -317,6 +317,27 @@ static void test_endpoint_changes_while_a_secret_is_written(void **state) {
         assert_string_equal(secret_of(f), "other");
 }
 
+/* Before a request while unauthorized, no event and no timer is waited for. */
+static void test_attempt_looks_at_its_file_first(void **state) {
+        struct fixture *f = *state;
+        struct account *account;
+
+        configure(f);
+        account = accounts_find(f->accounts, "eu");
+        *f->trace = '\0';
+        assert_int_equal(accounts_prepare_attempt(f->accounts, account), 0);
+        assert_string_equal(secret_of(f), "secret");
+        write_in_place(f->token_file, "other");
+        assert_int_equal(accounts_prepare_attempt(f->accounts, account), clock_boot() + SETTLED);
+        assert_string_equal(secret_of(f), "secret");
+        time_pass(f->timers, SETTLED - 1);
+        assert_int_equal(accounts_prepare_attempt(f->accounts, account), clock_boot() + 1);
+        assert_trace(f, ""); /* who asks is at it already */
+        time_pass(f->timers, 1);
+        assert_int_equal(accounts_prepare_attempt(f->accounts, account), 0);
+        assert_string_equal(secret_of(f), "other");
+}
+
 /* A login writes two files, the one after the other. */
 static void test_two_files_are_read_together(void **state) {
         struct fixture *f = *state;
@@ -355,6 +376,7 @@ int main(void) {
                 TEST(test_secret_is_written_at_the_start),
                 TEST(test_secret_is_written_in_two_goes),
                 TEST(test_endpoint_changes_while_a_secret_is_written),
+                TEST(test_attempt_looks_at_its_file_first),
                 TEST(test_two_files_are_read_together),
         };
 

@@ -21,8 +21,8 @@ struct fixture {
         usec_t delay;     /* that on_answer returns */
         char asked[4096]; /* a digit a request, the poll's */
         char told[512];   /* "ID:CLASS " for each answer that was the task's */
-        unsigned n_polled, n_refresh;
-        usec_t refresh_at; /* until when the account is held up */
+        unsigned n_polled, n_refresh, n_attempts;
+        usec_t attempt_at, refresh_at; /* until when the account is held up */
 };
 
 static int index_of(struct fixture *f, const struct poll *p) {
@@ -50,6 +50,15 @@ static usec_t on_answer(void *userdata, struct poll *p, const struct koodrive_an
         (void) snprintf(f->told + n, sizeof(f->told) - n, "%d:%s ", index_of(f, p),
                         koodrive_class_name(answer->disposition.class));
         return f->delay;
+}
+
+static usec_t on_attempt(void *userdata, struct account *account) {
+        struct fixture *f = userdata;
+
+        assert_ptr_equal(account, f->account);
+        assert_int_equal(account_state(account), ACCOUNT_UNAUTHORIZED);
+        f->n_attempts++;
+        return f->attempt_at;
 }
 
 static usec_t on_refresh_due(void *userdata, struct account *account) {
@@ -91,7 +100,8 @@ static struct account *make_account(struct fixture *f) {
 static int set_up(void **state) {
         static char name[] = "eu-1", endpoint[] = "https://drive.example.com", headers[] = "x-date";
         struct fixture *f = calloc(1, sizeof(*f));
-        const struct poller_handler handler = {on_ask, on_answer, on_refresh_due, on_polled, f};
+        const struct poller_handler handler = {on_ask,         on_answer, on_attempt,
+                                               on_refresh_due, on_polled, f};
 
         assert_non_null(f);
         time_reset();
@@ -596,6 +606,26 @@ static void test_a_refusal_asks_for_a_new_token(void **state) {
         assert_string_equal(f->asked, "1"); /* polls wait for its end */
 }
 
+/* Their credential is looked at first, and may have to settle. */
+static void test_attempts_while_unauthorized_wait_for_the_credential(void **state) {
+        struct fixture *f = *state;
+
+        warm_up(f);
+        start(f, 1, clock_boot(), SEC);
+        pass(f, 0);
+        assert_int_equal(f->n_attempts, 0);
+        answer_text(f, nth(f, 0), 401, "");
+        assert_int_equal(account_state(f->account), ACCOUNT_UNAUTHORIZED);
+        *f->asked = '\0';
+        f->attempt_at = clock_boot() + 10 * USEC_MINUTE;
+        pass(f, 10 * USEC_MINUTE - 1);
+        assert_int_equal(f->n_attempts, 1);
+        assert_string_equal(f->asked, "");
+        pass(f, 1);
+        assert_int_equal(f->n_attempts, 2);
+        assert_string_equal(f->asked, "1");
+}
+
 static void test_a_refresh_waits_for_the_credential(void **state) {
         struct fixture *f = *state;
 
@@ -746,6 +776,7 @@ int main(void) {
                 TEST(test_silence_for_as_long_as_was_asked_for),
                 TEST(test_nothing_without_a_credential),
                 TEST(test_a_refusal_asks_for_a_new_token),
+                TEST(test_attempts_while_unauthorized_wait_for_the_credential),
                 TEST(test_a_refresh_waits_for_the_credential),
                 TEST(test_accounts_do_not_wait_for_each_other),
                 TEST(test_a_request_that_cannot_be_written),
