@@ -24,6 +24,7 @@
 
 #define RESCAN_PAUSE (5 * USEC_SEC)
 #define REPORT_PAUSE (5 * USEC_MINUTE)
+#define CREDENTIALS_PERIOD USEC_MINUTE
 
 /* ---- between modules ---- */
 
@@ -49,6 +50,14 @@ static void on_rescan(struct timer *timer, usec_t now) {
         (void) now;
         accounts_check_credentials(m->accounts);
         registry_look(m->registry);
+}
+
+/* A net below inotify. */
+static void on_credentials_check(struct timer *timer, usec_t now) {
+        struct modules *m = container_of(timer, struct modules, credentials_timer);
+
+        accounts_check_credentials(m->accounts);
+        timer_arm(m->timers, timer, now + CREDENTIALS_PERIOD);
 }
 
 static void on_account_changed(void *userdata, struct account *account, unsigned failed_requests) {
@@ -128,6 +137,8 @@ static int open_timers(struct modules *m) {
 
         if (r == 0)
                 r = timer_open(m->timers, &m->rescan_timer, on_rescan);
+        if (r == 0)
+                r = timer_open(m->timers, &m->credentials_timer, on_credentials_check);
         return r;
 }
 
@@ -184,6 +195,7 @@ static int open_accounts(struct modules *m) {
 
         if (!tokens)
                 return -ENOMEM;
+        timer_arm(m->timers, &m->credentials_timer, clock_boot() + CREDENTIALS_PERIOD);
         return accounts_new(m->timers, m->dirwatch, m->http, tokens, &handler, &m->accounts);
 }
 
@@ -291,8 +303,10 @@ void modules_close(struct modules *m) {
         metrics_free(m->metrics);
         http_free(m->http);
         dirwatch_free(m->dirwatch);
-        if (m->timers)
+        if (m->timers) {
                 timer_close(m->timers, &m->rescan_timer);
+                timer_close(m->timers, &m->credentials_timer);
+        }
         timers_free(m->timers);
         free(m->unreadable);
 }

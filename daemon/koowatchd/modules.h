@@ -30,6 +30,7 @@ struct modules {
         struct timer rescan_timer; /* until what could not be read is read again */
         char *unreadable;          /* what was reported last as such */
         usec_t unreadable_reported;
+        struct timer credentials_timer; /* until their files are looked at again */
 };
 
 /* Returns 0 or a negative errno. They are to be closed in any case. */

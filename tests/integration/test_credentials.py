@@ -10,6 +10,7 @@ from koodrive_simulator import DEFAULT_TOKEN
 from koowatch import age, wait_polls
 
 WHOLE = "Bearer " + "6ebb6266dd5cdefa1d71" * 3
+PERIOD = 60  # seconds after which files are looked at again
 ELSEWHERE = "elsewhere"
 
 
@@ -121,6 +122,71 @@ def target_of_a_link(koowatch, token):
     return path
 
 
+def late_target_of_a_link(koowatch, token):
+    path = koowatch.path / "late" / "token"
+    if path.is_symlink():
+        put(koowatch.path / ELSEWHERE / "late", token)
+    else:
+        link(path, koowatch.path / ELSEWHERE / "late")
+    return path
+
+
+def volume_of_kubernetes(koowatch, token):
+    path = koowatch.path / "kubernetes" / "token"
+    volume = koowatch.path / "volume"
+    data = f"..{len(list(volume.glob('..*')))}"
+    put(volume / data / "token", token)
+    link(volume / "..data", data)
+    if not path.is_symlink():
+        link(volume / "token", "..data/token")
+        link(path, volume / "token")
+    return path
+
+
+def retargeted_directory(koowatch, token):
+    path = koowatch.path / "current" / "token"
+    release = koowatch.path / f"release{len(list(koowatch.path.glob('release*')))}"
+    put(release / "token", token)
+    link(path.parent, release.name)
+    return path
+
+
+def replaced_ancestor(koowatch, token):
+    path = koowatch.path / "ancestor" / "middle" / "token"
+    if path.exists():
+        path.parent.parent.rename(koowatch.path / "away")
+    put(path, token)
+    return path
+
+
+LAYOUTS = [
+    target_of_a_link,
+    late_target_of_a_link,
+    volume_of_kubernetes,
+    retargeted_directory,
+    replaced_ancestor,
+]
+
+
+def test_what_no_event_tells_is_noticed(koowatch, sim):
+    """All in one, because it takes a minute."""
+    for layout in LAYOUTS:
+        name = layout.__name__
+        sim.tokens |= {f"Bearer old {name}", f"Bearer new {name}"}
+        koowatch.settings[f"Account {name}"] = koowatch.settings["Account"] | {
+            "TokenFile": layout(koowatch, f"Bearer old {name}")
+        }
+        koowatch.add_task(name, sim.add_task(hold=True), Account=name)
+    koowatch.start()
+    present = {f"Bearer old {x.__name__}" for x in LAYOUTS if x is not late_target_of_a_link}
+    sim.wait_for(lambda s: present <= set(credentials(s)))
+    for layout in LAYOUTS:
+        layout(koowatch, f"Bearer new {layout.__name__}")
+    new = {f"Bearer new {layout.__name__}" for layout in LAYOUTS}
+    sim.wait_for(lambda s: new <= set(credentials(s)), PERIOD + 20)
+    koowatch.wait_entry("^account late_target_of_a_link: ok again")
+
+
 def test_an_attempt_while_unauthorized_looks_first(koowatch, sim):
     """The file is replaced where no event comes from, and the next attempt is not in vain."""
     sim.tokens = {"Bearer new"}
@@ -130,5 +196,5 @@ def test_an_attempt_while_unauthorized_looks_first(koowatch, sim):
     koowatch.wait_entry("^account default: unauthorized")
     target_of_a_link(koowatch, "Bearer new")
     refused = credentials(sim)
-    koowatch.wait_entry("^photos: completed")
+    koowatch.wait_entry("^photos: completed", timeout=PERIOD - 5)
     assert credentials(sim) == refused + ["Bearer new"]

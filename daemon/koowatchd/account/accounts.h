@@ -56,7 +56,7 @@ struct account *accounts_find(struct accounts *accounts, const char *name);
 
 /*
  * Looks at the files of all that are in use, and reads those that are others, or could not be
- * read.
+ * read: for what no event tells. To be called every minute.
  */
 void accounts_check_credentials(struct accounts *accounts);
 
