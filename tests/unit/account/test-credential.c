@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 #include "common/log.h"
 #include "koowatchd/account/credential.h"
@@ -773,6 +774,52 @@ static void test_notices_mounts(void **state) {
         assert_notices(f, "one");
 }
 
+/* Whatever kept it from being read, the next look finds that it can be. */
+static void test_read_again_after_an_error(void **state) {
+        struct fixture *f = *state;
+        struct rlimit limit, none;
+
+        put(f->file, "one", 0600);
+        follow_file(f);
+        assert_reads(f, "one");
+        put_in_place(f->file, "two");
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit){0, limit.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        assert_problem(f, -EMFILE, "one", "Too many open files");
+        assert_true(look(f) <= f->now);
+        assert_problem(f, -EMFILE, "one", "Too many open files");
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_true(look(f) <= f->now);
+        assert_int_equal(credential_read(f->credential, f->now, WALL), 1);
+        assert_string_equal(credential_text(f->credential), "two");
+        assert_int_equal(look(f), USEC_INFINITY);
+}
+
+/* A directory that may not be entered yet, as before it is mounted. */
+static void test_read_again_after_a_denial(void **state) {
+        bool is_root = geteuid() == 0;
+        struct fixture *f = *state;
+        usec_t again;
+        int r;
+
+        put(f->file, "one", 0644);
+        follow_file(f);
+        assert_int_equal(chmod(f->directory, 0), 0);
+        if (is_root && seteuid(NOBODY) < 0)
+                skip();
+        r = read_settled(f);
+        again = look(f);
+        if (is_root)
+                assert_int_equal(seteuid(0), 0);
+        assert_int_equal(r, -EACCES);
+        assert_int_equal(again, USEC_INFINITY);
+        assert_int_equal(chmod(f->directory, 0700), 0);
+        f->now += USEC_MINUTE;
+        assert_int_equal(look(f), f->now + SETTLED);
+        assert_reads(f, "one");
+}
+
 /* The service manager's credentials: the first name that is there counts, whenever it comes. */
 static void test_notices_another_name(void **state) {
         struct fixture *f = *state;
@@ -886,6 +933,8 @@ int main(void) {
                 WITH_FIXTURE(test_notices_another_directory),
                 WITH_FIXTURE(test_notices_a_replaced_parent),
                 WITH_FIXTURE(test_notices_mounts),
+                WITH_FIXTURE(test_read_again_after_an_error),
+                WITH_FIXTURE(test_read_again_after_a_denial),
                 WITH_FIXTURE(test_notices_another_name),
                 WITH_FIXTURE(test_half_written),
                 WITH_FIXTURE(test_written_after_the_look),
