@@ -92,6 +92,21 @@ def test_half_a_token_is_not_used_later(koowatch, sim, noticed):
     assert {r.verdict for r in sim.requests if r.header("Authorization") == WHOLE} == {"ok"}
 
 
+def test_half_a_refresh_token_is_not_spent(koowatch, sim):
+    session = sim.sessions.add_session()
+    put(koowatch.token_path, session.token)
+    path = koowatch.path / "refresh"
+    koowatch.settings["Account"] |= {"Refresh": "carrier", "RefreshTokenFile": path}
+    session.expire()
+    koowatch.add_task("photos", sim.add_task(require=session, polls=2))
+    with written_in_pieces(path, session.refresh_token):
+        koowatch.start()
+    koowatch.wait_entry("^photos: completed")
+    refreshes = [request for request in sim.requests if request.kind == "refresh"]
+    assert [request.verdict for request in refreshes] == ["ok"]
+    assert not koowatch.find("^account")
+
+
 def test_a_finished_file_is_used_at_once(koowatch, sim):
     """Before one that is written at the same time, which might be half of what it will be."""
     path = koowatch.path / "second"
