@@ -10,6 +10,8 @@ static const char schema[] =
         "  event_id TEXT NOT NULL DEFAULT '',"                 /* '': not finished */
         "  gone INTEGER NOT NULL DEFAULT 0," /* since when no file stands for it */
         "  refusals INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,"
+        "  boot INTEGER NOT NULL DEFAULT 0, booted INTEGER NOT NULL DEFAULT 0,"
+        "  confirmed INTEGER NOT NULL DEFAULT 0,"
         "  PRIMARY KEY (account, share_id, task_id)) WITHOUT ROWID;"
         "CREATE INDEX IF NOT EXISTS task_gone ON task (gone) WHERE gone > 0;"
         "CREATE TABLE IF NOT EXISTS event ("
@@ -27,6 +29,9 @@ static const struct {
         {"event", "futile", "ALTER TABLE event ADD COLUMN futile INTEGER"},
         {"task", "refusals", "ALTER TABLE task ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0"},
         {"task", "refused", "ALTER TABLE task ADD COLUMN refused INTEGER NOT NULL DEFAULT 0"},
+        {"task", "boot", "ALTER TABLE task ADD COLUMN boot INTEGER NOT NULL DEFAULT 0"},
+        {"task", "booted", "ALTER TABLE task ADD COLUMN booted INTEGER NOT NULL DEFAULT 0"},
+        {"task", "confirmed", "ALTER TABLE task ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0"},
 };
 
 static int execute(sqlite3 *db, const char *commands) {

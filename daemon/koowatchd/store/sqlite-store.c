@@ -32,12 +32,13 @@ enum statement {
 static const char *const sql[STATEMENTS] = {
         [BEGIN] = "BEGIN IMMEDIATE",
         [COMMIT] = "COMMIT",
-        [FIND_TASK] = "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
-                      "(SELECT state FROM event WHERE event.event_id = task.event_id) "
-                      "FROM task WHERE " KEY,
+        [FIND_TASK] =
+                "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
+                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id) "
+                "FROM task WHERE " KEY,
         [PUT_TASK] = "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
-                     "inode, mtime_ns, event_id, refusals, refused) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     "inode, mtime_ns, event_id, refusals, refused, boot, booted, confirmed) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         [FORGET_TASK] = "DELETE FROM task WHERE event_id = '' AND " KEY,
         [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
         [EACH_TASK] = "SELECT account, share_id, task_id, name FROM task WHERE gone = 0",
@@ -187,6 +188,9 @@ static int put_task(struct sqlite_store *s, const struct store_op *op) {
         (void) sqlite3_bind_text(q, 8, task->event_id, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 9, task->refusals);
         (void) sqlite3_bind_int64(q, 10, task->refused);
+        (void) sqlite3_bind_int64(q, 11, task->boot);
+        (void) sqlite3_bind_int64(q, 12, task->booted);
+        (void) sqlite3_bind_int(q, 13, task->confirmed);
         return run_statement(s, q);
 }
 
@@ -299,7 +303,10 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                         .gone = sqlite3_column_int64(q, 4) > 0,
                         .refusals = (unsigned) sqlite3_column_int64(q, 5),
                         .refused = sqlite3_column_int64(q, 6),
-                        .delivery = delivery_state(q, 7),
+                        .boot = sqlite3_column_int64(q, 7),
+                        .booted = sqlite3_column_int64(q, 8),
+                        .confirmed = sqlite3_column_int(q, 9) != 0,
+                        .delivery = delivery_state(q, 10),
                 };
                 if (found == 0) {
                         (void) snprintf(task.event_id, sizeof(task.event_id), "%s",

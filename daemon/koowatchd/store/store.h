@@ -34,6 +34,10 @@ enum delivery_state { DELIVERY_PENDING, DELIVERY_DONE, DELIVERY_PARKED };
 /* A registration. The file is the one that was read last. */
 struct store_task {
         usec_t registered; /* wall clock */
+        /* Which start of the machine that was in (0: not known), and when on clock_boot(). */
+        int64_t boot;
+        usec_t booted;
+        bool confirmed; /* registered is the time by KooDrive's clock */
         uint64_t inode;
         int64_t mtime_ns;
         usec_t refused;                     /* wall clock of the first of the refusals; 0: none */

@@ -100,8 +100,13 @@ static int query_number(const struct fixture *f, const char *query) {
 }
 
 static void put_task(struct fixture *f, const struct store_key *key) {
-        const struct store_task task = {
-                .registered = WALL, .inode = 5, .refused = WALL + 1, .refusals = 3};
+        const struct store_task task = {.registered = WALL,
+                                        .boot = 7,
+                                        .booted = 8,
+                                        .confirmed = true,
+                                        .inode = 5,
+                                        .refused = WALL + 1,
+                                        .refusals = 3};
 
         sync_put_task(&f->sync, key, key->task_id, &task);
 }
@@ -370,7 +375,25 @@ static void test_a_database_without_the_refusals(void **state) {
         assert_int_equal(find_task(f, &photos).refusals, 3);
 }
 
-/* Word by word the writes of a koowatchd that knows nothing of refusals nor futile attempts. */
+static void test_a_database_without_the_clock(void **state) {
+        struct fixture *f = *state;
+        struct store_task task;
+
+        put_task(f, &photos);
+        close_store(f);
+        execute(f, "ALTER TABLE task DROP COLUMN boot; ALTER TABLE task DROP COLUMN booted;"
+                   "ALTER TABLE task DROP COLUMN confirmed");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        task = find_task(f, &photos);
+        assert_int_equal(task.registered, WALL);
+        assert_true(task.boot == 0 && task.booted == 0 && !task.confirmed);
+        put_task(f, &photos);
+        reopen(f);
+        task = find_task(f, &photos);
+        assert_true(task.boot == 7 && task.booted == 8 && task.confirmed);
+}
+
+/* Word by word the writes of a koowatchd that knows no refusals, clocks or futile attempts. */
 static void test_an_older_koowatchd_may_write_to_it(void **state) {
         struct fixture *f = *state;
         struct store_task task;
@@ -391,6 +414,7 @@ static void test_an_older_koowatchd_may_write_to_it(void **state) {
         assert_int_equal(task.delivery, DELIVERY_PENDING);
         assert_int_equal(task.refusals, 0);
         assert_int_equal(task.refused, 0);
+        assert_int_equal(task.boot, 0);
         assert_pending(f, "e1:2:2:6:5:- ");
 }
 
@@ -489,6 +513,7 @@ int main(void) {
                 TEST(test_restored_from_a_dump),
                 TEST(test_a_database_without_the_futile_attempts),
                 TEST(test_a_database_without_the_refusals),
+                TEST(test_a_database_without_the_clock),
                 TEST(test_an_older_koowatchd_may_write_to_it),
                 TEST(test_no_statement_goes_through_all_events),
         };

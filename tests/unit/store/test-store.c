@@ -245,6 +245,23 @@ static void test_refusals_are_kept(void **state) {
         assert_int_equal(task.refused, 0);
 }
 
+/* Before this start of the machine, or by a hash that is negative as a number. */
+static void test_the_clock_of_a_registration_is_kept(void **state) {
+        struct fixture *f = *state;
+        struct store_task task = {.boot = INT64_MIN, .booted = -1, .confirmed = true};
+
+        sync_put_task(&f->sync, &photos, "photos", &task);
+        reopen(f);
+        task = find_task(f, &photos);
+        assert_true(task.boot == INT64_MIN);
+        assert_int_equal(task.booted, -1);
+        assert_true(task.confirmed);
+
+        put_task(f, &photos, "");
+        task = find_task(f, &photos);
+        assert_true(task.boot == 0 && task.booted == 0 && !task.confirmed);
+}
+
 /* They follow from other writes; what a caller had in them is nothing to go by. */
 static void test_what_is_only_read_is_not_written(void **state) {
         const struct store_task task = {.delivery = DELIVERY_PARKED, .gone = true};
@@ -650,6 +667,7 @@ int main(void) {
                 SCENARIO(test_keys),
                 SCENARIO(test_replaces),
                 SCENARIO(test_refusals_are_kept),
+                SCENARIO(test_the_clock_of_a_registration_is_kept),
                 SCENARIO(test_what_is_only_read_is_not_written),
                 SCENARIO(test_each_task),
                 SCENARIO(test_drop_forgets_the_unfinished),
