@@ -284,6 +284,10 @@ usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
         return clock_offset_stamp(&a->clock, now, wall);
 }
 
+usec_t account_wall(const struct account *a, usec_t now, usec_t wall) {
+        return clock_offset_wall(&a->clock, now, wall);
+}
+
 /* ---- answers ---- */
 
 /* Somebody has answered. */
@@ -304,6 +308,8 @@ static void handle_response(struct account *a, usec_t now) {
 /* KooDrive itself has looked at the request: the credential and the settings are good. */
 static void handle_acceptance(struct account *a, const struct account_reply *reply) {
         attribution_accepted(&a->attribution, reply->task, a->state == ACCOUNT_UNAUTHORIZED);
+        if (reply->answer->date >= 0)
+                clock_offset_confirm(&a->clock, reply->answer->date, reply->received);
         a->last_accepted = reply->received;
         a->clock_corrected = false;
         a->pause.refused = 0;

@@ -164,3 +164,5 @@ unsigned account_in_flight(const struct account *account);
 
 /* What X-Date is to say at now, by our own clock wall; see clock_offset_stamp(). */
 usec_t account_date(const struct account *account, usec_t now, usec_t wall);
+/* What time it is at now; see clock_offset_wall(). */
+usec_t account_wall(const struct account *account, usec_t now, usec_t wall);

@@ -60,6 +60,29 @@ static void test_clock_outliers(void **state) {
         }
 }
 
+/* Not what any page in front of KooDrive says, and not before an answer that is its own. */
+static void test_whose_clock(void **state) {
+        static const struct {
+                const struct koodrive_disposition *means;
+                bool known;
+        } cases[] = {{&good, true}, {&not_found, true}, {&malformed, false}, {&refused, false}};
+        usec_t wall = 1747708152 * USEC_SEC, server = wall - USEC_HOUR;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct koodrive_answer answer = answer_of(cases[i].means);
+                struct fixture *f;
+
+                assert_int_equal(set_up(state), 0);
+                f = *state;
+                assert_int_equal(account_wall(f->account, f->now, wall), -1);
+                answer.date = server;
+                (void) ask_for(f, 0, &answer);
+                assert_int_equal(account_wall(f->account, f->now, wall),
+                                 cases[i].known ? server : -1);
+                assert_int_equal(tear_down(state), 0);
+        }
+}
+
 static const struct koodrive_answer *stamp_refused(usec_t date, usec_t server_time) {
         static struct koodrive_answer answer;
 
@@ -146,6 +169,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_date),
                 cmocka_unit_test(test_clock_outliers),
+                cmocka_unit_test(test_whose_clock),
                 TEST(test_stamp_is_corrected_once),
                 TEST(test_stamp_is_corrected_by_date),
                 TEST(test_stamp_cannot_be_corrected),

@@ -85,6 +85,52 @@ static void test_what_is_beyond_doubt(void **state) {
         assert_int_equal(stamp(&c, 0), SERVER - 5 * USEC_SEC);
 }
 
+/* A page in front of KooDrive has a Date, too. */
+static void test_only_koodrive_confirms(void **state) {
+        struct clock_offset c = {};
+
+        (void) state;
+        assert_int_equal(clock_offset_wall(&c, NOW, WALL), -1);
+        clock_offset_learn(&c, WILD, NOW);
+        assert_int_equal(clock_offset_wall(&c, NOW, WALL), -1);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(clock_offset_wall(&c, NOW, WALL), -1);
+                clock_offset_learn(&c, SERVER, NOW);
+                clock_offset_confirm(&c, SERVER, NOW);
+        }
+        assert_int_equal(clock_offset_wall(&c, NOW, WALL), SERVER);
+        /* Someone sets our own clock. */
+        assert_int_equal(clock_offset_wall(&c, NOW + 1, WILD), SERVER + 1);
+}
+
+static void test_our_own_where_it_is_right(void **state) {
+        struct clock_offset c = {};
+
+        (void) state;
+        clock_offset_learn(&c, SERVER, NOW);
+        clock_offset_confirm(&c, SERVER, NOW);
+        assert_int_equal(clock_offset_wall(&c, NOW, SERVER + 59 * USEC_SEC),
+                         SERVER + 59 * USEC_SEC);
+        assert_int_equal(clock_offset_wall(&c, NOW, SERVER - 59 * USEC_SEC),
+                         SERVER - 59 * USEC_SEC);
+        assert_int_equal(clock_offset_wall(&c, NOW, SERVER + USEC_MINUTE), SERVER);
+        assert_int_equal(clock_offset_wall(&c, NOW, SERVER - USEC_MINUTE), SERVER);
+}
+
+static void test_what_is_confirmed_stays_so_while_it_drifts(void **state) {
+        struct clock_offset c = {};
+
+        (void) state;
+        clock_offset_learn(&c, SERVER, NOW);
+        clock_offset_confirm(&c, SERVER, NOW);
+        clock_offset_learn(&c, SERVER + 2 * USEC_SEC, NOW);
+        assert_int_equal(clock_offset_wall(&c, NOW, WALL), SERVER + 2 * USEC_SEC);
+        clock_offset_learn(&c, WILD, NOW);
+        assert_int_equal(clock_offset_wall(&c, NOW, WALL), SERVER + 2 * USEC_SEC);
+        clock_offset_learn(&c, WILD, NOW);
+        assert_int_equal(clock_offset_wall(&c, NOW, WALL), -1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_our_own_until_it_is_known),
@@ -94,6 +140,9 @@ int main(void) {
                 cmocka_unit_test(test_two_that_differ_confirm_nothing),
                 cmocka_unit_test(test_two_that_agree_are_believed),
                 cmocka_unit_test(test_what_is_beyond_doubt),
+                cmocka_unit_test(test_only_koodrive_confirms),
+                cmocka_unit_test(test_our_own_where_it_is_right),
+                cmocka_unit_test(test_what_is_confirmed_stays_so_while_it_drifts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
