@@ -22,6 +22,17 @@ static bool waits_for_url(struct task_state *c, const struct koodrive_answer *a)
                c->url_waits < URL_WAITS;
 }
 
+/*
+ * Said after the deadline, and not for the first time: that one may have been on its way while the
+ * machine slept, or be the first one of a daemon that has learnt the time by it.
+ */
+static bool is_past_deadline(struct task_state *c, const struct task_limits *limits, usec_t now) {
+        bool again = c->overdue;
+
+        c->overdue = now >= usec_add(c->registered, limits->timeout);
+        return c->overdue && again;
+}
+
 struct task_verdict task_state_update(struct task_state *c, const struct task_limits *limits,
                                       usec_t now, const struct koodrive_answer *a, double random) {
         struct task_verdict v = {};
@@ -51,7 +62,7 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
                 v.outcome = OUTCOME_CANCELED;
                 return v;
         }
-        if (now >= deadline) {
+        if (is_past_deadline(c, limits, now)) {
                 v.outcome = OUTCOME_TIMEOUT;
                 return v;
         }
@@ -63,7 +74,7 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
 
         v.delay = poll_interval_next(&c->interval, &limits->interval, now,
                                      a->status == KOODRIVE_STATUS_RUNNING, a->progress, random);
-        /* The deadline is passed by an answer after it: that one need not wait for its turn. */
+        /* The deadline is passed by answers after it: they need not wait for their turn. */
         v.delay = MIN(v.delay, MAX(deadline - now, limits->interval.interval_min));
         return v;
 }
@@ -88,8 +99,8 @@ struct task_verdict task_state_fail(struct task_state *c, const struct task_limi
         c->faults++;
         if (disposition->class == KOODRIVE_REJECTED)
                 v.outcome = OUTCOME_REJECTED;
-        else if (disposition->overdue && c->faults >= OVERDUE_FAULTS &&
-                 now >= usec_add(c->registered, limits->timeout))
+        else if (disposition->overdue && is_past_deadline(c, limits, now) &&
+                 c->faults >= OVERDUE_FAULTS)
                 v.outcome = OUTCOME_TIMEOUT;
         if (disposition->class == KOODRIVE_RETRY_LIMITED) {
                 if (c->refusals++ == 0)

@@ -24,6 +24,7 @@ struct task_state {
         signed char status, progress;
         unsigned char url_waits; /* polls spent waiting for a downloadUrl */
         bool stalled : 1;        /* reported already */
+        bool overdue : 1;        /* the last answer that counts came after the deadline */
         bool unknown_status : 1; /* an undocumented taskStatus was reported already */
 };
 
@@ -43,7 +44,10 @@ struct task_verdict {
 
 void task_state_init(struct task_state *state, usec_t registered, usec_t now);
 
-/* A valid answer about the task at now. random: uniform in [0, 1). */
+/*
+ * A valid answer about the task at now: OUTCOME_TIMEOUT where it is not the first one after the
+ * deadline. random: uniform in [0, 1).
+ */
 struct task_verdict task_state_update(struct task_state *state, const struct task_limits *limits,
                                       usec_t now, const struct koodrive_answer *answer,
                                       double random);

@@ -82,6 +82,9 @@ static void test_a_timeout_needs_an_answer(void **state) {
         core_pass(c, 2 * USEC_MINUTE);
         assert_string_equal(c->finished, "");
         core_answer(c, "t1", 1);
+        assert_string_equal(c->finished, "");
+        core_pass(c, 2 * SEC);
+        core_answer(c, "t1", 1);
         assert_string_equal(c->finished, "t1:timeout ");
         core_pass(c, USEC_HOUR);
         assert_false(core_is_asked(c, "t1"));
