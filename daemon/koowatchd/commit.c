@@ -145,6 +145,7 @@ void commit_run(struct commit *c) {
 }
 
 void commit_finish(struct commit *c) {
+        c->is_requested = true; /* also what may wait until there is more to write */
         timer_disarm(c->timers, &c->retry_timer);
         commit_run(c);
 }

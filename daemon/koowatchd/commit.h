@@ -37,8 +37,10 @@ DEFINE_CLEANUP(struct commit *, commit_free)
 /* Who is called from now on; copied. */
 void commit_set_handler(struct commit *commit, const struct commit_handler *handler);
 
-/* Counts what is in the store, now, in a minute and each hour, when what is older than history is
- * forgotten. */
+/*
+ * Counts what is in the store, now, in a minute and each hour, when what is older than history is
+ * forgotten, and what was not worth a batch of its own is written.
+ */
 void commit_start(struct commit *commit);
 void commit_configure(struct commit *commit, usec_t history);
 

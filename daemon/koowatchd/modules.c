@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
+#include "koowatchd/boot-id.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
@@ -221,6 +222,7 @@ static int open_registry(struct modules *m) {
                 .deliveries = m->deliveries,
                 .report = m->report,
                 .metrics = m->metrics,
+                .boot = boot_id(),
         };
 
         return registry_new(&modules, &m->registry);

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "common/config.h"
 #include "common/log.h"
@@ -185,6 +186,7 @@ struct core *core_new(void) {
         core_put_text(c, "hooks/finished.d", "a", "#!/bin/true\n");
         c->finished = strdup("");
         c->store = fake_store_new();
+        c->boot = 1;
         time_reset();
         return c;
 }
@@ -248,11 +250,11 @@ void core_start(struct core *c) {
                                                                    c->report, c->metrics},
                                         &settings, &c->deliveries),
                          0);
-        assert_int_equal(
-                registry_new(&(struct registry_modules){c->timers, NULL, c->store, c->poller,
-                                                        c->deliveries, c->report, c->metrics},
-                             &c->registry),
-                0);
+        assert_int_equal(registry_new(&(struct registry_modules){c->timers, NULL, c->store,
+                                                                 c->poller, c->deliveries,
+                                                                 c->report, c->metrics, c->boot},
+                                      &c->registry),
+                         0);
         assert_int_equal(
                 commit_new(c->timers, c->store, "state.db", c->registry, c->deliveries, &c->commit),
                 0);
@@ -286,6 +288,14 @@ void core_stop(struct core *c) {
 void core_restart(struct core *c) {
         core_stop(c);
         fake_store_restart(c->store);
+        core_start(c);
+}
+
+void core_reboot(struct core *c, usec_t span) {
+        core_stop(c);
+        fake_store_restart(c->store);
+        time_reboot(span);
+        c->boot++;
         core_start(c);
 }
 
@@ -376,14 +386,20 @@ bool core_is_asked(const struct core *c, const char *task_id) {
 
 static void answer(struct core *c, const char *task_id, long status, const char *body) {
         unsigned number = find_request(c, task_id);
+        time_t now = (time_t) (time_true() / USEC_SEC);
+        char date[64];
+        const struct http_header header = {"Date", date};
 
         assert_true(number < CORE_REQUESTS);
+        (void) strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now));
         fake_http_answer(c->http, number,
                          &(struct http_answer){
                                  .outcome = HTTP_ANSWERED,
                                  .status = status,
                                  .body = body,
                                  .body_length = strlen(body),
+                                 .headers = &header,
+                                 .n_headers = c->says_time,
                          });
         core_turn(c);
 }

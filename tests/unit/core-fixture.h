@@ -34,6 +34,8 @@ struct core {
         char asked[CORE_REQUESTS][24]; /* which task each request asks about */
         char *finished;                /* "t1:completed " for each outcome that was reported */
         unsigned parked, transient_errors;
+        int64_t boot;   /* of the registry that is started next; 0: not known */
+        bool says_time; /* answers have a Date, which is true */
 };
 
 /* With an empty store. */
@@ -45,6 +47,8 @@ void core_start(struct core *core);
 void core_stop(struct core *core);
 /* As when the daemon is killed, and started again. */
 void core_restart(struct core *core);
+/* Likewise the machine, which is away for span. */
+void core_reboot(struct core *core, usec_t span);
 
 /* Publishes a task file as one should: a new one, by way of a dot file. */
 void core_put(struct core *core, const char *directory, const char *name, const char *task_id);

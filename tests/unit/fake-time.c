@@ -9,9 +9,26 @@ struct timers {
 };
 
 static usec_t boot = TIME_BOOT;
+static usec_t started = TIME_WALL - TIME_BOOT; /* the true time of clock_boot() 0 */
+static usec_t error;                           /* of the wall clock */
 
 void time_reset(void) {
         boot = TIME_BOOT;
+        started = TIME_WALL - TIME_BOOT;
+        error = 0;
+}
+
+void time_step(usec_t span) {
+        error += span;
+}
+
+void time_reboot(usec_t span) {
+        started += boot + span - TIME_BOOT;
+        boot = TIME_BOOT;
+}
+
+usec_t time_true(void) {
+        return started + boot;
 }
 
 void time_pass(struct timers *timers, usec_t span) {
@@ -36,7 +53,7 @@ usec_t time_next(const struct timers *timers) {
 
 /* Instead of libc's, for the program and the libraries that it is linked with. */
 int clock_gettime(clockid_t clock, struct timespec *ret) {
-        usec_t now = clock == CLOCK_BOOTTIME ? boot : TIME_WALL + boot - TIME_BOOT;
+        usec_t now = clock == CLOCK_BOOTTIME ? boot : time_true() + error;
 
         if (clock != CLOCK_BOOTTIME && clock != CLOCK_REALTIME)
                 return (int) syscall(SYS_clock_gettime, clock, ret);

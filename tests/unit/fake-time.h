@@ -12,8 +12,14 @@
 #define TIME_BOOT (1000 * USEC_SEC)       /* what clock_boot() begins with */
 #define TIME_WALL (1747708152 * USEC_SEC) /* what clock_wall() says then */
 
-/* Both clocks as they were at first. */
+/* Both clocks as they were at first, and right. */
 void time_reset(void);
+/* Somebody sets the wall clock, forward or back. */
+void time_step(usec_t span);
+/* The machine is started anew after span: clock_boot() begins again. */
+void time_reboot(usec_t span);
+/* What a wall clock that is right would say. */
+usec_t time_true(void);
 void time_pass(struct timers *timers, usec_t span);
 /* The next timer_open() finds no memory. */
 void time_fail_next_open(void);

@@ -81,19 +81,14 @@ static void read_again_later(struct entry *e, const char *what, const char *why)
 
 /* The registration begins, now or when the store says that it did. */
 static void activate(struct entry *e, const struct store_task *stored) {
-        struct watch_history history = {.registered = clock_wall()};
-
         if (!e->watch && watch_new(&owner_of(e)->shared, e, &e->watch) < 0) {
                 read_again_later(e, e->is.file->name, strerror(ENOMEM));
                 return;
         }
-        if (stored)
-                history = (struct watch_history){stored->registered, stored->refused,
-                                                 stored->refusals};
         free(STEAL_PTR(e->end));
         entry_set_state(e, ENTRY_ACTIVE);
         assign_watch(e);
-        watch_begin(e->watch, &history, clock_boot());
+        watch_begin(e->watch, stored, clock_boot());
         start_polling(e);
         if (!stored) {
                 const struct task_ref task = watch_ref(e->watch);
@@ -116,6 +111,12 @@ static void on_finished(void *owner, struct watch_end *end) {
 
 static void on_refusals(void *owner) {
         mark_dirty(owner);
+}
+
+static void on_registration(void *owner) {
+        struct entry *e = owner;
+
+        entry_note_change(&owner_of(e)->changes, e);
 }
 
 static void on_watch_status(void *owner) {
@@ -417,6 +418,7 @@ void enrollment_init(struct enrollment *en, struct timers *timers, struct store 
         en->hook_problems.entries = &en->entries;
         en->shared.on_finished = on_finished;
         en->shared.on_refusals = on_refusals;
+        en->shared.on_registration = on_registration;
         en->shared.on_status = on_watch_status;
 }
 

@@ -28,12 +28,16 @@ static void add_dirty(struct entry_changes *c, struct entry *e) {
                 TAILQ_INSERT_TAIL(&c->dirty, e, link);
 }
 
-void entry_mark_dirty(struct entry_changes *c, struct entry *e) {
+void entry_note_change(struct entry_changes *c, struct entry *e) {
         if (e->is_dirty && !e->in_commit)
                 TAILQ_REMOVE(&c->dirty, e, link);
         if (!e->in_commit)
                 add_dirty(c, e);
         e->is_dirty = true;
+}
+
+void entry_mark_dirty(struct entry_changes *c, struct entry *e) {
+        entry_note_change(c, e);
         callback_call(&c->on_dirty);
 }
 
@@ -59,11 +63,7 @@ static int put_task(struct store_batch *batch, const struct entry *e, const stru
                 task.registered = e->end->registered;
                 memcpy(task.event_id, e->end->event_id, sizeof(task.event_id));
         } else if (e->watch) {
-                struct watch_history history = watch_history(e->watch);
-
-                task.registered = history.registered;
-                task.refused = history.refused;
-                task.refusals = history.refusals;
+                watch_write(e->watch, &task);
         }
         return store_batch_put_task(batch, &key, by->is.file->name, &task);
 }

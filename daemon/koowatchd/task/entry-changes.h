@@ -23,6 +23,8 @@ struct entry_changes {
 void entry_changes_init(struct entry_changes *changes, void (*on_deleted)(struct entry *entry));
 
 void entry_mark_dirty(struct entry_changes *changes, struct entry *entry);
+/* Likewise, but it may wait until there is something else to write. */
+void entry_note_change(struct entry_changes *changes, struct entry *entry);
 /* The entry is about to be freed. */
 void entry_forget_changes(struct entry_changes *changes, struct entry *entry);
 

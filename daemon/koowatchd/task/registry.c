@@ -223,6 +223,7 @@ int registry_new(const struct registry_modules *with, struct registry **ret) {
                                 .report = with->report,
                                 .metrics = with->metrics,
                                 .taskdir = r->taskdir,
+                                .boot = with->boot,
                         });
         stale_tasks_init(&r->stale, &r->enrollment.entries, with->store);
         if (error == 0)

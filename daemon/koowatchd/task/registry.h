@@ -40,6 +40,7 @@ struct registry_modules {
         struct deliveries *deliveries;
         struct report *report;
         struct metrics *metrics;
+        int64_t boot; /* see boot-id.h */
 };
 
 /* Returns 0 or a negative errno. */

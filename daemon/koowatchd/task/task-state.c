@@ -16,6 +16,13 @@ void task_state_init(struct task_state *c, usec_t registered, usec_t now) {
         poll_interval_init(&c->interval, registered);
 }
 
+void task_state_set_registered(struct task_state *c, usec_t registered) {
+        if (registered == c->registered)
+                return;
+        c->registered = registered;
+        poll_interval_init(&c->interval, registered);
+}
+
 static bool waits_for_url(struct task_state *c, const struct koodrive_answer *a) {
         return a->type == KOODRIVE_TYPE_PACKAGE && !a->download_url && !a->url_problem &&
                (a->result == KOODRIVE_RESULT_SUCCEEDED || a->result == KOODRIVE_RESULT_PARTIAL) &&

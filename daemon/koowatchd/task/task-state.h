@@ -44,6 +44,9 @@ struct task_verdict {
 
 void task_state_init(struct task_state *state, usec_t registered, usec_t now);
 
+/* The registration was at another time than was thought. */
+void task_state_set_registered(struct task_state *state, usec_t registered);
+
 /*
  * A valid answer about the task at now: OUTCOME_TIMEOUT where it is not the first one after the
  * deadline. random: uniform in [0, 1).

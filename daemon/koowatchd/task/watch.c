@@ -10,6 +10,8 @@
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
+#include "koowatchd/store/store.h"
+#include "koowatchd/task/registration.h"
 #include "koowatchd/task/task-file.h"
 #include "koowatchd/task/task.h"
 #include "koowatchd/task/taskdir-file.h"
@@ -24,8 +26,10 @@ struct watch {
         void *owner;
         const struct watch_subject *subject;
         struct account *account;
-        usec_t registered; /* wall clock */
-        bool running;      /* counted as such */
+        /* Of struct registration; its since is the state's. */
+        usec_t registered;
+        enum registration_times times : 8;
+        bool running; /* counted as such */
 };
 
 int watch_new(struct watch_shared *shared, void *owner, struct watch **ret) {
@@ -65,26 +69,59 @@ void watch_assign(struct watch *w, void *owner, const struct watch_subject *subj
         w->account = account;
 }
 
-void watch_begin(struct watch *w, const struct watch_history *history, usec_t now) {
-        usec_t wall = clock_wall();
+/* ---- the registration ---- */
 
-        /* A registration in the future is of a clock that was wrong. */
-        w->registered = MIN(history->registered, wall);
-        task_state_init(&w->state, now - (wall - w->registered), now);
-        if (history->refusals > 0) {
-                w->state.refusals = w->state.faults = history->refusals;
-                w->state.refused = now - (wall - MIN(history->refused, wall));
+static struct registration registration_of(const struct watch *w) {
+        return (struct registration){w->registered, w->state.registered, w->times};
+}
+
+static void set_registration(struct watch *w, const struct registration *r) {
+        w->registered = r->wall;
+        w->times = r->times;
+        task_state_set_registered(&w->state, r->since);
+}
+
+/* What KooDrive's clock says of it, as soon as that is known. */
+static void learn_time(struct watch *w, usec_t now) {
+        struct registration r = registration_of(w);
+        usec_t wall;
+        bool is_news;
+
+        if (r.times == REGISTRATION_BOTH)
+                return;
+        wall = account_wall(w->account, now, clock_wall());
+        if (wall < 0)
+                return;
+        is_news = registration_learn(&r, wall, now);
+        set_registration(w, &r);
+        if (is_news)
+                w->shared->on_registration(w->owner);
+}
+
+void watch_begin(struct watch *w, const struct store_task *stored, usec_t now) {
+        struct registration r =
+                stored ? registration_read(stored, w->shared->boot, clock_wall(), now)
+                       : registration_new(clock_wall(), now);
+
+        task_state_init(&w->state, r.since, now);
+        set_registration(w, &r);
+        learn_time(w, now);
+        if (stored && stored->refusals > 0) {
+                w->state.refusals = w->state.faults = stored->refusals;
+                w->state.refused =
+                        registration_read_time(stored, stored->refused, w->shared->boot, now);
         }
 }
 
-struct watch_history watch_history(const struct watch *w) {
-        return (struct watch_history){
-                .registered = w->registered,
-                .refused = w->state.refusals > 0 ? clock_wall() - (clock_boot() - w->state.refused)
-                                                 : 0,
-                .refusals = w->state.refusals,
-        };
+void watch_write(const struct watch *w, struct store_task *ret) {
+        struct registration r = registration_of(w);
+
+        registration_write(&r, w->shared->boot, ret);
+        ret->refusals = w->state.refusals;
+        ret->refused = ret->refusals > 0 ? registration_write_time(&r, w->state.refused) : 0;
 }
+
+/* ---- what is asked with, and how often ---- */
 
 static struct task_limits limits_of(const struct watch *w) {
         struct task_limits limits = w->shared->limits;
@@ -147,6 +184,13 @@ struct task_ref watch_ref(const struct watch *w) {
 
 /* ---- events ---- */
 
+/* By the clock that the registration is told by. */
+static usec_t time_of_day(const struct watch *w) {
+        usec_t wall = clock_wall(), known = account_wall(w->account, clock_boot(), wall);
+
+        return known < 0 ? wall : known;
+}
+
 static json_object *make_event(const struct watch *w, const char *type, const char *id,
                                enum outcome outcome, const struct koodrive_answer *answer) {
         const struct account_config *settings = account_settings(w->account);
@@ -168,7 +212,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .hooks = w->subject->task->hooks,
                                      .variables = (const char *const *) w->subject->task->variables,
                                      .registered = w->registered,
-                                     .finished = outcome == OUTCOME_NONE ? 0 : clock_wall(),
+                                     .finished = outcome == OUTCOME_NONE ? 0 : time_of_day(w),
                                      .polls = w->state.polls,
                                      .outcome = outcome,
                                      .answer = answer,
@@ -269,18 +313,11 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
                 report_stall(w, answer);
 }
 
-usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
-                       usec_t now) {
-        struct watch *w = watch_of(poll);
+static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         unsigned faults = w->state.faults, refusals = w->state.refusals;
-        struct task_limits limits;
+        const struct task_limits limits = limits_of(w);
         struct task_verdict verdict;
 
-        (void) userdata;
-        if (answer->disposition.class != KOODRIVE_TASK)
-                return on_fault(w, answer, now);
-
-        limits = limits_of(w);
         set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
         verdict = task_state_update(&w->state, &limits, now, answer, random_share());
         report_state(w, answer, &verdict, faults);
@@ -289,4 +326,14 @@ usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_
         if (refusals > 0)
                 w->shared->on_refusals(w->owner);
         return verdict.delay;
+}
+
+usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
+                       usec_t now) {
+        struct watch *w = watch_of(poll);
+
+        (void) userdata;
+        learn_time(w, now);
+        return answer->disposition.class == KOODRIVE_TASK ? on_state(w, answer, now)
+                                                          : on_fault(w, answer, now);
 }

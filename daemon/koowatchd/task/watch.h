@@ -20,6 +20,7 @@ struct koodrive_query;
 struct metrics;
 struct poll;
 struct poller;
+struct store_task;
 struct task;
 struct taskdir;
 struct taskdir_file;
@@ -45,6 +46,7 @@ struct watch_shared {
         struct metrics *metrics;
         const struct taskdir *taskdir; /* for the path of a file */
         struct task_limits limits;     /* for tasks that set none of their own */
+        int64_t boot;                  /* see boot-id.h */
         unsigned running;              /* how many have a task that runs; counted by them */
 
         /*
@@ -54,6 +56,8 @@ struct watch_shared {
         void (*on_finished)(void *owner, struct watch_end *end);
         /* What the store knows of it has changed: the refusals in a row. */
         void (*on_refusals)(void *owner);
+        /* Likewise, the registration: it may be written when there is something else to write. */
+        void (*on_registration)(void *owner);
         /* What the status line shows of it has changed. */
         void (*on_status)(void *owner);
 };
@@ -68,15 +72,10 @@ DEFINE_CLEANUP(struct watch *, watch_free)
 void watch_assign(struct watch *watch, void *owner, const struct watch_subject *subject,
                   struct account *account);
 
-/* A registration of the wall clock's time, and the refusals that were counted before a restart. */
-struct watch_history {
-        usec_t registered;
-        usec_t refused; /* wall clock of the first; 0: none */
-        unsigned refusals;
-};
-/* Begins, at now on clock_boot(). */
-void watch_begin(struct watch *watch, const struct watch_history *history, usec_t now);
-struct watch_history watch_history(const struct watch *watch);
+/* Begins, at now on clock_boot(); stored: what the store knows of it, NULL: it is new. */
+void watch_begin(struct watch *watch, const struct store_task *stored, usec_t now);
+/* Writes what the store is to know of it. */
+void watch_write(const struct watch *watch, struct store_task *ret);
 
 /* Asks at due and from then on, unless its account is not configured any more. */
 void watch_start(struct watch *watch, usec_t due);
