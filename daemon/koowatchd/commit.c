@@ -28,7 +28,8 @@ struct commit {
         struct timer prune_timer;
         bool is_requested;
         bool is_busy;
-        bool prune_wanted, pruning; /* in the next batch; in the one under way */
+        usec_t prune_wanted; /* in the next batch, as of this wall clock; 0: not */
+        bool pruning;        /* in the one under way */
 };
 
 static void set_state(struct commit *c, enum commit_state state) {
@@ -62,7 +63,8 @@ static void on_counted(void *userdata, int error, const struct store_counts *cou
 static void on_prune_timer(struct timer *timer, usec_t now) {
         struct commit *c = container_of(timer, struct commit, prune_timer);
 
-        c->prune_wanted = true;
+        /* By a clock that was set years ahead all would be forgotten. */
+        c->prune_wanted = MAX(c->handler.wall(c->handler.userdata), 0);
         commit_request(c);
         timer_arm(c->timers, timer, now + PRUNE_PERIOD);
 }
@@ -89,7 +91,7 @@ static void on_written(void *userdata, int error) {
         if (error < 0)
                 retry_later(c);
         if (pruned) {
-                c->prune_wanted = false;
+                c->prune_wanted = 0;
                 store_count(c->store, on_counted, c);
         }
         registry_committed(c->registry, error == 0);
@@ -102,7 +104,8 @@ static struct store_batch *collect(struct commit *c) {
         CLEANUP(store_batch_freep) struct store_batch *batch = store_batch_new();
         int r;
 
-        if (!batch || (c->prune_wanted && store_batch_prune(batch, clock_wall(), c->history) < 0))
+        if (!batch ||
+            (c->prune_wanted > 0 && store_batch_prune(batch, c->prune_wanted, c->history) < 0))
                 return NULL;
         r = registry_collect(c->registry, batch);
         if (r < 0)
@@ -126,7 +129,7 @@ static void hand_over(struct commit *c) {
                 return;
         }
         c->is_busy = true;
-        c->pruning = c->prune_wanted;
+        c->pruning = c->prune_wanted > 0;
         store_write(c->store, batch, on_written, c);
         if (c->is_busy)
                 timer_arm(c->timers, &c->answer_timer, clock_boot() + ANSWER_TIME);

@@ -24,6 +24,8 @@ struct commit_handler {
         struct callback on_status;
         /* What is in the store was counted: tasks that have finished, deliveries parked. */
         void (*on_counted)(void *userdata, unsigned finished, unsigned parked);
+        /* The wall clock, beyond doubt; -1: it is not known, and nothing is forgotten. */
+        usec_t (*wall)(void *userdata);
         void *userdata;
 };
 

@@ -122,6 +122,18 @@ static void on_invalid(void *userdata, const char *text) {
         status_on_invalid(m->status, text);
 }
 
+static usec_t wall(void *userdata) {
+        const struct modules *m = userdata;
+
+        return accounts_wall(m->accounts, clock_boot(), clock_wall());
+}
+
+static void on_counted(void *userdata, unsigned finished, unsigned parked) {
+        struct modules *m = userdata;
+
+        status_on_counted(m->status, finished, parked);
+}
+
 /* ---- opening ---- */
 
 struct delivery_settings modules_delivery_settings(const struct config *c) {
@@ -272,8 +284,9 @@ static void connect_modules(struct modules *m) {
                                           });
         commit_set_handler(m->commit, &(struct commit_handler){
                                               .on_status = on_status,
-                                              .on_counted = status_on_counted,
-                                              .userdata = m->status,
+                                              .on_counted = on_counted,
+                                              .wall = wall,
+                                              .userdata = m,
                                       });
 }
 

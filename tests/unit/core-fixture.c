@@ -157,6 +157,12 @@ static void on_parked(void *userdata) {
         c->parked++;
 }
 
+static usec_t wall(void *userdata) {
+        const struct core *c = userdata;
+
+        return account_wall(c->account, clock_boot(), clock_wall());
+}
+
 static void on_counted(void *userdata, unsigned finished, unsigned parked) {
         (void) userdata;
         (void) finished;
@@ -226,8 +232,9 @@ static void connect_modules(struct core *c) {
                                                   .on_transient_error = on_transient_error,
                                                   .userdata = c,
                                           });
-        commit_set_handler(c->commit,
-                           &(struct commit_handler){.on_counted = on_counted, .userdata = c});
+        commit_set_handler(
+                c->commit,
+                &(struct commit_handler){.on_counted = on_counted, .wall = wall, .userdata = c});
 }
 
 void core_start(struct core *c) {

@@ -339,6 +339,17 @@ const struct account *accounts_first_failing(const struct accounts *as) {
         return NULL;
 }
 
+usec_t accounts_wall(const struct accounts *as, usec_t now, usec_t wall) {
+        const struct account_entry *e;
+        usec_t known = -1;
+
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (known < 0)
+                        known = account_wall(e->account, now, wall);
+        }
+        return known;
+}
+
 size_t accounts_list(const struct accounts *as, struct account **ret, size_t max) {
         const struct account_entry *e;
         size_t n = 0;

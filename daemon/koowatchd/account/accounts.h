@@ -79,5 +79,8 @@ bool accounts_are_refreshing(const struct accounts *accounts);
 /* One that is in use, configured and not ok; NULL: all are ok. */
 const struct account *accounts_first_failing(const struct accounts *accounts);
 
+/* The wall clock's time at now, as the first says that knows it; see account_wall(). */
+usec_t accounts_wall(const struct accounts *accounts, usec_t now, usec_t wall);
+
 /* Writes those that are configured to ret, at most max, and returns how many there are. */
 size_t accounts_list(const struct accounts *accounts, struct account **ret, size_t max);

@@ -206,6 +206,42 @@ static void test_hooks_are_told_the_time(void **state) {
         json_object_put(event);
 }
 
+/* By a clock that is years ahead nothing is old, nor by one that nobody has confirmed. */
+static void test_what_is_remembered(void **state) {
+        struct core *c = *state;
+
+        start(c);
+        commit_configure(c->commit, 30 * USEC_DAY);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_remove(c, "low", "one");
+        core_scan(c);
+        core_pass(c, SEC);
+        assert_true(core_row(c, "t1")->gone);
+
+        time_step(YEAR);
+        core_pass(c, 2 * USEC_HOUR);
+        assert_non_null(core_row(c, "t1"));
+        core_reboot(c, SEC);
+        commit_configure(c->commit, 30 * USEC_DAY);
+        commit_start(c->commit);
+        core_pass(c, 2 * USEC_HOUR);
+        assert_non_null(core_row(c, "t1"));
+
+        /* Once it is known that it is a year later, it is. */
+        core_reboot(c, YEAR);
+        commit_configure(c->commit, 30 * USEC_DAY);
+        commit_start(c->commit);
+        core_put(c, "low", "two", "t2");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t2", 1);
+        core_pass(c, 2 * USEC_HOUR);
+        assert_null(core_row(c, "t1"));
+        assert_int_equal(fake_store_events(c->store), 0);
+}
+
 static void refuse(struct core *c, int times) {
         for (int i = 0; i < times; i++) {
                 core_pass(c, 11 * SEC);
@@ -263,6 +299,7 @@ int main(void) {
                 TEST(test_what_is_learnt_is_written_later),
                 TEST(test_what_is_learnt_is_written_at_the_end),
                 TEST(test_hooks_are_told_the_time),
+                TEST(test_what_is_remembered),
                 TEST(test_refusals),
                 TEST(test_refusals_before_the_machine_was_off),
         };
