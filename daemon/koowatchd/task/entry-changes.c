@@ -7,11 +7,14 @@
 
 /* So many at once keep a batch, which has copies, small; 100,000 may be registered at a start. */
 #define BATCH_MAX 500
+/* As many that may wait: they are not to make one turn of the loop long. */
+#define NOTED_MAX 100
 
 void entry_changes_init(struct entry_changes *c, void (*on_deleted)(struct entry *entry)) {
         TAILQ_INIT(&c->dirty);
         TAILQ_INIT(&c->in_commit);
         c->on_dirty = (struct callback){};
+        c->noted = 0;
         c->on_deleted = on_deleted;
 }
 
@@ -28,7 +31,7 @@ static void add_dirty(struct entry_changes *c, struct entry *e) {
                 TAILQ_INSERT_TAIL(&c->dirty, e, link);
 }
 
-void entry_note_change(struct entry_changes *c, struct entry *e) {
+static void mark(struct entry_changes *c, struct entry *e) {
         if (e->is_dirty && !e->in_commit)
                 TAILQ_REMOVE(&c->dirty, e, link);
         if (!e->in_commit)
@@ -37,8 +40,14 @@ void entry_note_change(struct entry_changes *c, struct entry *e) {
 }
 
 void entry_mark_dirty(struct entry_changes *c, struct entry *e) {
-        entry_note_change(c, e);
+        mark(c, e);
         callback_call(&c->on_dirty);
+}
+
+void entry_note_change(struct entry_changes *c, struct entry *e) {
+        mark(c, e);
+        if (++c->noted >= NOTED_MAX)
+                callback_call(&c->on_dirty);
 }
 
 void entry_forget_changes(struct entry_changes *c, struct entry *e) {
@@ -108,6 +117,7 @@ int entry_changes_collect(struct entry_changes *c, struct store_batch *batch) {
         struct entry *e;
         unsigned count = 0;
 
+        c->noted = 0;
         TAILQ_FOREACH(e, &c->dirty, link) {
                 int r;
 

@@ -16,6 +16,7 @@ struct store_batch;
 struct entry_changes {
         TAILQ_HEAD(entry_list, entry) dirty, in_commit;
         struct callback on_dirty; /* there is something to write */
+        unsigned noted;           /* changes that may wait, since the last batch */
         /* An entry that was to be deleted is not known to the store any more. */
         void (*on_deleted)(struct entry *entry);
 };
@@ -23,7 +24,7 @@ struct entry_changes {
 void entry_changes_init(struct entry_changes *changes, void (*on_deleted)(struct entry *entry));
 
 void entry_mark_dirty(struct entry_changes *changes, struct entry *entry);
-/* Likewise, but it may wait until there is something else to write. */
+/* Likewise, but it may wait until there is something else to write, or many of them. */
 void entry_note_change(struct entry_changes *changes, struct entry *entry);
 /* The entry is about to be freed. */
 void entry_forget_changes(struct entry_changes *changes, struct entry *entry);

@@ -182,6 +182,24 @@ static void test_what_is_learnt_is_written_later(void **state) {
         assert_in_range(core_row(c, "t2")->registered, time_true() - SEC, time_true());
 }
 
+static void test_many_do_not_wait(void **state) {
+        struct core *c = *state;
+        char id[16];
+
+        for (int i = 0; i < 100; i++) {
+                (void) snprintf(id, sizeof(id), "t%d", i);
+                core_put(c, "low", id, id);
+        }
+        core_start(c);
+        for (int i = 0; i < 100; i++) {
+                (void) snprintf(id, sizeof(id), "t%d", i);
+                core_pass(c, 3 * SEC);
+                assert_false(core_row(c, "t0")->confirmed);
+                core_answer(c, id, 1);
+        }
+        assert_true(core_row(c, "t0")->confirmed);
+}
+
 static void test_what_is_learnt_is_written_at_the_end(void **state) {
         struct core *c = *state;
 
@@ -297,6 +315,7 @@ int main(void) {
                 TEST(test_the_end_at_a_start),
                 TEST(test_nobody_told_the_time),
                 TEST(test_what_is_learnt_is_written_later),
+                TEST(test_many_do_not_wait),
                 TEST(test_what_is_learnt_is_written_at_the_end),
                 TEST(test_hooks_are_told_the_time),
                 TEST(test_what_is_remembered),
