@@ -1,7 +1,7 @@
 /*
  * The registry against a model that is as plain as can be: random files, edits, renames,
- * removals, duplicates, hidden namesakes, outcomes and restarts, over a store that answers at
- * once, late, or with errors.
+ * removals, duplicates, hidden namesakes, outcomes, restarts, reboots and wall clocks, over a
+ * store that answers at once, late, or with errors.
  *
  * KOOWATCH_SEED=N begins with that seed, KOOWATCH_SEEDS=N plays so many of them.
  */
@@ -36,6 +36,7 @@ struct game {
         struct core *core;
         struct model model;
         uint64_t seed;
+        usec_t ahead; /* what the wall clock is wrong by */
         char trace[64 * 1024];
 };
 
@@ -260,13 +261,29 @@ static void repair(struct game *g) {
         check(g);
 }
 
+static bool wait_asked(struct game *g, int task) {
+        for (int i = 0; i < 20 && !core_is_asked(g->core, id_of(task)); i++)
+                core_pass(g->core, USEC_SEC);
+        return core_is_asked(g->core, id_of(task));
+}
+
+/* A year more or less on the wall clock ends nothing: a day's deadline has not passed. */
+static void set_clock(struct game *g) {
+        usec_t ahead = ((int) roll(g, 3) - 1) * 365 * USEC_DAY;
+        int task = (int) roll(g, TASKS);
+
+        note(g, "clock", (int) (ahead / USEC_DAY), task, 0);
+        time_step(ahead - g->ahead);
+        g->ahead = ahead;
+        for (int i = 0; i < 3 && wait_asked(g, task); i++)
+                core_answer(g->core, id_of(task), 1);
+}
+
 static void finish_random(struct game *g) {
         int task = (int) roll(g, TASKS);
 
         repair(g);
-        for (int i = 0; i < 20 && !core_is_asked(g->core, id_of(task)); i++)
-                core_pass(g->core, USEC_SEC);
-        if (!core_is_asked(g->core, id_of(task)))
+        if (!wait_asked(g, task))
                 return;
         note(g, "finish", task, 0, 0);
         assert_int_equal(g->model.tasks[task].state, ACTIVE);
@@ -310,7 +327,10 @@ static void restart(struct game *g) {
         repair(g);
         note(g, "restart", 0, 0, 0);
         fake_store_set_immediate(g->core->store, true);
-        core_restart(g->core);
+        if (roll(g, 2) == 0)
+                core_reboot(g->core, USEC_MINUTE);
+        else
+                core_restart(g->core);
         /* Who comes first in a directory may be another one now. */
         for (int t = 0; t < TASKS; t++) {
                 int owner = oldest_name(g, t);
@@ -322,6 +342,9 @@ static void restart(struct game *g) {
 
 static void step(struct game *g) {
         fake_store_set_immediate(g->core->store, roll(g, 2));
+        g->core->says_time = roll(g, 2);
+        if (roll(g, 5) == 0)
+                set_clock(g);
         if (roll(g, 20) == 0)
                 fake_store_fail_next(g->core->store, -EIO);
         switch (roll(g, 10)) {
