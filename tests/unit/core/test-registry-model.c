@@ -121,8 +121,9 @@ static void settle_task(struct model *m, int task) {
             (m->tasks[task].state == ACTIVE && dir_of(m, best) < dir_of(m, owner)))
                 owner = best;
         m->tasks[task].owner = owner;
-        if (m->files[dir_of(m, owner)][owner] != INVALID)
-                m->tasks[task].owner_dir = dir_of(m, owner);
+        best = dir_of(m, owner);
+        if (best != NONE && m->files[best][owner] != INVALID)
+                m->tasks[task].owner_dir = best;
 }
 
 /* Finished files in the volatile directory go, those of duplicates too. */
@@ -184,7 +185,7 @@ static void check_task(struct game *g, int task) {
                          g->model.tasks[task].outcomes);
 }
 
-static void check(struct game *g) {
+static void check_tasks(struct game *g) {
         struct registry_counts counts = registry_count(g->core->registry);
         unsigned active = 0, done = 0, visible = 0;
 
@@ -193,17 +194,21 @@ static void check(struct game *g) {
                 active += g->model.tasks[t].state == ACTIVE;
                 done += g->model.tasks[t].state == DONE;
         }
-        for (int n = 0; n < NAMES; n++) {
+        for (int n = 0; n < NAMES; n++)
                 visible += dir_of(&g->model, n) != NONE;
+        assert_int_equal(counts.pending + counts.running, active);
+        assert_int_equal(counts.finished, done);
+        assert_int_equal(counts.invalid, visible - active - done);
+}
+
+static void check(struct game *g) {
+        check_tasks(g);
+        for (int n = 0; n < NAMES; n++)
                 for (int d = 0; d < DIRS; d++)
                         if (core_has(g->core, dirs[d], name_of(n)) !=
                             (g->model.files[d][n] != NONE))
                                 fail_msg("%s in %s: the model says %d", name_of(n), dirs[d],
                                          g->model.files[d][n]);
-        }
-        assert_int_equal(counts.pending + counts.running, active);
-        assert_int_equal(counts.finished, done);
-        assert_int_equal(counts.invalid, visible - active - done);
 }
 
 /* ---- moves ---- */
@@ -340,6 +345,37 @@ static void restart(struct game *g) {
         }
 }
 
+/* What has changed is seen at a reload, or by a look in pieces. */
+static void notice(struct game *g) {
+        if (roll(g, 2) == 0) {
+                core_scan(g->core);
+                return;
+        }
+        registry_look(g->core->registry);
+        core_pass(g->core, 200 * USEC_MSEC);
+}
+
+/* A directory goes for a while, or an empty one takes its place: nothing is forgotten. */
+static void leave_and_come_back(struct game *g) {
+        const char *dir = dirs[roll(g, DIRS)];
+        char path[256], aside[256];
+
+        note(g, "away", 0, 0, 0);
+        (void) snprintf(path, sizeof(path), "%s/%s", g->core->directory, dir);
+        (void) snprintf(aside, sizeof(aside), "%s/aside", g->core->directory);
+        assert_int_equal(rename(path, aside), 0);
+        if (roll(g, 2) == 0)
+                assert_int_equal(mkdir(path, 0755), 0);
+        notice(g);
+        quiesce(g);
+        check_tasks(g);
+        (void) rmdir(path);
+        assert_int_equal(rename(aside, path), 0);
+        notice(g);
+        quiesce(g);
+        check(g);
+}
+
 static void step(struct game *g) {
         fake_store_set_immediate(g->core->store, roll(g, 2));
         g->core->says_time = roll(g, 2);
@@ -347,6 +383,8 @@ static void step(struct game *g) {
                 set_clock(g);
         if (roll(g, 20) == 0)
                 fake_store_fail_next(g->core->store, -EIO);
+        if (roll(g, 15) == 0)
+                leave_and_come_back(g);
         switch (roll(g, 10)) {
         case 0:
                 finish_random(g);
@@ -372,7 +410,7 @@ static void step(struct game *g) {
                 put(g, (int) roll(g, DIRS), (int) roll(g, NAMES), (int) roll(g, TASKS));
                 break;
         }
-        core_scan(g->core);
+        notice(g);
         for (unsigned i = roll(g, 4); i > 0; i--)
                 (void) fake_store_step(g->core->store);
         settle(&g->model);
