@@ -26,3 +26,7 @@ void log_fields_add_number(struct log_fields *fields, const char *name, long val
 /* log_entry() with these fields; message_id may be NULL. */
 #define log_entry_with(level, message_id, fields, ...) \
         log_entry(level, message_id, (fields)->list, (fields)->count, __VA_ARGS__)
+
+/* The same with log_entry_retold(). */
+#define log_entry_retold_with(level, message_id, fields, ...) \
+        log_entry_retold(level, message_id, (fields)->list, (fields)->count, __VA_ARGS__)

@@ -1,34 +1,32 @@
-/*
- * Log entries with fields
- *
- * The journal gets message and fields as they are: its protocol is safe against
- * any byte, and a hook's line must arrive unchanged. A terminal is not: on the
- * console whatever could move the cursor or forge a second line becomes '?'.
- */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-
-#define SD_JOURNAL_SUPPRESS_LOCATION /* it would always be this file */
-#include <systemd/sd-journal.h>
-
 #include "common/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "common/log-backlog.h"
+#include "common/log-console.h"
+#include "common/log-journal.h"
+
+/* What one call of log_flush() sends at most, so that a turn of the loop stays short. */
+#define FLUSH_ENTRIES_MAX 100
 
 static struct {
         const char *identifier;
         enum log_level level;
         bool to_journal;
-        bool complained; /* that the journal cannot be written */
-} state = {.identifier = "koowatch", .level = LEVEL_INFO};
-
-static const struct {
-        enum log_level level;
-        const char *name;
-} levels[] = {
-        {LEVEL_DEBUG, "debug"},     {LEVEL_INFO, "info"},   {LEVEL_NOTICE, "notice"},
-        {LEVEL_WARNING, "warning"}, {LEVEL_ERROR, "error"},
+        bool journal_away;    /* the console stands in, and that was logged */
+        bool console_blocked; /* of the two receivers it was the one that took nothing last */
+        struct log_backlog backlog;
+        uint64_t last;        /* see log_last() */
+        uint64_t count;       /* entries that have a number */
+        uint64_t taken, sent; /* up to which number; a line of one taken may still be incomplete */
+        uint64_t lost, lost_unsaid;
+} state = {
+        .identifier = "koowatch",
+        .level = LEVEL_INFO,
+        .backlog = LOG_BACKLOG_EMPTY(state.backlog),
 };
 
 /* JOURNAL_STREAM alone proves nothing: it is inherited by those whose stderr goes elsewhere. */
@@ -44,13 +42,11 @@ static bool stderr_is_journal(void) {
         return streq(stream, ours);
 }
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-
 void log_open(const char *identifier, enum log_target target) {
         state.identifier = identifier;
         state.to_journal =
                 target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_AUTO && stderr_is_journal());
-        state.complained = false;
+        state.journal_away = false;
 }
 
 void log_set_level(enum log_level level) {
@@ -61,189 +57,191 @@ bool log_wants(enum log_level level) {
         return level <= state.level;
 }
 
-const char *log_level_name(enum log_level level) {
-        for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-                if (levels[i].level == level)
-                        return levels[i].name;
+/* ---- one entry to its receiver ---- */
 
-        return "error";
-}
+/* That the journal cannot be written is logged once. 0, -EAGAIN or -ENOMEM. */
+static int complain(int error) {
+        CLEANUP(freep) char *text = NULL;
+        int r;
 
-int log_level_parse(const char *name, enum log_level *ret) {
-        for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-                if (streq(levels[i].name, name)) {
-                        *ret = levels[i].level;
-                        return 0;
-                }
-
-        return -EINVAL;
-}
-
-/* An entry on its way to the journal: "NAME=value" each. */
-struct parts {
-        struct iovec *iov;
-        size_t count;
-};
-
-static void parts_clear(struct parts *parts) {
-        for (size_t i = 0; i < parts->count; i++)
-                free(parts->iov[i].iov_base);
-        free(parts->iov);
-}
-
-/* There must be room for one more. */
-static int parts_add(struct parts *parts, const char *name, const char *value) {
-        char *text;
-
-        if (str_empty(value))
+        if (state.journal_away)
                 return 0;
-
-        text = str_printf("%s=%s", name, value);
+        text = str_printf("cannot write to the journal (%s), logging to standard error",
+                          strerror(error));
         if (!text)
                 return -ENOMEM;
+        r = log_console_write(&(struct log_record){.level = LEVEL_WARNING, .message = text});
+        state.journal_away = r == 0;
+        return r;
+}
 
-        parts->iov[parts->count++] = (struct iovec){text, strlen(text)};
+/* Returns 0: it was taken; -EAGAIN: not now; -ENOMEM. */
+static int deliver(const struct log_record *record) {
+        int r = 0;
+
+        if (state.to_journal) {
+                r = log_journal_send(record);
+                if (r == 0 || r == -EAGAIN) {
+                        state.journal_away = state.console_blocked = false;
+                        return r;
+                }
+                r = complain(-r);
+        }
+        if (r == 0)
+                r = log_console_write(record);
+        state.console_blocked = r == -EAGAIN;
+        return r;
+}
+
+/* ---- what waits ---- */
+
+static bool is_waiting(void) {
+        return state.backlog.count > 0 || state.lost_unsaid > 0 || log_console_is_waiting();
+}
+
+static void mark_taken(void) {
+        state.taken++;
+        if (!log_console_is_waiting())
+                state.sent = state.taken;
+}
+
+static void count_lost(void) {
+        state.lost++;
+        state.lost_unsaid++;
+}
+
+static int say_lost(void) {
+        CLEANUP(freep) char *text = NULL;
+        int r;
+
+        if (state.lost_unsaid == 0)
+                return 0;
+        text = str_printf("%ju log entr%s lost while %s", (uintmax_t) state.lost_unsaid,
+                          state.lost_unsaid == 1 ? "y was" : "ies were",
+                          state.to_journal ? "the journal did not read"
+                                           : "standard error was not read");
+        r = text ? deliver(&(struct log_record){
+                           .identifier = state.identifier, .level = LEVEL_WARNING, .message = text})
+                 : -ENOMEM;
+        if (r != -EAGAIN)
+                state.lost_unsaid = 0;
+        return r;
+}
+
+/* Returns 0 or -EAGAIN. */
+static int send_oldest(void) {
+        const struct log_record *record;
+        int r;
+
+        if (log_console_is_waiting() && log_console_flush())
+                return -EAGAIN;
+        state.sent = state.taken;
+        record = log_backlog_first(&state.backlog);
+        if (!record)
+                return say_lost();
+        r = deliver(record);
+        if (r == -EAGAIN)
+                return r;
+        if (r < 0)
+                count_lost();
+        log_backlog_pop(&state.backlog);
+        mark_taken();
         return 0;
 }
 
-static int write_journal(enum log_level level, const char *message_id,
-                         const struct log_field *fields, size_t count, const char *message) {
-        const char priority[] = {(char) ('0' + level), '\0'};
-        const struct log_field own[] = {
-                {"PRIORITY", priority},
-                {"SYSLOG_IDENTIFIER", state.identifier},
-                {"MESSAGE_ID", message_id},
-                {"MESSAGE", message},
-        };
-        CLEANUP(parts_clear) struct parts parts = {0};
-        int r = 0;
+bool log_flush(void) {
+        for (unsigned i = 0; i < FLUSH_ENTRIES_MAX && is_waiting(); i++)
+                if (send_oldest() == -EAGAIN)
+                        break;
 
-        /* sd_journal_sendv() takes a journal that is not there for success. */
-        if (access(JOURNAL_SOCKET, W_OK) < 0)
-                return -errno;
-
-        parts.iov = calloc(ARRAY_LEN(own) + count, sizeof(*parts.iov));
-        if (!parts.iov)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < ARRAY_LEN(own) && r >= 0; i++)
-                r = parts_add(&parts, own[i].name, own[i].value);
-        for (size_t i = 0; i < count && r >= 0; i++)
-                r = parts_add(&parts, fields[i].name, fields[i].value);
-        if (r < 0)
-                return r;
-
-        return sd_journal_sendv(parts.iov, (int) parts.count);
+        return is_waiting();
 }
 
-/*
- * How many bytes at s are a control character that a terminal must not see; 0 for
- * none. The second range is U+0080 to U+009F, which terminals obey as well.
- */
-static size_t control_length(const char *s) {
-        unsigned char c = (unsigned char) s[0], next;
-
-        if ((c < 0x20 && c != '\t') || c == 0x7F)
-                return 1;
-        if (c != 0xC2)
-                return 0;
-
-        next = (unsigned char) s[1];
-        return next >= 0x80 && next <= 0x9F ? 2 : 0;
+int log_fd(void) {
+        if (!is_waiting())
+                return -1;
+        return state.console_blocked || log_console_is_waiting() || log_journal_fd() < 0
+                       ? log_console_fd()
+                       : log_journal_fd();
 }
 
-static void put_text(FILE *out, const char *s, const char *escaped) {
-        while (*s) {
-                size_t n = control_length(s);
+void log_drain(usec_t patience) {
+        usec_t end = usec_add(clock_running(), patience), left;
+        struct pollfd poll_fd;
 
-                if (n == 0 && strchr(escaped, *s))
-                        (void) fputc('\\', out);
-                (void) fputc(n > 0 ? '?' : *s, out);
-                s += n > 0 ? n : 1;
+        while (log_flush()) {
+                left = MAX(end - clock_running(), (usec_t) 0);
+                poll_fd = (struct pollfd){.fd = log_fd(), .events = POLLOUT};
+                if (poll(&poll_fd, 1, (int) (left / USEC_MSEC)) <= 0 && left == 0)
+                        break;
         }
 }
 
-static void put_field(FILE *out, const struct log_field *field) {
-        bool quoted = strpbrk(field->value, " \t\"'\\");
-
-        (void) fprintf(out, " %s=", field->name);
-        if (quoted)
-                (void) fputc('"', out);
-        put_text(out, field->value, quoted ? "\"\\" : "");
-        if (quoted)
-                (void) fputc('"', out);
+uint64_t log_last(void) {
+        return state.last;
 }
 
-static char *console_line(enum log_level level, const struct log_field *fields, size_t count,
-                          const char *message) {
-        CLEANUP(freep) char *line = NULL;
-        bool first = true;
-        size_t length;
-        FILE *out;
-
-        out = open_memstream(&line, &length);
-        if (!out)
-                return NULL;
-
-        (void) fprintf(out, "%s ", log_level_name(level));
-        put_text(out, message, "");
-        for (size_t i = 0; i < count; i++) {
-                if (str_empty(fields[i].value) || !str_after(fields[i].name, "KOO"))
-                        continue;
-                if (first)
-                        (void) fputc(' ', out);
-                first = false;
-                put_field(out, fields + i);
-        }
-        (void) fputc('\n', out);
-
-        return fclose(out) == 0 ? STEAL_PTR(line) : NULL;
+uint64_t log_sent(void) {
+        return state.sent;
 }
 
-static void write_console(enum log_level level, const struct log_field *fields, size_t count,
-                          const char *message) {
-        CLEANUP(freep) char *line = console_line(level, fields, count, message);
-        const char *text = line ? line : "error out of memory, a log entry was lost\n";
-
-        (void) write_all(STDERR_FILENO, text, strlen(text)); /* there is nobody left to tell */
+uint64_t log_lost(void) {
+        return state.lost;
 }
 
-/* Returns whether the journal has it. That it does not is logged once, before the first entry. */
-static bool try_journal(enum log_level level, const char *message_id,
-                        const struct log_field *fields, size_t count, const char *message) {
-        CLEANUP(freep) char *complaint = NULL;
-        int r;
+/* ---- logging ---- */
 
-        if (!state.to_journal)
-                return false;
-        r = write_journal(level, message_id, fields, count, message);
-        if (r < 0 && !state.complained)
-                complaint =
-                        str_printf("cannot write to the journal (%s), logging to standard error",
-                                   strerror(-r));
-        if (complaint)
-                write_console(LEVEL_WARNING, NULL, 0, complaint);
-        state.complained = r < 0;
-        return r >= 0;
+/* Returns whether it was taken, now or into the backlog. */
+static bool log_record(const struct log_record *record) {
+        int r = is_waiting() ? -EAGAIN : deliver(record);
+
+        if (r == -EAGAIN)
+                r = log_backlog_push(&state.backlog, record);
+        else if (r == 0)
+                mark_taken();
+        return r == 0;
+}
+
+PRINTF_LIKE(3, 0)
+static void log_va(bool retold, struct log_record *record, const char *format, va_list arguments) {
+        CLEANUP(freep) char *message = NULL;
+        int saved_errno = errno;
+
+        state.last = 0;
+        if (!log_wants(record->level))
+                return;
+        if (vasprintf(&message, format, arguments) < 0)
+                message = NULL;
+
+        /* An entry without text would not show anywhere; the format at least says which it was. */
+        record->message = message ? message : format;
+        record->identifier = state.identifier;
+        if (log_record(record))
+                state.last = ++state.count;
+        else if (!retold)
+                count_lost();
+
+        errno = saved_errno;
 }
 
 void log_entry(enum log_level level, const char *message_id, const struct log_field *fields,
                size_t count, const char *format, ...) {
-        CLEANUP(freep) char *message = NULL;
-        int saved_errno = errno;
+        struct log_record record = {
+                .level = level, .message_id = message_id, .fields = fields, .count = count};
         va_list arguments;
 
-        if (!log_wants(level))
-                return;
+        va_start(arguments, format);
+        log_va(false, &record, format, arguments);
+        va_end(arguments);
+}
+
+void log_entry_retold(enum log_level level, const char *message_id, const struct log_field *fields,
+                      size_t count, const char *format, ...) {
+        struct log_record record = {
+                .level = level, .message_id = message_id, .fields = fields, .count = count};
+        va_list arguments;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        log_va(true, &record, format, arguments);
         va_end(arguments);
-
-        /* An entry without text would not show anywhere; the format at least says which it was. */
-        if (!try_journal(level, message_id, fields, count, message ? message : format))
-                write_console(level, fields, count, message ? message : format);
-
-        errno = saved_errno;
 }

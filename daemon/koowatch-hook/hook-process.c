@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#include "common/log.h"
 #include "common/spawn.h"
 #include "common/util.h"
 
@@ -195,6 +196,7 @@ static int wait_for_exit(struct hook_process *process, usec_t timeout, int signa
                         {.fd = process->out_fd, .events = POLLIN},
                         {.fd = process->err_fd, .events = POLLIN},
                         {.fd = end->interrupted ? -1 : signal_fd, .events = POLLIN},
+                        {.fd = log_fd(), .events = POLLOUT},
                 };
                 int n;
 
@@ -212,6 +214,8 @@ static int wait_for_exit(struct hook_process *process, usec_t timeout, int signa
                         end->interrupted = true;
                         terminate(process, &plan, GRACE_INTERRUPTED);
                 }
+                if (fds[4].revents)
+                        (void) log_flush();
                 if (clock_running() >= plan.deadline)
                         on_deadline(process, &plan, end);
         }

@@ -23,6 +23,9 @@
 
 #define EXIT_USAGE 2
 
+/* How long a journal that does not read is waited for, when all else is done. */
+#define LOG_PATIENCE USEC_SEC
+
 /*
  * The other side writes its event at once. A connection on which nothing comes has had its event:
  * the service manager hands a unit that is restarted the connection of before.
@@ -175,7 +178,7 @@ static int run(const struct config *config, const struct event *event) {
         return EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv) {
+static int work(int argc, char **argv) {
         CLEANUP(config_freep) struct config *config = NULL;
         CLEANUP(event_clear) struct event event = {0};
         CLEANUP(lock_release) struct lock lock = LOCK_NULL;
@@ -199,4 +202,11 @@ int main(int argc, char **argv) {
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 
         return run(config, &event);
+}
+
+int main(int argc, char **argv) {
+        int status = work(argc, argv);
+
+        log_drain(LOG_PATIENCE);
+        return status;
 }

@@ -11,6 +11,9 @@
 
 #define EXIT_USAGE 2
 
+/* How long whoever reads the log of a program that fails is waited for. */
+#define LOG_PATIENCE USEC_SEC
+
 static const char help[] =
         "Usage: koowatchd [OPTION]...\n"
         "Watch KooDrive sharing tasks and run hooks when they end.\n"
@@ -84,7 +87,7 @@ static enum action parse_argv(int argc, char **argv, struct daemon_options *ret)
         return action;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
         struct daemon_options options;
         int r;
 
@@ -108,4 +111,11 @@ int main(int argc, char **argv) {
         default:
                 return daemon_run(&options);
         }
+}
+
+int main(int argc, char **argv) {
+        int status = run(argc, argv);
+
+        log_drain(status == EXIT_SUCCESS ? 0 : LOG_PATIENCE); /* a stop waits for no listener */
+        return status;
 }

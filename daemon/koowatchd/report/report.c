@@ -214,9 +214,9 @@ static void report_refused(json_object *event) {
         add_event(&f, event);
         log_fields_add(&f, "KOOWATCH_ERROR_CODE", event_string(event, "errorCode"));
         log_fields_add(&f, "KOOWATCH_ERROR_MESSAGE", event_string(event, "errorMessage"));
-        log_entry_with(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s",
-                       event_string(event, "name"), event_string(event, "outcome"),
-                       text ? text : "");
+        log_entry_retold_with(LEVEL_WARNING, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s",
+                              event_string(event, "name"), event_string(event, "outcome"),
+                              text ? text : "");
 }
 
 void report_finished(struct report *r, json_object *event) {
@@ -231,9 +231,9 @@ void report_finished(struct report *r, json_object *event) {
         }
         add_event(&f, event);
         log_fields_add(&f, "KOODRIVE_DOWNLOAD_URL", url);
-        log_entry_with(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s",
-                       event_string(event, "name"), outcome, completed ? ", " : "",
-                       completed ? koodrive_result_text(event_result(event)) : "");
+        log_entry_retold_with(LEVEL_INFO, MESSAGE_ID_TASK_FINISHED, &f, "%s: %s%s%s",
+                              event_string(event, "name"), outcome, completed ? ", " : "",
+                              completed ? koodrive_result_text(event_result(event)) : "");
 }
 
 void report_link_withheld(const struct task_ref *task, const char *problem) {

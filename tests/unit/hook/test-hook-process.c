@@ -37,6 +37,14 @@ void log_entry(enum log_level level, const char *message_id, const struct log_fi
         (void) snprintf(printed + n, sizeof(printed) - n, "\n");
 }
 
+int log_fd(void) {
+        return -1;
+}
+
+bool log_flush(void) {
+        return false;
+}
+
 /* Both instead of libc's. Nothing jumps before the script has said that it is ready. */
 int clock_gettime(clockid_t clock, struct timespec *ret) {
         int r = (int) syscall(SYS_clock_gettime, clock, ret);
