@@ -284,5 +284,7 @@ int daemon_run(const struct daemon_options *options) {
         state_directory_close(&d.modules.state);
         config_free(d.config);
         curl_global_cleanup();
+        (void) notify_flush();
+        notify_close();
         return status;
 }

@@ -22,6 +22,7 @@
 #include "koowatchd/task/registry-handler.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/watch.h"
+#include "koowatchd/telling.h"
 
 #define RESCAN_PAUSE (5 * USEC_SEC)
 #define REPORT_PAUSE (5 * USEC_MINUTE)
@@ -143,6 +144,10 @@ struct delivery_settings modules_delivery_settings(const struct config *c) {
                 .attempts = c->attempts,
                 .history = c->history,
         };
+}
+
+static int open_telling(struct modules *m) {
+        return telling_new(m->loop, &m->telling);
 }
 
 static int open_timers(struct modules *m) {
@@ -292,9 +297,9 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_timers,   open_dirwatch, open_http,     open_reports,
-                open_runner,   open_poller,   open_accounts, open_deliveries,
-                open_registry, open_commit,   open_status,
+                open_telling,    open_timers,   open_dirwatch, open_http,
+                open_reports,    open_runner,   open_poller,   open_accounts,
+                open_deliveries, open_registry, open_commit,   open_status,
         };
         int r = 0;
 
@@ -324,4 +329,5 @@ void modules_close(struct modules *m) {
         }
         timers_free(m->timers);
         free(m->unreadable);
+        telling_free(m->telling);
 }
