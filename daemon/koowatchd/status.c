@@ -208,6 +208,7 @@ static void write_metrics(struct status *s, usec_t lag) {
                 .deliveries_parked = s->parked,
                 .poll_lag = (double) lag / 1e6,
                 .loop_lag = s->loop_lag,
+                .log_entries_lost = log_lost(),
         };
         int r = accounts ? metrics_write(s->from.metrics, &gauges, s->metrics_file) : -ENOMEM;
 

@@ -175,6 +175,9 @@ static void write_gauges(const struct metrics_gauges *g, struct text *t) {
         add(t, "koowatch_poll_lag_seconds %.3f\n", g->poll_lag);
         family(t, "loop_lag_seconds", "gauge", "How late the event loop ran its last timer.");
         add(t, "koowatch_loop_lag_seconds %.6f\n", g->loop_lag);
+        family(t, "log_entries_lost_total", "counter",
+               "Log entries that were dropped because nobody read them.");
+        add(t, "koowatch_log_entries_lost_total %ju\n", (uintmax_t) g->log_entries_lost);
         family(t, "build_info", "gauge", "Always 1, with the version.");
         add(t, "koowatch_build_info{version=\"" KOOWATCH_VERSION "\"} 1\n");
 }

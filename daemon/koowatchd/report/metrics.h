@@ -8,6 +8,7 @@
  * (gauges) comes in as an argument. Account names have nothing that a label must escape.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/util.h"
 #include "koowatchd/koodrive/answer.h"
@@ -34,6 +35,7 @@ struct metrics_gauges {
         size_t n_accounts;
         unsigned deliveries_pending, deliveries_parked;
         double poll_lag, loop_lag; /* seconds */
+        uint64_t log_entries_lost;
 };
 
 /* Replaces the file at path. Returns 0 or a negative errno. */
