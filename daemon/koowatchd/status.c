@@ -17,6 +17,7 @@
 #include "koowatchd/task/registry.h"
 
 #define UPDATE_PAUSE USEC_SEC
+#define SENT_A_SECOND_MAX 10 /* because of outcomes */
 #define TICK_PERIOD (15 * USEC_SEC)
 #define LAG_NOTICEABLE (10 * USEC_SEC)
 #define URL_MAX 512
@@ -32,6 +33,8 @@ struct status {
         char *last;    /* "photos completed: all succeeded, https://..." */
         char *invalid; /* what is wrong with a file that is not watched; NULL: not known */
         char *sent;    /* the text that was sent last */
+        usec_t sent_at[SENT_A_SECOND_MAX]; /* the last ones because of an outcome */
+        unsigned next_sent;
         bool config_error, lag_reported, metrics_failing;
 };
 
@@ -155,12 +158,24 @@ static void remember_last(struct status *s, json_object *event) {
                              url ? ", " : "", url ? url : "", cut ? "…" : "");
 }
 
+/* Each outcome is sent at once, but of many only the newest, with the next update. */
+static bool may_send(struct status *s, usec_t now) {
+        usec_t *oldest = s->sent_at + s->next_sent;
+
+        if (now - *oldest < USEC_SEC)
+                return false;
+        *oldest = now;
+        s->next_sent = (s->next_sent + 1) % SENT_A_SECOND_MAX;
+        return true;
+}
+
 void status_on_finished(void *status, json_object *event) {
         struct status *s = status;
 
         s->finished++;
         remember_last(s, event);
-        send_text(s, true);
+        if (may_send(s, clock_boot()))
+                send_text(s, true);
         status_update(s); /* its delivery begins only now */
 }
 

@@ -63,13 +63,24 @@ def test_last_outcome_in_the_status(koowatch, sim, course, last):
 
 
 def test_each_outcome_is_in_the_status_once_at_least(koowatch, sim):
-    names = {f"t{number}" for number in range(20)}
+    names = {f"t{number}" for number in range(10)}
     for name in names:
         koowatch.add_task(name, sim.add_task())
     koowatch.start()
-    koowatch.wait_status(".* 20 finished; .*")
+    koowatch.wait_status(".* 10 finished; .*")
     told = {match[1] for s in koowatch.notified("STATUS") if (match := re.search("last: (t.*?) ", s))}
     assert told == names
+
+
+def test_of_many_outcomes_the_newest_is_in_the_status(koowatch, sim):
+    """Ten in a second at most are sent because of an outcome, and one more because of the time."""
+    koowatch.start()
+    for number in range(60):
+        koowatch.add_task(f"t{number}", sim.add_task())
+    begin = time.monotonic()
+    koowatch.wait_status(".* 60 finished; .*")
+    seconds = time.monotonic() - begin
+    assert len(koowatch.notified("STATUS")) <= 1 + (10 + 1) * (seconds + 1)
 
 
 @pytest.mark.parametrize("letter", ["x", "ä", "中"])
