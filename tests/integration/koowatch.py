@@ -170,22 +170,39 @@ class Koowatch:
         self.write_config()
         return self.run("--config", self.config_path, "--check")
 
-    def start(self, *arguments, wait=True, restore_signals=True, **environment):
-        """Returns when the daemon says READY=1."""
+    def start(
+        self,
+        *arguments,
+        wait=True,
+        restore_signals=True,
+        stderr=subprocess.PIPE,
+        wrapper=(),
+        **environment,
+    ):
+        """Returns when the daemon says READY=1.
+
+        With a stderr of the caller's the log is not read. The wrapper is a command that executes
+        another one.
+        """
         self.write_config()
         ready = self.count_datagrams(READY="1")
         self.process = subprocess.Popen(
-            [*self.wrapper, self.build / "koowatchd", "--config", self.config_path, "--bus", "none", *arguments],
+            [
+                *(wrapper or self.wrapper),
+                self.build / "koowatchd",
+                *("--config", self.config_path, "--bus", "none"),
+                *arguments,
+            ],
             env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             restore_signals=restore_signals,
             start_new_session=True,
         )
         self._sessions.append(self.process.pid)
-        reader = threading.Thread(target=self._read_log, args=[self.process.stderr], daemon=True)
-        reader.start()
+        if pipe := self.process.stderr:
+            threading.Thread(target=self._read_log, args=[pipe], daemon=True).start()
         if wait:
             self.wait(lambda: self.count_datagrams(READY="1") > ready, "READY=1")
         return self
