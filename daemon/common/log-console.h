@@ -3,7 +3,7 @@
  * Log entries to stderr, a line each; never waits
  *
  * Owns the line that stderr has taken a part of: the rest follows before any other, so that lines
- * stay whole.
+ * stay whole. (Another process on the same terminal may write between the parts.)
  */
 #include <stdbool.h>
 

@@ -37,11 +37,16 @@ void log_entry(enum log_level level, const char *message_id, const struct log_fi
         (void) snprintf(printed + n, sizeof(printed) - n, "\n");
 }
 
+static int log_waits_for = -1;
+static pid_t ended_by_flush; /* a hook's group */
+
 int log_fd(void) {
-        return -1;
+        return log_waits_for;
 }
 
 bool log_flush(void) {
+        log_waits_for = -1;
+        assert_int_equal(kill(-ended_by_flush, SIGKILL), 0);
         return false;
 }
 
@@ -235,6 +240,21 @@ static void test_the_runner_is_told_to_stop(void **state) {
         assert_int_equal(f->end.signal, SIGTERM);
 }
 
+/* A journal that reads again is told while a hook runs, not at its end. */
+static void test_the_log_is_flushed_while_it_runs(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(closep) int writable = eventfd(0, EFD_CLOEXEC);
+        struct hook_process process = start(f, "exec sleep 1000\n");
+
+        ended_by_flush = process.pid;
+        log_waits_for = writable;
+        assert_int_equal(
+                hook_process_wait(&process, "finished.d/a", USEC_INFINITY, -1, &f->output, &f->end),
+                0);
+        assert_int_equal(f->end.signal, SIGKILL);
+        assert_false(f->end.timed_out || f->end.interrupted);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -249,6 +269,7 @@ int main(void) {
                 TEST(test_one_that_ends_well_when_asked),
                 TEST(test_one_that_does_not_end_when_asked),
                 TEST(test_the_runner_is_told_to_stop),
+                TEST(test_the_log_is_flushed_while_it_runs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
