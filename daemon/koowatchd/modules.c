@@ -14,6 +14,7 @@
 #include "koowatchd/koodrive/body.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
+#include "koowatchd/outbox.h"
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
@@ -22,7 +23,6 @@
 #include "koowatchd/task/registry-handler.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/watch.h"
-#include "koowatchd/telling.h"
 
 #define RESCAN_PAUSE (5 * USEC_SEC)
 #define REPORT_PAUSE (5 * USEC_MINUTE)
@@ -146,8 +146,8 @@ struct delivery_settings modules_delivery_settings(const struct config *c) {
         };
 }
 
-static int open_telling(struct modules *m) {
-        return telling_new(m->loop, &m->telling);
+static int open_outbox(struct modules *m) {
+        return outbox_new(m->loop, &m->outbox);
 }
 
 static int open_timers(struct modules *m) {
@@ -297,7 +297,7 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_telling,    open_timers,   open_dirwatch, open_http,
+                open_outbox,     open_timers,   open_dirwatch, open_http,
                 open_reports,    open_runner,   open_poller,   open_accounts,
                 open_deliveries, open_registry, open_commit,   open_status,
         };
@@ -329,5 +329,5 @@ void modules_close(struct modules *m) {
         }
         timers_free(m->timers);
         free(m->unreadable);
-        telling_free(m->telling);
+        outbox_free(m->outbox);
 }

@@ -14,7 +14,7 @@ struct modules {
         const char *config_path; /* for a spawned hook runner; NULL: none was named */
         const struct config *config;
 
-        struct telling *telling;
+        struct outbox *outbox;
         struct timers *timers;
         struct dirwatch *dirwatch;
         struct http *http;

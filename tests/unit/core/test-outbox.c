@@ -1,15 +1,15 @@
 /* The loop sends what could not be sent at once, and does not turn while nobody reads. */
 #include "common/log-journal.h"
 #include "common/log.h"
+#include "koowatchd/outbox.h"
 #include "koowatchd/report/notify.h"
-#include "koowatchd/telling.h"
 #include "unit/loop-until.h"
 #include "unit/receiver.h"
 
 struct fixture {
         char directory[DIRECTORY_MAX], path[DIRECTORY_MAX + 8];
         struct ev_loop *loop;
-        struct telling *telling;
+        struct outbox *outbox;
         int receiver;
         uint64_t told; /* log_sent() when it was told last */
         ev_prepare turn;
@@ -40,8 +40,8 @@ static int set_up(void **state) {
         f->receiver = receiver_open(f->path);
         f->loop = ev_loop_new(EVFLAG_AUTO);
         assert_non_null(f->loop);
-        assert_int_equal(telling_new(f->loop, &f->telling), 0);
-        telling_set_on_sent(f->telling, &(struct callback){on_sent, f});
+        assert_int_equal(outbox_new(f->loop, &f->outbox), 0);
+        outbox_set_on_sent(f->outbox, &(struct callback){on_sent, f});
         ev_prepare_init(&f->turn, on_turn);
         ev_prepare_start(f->loop, &f->turn);
         *state = f;
@@ -52,7 +52,7 @@ static int tear_down(void **state) {
         struct fixture *f = *state;
 
         ev_prepare_stop(f->loop, &f->turn);
-        telling_free(f->telling);
+        outbox_free(f->outbox);
         ev_loop_destroy(f->loop);
         (void) close(f->receiver);
         directory_remove(f->directory);
@@ -92,7 +92,7 @@ static void test_log(void **state) {
         uint64_t last = 0;
 
         log_journal_address = f->path;
-        log_open("test-telling", LOG_TARGET_JOURNAL);
+        log_open("test-outbox", LOG_TARGET_JOURNAL);
         for (unsigned round = 0; round < 3; round++) {
                 while (log_fd() < 0)
                         log_info("hello");
@@ -107,7 +107,7 @@ static void test_log(void **state) {
         }
         idle(f);
         assert_true(f->turns < 5);
-        log_open("test-telling", LOG_TARGET_CONSOLE);
+        log_open("test-outbox", LOG_TARGET_CONSOLE);
 }
 
 static void test_notify(void **state) {

@@ -1,4 +1,4 @@
-#include "koowatchd/telling.h"
+#include "koowatchd/outbox.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -6,20 +6,20 @@
 #include "common/log.h"
 #include "koowatchd/report/notify.h"
 
-struct telling {
+struct outbox {
         struct ev_loop *loop;
         ev_prepare before_wait;
         ev_io log, notify;
         struct callback on_sent;
 };
 
-static void stop(struct telling *t, ev_io *watcher) {
+static void stop(struct outbox *t, ev_io *watcher) {
         ev_io_stop(t->loop, watcher);
         ev_io_set(watcher, -1, EV_WRITE);
 }
 
 /* fd: -1: nothing waits. */
-static void watch(struct telling *t, ev_io *watcher, int fd) {
+static void watch(struct outbox *t, ev_io *watcher, int fd) {
         if (fd == watcher->fd)
                 return;
         stop(t, watcher);
@@ -30,7 +30,7 @@ static void watch(struct telling *t, ev_io *watcher, int fd) {
 }
 
 static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) {
-        struct telling *t = container_of(prepare, struct telling, before_wait);
+        struct outbox *t = container_of(prepare, struct outbox, before_wait);
 
         (void) loop;
         (void) revents;
@@ -43,7 +43,7 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
  * not notice: each wait gets a watcher that was started for it.
  */
 static void on_log(struct ev_loop *loop, ev_io *watcher, int revents) {
-        struct telling *t = container_of(watcher, struct telling, log);
+        struct outbox *t = container_of(watcher, struct outbox, log);
         uint64_t sent = log_sent();
 
         (void) loop;
@@ -57,12 +57,12 @@ static void on_log(struct ev_loop *loop, ev_io *watcher, int revents) {
 static void on_notify(struct ev_loop *loop, ev_io *watcher, int revents) {
         (void) loop;
         (void) revents;
-        stop(container_of(watcher, struct telling, notify), watcher);
+        stop(container_of(watcher, struct outbox, notify), watcher);
         (void) notify_flush();
 }
 
-int telling_new(struct ev_loop *loop, struct telling **ret) {
-        struct telling *t = calloc(1, sizeof(*t));
+int outbox_new(struct ev_loop *loop, struct outbox **ret) {
+        struct outbox *t = calloc(1, sizeof(*t));
 
         if (!t)
                 return -ENOMEM;
@@ -76,7 +76,7 @@ int telling_new(struct ev_loop *loop, struct telling **ret) {
         return 0;
 }
 
-void telling_free(struct telling *t) {
+void outbox_free(struct outbox *t) {
         if (!t)
                 return;
         stop(t, &t->log);
@@ -85,6 +85,6 @@ void telling_free(struct telling *t) {
         free(t);
 }
 
-void telling_set_on_sent(struct telling *t, const struct callback *on_sent) {
+void outbox_set_on_sent(struct outbox *t, const struct callback *on_sent) {
         t->on_sent = *on_sent;
 }
