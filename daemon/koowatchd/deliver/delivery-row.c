@@ -25,6 +25,7 @@ int delivery_row_write(const struct delivery_row *row, struct store_batch *batch
                 .attempts = row->attempts.made,
                 .futile = row->attempts.futile,
                 .next = row->next,
+                .told = true,
         };
 
         if (row->settled) {

@@ -18,7 +18,8 @@ static const char schema[] =
         "  id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, finished INTEGER NOT NULL,"
         "  body TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
         "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT,"
-        "  futile INTEGER);" /* attempts; NULL: as many as there were */
+        "  futile INTEGER," /* attempts; NULL: as many as there were */
+        "  told INTEGER NOT NULL DEFAULT 1);"
         "CREATE INDEX IF NOT EXISTS event_open ON event (state) WHERE state <> 1;"
         "CREATE INDEX IF NOT EXISTS event_over ON event (finished) WHERE state <> 0;";
 
@@ -32,7 +33,11 @@ static const struct {
         {"task", "boot", "ALTER TABLE task ADD COLUMN boot INTEGER NOT NULL DEFAULT 0"},
         {"task", "booted", "ALTER TABLE task ADD COLUMN booted INTEGER NOT NULL DEFAULT 0"},
         {"task", "confirmed", "ALTER TABLE task ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0"},
+        {"event", "told", "ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 1"},
 };
+
+static const char later_indexes[] =
+        "CREATE INDEX IF NOT EXISTS event_untold ON event (told) WHERE told = 0;";
 
 static int execute(sqlite3 *db, const char *commands) {
         return sqlite3_exec(db, commands, NULL, NULL, NULL);
@@ -93,6 +98,8 @@ int sqlite_schema_prepare(sqlite3 *db, int *ret_version) {
                 code = execute(db, schema);
         if (code == SQLITE_OK)
                 code = add_later_columns(db);
+        if (code == SQLITE_OK)
+                code = execute(db, later_indexes);
         if (code == SQLITE_OK && *ret_version == 0)
                 code = execute(db, "PRAGMA user_version = 1");
         if (code == SQLITE_OK)

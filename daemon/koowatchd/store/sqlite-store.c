@@ -42,17 +42,19 @@ static const char *const sql[STATEMENTS] = {
         [FORGET_TASK] = "DELETE FROM task WHERE event_id = '' AND " KEY,
         [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
         [EACH_TASK] = "SELECT account, share_id, task_id, name FROM task WHERE gone = 0",
-        [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished) VALUES (?1, ?2, ?3)",
+        [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished, told) "
+                      "VALUES (?1, ?2, ?3, 0)",
         [PUT_DELIVERY] =
-                "UPDATE event SET state = ?2, attempts = ?3, next = ?4, settled = ?5, futile = ?6 "
-                "WHERE event_id = ?1",
+                "UPDATE event SET state = ?2, attempts = ?3, next = ?4, settled = ?5, futile = ?6, "
+                "told = ?7 WHERE event_id = ?1",
         [GET_EVENT] = "SELECT body FROM event WHERE event_id = ?1",
         [EACH_PENDING] = "SELECT event_id, attempts, next, settled, "
-                         "coalesce(futile, attempts), finished FROM event WHERE " OPEN
-                         "state = 0 ORDER BY id",
+                         "coalesce(futile, attempts), finished, state, told FROM event "
+                         "WHERE id IN (SELECT id FROM event WHERE " OPEN "state = 0 "
+                         "UNION SELECT id FROM event WHERE told = 0) ORDER BY id",
         [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
-        [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND event_id NOT IN "
-                         "(SELECT event_id FROM task)",
+        [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND told <> 0 AND "
+                         "event_id NOT IN (SELECT event_id FROM task)",
         [COUNT] = "SELECT (SELECT count(*) FROM task WHERE event_id <> ''), "
                   "(SELECT count(*) FROM event WHERE " OPEN "state = 2)",
 };
@@ -224,6 +226,7 @@ static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
         if (d->settled)
                 (void) sqlite3_bind_text(q, 5, d->settled, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 6, d->futile);
+        (void) sqlite3_bind_int(q, 7, d->told);
         return run_statement(s, q);
 }
 
@@ -378,6 +381,8 @@ static void sqlite_each_pending(struct store *store,
                         .next = sqlite3_column_int64(q, 2),
                         .futile = (unsigned) sqlite3_column_int64(q, 4),
                         .finished = sqlite3_column_int64(q, 5),
+                        .state = (enum delivery_state) sqlite3_column_int(q, 6),
+                        .told = sqlite3_column_int(q, 7) != 0,
                 };
                 const char *event_id;
 

@@ -23,12 +23,13 @@ int store_batch_put_task(struct store_batch *batch, const struct store_key *key,
                          const struct store_task *task);
 /* No file stands for the task any more: it is forgotten, or kept as finished and gone at now. */
 int store_batch_drop_task(struct store_batch *batch, const struct store_key *key, usec_t now);
-/* body: the event as JSON text; now: wall clock. Its delivery is pending from then on. */
+/* body: the event as JSON text; now: wall clock. Its delivery is pending from then on, and it is
+ * not told. */
 int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
                           usec_t now);
 int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
                              const struct store_delivery *delivery);
-/* Forgets what has been gone, or delivered, for longer than history. */
+/* Forgets what has been gone, or delivered and told, for longer than history. */
 int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history);
 
 /* ---- for backends ---- */

@@ -54,6 +54,7 @@ struct store_delivery {
         usec_t finished;     /* wall clock, when the event was put; only read */
         usec_t next;         /* wall clock of the next attempt; 0: at once */
         const char *settled; /* JSON array of hooks that have ended well; NULL: none */
+        bool told;           /* the journal has the outcome; a new event's has not */
 };
 
 /* error: 0 or a negative errno, for which store_error() has the words. */
@@ -94,7 +95,10 @@ typedef void (*store_event_fn)(void *userdata, int error, const char *body);
 void store_get_event(struct store *store, const char *event_id, store_event_fn on_event,
                      void *userdata);
 
-/* Each event whose delivery is pending, the oldest first, then the end. As store_each_task(). */
+/*
+ * Each event whose delivery is pending, or that has not been told, the oldest first, then the end.
+ * As store_each_task().
+ */
 void store_each_pending(struct store *store,
                         void (*on_row)(void *userdata, const char *event_id,
                                        const struct store_delivery *delivery),

@@ -192,7 +192,7 @@ static void prune(struct fake_store *f, const struct store_op *op) {
         }
         for (event = TAILQ_FIRST(&f->events); event; event = next_event) {
                 next_event = TAILQ_NEXT(event, link);
-                if (event->delivery.state != DELIVERY_PENDING &&
+                if (event->delivery.state != DELIVERY_PENDING && event->delivery.told &&
                     event->delivery.finished < oldest && !event_has_task(f, event))
                         event_remove(f, event);
         }
@@ -262,7 +262,7 @@ static void do_each_pending(struct fake_store *f, const struct fake_op *op, int 
                 struct store_delivery delivery = row->delivery;
 
                 delivery.settled = settled;
-                if (error == 0 && delivery.state == DELIVERY_PENDING)
+                if (error == 0 && (delivery.state == DELIVERY_PENDING || !delivery.told))
                         op->on_pending(op->userdata, event_id, &delivery);
         }
         f->in_rows = false;

@@ -136,10 +136,13 @@ int sync_each_task(const struct sync_store *s, char **ret_text) {
 }
 
 static void on_pending(void *userdata, const char *event_id, const struct store_delivery *d) {
-        assert_int_equal(d->state, DELIVERY_PENDING);
-        reply_add_row(userdata, str_printf("%s:%u:%u:%jd:%jd:%s", event_id, d->attempts, d->futile,
-                                           (intmax_t) d->finished, (intmax_t) d->next,
-                                           d->settled ? d->settled : "-"));
+        static const char *const states[] = {"", ":done", ":parked"};
+
+        assert_true(d->state == DELIVERY_PENDING || !d->told);
+        reply_add_row(userdata, str_printf("%s:%u:%u:%jd:%jd:%s%s%s", event_id, d->attempts,
+                                           d->futile, (intmax_t) d->finished, (intmax_t) d->next,
+                                           d->settled ? d->settled : "-", d->told ? ":told" : "",
+                                           states[d->state]));
 }
 
 int sync_each_pending(const struct sync_store *s, char **ret_text) {

@@ -20,7 +20,10 @@ int sync_get_event(const struct sync_store *s, const char *event_id, char **ret_
 int sync_count(const struct sync_store *s, struct store_counts *ret);
 /* "ACCOUNT/SHARE/TASK:NAME " of each, sorted by the key: the store promises no order. */
 int sync_each_task(const struct sync_store *s, char **ret_text);
-/* "EVENT:ATTEMPTS:FUTILE:FINISHED:NEXT:SETTLED " of each, "-": none; times in microseconds. */
+/*
+ * "EVENT:ATTEMPTS:FUTILE:FINISHED:NEXT:SETTLED " of each, "-": none; times in microseconds; behind
+ * it ":told", and ":done" or ":parked" where it is not pending.
+ */
 int sync_each_pending(const struct sync_store *s, char **ret_text);
 
 /* A batch of one write, which must succeed. */

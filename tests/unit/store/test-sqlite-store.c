@@ -328,7 +328,8 @@ static void test_restored_from_a_dump(void **state) {
         put_task(f, &photos);
         put_event(f, "e1");
         close_store(f);
-        execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone");
+        execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone;"
+                   "DROP INDEX event_untold");
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         reopen(f);
         (void) find_task(f, &photos);
@@ -347,6 +348,22 @@ static void test_a_database_without_the_futile_attempts(void **state) {
         assert_pending(f, "e1:5:5:1747708152000000:0:- ");
         reopen(f);
         assert_pending(f, "e1:5:5:1747708152000000:0:- ");
+}
+
+/* What an earlier version has committed it has told. */
+static void test_a_database_that_does_not_know_what_was_told(void **state) {
+        struct fixture *f = *state;
+
+        put_event(f, "e1");
+        close_store(f);
+        execute(f, "DROP INDEX event_untold; ALTER TABLE event DROP COLUMN told");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_pending(f, "e1:0:0:1747708152000000:0:-:told ");
+        put_event(f, "e2");
+        assert_pending(f, "e1:0:0:1747708152000000:0:-:told e2:0:0:1747708152000000:0:- ");
+        assert_int_equal(query_number(f, "SELECT count(*) FROM sqlite_master WHERE name = "
+                                         "'event_untold'"),
+                         1);
 }
 
 /* One of the two may be missing: power can fail at any time. */
@@ -415,7 +432,7 @@ static void test_an_older_koowatchd_may_write_to_it(void **state) {
         assert_int_equal(task.refusals, 0);
         assert_int_equal(task.refused, 0);
         assert_int_equal(task.boot, 0);
-        assert_pending(f, "e1:2:2:6:5:- ");
+        assert_pending(f, "e1:2:2:6:5:-:told ");
 }
 
 /* ---- statements ---- */
@@ -512,6 +529,7 @@ int main(void) {
                 TEST(test_foreign_database),
                 TEST(test_restored_from_a_dump),
                 TEST(test_a_database_without_the_futile_attempts),
+                TEST(test_a_database_that_does_not_know_what_was_told),
                 TEST(test_a_database_without_the_refusals),
                 TEST(test_a_database_without_the_clock),
                 TEST(test_an_older_koowatchd_may_write_to_it),

@@ -111,7 +111,8 @@ static void put_event(struct fixture *f, const char *event_id, usec_t now) {
 }
 
 static void put_delivery(struct fixture *f, const char *event_id, enum delivery_state state) {
-        sync_put_delivery(&f->sync, event_id, &(struct store_delivery){.state = state});
+        sync_put_delivery(&f->sync, event_id,
+                          &(struct store_delivery){.state = state, .told = true});
 }
 
 static void prune(struct fixture *f, usec_t now) {
@@ -357,7 +358,7 @@ static void test_attempts_are_kept_in_both_counts(void **state) {
 
 static void test_delivery_states(void **state) {
         static const struct store_delivery retried = {
-                .attempts = 2, .next = WALL, .settled = "[\"10-mail\"]"};
+                .attempts = 2, .next = WALL, .settled = "[\"10-mail\"]", .told = true};
         struct fixture *f = *state;
 
         put_event(f, "e2", 2);
@@ -368,14 +369,40 @@ static void test_delivery_states(void **state) {
         put_delivery(f, "e1", DELIVERY_DONE);
         put_delivery(f, "e4", DELIVERY_PARKED);
         reopen(f);
-        assert_pending(f, "e2:0:0:2:0:- e3:2:0:3:1747708152000000:[\"10-mail\"] ");
+        assert_pending(f, "e2:0:0:2:0:- e3:2:0:3:1747708152000000:[\"10-mail\"]:told ");
         assert_counts(f, 0, 1);
 
         /* A parked one may be taken up again, and starts from the beginning. */
         put_delivery(f, "e4", DELIVERY_PENDING);
         put_delivery(f, "e3", DELIVERY_PENDING);
-        assert_pending(f, "e2:0:0:2:0:- e3:0:0:3:0:- e4:0:0:4:0:- ");
+        assert_pending(f, "e2:0:0:2:0:- e3:0:0:3:0:-:told e4:0:0:4:0:-:told ");
         assert_counts(f, 0, 0);
+}
+
+/* However its delivery is: what was not told is listed until it is. */
+static void test_told(void **state) {
+        static const struct store_delivery done = {.state = DELIVERY_DONE},
+                                           parked = {.state = DELIVERY_PARKED};
+        struct fixture *f = *state;
+
+        put_event(f, "e3", 3);
+        put_event(f, "e2", 2);
+        put_event(f, "e1", 1);
+        sync_put_delivery(&f->sync, "e1", &done);
+        sync_put_delivery(&f->sync, "e2", &parked);
+        reopen(f);
+        assert_pending(f, "e3:0:0:3:0:- e2:0:0:2:0:-:parked e1:0:0:1:0:-:done ");
+        assert_counts(f, 0, 1);
+        prune(f, 10 * HISTORY);
+        assert_int_equal(get_event(f, "e1"), 0);
+
+        put_delivery(f, "e1", DELIVERY_DONE);
+        put_delivery(f, "e2", DELIVERY_PARKED);
+        put_delivery(f, "e3", DELIVERY_PENDING);
+        reopen(f);
+        assert_pending(f, "e3:0:0:3:0:-:told ");
+        prune(f, 10 * HISTORY);
+        assert_int_equal(get_event(f, "e1"), -ENOENT);
 }
 
 static void test_an_event_that_is_put_again_is_a_new_one(void **state) {
@@ -676,6 +703,7 @@ int main(void) {
                 SCENARIO(test_events),
                 SCENARIO(test_attempts_are_kept_in_both_counts),
                 SCENARIO(test_delivery_states),
+                SCENARIO(test_told),
                 SCENARIO(test_an_event_that_is_put_again_is_a_new_one),
                 SCENARIO(test_a_delivery_without_event_is_none),
                 SCENARIO(test_text_is_data),
