@@ -10,7 +10,9 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/deliver/attempts.h"
+#include "koowatchd/deliver/delivery-load.h"
 #include "koowatchd/deliver/delivery-row.h"
+#include "koowatchd/deliver/ephemeral.h"
 #include "koowatchd/deliver/runner.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/report/event.h"
@@ -19,11 +21,9 @@
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
 
-#define LOAD_PAUSE (5 * USEC_SEC)
 #define WAIT_MAX USEC_HOUR /* whatever the wall clock says */
 #define DEFER_FIRST USEC_SEC
 #define DEFER_MAX USEC_MINUTE
-#define DEFERRALS_MAX 10 /* some five minutes, for an ephemeral event */
 #define DEFERRALS_REPORTED 3
 
 TAILQ_HEAD(delivery_list, delivery);
@@ -38,7 +38,6 @@ struct delivery {
         struct delivery_row row;
         json_object *event;       /* held while it is new or being run */
         unsigned deferrals;       /* times in a row that the runner could not take it */
-        bool ephemeral;           /* not durable */
         bool uncommitted;         /* not in the store yet */
         bool dirty;               /* differs from the store */
         bool in_commit;           /* a write of it is under way, ... */
@@ -54,9 +53,9 @@ struct deliveries {
         unsigned max_parallel;
 
         struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */
+        struct ephemerals *ephemerals;                     /* behind them */
         struct delivery_counts counts;
-        struct timer load_timer; /* until what is pending is loaded again */
-        bool load_failed;        /* some of it may be known */
+        struct delivery_load load;
         bool stopping;
 };
 
@@ -80,7 +79,7 @@ static void delivery_free(struct delivery *v) {
         count_failing(v, false);
         timer_close(d->with.timers, &v->timer);
         TAILQ_REMOVE(&d->all, v, link);
-        d->counts.pending -= !v->ephemeral;
+        d->counts.pending--;
         json_object_put(v->event);
         delivery_row_clear(&v->row);
         free(v);
@@ -99,7 +98,7 @@ static void on_timer(struct timer *timer, usec_t now) {
         start_ready(v->owner);
 }
 
-static struct delivery *delivery_new(struct deliveries *d, const char *id, bool ephemeral) {
+static struct delivery *delivery_new(struct deliveries *d, const char *id) {
         struct delivery *v = calloc(1, sizeof(*v));
 
         if (!v || timer_open(d->with.timers, &v->timer, on_timer) < 0) {
@@ -107,18 +106,15 @@ static struct delivery *delivery_new(struct deliveries *d, const char *id, bool 
                 return NULL;
         }
         v->owner = d;
-        v->ephemeral = ephemeral;
         (void) snprintf(v->row.id, sizeof(v->row.id), "%s", id);
         TAILQ_INSERT_TAIL(&d->all, v, link);
-        d->counts.pending += !ephemeral;
+        d->counts.pending++;
         return v;
 }
 
 static void mark_dirty(struct delivery *v) {
         struct deliveries *d = v->owner;
 
-        if (v->ephemeral)
-                return;
         if (!v->dirty && !v->in_commit)
                 TAILQ_INSERT_TAIL(&d->dirty, v, changed);
         v->dirty = true;
@@ -128,35 +124,27 @@ static void mark_dirty(struct delivery *v) {
 /* ---- attempts ---- */
 
 static bool is_last_attempt(const struct delivery *v) {
-        return v->ephemeral || attempts_is_last(&v->row.attempts, &v->owner->limits, clock_wall());
+        return attempts_is_last(&v->row.attempts, &v->owner->limits, clock_wall());
 }
 
 static void wait_for(struct delivery *v, usec_t pause) {
-        if (!v->ephemeral)
-                json_object_put(STEAL_PTR(v->event)); /* the store has it */
+        json_object_put(STEAL_PTR(v->event)); /* the store has it */
         count_waiting(v, true);
         v->row.next = clock_wall() + pause;
         timer_arm(v->owner->with.timers, &v->timer, clock_boot() + pause);
 }
 
-/* Nothing more is to be run. A durable one is over when that is on disk. */
+/* Nothing more is to be run. It is over when that is on disk. */
 static void end_delivery(struct delivery *v, enum delivery_state state) {
         count_failing(v, false);
         v->row.state = state;
-        if (v->ephemeral)
-                delivery_free(v);
-        else
-                mark_dirty(v);
+        mark_dirty(v);
 }
 
-/* The runner could not take it. An ephemeral event does not wait for ever. */
+/* The runner could not take it. */
 static void defer(struct delivery *v, const char *why, int error) {
         const char *name = v->event ? event_string(v->event, "name") : NULL;
 
-        if (v->ephemeral && v->deferrals >= DEFERRALS_MAX) {
-                delivery_free(v);
-                return;
-        }
         /* The first times are normal: a place is taken, or an instance still runs it. */
         if (++v->deferrals == DEFERRALS_REPORTED)
                 log_warning("%s: hooks of event %s are delayed: %s%s%s; retrying until they run",
@@ -170,7 +158,7 @@ static void end_attempt(struct delivery *v, bool is_over) {
         bool is_last = is_last_attempt(v);
 
         attempts_end(&v->row.attempts);
-        if (is_over || v->ephemeral) {
+        if (is_over) {
                 end_delivery(v, DELIVERY_DONE);
         } else if (is_last) {
                 end_delivery(v, DELIVERY_PARKED);
@@ -183,17 +171,9 @@ static void end_attempt(struct delivery *v, bool is_over) {
 
 /* What its hooks did is not known: those whose end was not reported are run again. */
 static void fail_attempt(struct delivery *v) {
-        const struct log_field fields[] = {{"KOOWATCH_NAME", event_string(v->event, "name")},
-                                           {"KOOWATCH_EVENT_ID", v->row.id}};
-        char next[64] = "the last attempt";
-
         attempts_note(&v->row.attempts, HOOK_FAILED);
-        if (!is_last_attempt(v))
-                (void) snprintf(next, sizeof(next), "next try in %jd s",
-                                (intmax_t) (attempts_pause(&v->row.attempts) / USEC_SEC));
-        log_entry(LEVEL_WARNING, NULL, fields, ARRAY_LEN(fields),
-                  "%s: the hook runner exited before it reported all results (attempt %u, %s)",
-                  fields[0].value, v->row.attempts.made + 1, v->ephemeral ? "not retried" : next);
+        report_runner_failed(v->event, v->row.attempts.made + 1,
+                             is_last_attempt(v) ? 0 : attempts_pause(&v->row.attempts));
 }
 
 /* ---- the runner ---- */
@@ -287,19 +267,36 @@ static void on_event(void *userdata, int error, const char *body) {
         start_ready(d);
 }
 
-static void start_ready(struct deliveries *d) {
-        struct delivery *v;
+static void start(struct delivery *v) {
+        struct deliveries *d = v->owner;
 
-        while (!d->stopping && d->counts.running < d->max_parallel &&
-               (v = TAILQ_FIRST(&d->ready))) {
-                TAILQ_REMOVE(&d->ready, v, ready);
-                count_waiting(v, false);
-                d->counts.running++;
-                if (v->event)
-                        run(v);
-                else
-                        store_get_event(d->with.store, v->row.id, on_event, v);
+        TAILQ_REMOVE(&d->ready, v, ready);
+        count_waiting(v, false);
+        d->counts.running++;
+        if (v->event)
+                run(v);
+        else
+                store_get_event(d->with.store, v->row.id, on_event, v);
+}
+
+/* Outcomes go first. */
+static void start_ready(struct deliveries *d) {
+        while (!d->stopping &&
+               d->counts.running + ephemerals_running(d->ephemerals) < d->max_parallel) {
+                struct delivery *first = TAILQ_FIRST(&d->ready);
+
+                if (first)
+                        start(first);
+                else if (!ephemerals_start(d->ephemerals))
+                        break;
         }
+}
+
+static void on_ephemeral(void *userdata) {
+        struct deliveries *d = userdata;
+
+        start_ready(d);
+        callback_call(&d->handler.on_status);
 }
 
 /* ---- from outside ---- */
@@ -322,7 +319,8 @@ void deliveries_free(struct deliveries *d) {
                 return;
         while ((v = TAILQ_FIRST(&d->all)))
                 delivery_free(v);
-        timer_close(d->with.timers, &d->load_timer);
+        ephemerals_free(d->ephemerals);
+        delivery_load_close(&d->load);
         free(d->hook_directories);
         free(d);
 }
@@ -341,24 +339,17 @@ static bool is_known(const struct deliveries *d, const char *event_id) {
         return false;
 }
 
-static void load_later(struct deliveries *d) {
-        d->load_failed = true;
-        timer_arm(d->with.timers, &d->load_timer, clock_boot() + LOAD_PAUSE);
-}
-
-static void on_pending(void *userdata, const char *event_id, const struct store_delivery *stored) {
+static int on_pending(void *userdata, const char *event_id, const struct store_delivery *stored,
+                      bool again) {
         struct deliveries *d = userdata;
         usec_t wait = stored->next - clock_wall();
         struct delivery *v;
 
-        if (d->load_failed && is_known(d, event_id))
-                return;
-        v = delivery_new(d, event_id, false);
-        if (!v) {
-                log_error("event %s: out of memory, retrying in 5 s", event_id);
-                load_later(d);
-                return;
-        }
+        if (again && is_known(d, event_id))
+                return 0;
+        v = delivery_new(d, event_id);
+        if (!v)
+                return -ENOMEM;
         delivery_row_read(&v->row, stored);
         count_failing(v, v->row.attempts.made > 0);
         count_waiting(v, true);
@@ -366,29 +357,40 @@ static void on_pending(void *userdata, const char *event_id, const struct store_
                 timer_arm(d->with.timers, &v->timer, clock_boot() + MIN(wait, WAIT_MAX));
         else
                 make_ready(v);
+        return 0;
 }
 
-static void on_loaded(void *userdata, int error) {
+static void on_loaded(void *userdata) {
         struct deliveries *d = userdata;
 
-        if (error < 0) {
-                log_error("cannot read from the store which outcomes are to be delivered (%s), "
-                          "retrying in 5 s",
-                          store_error(d->with.store));
-                load_later(d);
-        }
         callback_call(&d->handler.on_status);
         start_ready(d);
 }
 
 void deliveries_load(struct deliveries *d) {
-        if (!d->stopping)
-                store_each_pending(d->with.store, on_pending, on_loaded, d);
+        delivery_load_begin(&d->load);
 }
 
-static void on_load_timer(struct timer *timer, usec_t now) {
-        (void) now;
-        deliveries_load(container_of(timer, struct deliveries, load_timer));
+static int open_parts(struct deliveries *d) {
+        int r = ephemerals_new(
+                &(struct ephemeral_modules){
+                        .timers = d->with.timers,
+                        .runner = d->with.runner,
+                        .metrics = d->with.metrics,
+                        .on_ready = {on_ephemeral, d},
+                },
+                &d->ephemerals);
+
+        if (r < 0)
+                return r;
+        d->load = (struct delivery_load){
+                .timers = d->with.timers,
+                .store = d->with.store,
+                .on_row = on_pending,
+                .on_end = on_loaded,
+                .userdata = d,
+        };
+        return delivery_load_open(&d->load);
 }
 
 int deliveries_new(const struct delivery_modules *modules, const struct delivery_settings *settings,
@@ -403,7 +405,7 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
         TAILQ_INIT(&d->ready);
         TAILQ_INIT(&d->dirty);
         TAILQ_INIT(&d->in_commit);
-        r = timer_open(d->with.timers, &d->load_timer, on_load_timer);
+        r = open_parts(d);
         if (r == 0)
                 r = deliveries_configure(d, settings);
         if (r < 0)
@@ -413,7 +415,7 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
 }
 
 int deliveries_add(struct deliveries *d, json_object *event) {
-        struct delivery *v = delivery_new(d, event_string(event, "eventId"), false);
+        struct delivery *v = delivery_new(d, event_string(event, "eventId"));
 
         if (!v)
                 return -ENOMEM;
@@ -424,18 +426,10 @@ int deliveries_add(struct deliveries *d, json_object *event) {
 }
 
 void deliveries_add_once(struct deliveries *d, json_object *event) {
-        struct delivery *v;
-
-        if (!event)
-                return;
-        v = has_hooks(d, event) ? delivery_new(d, event_string(event, "eventId"), true) : NULL;
-        if (!v) {
+        if (event && has_hooks(d, event))
+                ephemerals_add(d->ephemerals, event);
+        else
                 json_object_put(event);
-                return;
-        }
-        v->event = event;
-        make_ready(v);
-        start_ready(d);
 }
 
 /* ---- the store ---- */
@@ -510,8 +504,13 @@ void deliveries_committed(struct deliveries *d, bool written) {
 
 void deliveries_stop(struct deliveries *d) {
         d->stopping = true;
+        delivery_load_stop(&d->load);
 }
 
 struct delivery_counts deliveries_count(const struct deliveries *d) {
-        return d->counts;
+        struct delivery_counts counts = d->counts;
+
+        counts.waiting += ephemerals_waiting(d->ephemerals);
+        counts.running += ephemerals_running(d->ephemerals);
+        return counts;
 }

@@ -4,8 +4,8 @@
  *
  * An event is committed to the store before anything is reported, then handed to the hook
  * runner until every hook has succeeded, or parked after so many attempts. What a crash
- * interrupts is delivered again under the same event id. Events that are not durable
- * (stalled, account) are ephemeral: they are handed over once.
+ * interrupts is delivered again under the same event id. Events that are not durable (ephemeral.h)
+ * share the slots, behind the outcomes.
  *
  * What has changed is written by commit.c: deliveries_collect(), and deliveries_committed()
  * when that has ended, however long it took and whatever happened in between.
@@ -74,7 +74,7 @@ void deliveries_load(struct deliveries *deliveries);
 
 /* A finished task's event: durable. Takes over the event. Returns 0, or -ENOMEM without that. */
 int deliveries_add(struct deliveries *deliveries, json_object *event);
-/* Any other event: handed to its hooks once, if there are any. Takes over the event, or NULL. */
+/* Any other event, for its hooks, if there are any. Takes over the event, or NULL. */
 void deliveries_add_once(struct deliveries *deliveries, json_object *event);
 
 /*

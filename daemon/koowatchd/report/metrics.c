@@ -21,6 +21,7 @@ struct metrics {
         unsigned long completed[KOODRIVE_RESULT_FAILED + 1];
         unsigned long others[OUTCOMES]; /* but for completed */
         unsigned long hooks[HOOK_RESULTS];
+        unsigned long dropped_account, dropped_stalled; /* events */
 };
 
 int metrics_new(struct metrics **ret) {
@@ -85,6 +86,13 @@ void metrics_hook(struct metrics *m, enum hook_result result) {
         m->hooks[result]++;
 }
 
+void metrics_event_dropped(struct metrics *m, bool is_account) {
+        if (is_account)
+                m->dropped_account++;
+        else
+                m->dropped_stalled++;
+}
+
 /* Text that grows; open_memstream() alone goes on behind a line for which there was no memory. */
 struct text {
         FILE *f;
@@ -138,6 +146,12 @@ static void write_outcomes(const struct metrics *m, struct text *t) {
         for (int i = 0; i < HOOK_RESULTS; i++)
                 add(t, "koowatch_hook_runs_total{result=\"%s\"} %lu\n",
                     hook_result_name((enum hook_result) i), m->hooks[i]);
+
+        family(t, "events_dropped_total", "counter", "Events whose hooks were not run, by event.");
+        add(t,
+            "koowatch_events_dropped_total{event=\"account\"} %lu\n"
+            "koowatch_events_dropped_total{event=\"stalled\"} %lu\n",
+            m->dropped_account, m->dropped_stalled);
 }
 
 static void write_accounts(const struct metrics_gauges *g, struct text *t) {

@@ -7,6 +7,7 @@
  * that of NAME_total). Counters live here; what can be asked at the moment of writing
  * (gauges) comes in as an argument. Account names have nothing that a label must escape.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ void metrics_polled(struct metrics *metrics, const char *account, enum koodrive_
 /* A task has ended; result counts with OUTCOME_COMPLETED alone. */
 void metrics_finished(struct metrics *metrics, enum outcome outcome, enum koodrive_result result);
 void metrics_hook(struct metrics *metrics, enum hook_result result);
+/* An event that is not durable was dropped: of an account, or of a stalled task. */
+void metrics_event_dropped(struct metrics *metrics, bool is_account);
 
 struct metrics_gauges {
         unsigned pending, running, finished, invalid; /* task files */

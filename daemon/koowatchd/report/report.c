@@ -307,6 +307,23 @@ void report_hook_end(json_object *event, const struct hook_end *end, usec_t next
                        how ? how : "", then ? then : "");
 }
 
+void report_runner_failed(json_object *event, unsigned attempt, usec_t next) {
+        const char *name = event_string(event, "name"), *account = event_string(event, "account");
+        char then[64] = "the last attempt";
+        struct log_fields f = {};
+
+        log_fields_add(&f, "KOOWATCH_NAME", name);
+        log_fields_add(&f, "KOOWATCH_EVENT_ID", event_string(event, "eventId"));
+        if (!streq(event_string(event, "event"), EVENT_FINISHED))
+                (void) snprintf(then, sizeof(then), "not retried");
+        else if (next > 0)
+                (void) snprintf(then, sizeof(then), "next try in %jd s",
+                                (intmax_t) (next / USEC_SEC));
+        log_entry_with(LEVEL_WARNING, NULL, &f,
+                       "%s: the hook runner exited before it reported all results (attempt %u, %s)",
+                       name ? name : account, attempt, then);
+}
+
 void report_parked(json_object *event, unsigned attempts) {
         struct log_fields f = {};
 

@@ -57,6 +57,8 @@ void report_stalled(json_object *event);
 void report_hook_start(json_object *event, const char *hook);
 /* next: the pause before it is tried again, 0: it is not. */
 void report_hook_end(json_object *event, const struct hook_end *end, usec_t next);
+/* Likewise; what the hooks of this attempt did is not known. */
+void report_runner_failed(json_object *event, unsigned attempt, usec_t next);
 void report_parked(json_object *event, unsigned attempts);
 
 /* The link as it may be shown: the caller frees it. NULL: no link, or no memory. */
