@@ -1,7 +1,8 @@
 #pragma once
 /*
  * The daemon's core in one process that a test drives: registry, watches, poller, account,
- * deliveries and commit, on a clock, HTTP, hook runner and store that answer when the test says
+ * deliveries and commit, on a clock, HTTP, hook runner and store that answer when the test says,
+ * and a log that takes the entries of outcomes when it says
  *
  * Task directories are real ones: "high" and "low", which an administrator writes, and
  * "state", whose finished files are removed.
@@ -33,6 +34,8 @@ struct core {
         struct commit *commit;
         char asked[CORE_REQUESTS][24]; /* which task each request asks about */
         char *finished;                /* "t1:completed " for each outcome that was reported */
+        char *told; /* "t1 " for each entry of an outcome that the log did not drop */
+        char told_id[EVENT_ID_LENGTH + 1]; /* of the last of them */
         unsigned parked, transient_errors;
         int64_t boot;   /* of the registry that is started next; 0: not known */
         bool says_time; /* answers have a Date, which is true */
@@ -78,6 +81,10 @@ void core_end_run(enum hook_result result);
 void core_end_run_as(enum runner_outcome outcome);
 /* As long as error is not 0, no run can be started. */
 void core_fail_runs(int error);
+
+/* What the log does with the entries of outcomes from now on; what it holds it takes in the end. */
+enum core_log { CORE_LOG_TAKES, CORE_LOG_HOLDS, CORE_LOG_IS_FULL };
+void core_set_log(enum core_log log);
 
 /* The row of a task; NULL: there is none. */
 const struct store_task *core_row(struct core *core, const char *task_id);

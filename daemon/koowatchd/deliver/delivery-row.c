@@ -14,6 +14,7 @@ void delivery_row_read(struct delivery_row *row, const struct store_delivery *st
                 .since = stored->finished,
         };
         row->next = stored->next;
+        row->told = stored->told;
         row->settled = stored->settled ? json_tokener_parse(stored->settled) : NULL;
         if (!json_object_is_type(row->settled, json_type_array))
                 json_object_put(STEAL_PTR(row->settled));
@@ -25,7 +26,7 @@ int delivery_row_write(const struct delivery_row *row, struct store_batch *batch
                 .attempts = row->attempts.made,
                 .futile = row->attempts.futile,
                 .next = row->next,
-                .told = true,
+                .told = row->told,
         };
 
         if (row->settled) {

@@ -17,6 +17,7 @@ struct delivery_row {
         struct attempts attempts;
         usec_t next;          /* wall clock of the next attempt; 0: at once */
         json_object *settled; /* array of the hooks that need not run again; NULL: none */
+        bool told;            /* the journal has the outcome */
 };
 
 /* As the store has it; row->id is there. */

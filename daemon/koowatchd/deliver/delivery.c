@@ -6,17 +6,15 @@
 
 #include "common/backoff.h"
 #include "common/event-id.h"
-#include "common/hookdir.h"
-#include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/deliver/attempts.h"
 #include "koowatchd/deliver/delivery-load.h"
 #include "koowatchd/deliver/delivery-row.h"
+#include "koowatchd/deliver/delivery-run.h"
 #include "koowatchd/deliver/ephemeral.h"
-#include "koowatchd/deliver/runner.h"
+#include "koowatchd/deliver/telling.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/report/event.h"
-#include "koowatchd/report/metrics.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
@@ -34,29 +32,32 @@ struct delivery {
         TAILQ_ENTRY(delivery) ready;   /* deliveries::ready */
         TAILQ_ENTRY(delivery) changed; /* deliveries::dirty or ::in_commit */
         struct timer timer;            /* until the next attempt */
+        struct telling telling;
 
         struct delivery_row row;
-        json_object *event;       /* held while it is new or being run */
-        unsigned deferrals;       /* times in a row that the runner could not take it */
-        bool uncommitted;         /* not in the store yet */
-        bool dirty;               /* differs from the store */
-        bool in_commit;           /* a write of it is under way, ... */
-        bool ends_in_commit;      /* ... by which it is over */
-        bool is_waiting, failing; /* counted as such */
+        struct delivery_run run;    /* with the event, while it is new or being run */
+        unsigned deferrals;         /* times in a row that the runner could not take it */
+        bool uncommitted;           /* not in the store yet */
+        bool dirty;                 /* differs from the store */
+        bool in_commit;             /* a write of it is under way, ... */
+        bool ends_in_commit;        /* ... by which it is over, ... */
+        bool told_in_commit;        /* ... by which the store knows that it was told; ... */
+        bool is_over, told_on_disk; /* ... both true since an earlier one: it is known no more */
+        bool is_waiting, failing;   /* counted as such */
 };
 
 struct deliveries {
         struct delivery_modules with;
         struct delivery_handler handler;
-        char *hook_directories;
-        struct attempt_limits limits;
+        struct delivery_runs runs; /* its hook_directories are owned */
         unsigned max_parallel;
 
         struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */
         struct ephemerals *ephemerals;                     /* behind them */
         struct delivery_counts counts;
         struct delivery_load load;
-        bool stopping;
+        struct tellings tellings;
+        bool is_starting;
 };
 
 static void start_ready(struct deliveries *d);
@@ -79,10 +80,15 @@ static void delivery_free(struct delivery *v) {
         count_failing(v, false);
         timer_close(d->with.timers, &v->timer);
         TAILQ_REMOVE(&d->all, v, link);
-        d->counts.pending--;
-        json_object_put(v->event);
+        d->counts.pending -= !v->is_over;
+        json_object_put(v->run.event);
         delivery_row_clear(&v->row);
         free(v);
+}
+
+static void set_over(struct delivery *v) {
+        v->owner->counts.pending -= !v->is_over;
+        v->is_over = true;
 }
 
 static void make_ready(struct delivery *v) {
@@ -106,6 +112,7 @@ static struct delivery *delivery_new(struct deliveries *d, const char *id) {
                 return NULL;
         }
         v->owner = d;
+        v->run = (struct delivery_run){.shared = &d->runs, .row = &v->row};
         (void) snprintf(v->row.id, sizeof(v->row.id), "%s", id);
         TAILQ_INSERT_TAIL(&d->all, v, link);
         d->counts.pending++;
@@ -123,12 +130,8 @@ static void mark_dirty(struct delivery *v) {
 
 /* ---- attempts ---- */
 
-static bool is_last_attempt(const struct delivery *v) {
-        return attempts_is_last(&v->row.attempts, &v->owner->limits, clock_wall());
-}
-
 static void wait_for(struct delivery *v, usec_t pause) {
-        json_object_put(STEAL_PTR(v->event)); /* the store has it */
+        json_object_put(STEAL_PTR(v->run.event)); /* the store has it */
         count_waiting(v, true);
         v->row.next = clock_wall() + pause;
         timer_arm(v->owner->with.timers, &v->timer, clock_boot() + pause);
@@ -143,7 +146,7 @@ static void end_delivery(struct delivery *v, enum delivery_state state) {
 
 /* The runner could not take it. */
 static void defer(struct delivery *v, const char *why, int error) {
-        const char *name = v->event ? event_string(v->event, "name") : NULL;
+        const char *name = v->run.event ? event_string(v->run.event, "name") : NULL;
 
         /* The first times are normal: a place is taken, or an instance still runs it. */
         if (++v->deferrals == DEFERRALS_REPORTED)
@@ -155,7 +158,7 @@ static void defer(struct delivery *v, const char *why, int error) {
 
 static void end_attempt(struct delivery *v, bool is_over) {
         usec_t pause = attempts_pause(&v->row.attempts);
-        bool is_last = is_last_attempt(v);
+        bool is_last = delivery_run_is_last(&v->run);
 
         attempts_end(&v->row.attempts);
         if (is_over) {
@@ -169,100 +172,29 @@ static void end_attempt(struct delivery *v, bool is_over) {
         }
 }
 
-/* What its hooks did is not known: those whose end was not reported are run again. */
-static void fail_attempt(struct delivery *v) {
-        attempts_note(&v->row.attempts, HOOK_FAILED);
-        report_runner_failed(v->event, v->row.attempts.made + 1,
-                             is_last_attempt(v) ? 0 : attempts_pause(&v->row.attempts));
-}
-
 /* ---- the runner ---- */
 
-static void on_hook_start(void *userdata, const char *hook) {
-        const struct delivery *v = userdata;
+static void on_hook(struct delivery_run *run, bool settled) {
+        struct delivery *v = container_of(run, struct delivery, run);
 
-        report_hook_start(v->event, hook);
-}
-
-static void on_hook_end(void *userdata, const struct hook_end *end) {
-        struct delivery *v = userdata;
-        struct deliveries *d = v->owner;
-
-        attempts_note(&v->row.attempts, end->result);
-        if (hook_result_is_final(end->result) && delivery_row_settle(&v->row, end->hook))
+        if (settled)
                 mark_dirty(v);
-        metrics_hook(d->with.metrics, end->result);
-        report_hook_end(v->event, end, is_last_attempt(v) ? 0 : attempts_pause(&v->row.attempts));
-        callback_call(&d->handler.on_status);
+        callback_call(&v->owner->handler.on_status);
 }
 
-static void on_end(void *userdata, enum runner_outcome outcome) {
-        struct delivery *v = userdata;
+static void on_run_end(struct delivery_run *run, enum delivery_run_end end, const char *why,
+                       int error) {
+        struct delivery *v = container_of(run, struct delivery, run);
         struct deliveries *d = v->owner;
 
         d->counts.running--;
-        if (outcome == RUNNER_LATER) {
-                defer(v, "the hook runner is still processing it, or is not becoming ready", 0);
+        if (end == DELIVERY_RUN_LATER) {
+                defer(v, why, error);
+        } else if (end == DELIVERY_RUN_NO_HOOKS) {
+                end_delivery(v, DELIVERY_DONE);
         } else {
                 v->deferrals = 0;
-                if (outcome == RUNNER_FAILED)
-                        fail_attempt(v);
-                end_attempt(v, outcome == RUNNER_DONE && !v->row.attempts.incomplete);
-        }
-        start_ready(d);
-}
-
-static bool has_hooks(const struct deliveries *d, json_object *event) {
-        const char *type = event_string(event, "event");
-        CLEANUP(freep) char *subdirectory = str_printf("%s.d", type ? type : "");
-
-        return event_names_hooks(event) || !subdirectory ||
-               hookdir_has_any(d->hook_directories, subdirectory);
-}
-
-/* It has its event, and its slot. */
-static void run(struct delivery *v) {
-        static const struct runner_handler handler = {
-                .on_hook_start = on_hook_start,
-                .on_hook_end = on_hook_end,
-                .on_end = on_end,
-        };
-        struct deliveries *d = v->owner;
-        CLEANUP(freep) char *line = NULL;
-        int r = -ENOMEM;
-
-        if (!has_hooks(d, v->event)) {
-                d->counts.running--;
-                end_delivery(v, DELIVERY_DONE);
-                return;
-        }
-        attempts_begin(&v->row.attempts);
-        line = event_line(v->event, v->row.attempts.made + 1, v->row.settled);
-        if (line)
-                r = runner_start(d->with.runner, line, strlen(line), &handler, v);
-        if (r == 0)
-                return;
-        d->counts.running--;
-        defer(v, "the hook runner cannot be started or reached", r);
-}
-
-static void on_event(void *userdata, int error, const char *body) {
-        struct delivery *v = userdata;
-        struct deliveries *d = v->owner;
-
-        if (d->stopping) {
-                d->counts.running--;
-                return;
-        }
-        if (error == 0) {
-                v->event = event_parse(body);
-                error = v->event ? 0 : -EBADMSG;
-        }
-        if (error == 0) {
-                run(v);
-        } else {
-                d->counts.running--;
-                defer(v, "it cannot be read from the store", error);
+                end_attempt(v, end == DELIVERY_RUN_DONE);
         }
         start_ready(d);
 }
@@ -273,41 +205,53 @@ static void start(struct delivery *v) {
         TAILQ_REMOVE(&d->ready, v, ready);
         count_waiting(v, false);
         d->counts.running++;
-        if (v->event)
-                run(v);
-        else
-                store_get_event(d->with.store, v->row.id, on_event, v);
+        delivery_run_start(&v->run);
 }
 
 /* Outcomes go first. */
 static void start_ready(struct deliveries *d) {
-        while (!d->stopping &&
+        if (d->is_starting) /* what is started may be over at once */
+                return;
+        d->is_starting = true;
+        while (!d->runs.stopping &&
                d->counts.running + ephemerals_running(d->ephemerals) < d->max_parallel) {
                 struct delivery *first = TAILQ_FIRST(&d->ready);
 
-                if (first)
+                if (first && tellings_delay(&d->tellings, &first->telling))
+                        break;
+                else if (first)
                         start(first);
                 else if (!ephemerals_start(d->ephemerals))
                         break;
         }
+        d->is_starting = false;
 }
 
-static void on_ephemeral(void *userdata) {
+static void on_progress(void *userdata) {
         struct deliveries *d = userdata;
 
         start_ready(d);
         callback_call(&d->handler.on_status);
 }
 
+/* It rides along with the next write, if there is one to come. */
+static void on_told(struct telling *telling) {
+        struct delivery *v = container_of(telling, struct delivery, telling);
+
+        v->row.told = true;
+        if (v->row.state != DELIVERY_PENDING)
+                mark_dirty(v);
+}
+
 /* ---- from outside ---- */
 
 int deliveries_configure(struct deliveries *d, const struct delivery_settings *s) {
-        int r = str_replace(&d->hook_directories, s->hook_directories);
+        int r = str_replace(&d->runs.hook_directories, s->hook_directories);
 
         if (r < 0)
                 return r;
         d->max_parallel = s->max_parallel;
-        d->limits = (struct attempt_limits){s->attempts, s->history};
+        d->runs.limits = (struct attempt_limits){s->attempts, s->history};
         start_ready(d);
         return 0;
 }
@@ -321,7 +265,8 @@ void deliveries_free(struct deliveries *d) {
                 delivery_free(v);
         ephemerals_free(d->ephemerals);
         delivery_load_close(&d->load);
-        free(d->hook_directories);
+        tellings_close(&d->tellings);
+        free(d->runs.hook_directories);
         free(d);
 }
 
@@ -351,6 +296,13 @@ static int on_pending(void *userdata, const char *event_id, const struct store_d
         if (!v)
                 return -ENOMEM;
         delivery_row_read(&v->row, stored);
+        v->told_on_disk = stored->told;
+        if (!stored->told)
+                tellings_add_stored(&d->tellings, &v->telling, v->row.id);
+        if (stored->state != DELIVERY_PENDING) {
+                set_over(v);
+                return 0;
+        }
         count_failing(v, v->row.attempts.made > 0);
         count_waiting(v, true);
         if (wait > 0)
@@ -363,8 +315,12 @@ static int on_pending(void *userdata, const char *event_id, const struct store_d
 static void on_loaded(void *userdata) {
         struct deliveries *d = userdata;
 
-        callback_call(&d->handler.on_status);
-        start_ready(d);
+        tellings_advance(&d->tellings);
+        on_progress(d);
+}
+
+void deliveries_tell(struct deliveries *d) {
+        tellings_sent(&d->tellings);
 }
 
 void deliveries_load(struct deliveries *d) {
@@ -377,7 +333,7 @@ static int open_parts(struct deliveries *d) {
                         .timers = d->with.timers,
                         .runner = d->with.runner,
                         .metrics = d->with.metrics,
-                        .on_ready = {on_ephemeral, d},
+                        .on_ready = {on_progress, d},
                 },
                 &d->ephemerals);
 
@@ -390,7 +346,15 @@ static int open_parts(struct deliveries *d) {
                 .on_end = on_loaded,
                 .userdata = d,
         };
-        return delivery_load_open(&d->load);
+        d->tellings = (struct tellings){
+                .timers = d->with.timers,
+                .store = d->with.store,
+                .report = d->with.report,
+                .on_told = on_told,
+                .on_progress = {on_progress, d},
+        };
+        r = delivery_load_open(&d->load);
+        return r < 0 ? r : tellings_open(&d->tellings);
 }
 
 int deliveries_new(const struct delivery_modules *modules, const struct delivery_settings *settings,
@@ -401,6 +365,13 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
         if (!d)
                 return -ENOMEM;
         d->with = *modules;
+        d->runs = (struct delivery_runs){
+                .store = modules->store,
+                .runner = modules->runner,
+                .metrics = modules->metrics,
+                .on_hook = on_hook,
+                .on_end = on_run_end,
+        };
         TAILQ_INIT(&d->all);
         TAILQ_INIT(&d->ready);
         TAILQ_INIT(&d->dirty);
@@ -419,14 +390,14 @@ int deliveries_add(struct deliveries *d, json_object *event) {
 
         if (!v)
                 return -ENOMEM;
-        v->event = event;
+        v->run.event = event;
         v->uncommitted = true;
         mark_dirty(v);
         return 0;
 }
 
 void deliveries_add_once(struct deliveries *d, json_object *event) {
-        if (event && has_hooks(d, event))
+        if (event && event_has_hooks(d->runs.hook_directories, event))
                 ephemerals_add(d->ephemerals, event);
         else
                 json_object_put(event);
@@ -440,7 +411,7 @@ static int write_delivery(struct store_batch *batch, struct delivery *v) {
 
         if (v->uncommitted) {
                 body = json_object_to_json_string_ext(
-                        v->event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                        v->run.event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
                 v->row.attempts.since = clock_wall();
                 r = body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since)
                          : -ENOMEM;
@@ -461,9 +432,26 @@ int deliveries_collect(struct deliveries *d, struct store_batch *batch) {
                 v->in_commit = true;
                 v->dirty = false;
                 v->ends_in_commit = v->row.state != DELIVERY_PENDING;
+                v->told_in_commit = v->row.told;
         }
         TAILQ_CONCAT(&d->in_commit, &d->dirty, changed);
         return 0;
+}
+
+/* That is on disk. */
+static void end_delivered(struct delivery *v) {
+        struct deliveries *d = v->owner;
+        json_object *event = STEAL_PTR(v->run.event);
+
+        if (v->row.state == DELIVERY_PARKED) {
+                report_parked(event, v->row.attempts.made);
+                callback_call(&d->handler.on_parked);
+        }
+        set_over(v);
+        d->handler.on_delivered(d->handler.delivered_userdata, event_string(event, "name"),
+                                v->row.id);
+        callback_call(&d->handler.on_status);
+        json_object_put(event);
 }
 
 static void on_written(struct delivery *v) {
@@ -471,20 +459,17 @@ static void on_written(struct delivery *v) {
 
         if (v->uncommitted) {
                 v->uncommitted = false;
-                report_finished(d->with.report, v->event);
-                d->handler.on_finished(d->handler.finished_userdata, v->event);
-                json_object_put(STEAL_PTR(v->event));
+                tellings_add(&d->tellings, &v->telling, v->row.id, v->run.event);
+                d->handler.on_finished(d->handler.finished_userdata, v->run.event);
+                json_object_put(STEAL_PTR(v->run.event));
                 make_ready(v);
-        } else if (v->ends_in_commit && !v->dirty) {
-                if (v->row.state == DELIVERY_PARKED) {
-                        report_parked(v->event, v->row.attempts.made);
-                        callback_call(&d->handler.on_parked);
-                }
-                d->handler.on_delivered(d->handler.delivered_userdata,
-                                        event_string(v->event, "name"), v->row.id);
-                callback_call(&d->handler.on_status);
-                delivery_free(v);
+                return;
         }
+        v->told_on_disk = v->told_in_commit;
+        if (v->ends_in_commit && !v->is_over)
+                end_delivered(v);
+        if (v->is_over && v->told_on_disk && !v->dirty)
+                delivery_free(v);
 }
 
 void deliveries_committed(struct deliveries *d, bool written) {
@@ -503,7 +488,13 @@ void deliveries_committed(struct deliveries *d, bool written) {
 }
 
 void deliveries_stop(struct deliveries *d) {
-        d->stopping = true;
+        struct delivery *v;
+
+        d->runs.stopping = true;
+        TAILQ_FOREACH(v, &d->all, link) {
+                if (v->row.told && !v->told_on_disk)
+                        mark_dirty(v);
+        }
         delivery_load_stop(&d->load);
 }
 

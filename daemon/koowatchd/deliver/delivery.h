@@ -2,8 +2,8 @@
 /*
  * Delivery: an outcome on its way to its hooks
  *
- * An event is committed to the store before anything is reported, then handed to the hook
- * runner until every hook has succeeded, or parked after so many attempts. What a crash
+ * An event is committed to the store before anything is reported, then told (telling.h) and handed
+ * to the hook runner until every hook has succeeded, or parked after so many attempts. What a crash
  * interrupts is delivered again under the same event id. Events that are not durable (ephemeral.h)
  * share the slots, behind the outcomes.
  *
@@ -67,10 +67,14 @@ void deliveries_set_handler(struct deliveries *deliveries, const struct delivery
 int deliveries_configure(struct deliveries *deliveries, const struct delivery_settings *settings);
 
 /*
- * Takes up what an earlier run of the daemon left pending. What the store cannot tell now is
- * asked again every 5 s.
+ * Takes up what an earlier run of the daemon left pending, or has not told. What the store cannot
+ * tell now is asked again every 5 s.
  */
 void deliveries_load(struct deliveries *deliveries);
+
+/* The log has made progress: tells what it had no room for, from the next turn on. May be called
+ * from inside the log. */
+void deliveries_tell(struct deliveries *deliveries);
 
 /* A finished task's event: durable. Takes over the event. Returns 0, or -ENOMEM without that. */
 int deliveries_add(struct deliveries *deliveries, json_object *event);
@@ -85,7 +89,7 @@ int deliveries_collect(struct deliveries *deliveries, struct store_batch *batch)
 /* The batch has been written, or not: then all of it is collected again. */
 void deliveries_committed(struct deliveries *deliveries, bool written);
 
-/* No further run is started. */
+/* No further run is started; what is to be written of those under way is. */
 void deliveries_stop(struct deliveries *deliveries);
 
 struct delivery_counts {

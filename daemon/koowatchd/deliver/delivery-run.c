@@ -1,0 +1,110 @@
+#include "koowatchd/deliver/delivery-run.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+
+#include "common/hookdir.h"
+#include "koowatchd/deliver/runner.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/report/hook-result.h"
+#include "koowatchd/report/metrics.h"
+#include "koowatchd/report/report.h"
+#include "koowatchd/store/store.h"
+
+bool event_has_hooks(const char *hook_directories, json_object *event) {
+        const char *type = event_string(event, "event");
+        CLEANUP(freep) char *subdirectory = str_printf("%s.d", type ? type : "");
+
+        return event_names_hooks(event) || !subdirectory ||
+               hookdir_has_any(hook_directories, subdirectory);
+}
+
+bool delivery_run_is_last(const struct delivery_run *r) {
+        return attempts_is_last(&r->row->attempts, &r->shared->limits, clock_wall());
+}
+
+static void on_hook_start(void *userdata, const char *hook) {
+        const struct delivery_run *r = userdata;
+
+        report_hook_start(r->event, hook);
+}
+
+/* The pause after this attempt; 0: it is the last. */
+static usec_t next_pause(const struct delivery_run *r) {
+        return delivery_run_is_last(r) ? 0 : attempts_pause(&r->row->attempts);
+}
+
+static void on_hook_end(void *userdata, const struct hook_end *end) {
+        struct delivery_run *r = userdata;
+        bool settled;
+
+        attempts_note(&r->row->attempts, end->result);
+        settled = hook_result_is_final(end->result) && delivery_row_settle(r->row, end->hook);
+        metrics_hook(r->shared->metrics, end->result);
+        report_hook_end(r->event, end, next_pause(r));
+        r->shared->on_hook(r, settled);
+}
+
+static void on_end(void *userdata, enum runner_outcome outcome) {
+        struct delivery_run *r = userdata;
+        enum delivery_run_end end = DELIVERY_RUN_DONE;
+
+        if (outcome == RUNNER_LATER) {
+                r->shared->on_end(r, DELIVERY_RUN_LATER,
+                                  "the hook runner is still processing it, or is not becoming "
+                                  "ready",
+                                  0);
+                return;
+        }
+        if (outcome == RUNNER_FAILED) {
+                /* Hooks whose end was not reported are run again. */
+                attempts_note(&r->row->attempts, HOOK_FAILED);
+                report_runner_failed(r->event, r->row->attempts.made + 1, next_pause(r));
+        }
+        if (r->row->attempts.incomplete)
+                end = DELIVERY_RUN_INCOMPLETE;
+        r->shared->on_end(r, end, NULL, 0);
+}
+
+/* It has its event. */
+static void run(struct delivery_run *r) {
+        static const struct runner_handler handler = {
+                .on_hook_start = on_hook_start,
+                .on_hook_end = on_hook_end,
+                .on_end = on_end,
+        };
+        CLEANUP(freep) char *line = NULL;
+        int error = -ENOMEM;
+
+        if (!event_has_hooks(r->shared->hook_directories, r->event)) {
+                r->shared->on_end(r, DELIVERY_RUN_NO_HOOKS, NULL, 0);
+                return;
+        }
+        attempts_begin(&r->row->attempts);
+        line = event_line(r->event, r->row->attempts.made + 1, r->row->settled);
+        if (line)
+                error = runner_start(r->shared->runner, line, strlen(line), &handler, r);
+        if (error < 0)
+                r->shared->on_end(r, DELIVERY_RUN_LATER,
+                                  "the hook runner cannot be started or reached", error);
+}
+
+static void on_event(void *userdata, int error, const char *body) {
+        struct delivery_run *r = userdata;
+
+        if (error == 0) {
+                r->event = event_parse(body);
+                error = r->event ? 0 : -EBADMSG;
+        }
+        if (error == 0 && !r->shared->stopping)
+                run(r);
+        else
+                r->shared->on_end(r, DELIVERY_RUN_LATER, "it cannot be read from the store", error);
+}
+
+void delivery_run_start(struct delivery_run *r) {
+        if (r->event)
+                run(r);
+        else
+                store_get_event(r->shared->store, r->row->id, on_event, r);
+}
