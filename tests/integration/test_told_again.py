@@ -1,6 +1,7 @@
-"""An outcome is told at least once, and as few times as can be: crashes between disk and journal."""
+"""One outcome, one id, told at least once: crashes between disk and journal, and two files."""
 
 import contextlib
+import os
 import sqlite3
 
 from koowatch import wait_polls
@@ -99,4 +100,22 @@ def test_a_database_that_was_dumped_and_restored(koowatch, sim):
     wait_for_another(koowatch, sim)
     koowatch.wait_status("watching 1 .*, 1 finished.*")
     assert len(koowatch.find(FINISHED)) == 1
+    assert sim.polls(task) == 1
+
+
+def test_two_files_of_one_task_across_a_restart(koowatch, sim):
+    task = sim.add_task()
+    koowatch.record(gated=True)
+    first = koowatch.add_task("first", task, where=koowatch.spool)
+    koowatch.start()
+    before = koowatch.wait_record()
+    second = koowatch.add_task("second", task, where=koowatch.spool)
+    koowatch.wait_entry("duplicate of", KOOWATCH_NAME="second")
+    os.utime(second, (1, 1))  # it is read before the other now
+    koowatch.restart()
+    after = koowatch.wait_record(count=2)
+    koowatch.release(2)
+    koowatch.wait(lambda: not first.exists() and not second.exists(), "the removal of both")
+    assert after["event"]["eventId"] == before["event"]["eventId"]
+    assert query(koowatch, "SELECT count(*) FROM event") == [(1,)]
     assert sim.polls(task) == 1

@@ -39,10 +39,10 @@ struct delivery {
         unsigned deferrals;         /* times in a row that the runner could not take it */
         bool uncommitted;           /* not in the store yet */
         bool dirty;                 /* differs from the store */
-        bool in_commit;             /* a write of it is under way, ... */
-        bool ends_in_commit;        /* ... by which it is over, ... */
-        bool told_in_commit;        /* ... by which the store knows that it was told; ... */
-        bool is_over, told_on_disk; /* ... both true since an earlier one: it is known no more */
+        bool in_commit;             /* a write of it is under way: ... */
+        bool ends_in_commit;        /* ... with that it is over, ... */
+        bool told_in_commit;        /* ... and the store knows that it was told */
+        bool is_over, told_on_disk; /* likewise, by a write that has ended; both: it is freed */
         bool is_waiting, failing;   /* counted as such */
 };
 

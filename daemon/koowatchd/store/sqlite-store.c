@@ -34,7 +34,7 @@ static const char *const sql[STATEMENTS] = {
         [COMMIT] = "COMMIT",
         [FIND_TASK] =
                 "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
-                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id) "
+                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id), name "
                 "FROM task WHERE " KEY,
         [PUT_TASK] = "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
                      "inode, mtime_ns, event_id, refusals, refused, boot, booted, confirmed) "
@@ -295,10 +295,15 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
         sqlite3_stmt *q = bind_key(s, FIND_TASK, key);
         int code = sqlite3_step(q), found = 0;
         struct store_task task = {};
-        const char *event_id;
+        const char *event_id, *name;
+        CLEANUP(freep) char *own_name = NULL;
 
         if (code == SQLITE_ROW) {
                 found = read_text(s, q, 3, &event_id);
+                if (found == 0)
+                        found = read_text(s, q, 11, &name);
+                if (found == 0)
+                        own_name = strdup(name ? name : "");
                 task = (struct store_task){
                         .registered = sqlite3_column_int64(q, 0),
                         .inode = (uint64_t) sqlite3_column_int64(q, 1),
@@ -310,7 +315,10 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                         .booted = sqlite3_column_int64(q, 8),
                         .confirmed = sqlite3_column_int(q, 9) != 0,
                         .delivery = delivery_state(q, 10),
+                        .name = own_name,
                 };
+                if (found == 0 && !own_name)
+                        found = -ENOMEM;
                 if (found == 0) {
                         (void) snprintf(task.event_id, sizeof(task.event_id), "%s",
                                         event_id ? event_id : "");

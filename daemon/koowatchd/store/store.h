@@ -45,6 +45,7 @@ struct store_task {
         char event_id[EVENT_ID_LENGTH + 1]; /* "": it has not finished */
         enum delivery_state delivery; /* of that event, DONE where it is not known; only read */
         bool gone;                    /* finished, and its file has disappeared since; only read */
+        const char *name;             /* of the file, without ".task"; only read */
 };
 
 struct store_delivery {

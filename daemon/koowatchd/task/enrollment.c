@@ -125,8 +125,15 @@ static void on_watch_status(void *owner) {
 
 /* ---- what the store knows ---- */
 
-/* A file of a task that has finished: found again after a restart, or left by the former owner. */
-static void take_up_finished(struct entry *e, const struct store_task *stored) {
+static bool is_other_file(const struct entry *e, const struct store_task *stored) {
+        return stored->inode != e->is.file->inode || stored->mtime_ns != e->is.file->mtime_ns;
+}
+
+/*
+ * A file of a task that has finished: found again after a restart, or left by the former owner; or
+ * one that is a duplicate of such a file, and was read first.
+ */
+static void take_up_finished(struct entry *e, const struct store_task *stored, bool is_duplicate) {
         e->end = malloc(sizeof(*e->end));
         if (!e->end) {
                 read_again_later(e, e->is.file->name, strerror(ENOMEM));
@@ -138,10 +145,25 @@ static void take_up_finished(struct entry *e, const struct store_task *stored) {
         status_changed(e);
         if (stored->delivery != DELIVERY_PENDING)
                 finished_remove_file(owner_of(e)->taskdir, e);
-        if (stored->inode != e->is.file->inode || stored->mtime_ns != e->is.file->mtime_ns) {
+        if (!is_duplicate && is_other_file(e, stored)) {
                 mark_dirty(e); /* the next start knows the file as it is now */
                 finished_report_change(e);
         }
+}
+
+/* While the file is there with which the task has finished, no other one is a registration. */
+static void on_finished_found(struct entry *e, const struct store_task *stored) {
+        const struct taskdir *taskdir = owner_of(e)->taskdir;
+        int r = 0;
+
+        if (is_other_file(e, stored))
+                r = taskdir_has(taskdir, stored->name, stored->inode, stored->mtime_ns);
+        if (r < 0)
+                read_again_later(e, stored->name, strerror(-r));
+        else if (r > 0 || !finished_is_new_file(e, stored->inode, stored->mtime_ns))
+                take_up_finished(e, stored, r > 0);
+        else
+                activate(e, NULL);
 }
 
 static void on_found(void *userdata, int found, const struct store_task *stored) {
@@ -151,11 +173,12 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
                 return;
         if (found < 0)
                 read_again_later(e, "the store", store_error(owner_of(e)->store));
-        else if (found > 0 && !stored->gone && *stored->event_id &&
-                 !finished_is_new_file(e, stored->inode, stored->mtime_ns))
-                take_up_finished(e, stored);
+        else if (found == 0 || stored->gone)
+                activate(e, NULL);
+        else if (*stored->event_id)
+                on_finished_found(e, stored);
         else
-                activate(e, found > 0 && !stored->gone && !*stored->event_id ? stored : NULL);
+                activate(e, stored);
         check_hooks(e);
 }
 

@@ -283,11 +283,29 @@ void registry_check_accounts(struct registry *r) {
         enrollment_check_polling(&r->enrollment);
 }
 
+static bool has_finished_with(const struct entry *e, const char *event_id) {
+        return e && e->state == ENTRY_FINISHED && streq(e->end->event_id, event_id);
+}
+
+static const struct entry *find_finished(const struct entries *entries, const char *name,
+                                         const char *event_id) {
+        const struct entry *e = entries_find_name(entries, name);
+        size_t at = 0;
+
+        if (has_finished_with(e, event_id))
+                return e;
+        /* A duplicate may stand for it by now. */
+        while ((e = entries_next(entries, &at)))
+                if (has_finished_with(e, event_id))
+                        break;
+        return e;
+}
+
 void registry_on_delivered(void *registry, const char *name, const char *event_id) {
         struct registry *r = registry;
-        const struct entry *e = entries_find_name(&r->enrollment.entries, name);
+        const struct entry *e = find_finished(&r->enrollment.entries, name, event_id);
 
-        if (e && e->state == ENTRY_FINISHED && streq(e->end->event_id, event_id))
+        if (e)
                 finished_remove_file(r->taskdir, e);
 }
 

@@ -9,7 +9,8 @@
  *
  * A key is done while a file with it exists. In directories whose finished files are
  * removed (STATE/tasks.d, below /run) another file, by inode or mtime, is a new
- * registration. The life of an entry is drawn in entry.h.
+ * registration, unless the one with which the task has finished is still there. The life of an
+ * entry is drawn in entry.h.
  *
  * What has changed is written by commit.c: registry_collect(), and registry_committed()
  * when that has ended, however long it took and whatever happened in between.

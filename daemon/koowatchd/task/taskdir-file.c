@@ -162,3 +162,32 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
         }
         return r;
 }
+
+int taskdir_file_remove(int dirfd, const struct taskdir_file *file) {
+        CLEANUP(freep) char *base = str_printf("%s.task", file->name);
+        CLEANUP(freep) char *aside = str_printf(".%s.finished", file->name);
+        struct taskdir_file found = {};
+        struct stat st;
+
+        if (!base || !aside)
+                return -ENOMEM;
+        if (renameat(dirfd, base, dirfd, aside) < 0)
+                return -errno;
+        if (fstatat(dirfd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        taskdir_file_identify(&found, &st);
+        if (found.inode == file->inode && found.mtime_ns == file->mtime_ns)
+                return unlinkat(dirfd, aside, 0) < 0 ? -errno : 0;
+
+        /*
+         * A new file took the name since. One that has come in the meantime is newer still.
+         * Not every file system can rename without replacing; a second link does as well.
+         */
+        if (renameat2(dirfd, aside, dirfd, base, RENAME_NOREPLACE) == 0)
+                return -ESTALE;
+        if (errno == EEXIST || linkat(dirfd, aside, dirfd, base, 0) == 0 || errno == EEXIST)
+                (void) unlinkat(dirfd, aside, 0);
+        else
+                (void) renameat(dirfd, aside, dirfd, base);
+        return -ESTALE;
+}

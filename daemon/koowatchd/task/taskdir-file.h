@@ -69,3 +69,6 @@ struct task_file {
  * what may pass. *ret_text: what file->text points to; the caller frees it.
  */
 int task_file_load(int dirfd, const char *base, struct task_file *file, char **ret_text);
+
+/* In the directory dirfd; as taskdir_remove(). */
+int taskdir_file_remove(int dirfd, const struct taskdir_file *file);

@@ -224,36 +224,40 @@ char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
 
 int taskdir_remove(struct taskdir *t, const struct taskdir_file *file) {
         CLEANUP(closep) int fd = -1;
-        CLEANUP(freep) char *base = str_printf("%s" TASK_SUFFIX, file->name);
-        CLEANUP(freep) char *aside = str_printf(".%s.finished", file->name);
-        struct taskdir_file found = {};
-        struct stat st;
 
         if (file->dir >= t->count)
                 return -ENOENT;
         fd = open(t->dirs[file->dir].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (!base || !aside)
+        return fd < 0 ? -errno : taskdir_file_remove(fd, file);
+}
+
+/* As stat(), of the file that counts under name in one directory. Returns 0 or a negative errno. */
+static int stat_file(const struct directory *d, const char *name, struct stat *ret) {
+        CLEANUP(freep) char *path = str_printf("%s/%s" TASK_SUFFIX, d->path, name);
+
+        if (!path)
                 return -ENOMEM;
-
-        if (renameat(fd, base, fd, aside) < 0)
+        if (fstatat(AT_FDCWD, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
-        if (fstatat(fd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        /* Also one that leads nowhere hides its namesakes. */
+        if (S_ISLNK(ret->st_mode) && stat(path, ret) < 0 && error_is_transient(errno))
                 return -errno;
-        taskdir_file_identify(&found, &st);
-        if (found.inode == file->inode && found.mtime_ns == file->mtime_ns)
-                return unlinkat(fd, aside, 0) < 0 ? -errno : 0;
+        return 0;
+}
 
-        /*
-         * A new file took the name since. One that has come in the meantime is newer still.
-         * Not every file system can rename without replacing; a second link does as well.
-         */
-        if (renameat2(fd, aside, fd, base, RENAME_NOREPLACE) == 0)
-                return -ESTALE;
-        if (errno == EEXIST || linkat(fd, aside, fd, base, 0) == 0 || errno == EEXIST)
-                (void) unlinkat(fd, aside, 0);
-        else
-                (void) renameat(fd, aside, fd, base);
-        return -ESTALE;
+int taskdir_has(const struct taskdir *t, const char *name, uint64_t inode, int64_t mtime_ns) {
+        struct taskdir_file found = {};
+
+        for (unsigned i = 0; i < t->count; i++) {
+                struct stat st;
+                int r = stat_file(&t->dirs[i], name, &st);
+
+                if (r == -ENOENT || r == -ENOTDIR)
+                        continue;
+                if (r < 0)
+                        return r;
+                taskdir_file_identify(&found, &st);
+                break;
+        }
+        return found.inode == inode && found.mtime_ns == mtime_ns;
 }

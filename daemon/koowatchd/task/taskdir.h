@@ -8,6 +8,7 @@
  * and one that is gone. The files of a directory that is away (directory.h) stay.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/util.h"
 #include "koowatchd/task/taskdir-handler.h"
@@ -43,6 +44,12 @@ bool taskdir_is_suspended(const struct taskdir *taskdir, const struct taskdir_fi
 
 /* "DIRECTORY/NAME.task"; the caller frees it. NULL when memory is short. */
 char *taskdir_path(const struct taskdir *taskdir, const struct taskdir_file *file);
+
+/*
+ * Whether the file that counts under the name, read already or not, is this one: 1 or 0, or a
+ * negative errno where that cannot be told now.
+ */
+int taskdir_has(const struct taskdir *taskdir, const char *name, uint64_t inode, int64_t mtime_ns);
 
 /*
  * Removes a finished file, if it still is the one that was read: renamed away first,

@@ -6,6 +6,7 @@
  * KOOWATCH_SEED=N begins with that seed, KOOWATCH_SEEDS=N plays so many of them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "unit/core-fixture.h"
@@ -101,7 +102,7 @@ static int best_name(const struct model *m, int task) {
 }
 
 static void settle_task(struct model *m, int task) {
-        int best = best_name(m, task), owner = m->tasks[task].owner;
+        int best = best_name(m, task), owner = m->tasks[task].owner, dir;
 
         if (best == NONE) {
                 m->tasks[task].state = ABSENT;
@@ -121,9 +122,9 @@ static void settle_task(struct model *m, int task) {
             (m->tasks[task].state == ACTIVE && dir_of(m, best) < dir_of(m, owner)))
                 owner = best;
         m->tasks[task].owner = owner;
-        best = dir_of(m, owner);
-        if (best != NONE && m->files[best][owner] != INVALID)
-                m->tasks[task].owner_dir = best;
+        dir = dir_of(m, owner);
+        if (dir != NONE && m->files[dir][owner] != INVALID)
+                m->tasks[task].owner_dir = dir;
 }
 
 /* Finished files in the volatile directory go, those of duplicates too. */
@@ -284,17 +285,19 @@ static void set_clock(struct game *g) {
                 core_answer(g->core, id_of(task), 1);
 }
 
-static void finish_random(struct game *g) {
+/* Returns the task, or NONE: it is not watched. */
+static int finish_random(struct game *g) {
         int task = (int) roll(g, TASKS);
 
         repair(g);
         if (!wait_asked(g, task))
-                return;
+                return NONE;
         note(g, "finish", task, 0, 0);
         assert_int_equal(g->model.tasks[task].state, ACTIVE);
         core_answer(g->core, id_of(task), 2);
         g->model.tasks[task].state = DONE;
         g->model.tasks[task].outcomes++;
+        return task;
 }
 
 /* As best_name(), but within the directory the one that was written first. */
@@ -327,9 +330,7 @@ static void on_counted(void *userdata, int error, const struct store_counts *cou
         (void) counts;
 }
 
-static void restart(struct game *g) {
-        store_count(g->core->store, on_counted, NULL); /* takes an error that is left over */
-        repair(g);
+static void restart_now(struct game *g) {
         note(g, "restart", 0, 0, 0);
         fake_store_set_immediate(g->core->store, true);
         if (roll(g, 2) == 0)
@@ -376,6 +377,44 @@ static void leave_and_come_back(struct game *g) {
         check(g);
 }
 
+static void forget_error(struct game *g) {
+        store_count(g->core->store, on_counted, NULL); /* takes one that is left over */
+}
+
+static void restart(struct game *g) {
+        forget_error(g);
+        repair(g);
+        restart_now(g);
+}
+
+/* Of the task, in any directory; older than its others, so that it is read before these. */
+static void put_old_duplicate(struct game *g, int task) {
+        int dir = (int) roll(g, DIRS), name = (int) roll(g, NAMES);
+        const struct timespec times[2] = {{1, 0}, {1, 0}};
+        char path[256];
+
+        if (dir_of(&g->model, name) != NONE)
+                return;
+        put(g, dir, name, task);
+        (void) snprintf(path, sizeof(path), "%s/%s/%s.task", g->core->directory, dirs[dir],
+                        name_of(name));
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+        settle_names(&g->model);
+}
+
+/* An outcome is on disk, and its delivery is not over: its file is there, and those of others. */
+static void restart_in_mid_delivery(struct game *g) {
+        int task;
+
+        forget_error(g);
+        fake_store_set_immediate(g->core->store, true);
+        task = finish_random(g);
+        if (task == NONE)
+                return;
+        put_old_duplicate(g, task);
+        restart_now(g);
+}
+
 static void step(struct game *g) {
         fake_store_set_immediate(g->core->store, roll(g, 2));
         g->core->says_time = roll(g, 2);
@@ -387,7 +426,10 @@ static void step(struct game *g) {
                 leave_and_come_back(g);
         switch (roll(g, 10)) {
         case 0:
-                finish_random(g);
+                if (roll(g, 2) == 0)
+                        restart_in_mid_delivery(g);
+                else
+                        (void) finish_random(g);
                 break;
         case 1:
                 restart(g);

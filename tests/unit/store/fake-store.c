@@ -116,6 +116,7 @@ static const struct store_task *task_look_up(struct fake_store *f, struct task_r
 
         row->task.delivery = event ? event->delivery.state : DELIVERY_DONE;
         row->task.gone = row->gone > 0;
+        row->task.name = row->name;
         return &row->task;
 }
 
@@ -219,10 +220,12 @@ static void do_find_task(struct fake_store *f, const struct fake_op *op, int err
         const struct store_key key = {op->account, op->share_id, op->task_id};
         struct task_row *row = error == 0 ? task_find(f, &key) : NULL;
         CLEANUP(freep) struct store_task *task = NULL;
+        CLEANUP(freep) char *name = NULL;
 
         if (row) {
                 task = allocate(sizeof(*task));
                 *task = *task_look_up(f, row);
+                task->name = name = copy_text(row->name);
         }
         op->on_found(op->userdata, row ? 1 : error, task);
 }

@@ -61,11 +61,15 @@ int sync_write(const struct sync_store *s, struct store_batch *batch) {
 }
 
 static void on_found(void *userdata, int found, const struct store_task *task) {
+        static char name[64];
         struct reply *reply = userdata;
 
         assert_true(found <= 1);
-        if (found == 1)
+        if (found == 1) {
                 reply->task = *task;
+                (void) snprintf(name, sizeof(name), "%s", task->name);
+                reply->task.name = name;
+        }
         on_done(reply, found < 0 ? found : 0);
         reply->result = found;
 }

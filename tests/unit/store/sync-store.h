@@ -14,6 +14,7 @@ struct sync_store {
 
 /* Takes the batch over. Returns what the callback was told, as the next ones do. */
 int sync_write(const struct sync_store *s, struct store_batch *batch);
+/* ret->name is borrowed until the next call. */
 int sync_find_task(const struct sync_store *s, const struct store_key *key, struct store_task *ret);
 /* *ret_body is the caller's, NULL on error. */
 int sync_get_event(const struct sync_store *s, const char *event_id, char **ret_body);

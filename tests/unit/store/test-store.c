@@ -191,6 +191,7 @@ static void test_registers(void **state) {
         assert_int_equal(task.registered, WALL);
         assert_true(task.inode == UINT64_MAX - 1);
         assert_int_equal(task.mtime_ns, 123);
+        assert_string_equal(task.name, "task-1");
         assert_int_equal(task.refusals, 0);
         assert_int_equal(task.refused, 0);
         assert_string_equal(task.event_id, "");

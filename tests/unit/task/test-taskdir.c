@@ -799,6 +799,39 @@ static void test_a_directory_that_is_a_file_changes_nothing(void **state) {
         assert_scan(f, "incomplete ");
 }
 
+static bool has_last(const struct fixture *f) {
+        return taskdir_has(f->taskdir, "one", f->last->inode, f->last->mtime_ns) == 1;
+}
+
+/* As the directories are now, whatever has been read of them. */
+static void test_which_file_counts(void **state) {
+        struct fixture *f = *state;
+
+        assert_int_equal(taskdir_has(f->taskdir, "one", 1, 1), 0);
+        put(f, "low/one.task", "a");
+        assert_scan(f, "+one@1=a ");
+        assert_true(has_last(f));
+        move(f, "low/one.task", "high/one.task");
+        assert_true(has_last(f));
+        put(f, "low/one.task", "b");
+        assert_true(has_last(f));
+        move(f, "high/one.task", "high/two.task");
+        assert_false(has_last(f));
+        move(f, "high/two.task", "low/one.task");
+        assert_true(has_last(f));
+        put(f, "high/one.task", "c");
+        assert_false(has_last(f));
+        assert_int_equal(unlink(path_of(f, "high/one.task")), 0);
+        assert_int_equal(symlink("nowhere", path_of(f, "high/one.task")), 0);
+        assert_false(has_last(f));
+        assert_int_equal(unlink(path_of(f, "high/one.task")), 0);
+        assert_true(has_last(f));
+        make_unreadable(f, "high");
+        assert_int_equal(taskdir_has(f->taskdir, "one", f->last->inode, f->last->mtime_ns), -ELOOP);
+        make_readable(f, "high");
+        assert_true(has_last(f));
+}
+
 static void test_remove(void **state) {
         struct fixture *f = *state;
 
@@ -883,6 +916,7 @@ int main(void) {
                 TEST(test_a_file_that_is_being_written),
                 TEST(test_a_link_to_nowhere_hides_its_namesakes),
                 TEST(test_a_directory_that_is_a_file_changes_nothing),
+                TEST(test_which_file_counts),
                 TEST(test_remove),
                 TEST(test_remove_what_is_another_file_by_now),
                 TEST(test_remove_while_others_write),
