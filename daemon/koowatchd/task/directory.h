@@ -11,6 +11,7 @@
 
 #include "common/timespan.h"
 #include "common/util.h"
+#include "koowatchd/task/directory-sync.h"
 
 struct dirwatch_dir;
 struct stat;
@@ -24,6 +25,7 @@ struct directory {
         struct taskdir *owner;
         struct dirwatch_dir *watched;
         char *path;
+        struct directory_sync sync;
         uint64_t device, inode; /* of when it was seen last, and was not away; 0: never */
         uint64_t away_inode;    /* of what is in its place; 0: nothing */
         usec_t away_since;      /* clock_boot(); 0: it is there */

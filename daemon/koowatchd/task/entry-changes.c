@@ -113,7 +113,7 @@ static void clear_successors(const struct entries *entries) {
                 e->is_successor = false;
 }
 
-int entry_changes_collect(struct entry_changes *c, struct store_batch *batch) {
+int entry_changes_collect(struct entry_changes *c, struct store_batch *batch, bool *ret_drops) {
         struct entry *e;
         unsigned count = 0;
 
@@ -128,6 +128,7 @@ int entry_changes_collect(struct entry_changes *c, struct store_batch *batch) {
                         clear_successors(e->table);
                         return r;
                 }
+                *ret_drops |= e->is_dropped;
         }
         while (TAILQ_FIRST(&c->dirty) != e) {
                 struct entry *written = TAILQ_FIRST(&c->dirty);

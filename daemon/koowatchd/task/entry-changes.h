@@ -30,8 +30,9 @@ void entry_note_change(struct entry_changes *changes, struct entry *entry);
 void entry_forget_changes(struct entry_changes *changes, struct entry *entry);
 
 /*
- * Takes as much as a batch is to hold; on_dirty() is called when that is not all. Returns 0, or
- * -ENOMEM with all as it was.
+ * Takes as much as a batch is to hold; on_dirty() is called when that is not all. *ret_drops is set
+ * when a task is dropped, else left alone. Returns 0, or -ENOMEM with all as it was.
  */
-int entry_changes_collect(struct entry_changes *changes, struct store_batch *batch);
+int entry_changes_collect(struct entry_changes *changes, struct store_batch *batch,
+                          bool *ret_drops);
 void entry_changes_committed(struct entry_changes *changes, bool written);

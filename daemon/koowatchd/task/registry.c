@@ -310,9 +310,15 @@ void registry_on_delivered(void *registry, const char *name, const char *event_i
 }
 
 int registry_collect(struct registry *r, struct store_batch *batch) {
-        int error = stale_tasks_collect(&r->stale, batch);
+        bool drops = false;
+        int error = stale_tasks_collect(&r->stale, batch, &drops);
 
-        return error < 0 ? error : entry_changes_collect(&r->enrollment.changes, batch);
+        if (error == 0)
+                error = entry_changes_collect(&r->enrollment.changes, batch, &drops);
+        /* Their files must not be there again after a power failure that the batch survives. */
+        if (error == 0 && drops)
+                taskdir_sync(r->taskdir);
+        return error;
 }
 
 void registry_committed(struct registry *r, bool written) {

@@ -106,17 +106,19 @@ void stale_tasks_judge(struct stale_tasks *s) {
                 callback_call(&s->on_dirty);
 }
 
-int stale_tasks_collect(struct stale_tasks *s, struct store_batch *batch) {
+int stale_tasks_collect(struct stale_tasks *s, struct store_batch *batch, bool *ret_drops) {
         struct stale_task *t;
 
         STAILQ_FOREACH(t, &s->list, link) {
                 struct store_key key = stale_key(t);
-                int r = 0;
+                int r;
 
                 t->in_commit = true;
                 /* Its file may have come while the store could not be written. */
-                if (!entries_find_key(s->entries, &key))
-                        r = store_batch_drop_task(batch, &key, clock_wall());
+                if (entries_find_key(s->entries, &key))
+                        continue;
+                *ret_drops = true;
+                r = store_batch_drop_task(batch, &key, clock_wall());
                 if (r < 0)
                         return r;
         }

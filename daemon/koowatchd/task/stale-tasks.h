@@ -33,6 +33,6 @@ void stale_tasks_find(struct stale_tasks *stale);
 /* A file that was invalid has gone, or is valid now. */
 void stale_tasks_judge(struct stale_tasks *stale);
 
-/* Returns 0 or -ENOMEM. */
-int stale_tasks_collect(struct stale_tasks *stale, struct store_batch *batch);
+/* Returns 0 or -ENOMEM. *ret_drops is set when a task is dropped, else left alone. */
+int stale_tasks_collect(struct stale_tasks *stale, struct store_batch *batch, bool *ret_drops);
 void stale_tasks_committed(struct stale_tasks *stale, bool written);

@@ -38,6 +38,12 @@ void taskdir_report_stray(struct taskdir *t, const struct directory *d, const ch
                 t->handler.on_stray(t->handler.userdata, path);
 }
 
+/* is_lost: it is not in its directory any more, or not what it was. */
+static void count_off(struct taskdir *t, const struct taskdir_file *file, bool is_lost) {
+        t->dirs[file->dir].files--;
+        t->dirs[file->dir].sync.is_needed |= is_lost;
+}
+
 /* Puts a file that was read into the table, in the place of its predecessor. */
 static int put_file(struct taskdir *t, struct taskdir_file *file) {
         struct taskdir_file *old = taskdir_find(t, file->name);
@@ -49,7 +55,7 @@ static int put_file(struct taskdir *t, struct taskdir_file *file) {
         if (r < 0)
                 return r; /* not with a predecessor: there is its place */
         if (old)
-                t->dirs[old->dir].files--;
+                count_off(t, old, !taskdir_file_is_same(old, file));
         t->dirs[file->dir].files++;
         taskdir_file_unref(old);
         (void) taskdir_file_ref(file);
@@ -59,7 +65,7 @@ static int put_file(struct taskdir *t, struct taskdir_file *file) {
 void taskdir_drop(struct taskdir *t, struct taskdir_file *file) {
         index_remove(&t->files, file);
         if (file->dir < t->count)
-                t->dirs[file->dir].files--;
+                count_off(t, file, true);
         t->handler.on_gone(t->handler.userdata, file);
         taskdir_file_unref(file);
 }

@@ -89,6 +89,7 @@ static int directory_new(struct taskdir *t, const char *path, const char *state_
         *ret = (struct directory){
                 .owner = t,
                 .path = strdup(path),
+                .sync.is_needed = true, /* what has gone while nobody looked */
                 .removes_finished = (state_tasks && streq(path, state_tasks)) ||
                                     str_after(path, "/run/") || str_after(path, "/var/run/"),
         };
@@ -229,6 +230,11 @@ int taskdir_remove(struct taskdir *t, const struct taskdir_file *file) {
                 return -ENOENT;
         fd = open(t->dirs[file->dir].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : taskdir_file_remove(fd, file);
+}
+
+void taskdir_sync(struct taskdir *t) {
+        for (unsigned i = 0; i < t->count; i++)
+                directory_sync(&t->dirs[i].sync, t->dirs[i].path);
 }
 
 /* As stat(), of the file that counts under name in one directory. Returns 0 or a negative errno. */

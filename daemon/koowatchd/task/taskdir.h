@@ -51,6 +51,9 @@ char *taskdir_path(const struct taskdir *taskdir, const struct taskdir_file *fil
  */
 int taskdir_has(const struct taskdir *taskdir, const char *name, uint64_t inode, int64_t mtime_ns);
 
+/* Syncs the directories from which files may have gone since the last time. */
+void taskdir_sync(struct taskdir *taskdir);
+
 /*
  * Removes a finished file, if it still is the one that was read: renamed away first,
  * looked at, then unlinked or put back. Returns 0, -ESTALE when it is another one
