@@ -26,6 +26,9 @@ static struct {
 } state = {
         .identifier = "koowatch",
         .level = LEVEL_INFO,
+        .count = 1,
+        .taken = 1,
+        .sent = 1,
         .backlog = LOG_BACKLOG_EMPTY(state.backlog),
 };
 
@@ -207,9 +210,10 @@ static void log_va(bool retold, struct log_record *record, const char *format, v
         CLEANUP(freep) char *message = NULL;
         int saved_errno = errno;
 
-        state.last = 0;
+        state.last = state.sent; /* of one that nobody wants */
         if (!log_wants(record->level))
                 return;
+        state.last = 0;
         if (vasprintf(&message, format, arguments) < 0)
                 message = NULL;
 

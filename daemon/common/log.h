@@ -43,7 +43,10 @@ void log_entry(enum log_level level, const char *message_id, const struct log_fi
 void log_entry_retold(enum log_level level, const char *message_id, const struct log_field *fields,
                       size_t count, const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* Number of the entry that was logged last, counted from 1; 0: it was dropped or not wanted. */
+/*
+ * Number of the entry that was logged last; 0: it was dropped. One below the level has a number
+ * that is sent.
+ */
 uint64_t log_last(void);
 /* Up to which number all entries have been taken by the journal or the console, or never will be.
  */

@@ -293,6 +293,7 @@ static void connect_modules(struct modules *m) {
                                               .wall = wall,
                                               .userdata = m,
                                       });
+        outbox_set_on_sent(m->outbox, &(struct callback){deliveries_tell, m->deliveries});
 }
 
 int modules_open(struct modules *m) {

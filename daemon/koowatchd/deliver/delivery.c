@@ -319,7 +319,9 @@ static void on_loaded(void *userdata) {
         on_progress(d);
 }
 
-void deliveries_tell(struct deliveries *d) {
+void deliveries_tell(void *deliveries) {
+        struct deliveries *d = deliveries;
+
         tellings_sent(&d->tellings);
 }
 

@@ -74,7 +74,7 @@ void deliveries_load(struct deliveries *deliveries);
 
 /* The log has made progress: tells what it had no room for, from the next turn on. May be called
  * from inside the log. */
-void deliveries_tell(struct deliveries *deliveries);
+void deliveries_tell(void *deliveries);
 
 /* A finished task's event: durable. Takes over the event. Returns 0, or -ENOMEM without that. */
 int deliveries_add(struct deliveries *deliveries, json_object *event);

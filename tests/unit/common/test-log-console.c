@@ -230,6 +230,16 @@ static void test_lost_entries(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Nobody wants it: it is none that has to be told again. */
+static void test_an_entry_below_the_level(void **state) {
+        (void) state;
+        log_set_level(LEVEL_WARNING);
+        log_info("unwanted");
+        assert_int_not_equal(log_last(), 0);
+        assert_true(log_last() <= log_sent());
+        log_set_level(LEVEL_INFO);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_pipe),
@@ -240,6 +250,7 @@ int main(void) {
                 TEST(test_stderr_stays_blocking),
                 TEST(test_reader_that_has_gone),
                 TEST(test_lost_entries),
+                TEST(test_an_entry_below_the_level),
         };
 
         log_open("test-log", LOG_TARGET_CONSOLE);
