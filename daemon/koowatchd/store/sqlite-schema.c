@@ -12,6 +12,7 @@ static const char schema[] =
         "  refusals INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,"
         "  boot INTEGER NOT NULL DEFAULT 0, booted INTEGER NOT NULL DEFAULT 0,"
         "  confirmed INTEGER NOT NULL DEFAULT 0,"
+        "  away INTEGER NOT NULL DEFAULT 0," /* gone, perhaps with its directory */
         "  PRIMARY KEY (account, share_id, task_id)) WITHOUT ROWID;"
         "CREATE INDEX IF NOT EXISTS task_gone ON task (gone) WHERE gone > 0;"
         "CREATE TABLE IF NOT EXISTS event ("
@@ -33,6 +34,7 @@ static const struct {
         {"task", "boot", "ALTER TABLE task ADD COLUMN boot INTEGER NOT NULL DEFAULT 0"},
         {"task", "booted", "ALTER TABLE task ADD COLUMN booted INTEGER NOT NULL DEFAULT 0"},
         {"task", "confirmed", "ALTER TABLE task ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0"},
+        {"task", "away", "ALTER TABLE task ADD COLUMN away INTEGER NOT NULL DEFAULT 0"},
         {"event", "told", "ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 1"},
 };
 

@@ -14,6 +14,7 @@ enum statement {
         PUT_TASK,
         FORGET_TASK,
         MARK_GONE,
+        MARK_AWAY,
         EACH_TASK,
         PUT_EVENT,
         PUT_DELIVERY,
@@ -34,13 +35,14 @@ static const char *const sql[STATEMENTS] = {
         [COMMIT] = "COMMIT",
         [FIND_TASK] =
                 "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
-                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id), name "
+                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id), name, away "
                 "FROM task WHERE " KEY,
         [PUT_TASK] = "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
                      "inode, mtime_ns, event_id, refusals, refused, boot, booted, confirmed) "
                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         [FORGET_TASK] = "DELETE FROM task WHERE event_id = '' AND " KEY,
         [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
+        [MARK_AWAY] = "UPDATE task SET gone = ?4, away = 1 WHERE gone = 0 AND " KEY,
         [EACH_TASK] = "SELECT account, share_id, task_id, name FROM task WHERE gone = 0",
         [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished, told) "
                       "VALUES (?1, ?2, ?3, 0)",
@@ -208,6 +210,13 @@ static int drop_task(struct sqlite_store *s, const struct store_op *op) {
         return run_statement(s, q);
 }
 
+static int miss_task(struct sqlite_store *s, const struct store_op *op) {
+        sqlite3_stmt *q = bind_key(s, MARK_AWAY, &op->key);
+
+        (void) sqlite3_bind_int64(q, 4, op->now);
+        return run_statement(s, q);
+}
+
 static int put_event(struct sqlite_store *s, const struct store_op *op) {
         sqlite3_stmt *q = bind_event(s, PUT_EVENT, op->event_id);
 
@@ -249,6 +258,8 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
                 return put_task(s, op);
         case STORE_DROP_TASK:
                 return drop_task(s, op);
+        case STORE_MISS_TASK:
+                return miss_task(s, op);
         case STORE_PUT_EVENT:
                 return put_event(s, op);
         case STORE_PUT_DELIVERY:
@@ -316,6 +327,7 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                         .confirmed = sqlite3_column_int(q, 9) != 0,
                         .delivery = delivery_state(q, 10),
                         .name = own_name,
+                        .is_away = sqlite3_column_int(q, 12) != 0,
                 };
                 if (found == 0 && !own_name)
                         found = -ENOMEM;

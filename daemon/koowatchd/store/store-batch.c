@@ -95,6 +95,10 @@ int store_batch_drop_task(struct store_batch *batch, const struct store_key *key
         return add_op(batch, &(struct store_op){.kind = STORE_DROP_TASK, .key = *key, .now = now});
 }
 
+int store_batch_miss_task(struct store_batch *batch, const struct store_key *key, usec_t now) {
+        return add_op(batch, &(struct store_op){.kind = STORE_MISS_TASK, .key = *key, .now = now});
+}
+
 int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
                           usec_t now) {
         return add_op(batch, &(struct store_op){

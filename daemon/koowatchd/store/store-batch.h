@@ -23,6 +23,8 @@ int store_batch_put_task(struct store_batch *batch, const struct store_key *key,
                          const struct store_task *task);
 /* No file stands for the task any more: it is forgotten, or kept as finished and gone at now. */
 int store_batch_drop_task(struct store_batch *batch, const struct store_key *key, usec_t now);
+/* Likewise, but the file may have gone with its directory: it is kept in any case. */
+int store_batch_miss_task(struct store_batch *batch, const struct store_key *key, usec_t now);
 /* body: the event as JSON text; now: wall clock. Its delivery is pending from then on, and it is
  * not told. */
 int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
@@ -37,6 +39,7 @@ int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history);
 enum store_write {
         STORE_PUT_TASK,
         STORE_DROP_TASK,
+        STORE_MISS_TASK,
         STORE_PUT_EVENT,
         STORE_PUT_DELIVERY,
         STORE_PRUNE,
@@ -45,11 +48,11 @@ enum store_write {
 /* One write, with what its kind needs. All strings are the batch's. */
 struct store_op {
         enum store_write kind;
-        struct store_key key; /* PUT_TASK, DROP_TASK */
+        struct store_key key; /* of the tasks' */
         const char *name;     /* PUT_TASK */
         const char *event_id; /* PUT_EVENT, PUT_DELIVERY */
         const char *body;     /* PUT_EVENT */
-        usec_t now;           /* DROP_TASK, PUT_EVENT, PRUNE */
+        usec_t now;           /* DROP_TASK, MISS_TASK, PUT_EVENT, PRUNE */
         usec_t history;       /* PRUNE */
         struct store_task task;
         struct store_delivery delivery;

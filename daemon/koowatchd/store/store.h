@@ -44,7 +44,8 @@ struct store_task {
         unsigned refusals;                  /* in a row that speak against the task itself */
         char event_id[EVENT_ID_LENGTH + 1]; /* "": it has not finished */
         enum delivery_state delivery; /* of that event, DONE where it is not known; only read */
-        bool gone;                    /* finished, and its file has disappeared since; only read */
+        bool gone;                    /* its file has disappeared since; only read */
+        bool is_away;                 /* perhaps with its directory: it may come back; only read */
         const char *name;             /* of the file, without ".task"; only read */
 };
 

@@ -173,12 +173,14 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
                 return;
         if (found < 0)
                 read_again_later(e, "the store", store_error(owner_of(e)->store));
-        else if (found == 0 || stored->gone)
+        else if (found == 0 || (stored->gone && !(stored->is_away && !is_other_file(e, stored))))
                 activate(e, NULL);
         else if (*stored->event_id)
                 on_finished_found(e, stored);
         else
                 activate(e, stored);
+        if (found > 0 && stored->gone && entry_owns_key(e))
+                mark_dirty(e); /* it is there again */
         check_hooks(e);
 }
 

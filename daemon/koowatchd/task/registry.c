@@ -160,10 +160,9 @@ static void on_scan(void *userdata) {
 static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         struct registry *r = userdata;
 
-        (void) has_gaps;
         r->enrollment.scanning = false;
         if (complete)
-                stale_tasks_find(&r->stale);
+                stale_tasks_find(&r->stale, has_gaps);
 }
 
 static void on_suspended(void *userdata) {

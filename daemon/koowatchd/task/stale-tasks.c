@@ -86,9 +86,10 @@ static void on_end(void *userdata, int error) {
                 callback_call(&s->on_dirty);
 }
 
-void stale_tasks_find(struct stale_tasks *s) {
+void stale_tasks_find(struct stale_tasks *s, bool has_gaps) {
         if (s->were_looked_for)
                 return;
+        s->has_gaps = has_gaps;
         s->were_looked_for = true;
         store_each_task(s->store, on_row, on_end, s);
 }
@@ -118,7 +119,8 @@ int stale_tasks_collect(struct stale_tasks *s, struct store_batch *batch, bool *
                 if (entries_find_key(s->entries, &key))
                         continue;
                 *ret_drops = true;
-                r = store_batch_drop_task(batch, &key, clock_wall());
+                r = s->has_gaps ? store_batch_miss_task(batch, &key, clock_wall())
+                                : store_batch_drop_task(batch, &key, clock_wall());
                 if (r < 0)
                         return r;
         }

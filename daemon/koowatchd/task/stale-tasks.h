@@ -20,7 +20,7 @@ struct stale_tasks {
         struct store *store;
         struct callback on_dirty; /* there is something to write */
         STAILQ_HEAD(stale_list, stale_task) list, in_doubt;
-        bool were_looked_for;
+        bool were_looked_for, has_gaps;
 };
 
 /* Borrows all. */
@@ -28,8 +28,11 @@ void stale_tasks_init(struct stale_tasks *stale, const struct entries *entries,
                       struct store *store);
 void stale_tasks_clear(struct stale_tasks *stale);
 
-/* All directories have been read. */
-void stale_tasks_find(struct stale_tasks *stale);
+/*
+ * All directories have been read. has_gaps: one of them is absent or empty; then a file may have
+ * gone with its directory, and a task whose file comes back as it was is known.
+ */
+void stale_tasks_find(struct stale_tasks *stale, bool has_gaps);
 /* A file that was invalid has gone, or is valid now. */
 void stale_tasks_judge(struct stale_tasks *stale);
 

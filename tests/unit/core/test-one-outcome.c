@@ -207,6 +207,48 @@ static void test_the_store_cannot_say(void **state) {
         assert_removed(c);
 }
 
+/* A file system that is mounted late, after the daemon was started. */
+static void test_a_directory_that_is_away_at_the_start(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/low", c->directory);
+        CLEANUP(freep) char *aside = str_printf("%s/aside", c->directory);
+        usec_t registered;
+
+        core_put(c, "low", "done", "t1");
+        core_put(c, "low", "waits", "t2");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        registered = core_row(c, "t2")->registered;
+        core_stop(c);
+        assert_int_equal(rename(path, aside), 0);
+        core_start(c);
+        core_pass(c, USEC_MINUTE);
+        assert_int_equal(registry_count(c->registry).finished, 0);
+        assert_int_equal(rename(aside, path), 0);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        assert_true(core_is_asked(c, "t2"));
+        assert_int_equal(fake_store_events(c->store), 1);
+        assert_false(core_row(c, "t1")->gone);
+        assert_false(core_row(c, "t2")->gone);
+        assert_int_equal(core_row(c, "t2")->registered, registered);
+
+        /* Another file is a registration of its own. */
+        core_stop(c);
+        assert_int_equal(rename(path, aside), 0);
+        core_start(c);
+        core_pass(c, USEC_MINUTE);
+        assert_int_equal(rename(aside, path), 0);
+        core_put(c, "low", "done", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -218,6 +260,7 @@ int main(void) {
                 TEST(test_the_finished_one_is_another_file_now),
                 TEST(test_the_finished_one_is_hidden),
                 TEST(test_the_finished_one_is_hidden_by_a_file_of_its_task),
+                TEST(test_a_directory_that_is_away_at_the_start),
                 TEST(test_the_store_cannot_say),
         };
 

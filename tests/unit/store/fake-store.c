@@ -131,6 +131,7 @@ static void put_task(struct fake_store *f, const struct store_op *op) {
         row->task_id = copy_text(op->key.task_id);
         row->name = copy_text(op->name);
         row->task = op->task;
+        row->task.is_away = false;
         TAILQ_INSERT_TAIL(&f->tasks, row, link);
 }
 
@@ -141,6 +142,15 @@ static void drop_task(struct fake_store *f, const struct store_op *op) {
                 task_remove(f, row);
         else if (row && row->gone == 0)
                 row->gone = op->now;
+}
+
+static void miss_task(struct fake_store *f, const struct store_op *op) {
+        struct task_row *row = task_find(f, &op->key);
+
+        if (!row || row->gone > 0)
+                return;
+        row->gone = op->now;
+        row->task.is_away = true;
 }
 
 static void put_event(struct fake_store *f, const struct store_op *op) {
@@ -201,9 +211,9 @@ static void prune(struct fake_store *f, const struct store_op *op) {
 
 static void do_write(struct fake_store *f, const struct fake_op *op, int error) {
         static void (*const writes[])(struct fake_store * f, const struct store_op *op) = {
-                [STORE_PUT_TASK] = put_task,   [STORE_DROP_TASK] = drop_task,
-                [STORE_PUT_EVENT] = put_event, [STORE_PUT_DELIVERY] = put_delivery,
-                [STORE_PRUNE] = prune,
+                [STORE_PUT_TASK] = put_task,         [STORE_DROP_TASK] = drop_task,
+                [STORE_MISS_TASK] = miss_task,       [STORE_PUT_EVENT] = put_event,
+                [STORE_PUT_DELIVERY] = put_delivery, [STORE_PRUNE] = prune,
         };
 
         if (error == 0) {

@@ -185,6 +185,12 @@ void sync_drop_task(const struct sync_store *s, const struct store_key *key, use
         write_one(s, batch, store_batch_drop_task(batch, key, now));
 }
 
+void sync_miss_task(const struct sync_store *s, const struct store_key *key, usec_t now) {
+        struct store_batch *batch = batch_new();
+
+        write_one(s, batch, store_batch_miss_task(batch, key, now));
+}
+
 void sync_put_event(const struct sync_store *s, const char *event_id, const char *body,
                     usec_t now) {
         struct store_batch *batch = batch_new();

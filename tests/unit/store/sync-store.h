@@ -31,6 +31,7 @@ int sync_each_pending(const struct sync_store *s, char **ret_text);
 void sync_put_task(const struct sync_store *s, const struct store_key *key, const char *name,
                    const struct store_task *task);
 void sync_drop_task(const struct sync_store *s, const struct store_key *key, usec_t now);
+void sync_miss_task(const struct sync_store *s, const struct store_key *key, usec_t now);
 void sync_put_event(const struct sync_store *s, const char *event_id, const char *body, usec_t now);
 void sync_put_delivery(const struct sync_store *s, const char *event_id,
                        const struct store_delivery *delivery);

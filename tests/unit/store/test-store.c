@@ -317,6 +317,30 @@ static void test_drop_remembers_the_finished(void **state) {
         assert_counts(f, 0, 0);
 }
 
+/* Whether it has finished or not, until it is registered again or forgotten with its history. */
+static void test_a_task_that_is_missed_is_kept(void **state) {
+        struct fixture *f = *state;
+        const char *const event_ids[] = {"", "e1"};
+
+        for (size_t i = 0; i < ARRAY_LEN(event_ids); i++) {
+                put_task(f, &photos, event_ids[i]);
+                sync_miss_task(&f->sync, &photos, WALL);
+                sync_miss_task(&f->sync, &music, WALL);
+                reopen(f);
+                assert_true(find_task(f, &photos).gone);
+                assert_true(find_task(f, &photos).is_away);
+                assert_string_equal(find_task(f, &photos).event_id, event_ids[i]);
+                assert_unknown(f, &music);
+                assert_tasks(f, "");
+                put_task(f, &photos, event_ids[i]);
+                assert_false(find_task(f, &photos).gone);
+                assert_false(find_task(f, &photos).is_away);
+                sync_miss_task(&f->sync, &photos, WALL);
+                prune(f, WALL + HISTORY + 1);
+                assert_unknown(f, &photos);
+        }
+}
+
 static void test_a_task_knows_how_its_delivery_is(void **state) {
         struct fixture *f = *state;
 
@@ -710,6 +734,7 @@ int main(void) {
                 SCENARIO(test_text_is_data),
                 SCENARIO(test_prune),
                 SCENARIO(test_gone_since_the_first_time),
+                SCENARIO(test_a_task_that_is_missed_is_kept),
                 SCENARIO(test_prune_spares_what_is_not_over),
                 SCENARIO(test_prune_never),
                 SCENARIO(test_an_empty_batch_is_written),
