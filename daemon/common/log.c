@@ -196,7 +196,7 @@ uint64_t log_lost(void) {
 
 /* Returns whether it was taken, now or into the backlog. */
 static bool log_record(const struct log_record *record) {
-        int r = is_waiting() ? -EAGAIN : deliver(record);
+        int r = is_waiting() && log_flush() ? -EAGAIN : deliver(record);
 
         if (r == -EAGAIN)
                 r = log_backlog_push(&state.backlog, record);

@@ -217,12 +217,11 @@ static void start_ready(struct deliveries *d) {
                d->counts.running + ephemerals_running(d->ephemerals) < d->max_parallel) {
                 struct delivery *first = TAILQ_FIRST(&d->ready);
 
-                if (first && tellings_delay(&d->tellings, &first->telling))
+                if (first ? tellings_delay(&d->tellings, &first->telling)
+                          : !ephemerals_start(d->ephemerals))
                         break;
-                else if (first)
+                if (first)
                         start(first);
-                else if (!ephemerals_start(d->ephemerals))
-                        break;
         }
         d->is_starting = false;
 }

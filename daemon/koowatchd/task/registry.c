@@ -103,7 +103,7 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         int error;
 
         if (known && file->is_retry && is_still_invalid(file, &reading)) {
-                old = entry_set_file(known, file->file);
+                taskdir_file_unref(entry_set_file(known, file->file));
                 return READ_AGAIN_SOON;
         }
         error = task_file_read(file, &check, &task);

@@ -19,9 +19,9 @@ def test_ready_once_the_directories_have_been_read(service, sim):
     for name in names:
         service.add_task(name, sim.add_task(hold=True))
     service.start()
-    service.wait_entry("^Started koowatchd.service")
+    service.wait_entry("^koowatchd .* started: 100 watched")  # which READY=1 follows
     before = [entry["MESSAGE"] for entry in service.entries()]
-    del before[next(i for i, text in enumerate(before) if text.startswith("Started koowatchd")) :]
+    del before[next(i for i, text in enumerate(before) if " started: " in text) :]
     assert [name for name in names if f"{name}: registered" not in before] == []
 
 
