@@ -28,6 +28,7 @@ static struct {
         int fd;     /* of REOPENED, else -1 */
         char *line; /* the one that waits, NULL: none */
         size_t length, written;
+        int refused; /* errno, why the last line was not taken; 0: it was, or there is nobody */
 } console = {.fd = -1};
 
 /* ---- the line ---- */
@@ -131,12 +132,14 @@ static void look_at_stderr(void) {
         console.way = console.fd >= 0 ? REOPENED : ASK;
 }
 
-/* poll() promises room for PIPE_BUF bytes in a pipe; a terminal may have less, and then blocks. */
+/* poll() promises room for PIPE_BUF bytes in a pipe, and for one in a terminal. */
 static ssize_t ask_and_write(const char *data, size_t length) {
         struct pollfd poll_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
 
+        size_t most = isatty(STDERR_FILENO) ? 1 : PIPE_BUF;
+
         if (poll(&poll_fd, 1, 0) > 0)
-                return write(STDERR_FILENO, data, MIN(length, (size_t) PIPE_BUF));
+                return write(STDERR_FILENO, data, MIN(length, most));
         errno = EAGAIN;
         return -1;
 }
@@ -159,9 +162,15 @@ static void forget_line(void) {
         console.length = console.written = 0;
 }
 
+/* A file that has no room now, unlike a reader that has gone, may have it later. */
+static bool is_full(int error) {
+        return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO;
+}
+
 bool log_console_flush(void) {
         ssize_t n;
 
+        console.refused = 0;
         look_at_stderr();
         while (console.written < console.length) {
                 n = write_some(console.line + console.written, console.length - console.written);
@@ -169,8 +178,10 @@ bool log_console_flush(void) {
                         continue;
                 if (n < 0 && errno == EAGAIN)
                         return true;
-                if (n <= 0)
-                        break; /* refused */
+                if (n <= 0) {
+                        console.refused = n < 0 && is_full(errno) ? errno : 0;
+                        break;
+                }
                 console.written += (size_t) n;
         }
         forget_line();
@@ -185,7 +196,9 @@ int log_console_write(const struct log_record *record) {
                 forget_line();
                 return -ENOMEM;
         }
-        if (!log_console_flush() || console.written > 0)
+        if (!log_console_flush())
+                return -console.refused;
+        if (console.written > 0)
                 return 0;
         forget_line();
         return -EAGAIN;

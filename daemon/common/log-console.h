@@ -11,7 +11,8 @@
 
 /*
  * Returns 0, perhaps with a part of the line still to be written; -EAGAIN: stderr takes nothing
- * now, wait for POLLOUT; -ENOMEM. What stderr refuses is lost: there is nobody left to tell.
+ * now, wait for POLLOUT; -ENOMEM; or why stderr has no room (-ENOSPC, ...). What it refuses
+ * otherwise is lost: there is nobody left to tell.
  */
 int log_console_write(const struct log_record *record);
 

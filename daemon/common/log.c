@@ -78,7 +78,7 @@ static int complain(int error) {
         return r;
 }
 
-/* Returns 0: it was taken; -EAGAIN: not now; -ENOMEM. */
+/* Returns 0: it was taken; -EAGAIN: not now; or another negative errno, and it is lost. */
 static int deliver(const struct log_record *record) {
         int r = 0;
 
@@ -136,12 +136,14 @@ static int send_oldest(void) {
         const struct log_record *record;
         int r;
 
-        if (log_console_is_waiting() && log_console_flush())
+        /* The journal may be there again, and does not wait for a line that the console has. */
+        if (log_console_is_waiting() && log_console_flush() && !state.to_journal)
                 return -EAGAIN;
-        state.sent = state.taken;
+        if (!log_console_is_waiting())
+                state.sent = state.taken;
         record = log_backlog_first(&state.backlog);
         if (!record)
-                return say_lost();
+                return log_console_is_waiting() ? -EAGAIN : say_lost();
         r = deliver(record);
         if (r == -EAGAIN)
                 return r;
@@ -196,7 +198,10 @@ uint64_t log_lost(void) {
 
 /* Returns whether it was taken, now or into the backlog. */
 static bool log_record(const struct log_record *record) {
-        int r = is_waiting() && log_flush() ? -EAGAIN : deliver(record);
+        int r;
+
+        (void) log_flush();
+        r = state.backlog.count > 0 ? -EAGAIN : deliver(record);
 
         if (r == -EAGAIN)
                 r = log_backlog_push(&state.backlog, record);

@@ -175,6 +175,7 @@ static int run(const struct config *config, const struct event *event) {
         }
 
         protocol_done();
+        protocol_close();
         return EXIT_SUCCESS;
 }
 

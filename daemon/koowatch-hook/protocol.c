@@ -108,6 +108,11 @@ void protocol_done(void) {
         send_object(object_with("done", json_object_new_boolean(true)));
 }
 
+void protocol_close(void) {
+        (void) close(STDIN_FILENO);
+        (void) close(STDOUT_FILENO);
+}
+
 void protocol_start(const char *hook) {
         send_object(object_with("start", json_object_new_string(hook)));
 }

@@ -27,3 +27,5 @@ void protocol_end(const char *hook, const struct hook_end *end);
 void protocol_not_run(const char *hook, const char *result, const char *reason);
 
 void protocol_done(void);
+/* Nothing more is said: the daemon need not wait for this process to end. */
+void protocol_close(void);

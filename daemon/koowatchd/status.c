@@ -241,6 +241,9 @@ static void on_tick(struct timer *timer, usec_t now) {
         bool late = is_late(s, lag);
 
         s->loop_lag = (double) (now - s->tick_due) / 1e6;
+        /* What no descriptor tells of: a receiver that could not be reached is there again. */
+        (void) log_flush();
+        (void) notify_flush();
         if (late && !s->lag_reported)
                 report_lag((double) lag / 1e6);
         if (late || s->lag_reported)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import needs_root
-from koowatch import task_text, wait_polls
+from koowatch import PATIENCE, task_text, wait_polls
 
 GRACE = 0.5  # seconds in which a file that has disappeared may come back
 
@@ -162,7 +162,7 @@ def test_a_change_while_a_request_is_in_flight(koowatch, sim, sentinel, change):
     sim.faults.add("hang", task=task, count=1)
     path = koowatch.add_task("photos", task)
     koowatch.start()
-    wait_polls(sim, task)
+    sim.wait_for(lambda s: s.polls(task) >= 1, timeout=PATIENCE)  # it may have come already
     if change == "other ids":
         path.write_text(task_text(other))
         wait_polls(sim, other)

@@ -78,7 +78,7 @@ static int credential_watch(struct credential *c) {
         if (!slash)
                 return -ENOMEM;
         slash[slash == directory ? 1 : 0] = '\0';
-        return dirwatch_add(c->dirwatch, directory, on_directory_changed, c, &c->watched);
+        return dirwatch_add(c->dirwatch, directory, 0, on_directory_changed, c, &c->watched);
 }
 
 int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const char *account,

@@ -5,6 +5,7 @@
 #include "common/util.h"
 
 #define SETTLED (500 * USEC_MSEC)
+#define RESTLESS_MAX (10 * USEC_SEC)
 #define COARSEST (2 * USEC_SEC) /* times of a file, on FAT */
 
 struct file_state file_state_of(const struct stat *st) {
@@ -52,13 +53,18 @@ usec_t settling_look(struct settling *s, const struct file_state *state, bool is
                 s->seen = *state;
                 s->since = now;
         }
-        if (s->is_read && file_state_is_same(state, &s->read) && !error_is_transient(state->error))
+        if (s->is_read && file_state_is_same(state, &s->read) &&
+            !error_is_transient(state->error)) {
+                s->restless = 0;
                 return now >= s->again ? now : USEC_INFINITY;
+        }
         if (s->is_renamed && file_state_is_same(state, &s->renamed))
                 return now;
         if (!s->is_read && (is_whole || state->error || age(state, wall) >= SETTLED))
                 return now;
-        return s->since + SETTLED;
+        if (s->restless == 0)
+                s->restless = now;
+        return MIN(s->since + SETTLED, s->restless + RESTLESS_MAX);
 }
 
 void settling_read(struct settling *s, const struct file_state *state, usec_t now, usec_t wall) {
@@ -66,5 +72,6 @@ void settling_read(struct settling *s, const struct file_state *state, usec_t no
 
         s->read = *state;
         s->is_read = true;
+        s->restless = 0;
         s->again = is_young ? now + COARSEST : USEC_INFINITY;
 }

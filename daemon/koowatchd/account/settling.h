@@ -5,7 +5,8 @@
  * A file that is being written is half of what it will be. A state that differs from the one
  * that was read is believed when it has been the same for half a second, or when it came by a
  * rename. At the first reading a file that was written half a second ago will do, so that a
- * start need not wait: later its times are only compared, never believed.
+ * start need not wait: later its times are only compared, never believed. One that has not
+ * rested for ten seconds is believed as it is: whatever touches it does not write it.
  *
  * Pure: time is an argument, on clock_boot() as now and on clock_wall() as wall.
  */
@@ -29,6 +30,7 @@ struct settling {
         struct file_state seen;    /* at the last look */
         struct file_state renamed; /* when it came by a rename */
         usec_t since;              /* seen has been the same; 0: there was no look */
+        usec_t restless;           /* since when it is waited for; 0: it is not */
         usec_t again;              /* the file may have changed since with no other time */
         bool is_read, is_renamed;
 };

@@ -28,6 +28,7 @@ struct runner_run {
         bool ready, done, busy;
         bool closed; /* the socket has been read to its end */
         bool reaped; /* no child, or it has been waited for */
+        bool ended;  /* its owner knows */
         char *event; /* what is still to be sent */
         size_t length, sent;
         char *line; /* what has come of an unfinished line */
@@ -64,15 +65,26 @@ static void run_free(struct runner_run *run) {
 }
 DEFINE_CLEANUP(struct runner_run *, run_free)
 
-/* The run is over when nothing more can be read and there is no child left to wait for. */
+static enum runner_outcome outcome(const struct runner_run *run) {
+        if (run->done)
+                return RUNNER_DONE;
+        return run->ready && !run->busy ? RUNNER_FAILED : RUNNER_LATER;
+}
+
+/*
+ * The run is over when nothing more can be read, and a child has ended or said that all is done:
+ * it may have a log to wait for.
+ */
 static void check_end(struct runner_run *run) {
-        if (!run->closed || !run->reaped)
+        if (!run->closed)
                 return;
-        if (!run->runner->stopping)
-                run->handler.on_end(run->userdata, run->done                  ? RUNNER_DONE
-                                                   : run->ready && !run->busy ? RUNNER_FAILED
-                                                                              : RUNNER_LATER);
-        run_free(run);
+        if (!run->ended && (run->done || run->reaped)) {
+                run->ended = true;
+                if (!run->runner->stopping)
+                        run->handler.on_end(run->userdata, outcome(run));
+        }
+        if (run->reaped)
+                run_free(run);
 }
 
 static void on_line(struct runner_run *run, const char *text) {
@@ -410,5 +422,11 @@ void runner_stop(struct runner *r) {
 }
 
 bool runner_is_busy(const struct runner *r) {
-        return !LIST_EMPTY(&r->runs);
+        const struct runner_run *run;
+
+        LIST_FOREACH(run, &r->runs, link) {
+                if (!run->ended)
+                        return true;
+        }
+        return false;
 }

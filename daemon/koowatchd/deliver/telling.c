@@ -59,12 +59,15 @@ void tellings_add_stored(struct tellings *t, struct telling *telling, const char
 
 /* It could not be read. The others do not wait for it; one that is not there is never told. */
 static void put_off(struct tellings *t, struct telling *telling, int error) {
+        bool is_final = error == -ENOENT || error == -EBADMSG;
+
         if (!telling->has_failed && error != -ENOENT)
                 log_error("event %s: cannot be read from the store (%s), its outcome is not "
-                          "reported yet; retrying until it is",
-                          telling->event_id, strerror(-error));
+                          "reported%s",
+                          telling->event_id, strerror(-error),
+                          is_final ? "" : " yet; retrying until it is");
         telling->has_failed = true;
-        if (error == -ENOENT)
+        if (is_final)
                 t->on_told(telling);
         else
                 TAILQ_INSERT_TAIL(&t->due, telling, link);

@@ -7,8 +7,8 @@
 #include "common/log.h"
 
 /*
- * One mask for all, because directories may share a watch descriptor (the
- * ancestor of one is another) and the mask belongs to the descriptor.
+ * One mask for all and more for some, added to what there is, because directories may share a
+ * watch descriptor (the ancestor of one is another) and the mask belongs to the descriptor.
  */
 #define EVENTS                                                                              \
         (IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | \
@@ -21,6 +21,7 @@ struct dirwatch_dir {
         int wd;      /* -1: not watched */
         bool exact;  /* wd is path itself, not an ancestor */
         bool failed; /* reported as not watched */
+        uint32_t more;
         dirwatch_fn fn;
         void *userdata;
 };
@@ -53,8 +54,8 @@ static void dir_detach(struct dirwatch *w, struct dirwatch_dir *d) {
  * Watches path, or else the nearest ancestor that there is. *ret_missing gets the
  * first component below it that is not there (all of path when it is there).
  */
-static int add_nearest(struct dirwatch *w, const char *path, char *ret_missing, size_t size,
-                       bool *ret_exact) {
+static int add_nearest(struct dirwatch *w, const char *path, uint32_t more, char *ret_missing,
+                       size_t size, bool *ret_exact) {
         char at[PATH_MAX];
 
         if (strlen(path) >= sizeof(at))
@@ -64,7 +65,8 @@ static int add_nearest(struct dirwatch *w, const char *path, char *ret_missing, 
         *ret_exact = true;
 
         for (;;) {
-                int wd = inotify_add_watch(w->io.fd, at, EVENTS | IN_ONLYDIR);
+                int wd = inotify_add_watch(
+                        w->io.fd, at, EVENTS | (*ret_exact ? more : 0) | IN_ONLYDIR | IN_MASK_ADD);
                 char *slash;
 
                 if (wd >= 0)
@@ -102,7 +104,7 @@ static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
 
         /* What was missing may have come between the look and the watch: look again until not. */
         for (unsigned i = 0; i < 64; i++) {
-                wd = add_nearest(w, d->path, missing, sizeof(missing), &exact);
+                wd = add_nearest(w, d->path, d->more, missing, sizeof(missing), &exact);
                 if (wd != d->wd)
                         dir_detach(w, d);
                 if (wd < 0) {
@@ -132,6 +134,8 @@ static void event_dispatch(struct dirwatch *w, const struct inotify_event *event
                         continue;
                 }
                 if (d->wd != event->wd)
+                        continue;
+                if ((event->mask & IN_ALL_EVENTS) == IN_MODIFY && !(was_exact && d->more))
                         continue;
                 if (was_exact && !(event->mask & LOST)) {
                         /* Without a name it is about the directory: its mode, say. */
@@ -201,8 +205,8 @@ void dirwatch_free(struct dirwatch *w) {
         free(w);
 }
 
-int dirwatch_add(struct dirwatch *w, const char *path, dirwatch_fn fn, void *userdata,
-                 struct dirwatch_dir **ret) {
+int dirwatch_add(struct dirwatch *w, const char *path, uint32_t more, dirwatch_fn fn,
+                 void *userdata, struct dirwatch_dir **ret) {
         CLEANUP(freep) struct dirwatch_dir *d = NULL;
 
         d = calloc(1, sizeof(*d));
@@ -212,6 +216,7 @@ int dirwatch_add(struct dirwatch *w, const char *path, dirwatch_fn fn, void *use
         if (!d->path)
                 return -ENOMEM;
         d->wd = -1;
+        d->more = more;
         d->fn = fn;
         d->userdata = userdata;
         LIST_INSERT_HEAD(&w->dirs, d, link);

@@ -28,11 +28,12 @@ void dirwatch_free(struct dirwatch *watch);
 DEFINE_CLEANUP(struct dirwatch *, dirwatch_free)
 
 /*
- * Watches path (copied). A directory that can be neither watched nor waited for is
+ * Watches path (copied). more: events (IN_MODIFY) beside those of names, owners and modes, and of
+ * files that are closed. A directory that can be neither watched nor waited for is
  * a warning in the log: its owner looks at it from time to time anyway. Returns 0 or -ENOMEM.
  */
-int dirwatch_add(struct dirwatch *watch, const char *path, dirwatch_fn fn, void *userdata,
-                 struct dirwatch_dir **ret);
+int dirwatch_add(struct dirwatch *watch, const char *path, uint32_t more, dirwatch_fn fn,
+                 void *userdata, struct dirwatch_dir **ret);
 void dirwatch_remove(struct dirwatch *watch, struct dirwatch_dir *dir);
 
 /* Looks again where each path leads, for what no event tells (an ancestor was renamed). */

@@ -41,11 +41,14 @@ static void pop(void) {
 
 bool notify_flush(void) {
         const struct message *m;
+        int r;
 
-        /* What fails for another reason is not sent: nobody listens. */
-        while ((m = TAILQ_FIRST(&state.waiting)) &&
-               datagram_send(&state.manager, m->text, strlen(m->text), -1) != -EAGAIN)
-                pop();
+        while ((m = TAILQ_FIRST(&state.waiting))) {
+                r = datagram_send(&state.manager, m->text, strlen(m->text), -1);
+                if (r == -EAGAIN || r == -ENOBUFS || (r < 0 && error_is_transient(-r)))
+                        break;
+                pop(); /* also when nobody listens */
+        }
         return m;
 }
 

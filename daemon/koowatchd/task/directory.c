@@ -36,11 +36,11 @@ void directory_is_away(struct directory *d, const struct stat *st, usec_t now) {
         if (d->files == 0 || d->away_since > 0)
                 return;
         d->away_since = MAX(now, (usec_t) 1);
-        log_warning("%s: %s; is a file system not mounted? Its %u known task%s stay%s, and %s "
-                    "polled for five minutes more",
-                    d->path, st ? "another directory, which is empty" : "not there", d->files,
-                    d->files == 1 ? "" : "s", d->files == 1 ? "s" : "",
-                    d->files == 1 ? "is" : "are");
+        log_warning(
+                "%s: %s; is a file system not mounted? Its %u known task%s stay%s as before; what "
+                "of them is not finished is polled for five minutes more",
+                d->path, st ? "another directory, which is empty" : "not there", d->files,
+                d->files == 1 ? "" : "s", d->files == 1 ? "s" : "");
 }
 
 bool directory_suspend(struct directory *d, usec_t now) {

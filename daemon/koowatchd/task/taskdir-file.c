@@ -46,6 +46,10 @@ void taskdir_file_identify(struct taskdir_file *file, const struct stat *st) {
         file->inode = st->st_ino;
         file->mtime_ns = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
         file->stamp = make_stamp(st);
+        if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) { /* what is in it is no change of it */
+                file->mtime_ns = 0;
+                file->stamp = 0;
+        }
 }
 
 bool taskdir_file_is_same(const struct taskdir_file *a, const struct taskdir_file *b) {

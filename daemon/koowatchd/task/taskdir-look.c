@@ -161,16 +161,18 @@ static bool mark_seen(struct taskdir *t, const char *name, const char *base) {
         return true;
 }
 
-/* What nobody tells of may be half written: it is looked at again, a moment later. */
+/* It may be half written: it is read when its writer closes it, or looked at a moment later. */
 static bool is_fresh(struct taskdir *t, const char *base, const struct stat *st) {
         usec_t written = (usec_t) st->st_mtim.tv_sec * USEC_SEC + st->st_mtim.tv_nsec / 1000;
         usec_t age = clock_wall() - written;
         CLEANUP(freep) char *path = NULL;
 
-        if (!t->in_pieces || age < 0 || age >= SETTLING_TIME)
+        if (!t->in_pieces)
                 return false;
         path = str_printf("%s/%s", current(t)->path, base);
-        return path && settling_add(&t->settling, path, st);
+        if (!path || fresh_is_written(&t->fresh, path))
+                return path;
+        return age >= 0 && age < FRESH_TIME && fresh_wait(&t->fresh, path, st);
 }
 
 static int note_entry(struct taskdir *t, const char *base) {
@@ -190,6 +192,8 @@ static int note_entry(struct taskdir *t, const char *base) {
 
                 if (known)
                         known->scan = t->scan;
+                else
+                        l->is_incomplete = true; /* there is a file that nobody knows of yet */
                 return 0;
         }
         return listing_add(&l->listing, name,
@@ -274,19 +278,15 @@ static void sweep_some(struct taskdir *t) {
         }
 }
 
+/*
+ * It may have been moved to a directory that was read before, or be in no place of one that it is
+ * renamed in while that is read.
+ */
 static void drop_unseen(struct taskdir *t, const char *name) {
-        struct taskdir_file *file = taskdir_find(t, name);
-        CLEANUP(freep) char *path = NULL;
-        struct stat st;
+        const struct taskdir_file *file = taskdir_find(t, name);
 
-        if (!file || is_kept(t, file)) /* it has come back meanwhile */
-                return;
-        /* A file that is renamed while its directory is read may be in no place of it. */
-        path = str_printf("%s/%s" TASK_SUFFIX, t->dirs[file->dir].path, name);
-        if (!path || lstat(path, &st) == 0)
+        if (file && !is_kept(t, file)) /* else it has come back meanwhile */
                 taskdir_look_up(t, name);
-        else
-                taskdir_drop(t, file);
 }
 
 static void finish(struct taskdir *t) {

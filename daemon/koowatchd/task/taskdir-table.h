@@ -7,9 +7,9 @@
  */
 #include "common/index.h"
 #include "koowatchd/task/directory.h"
+#include "koowatchd/task/fresh-files.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/taskdir-handler.h"
-#include "koowatchd/task/taskdir-settling.h"
 
 #define TASKDIR_MAX 32 /* directories */
 #define TASK_SUFFIX ".task"
@@ -26,7 +26,7 @@ struct taskdir {
         unsigned count;
         struct index files;
         struct look *look;
-        struct settling settling;
+        struct fresh_files fresh;
         uint16_t scan;    /* the number of the look that is under way, or was the last */
         bool in_pieces;   /* a look that nobody has asked for is under way */
         bool look_wanted; /* something was found that asks for one */

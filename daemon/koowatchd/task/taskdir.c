@@ -32,44 +32,63 @@ static void look_up(struct taskdir *t, const char *name) {
                 look_soon(t);
 }
 
-static void on_settled(void *userdata, const char *path) {
+static void on_rest(void *userdata, const char *path) {
         char name[NAME_MAX + 1];
 
         if (taskdir_task_name(strrchr(path, '/') + 1, name, sizeof(name)))
                 look_up(userdata, name);
 }
 
-/* What is being written is read when its writer closes it, or some time later. */
-static bool is_whole(struct taskdir *t, const struct directory *d, const char *base) {
-        CLEANUP(freep) char *path = str_printf("%s/%s", d->path, base);
+/* Of what has just come under its name. */
+static bool is_whole(struct taskdir *t, const char *path) {
         struct stat st;
 
-        if (!path || lstat(path, &st) < 0)
+        if (lstat(path, &st) < 0)
                 return false;
-        switch (settling_judge(&st)) {
-        case SETTLING_WHOLE:
+        switch (fresh_judge(&st)) {
+        case FRESH_WHOLE:
                 return true;
-        case SETTLING_WAIT:
-                if (!settling_add(&t->settling, path, &st))
+        case FRESH_WAIT:
+                if (!fresh_wait(&t->fresh, path, &st))
                         look_soon(t);
                 return false;
-        case SETTLING_WRITTEN:
+        case FRESH_WRITTEN:
+                fresh_write(&t->fresh, path);
                 return false;
         }
         return false;
 }
 
+/* What is being written is read when its writer closes it. */
+static bool is_to_be_read(struct taskdir *t, const char *path, uint32_t mask) {
+        if ((mask & (IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO)) == IN_CREATE)
+                return is_whole(t, path);
+        if (mask == IN_MODIFY) {
+                fresh_write(&t->fresh, path);
+                return false;
+        }
+        if (mask != IN_ATTRIB)
+                fresh_end(&t->fresh, path);
+        return !fresh_is_written(&t->fresh, path);
+}
+
 static void on_event(void *userdata, const char *base, uint32_t mask) {
         struct directory *d = userdata;
         struct taskdir *t = d->owner;
+        CLEANUP(freep) char *path = NULL;
         char name[NAME_MAX + 1];
 
-        if (!base)
+        if (!base) {
                 look(t);
-        else if (!taskdir_task_name(base, name, sizeof(name)))
-                taskdir_report_stray(t, d, base);
-        else if ((mask & (IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO)) != IN_CREATE ||
-                 is_whole(t, d, base))
+                return;
+        }
+        if (!taskdir_task_name(base, name, sizeof(name))) {
+                if (mask != IN_MODIFY)
+                        taskdir_report_stray(t, d, base);
+                return;
+        }
+        path = str_printf("%s/%s", d->path, base);
+        if (path && is_to_be_read(t, path, mask))
                 look_up(t, name);
 }
 
@@ -95,7 +114,7 @@ static int directory_new(struct taskdir *t, const char *path, const char *state_
         };
         if (!ret->path)
                 return -ENOMEM;
-        return t->watch ? dirwatch_add(t->watch, path, on_event, ret, &ret->watched) : 0;
+        return t->watch ? dirwatch_add(t->watch, path, IN_MODIFY, on_event, ret, &ret->watched) : 0;
 }
 
 static uint8_t find_directory(const struct directory *dirs, unsigned count, const char *path) {
@@ -179,7 +198,7 @@ int taskdir_new(struct dirwatch *watch, struct timers *timers,
         t->timers = timers;
         r = look_open(t);
         if (r == 0)
-                r = settling_open(&t->settling, timers, on_settled, t);
+                r = fresh_open(&t->fresh, timers, on_rest, t);
         if (r < 0)
                 return r;
         t->handler = *handler;
@@ -195,7 +214,7 @@ void taskdir_free(struct taskdir *t) {
         if (!t)
                 return;
         look_close(t);
-        settling_close(&t->settling);
+        fresh_close(&t->fresh);
         directories_free(t, t->dirs, t->count);
         while ((file = index_next(&t->files, &at)))
                 taskdir_file_unref(file);

@@ -191,13 +191,30 @@ static void test_passing_error(void **state) {
         }
 }
 
+/* A sidecar that touches it, or a file system on which it is always new. */
+static void test_one_that_does_not_rest(void **state) {
+        struct fixture *f = *state;
+
+        for (int i = 0; i < 100; i++) {
+                written_at(f, f->wall);
+                assert_true(look(f) > f->now);
+                pass(f, 100 * USEC_MSEC);
+        }
+        written_at(f, f->wall);
+        assert_true(look(f) <= f->now);
+        settling_read(&f->settling, &f->file, f->now, f->wall);
+        written_at(f, f->wall + 1);
+        assert_settles_in(f, SETTLED); /* and so on */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_first_by_age),          TEST(test_first_without_a_file),
-                TEST(test_first_is_whole),        TEST(test_strange_clocks),
-                TEST(test_later_by_two_looks),    TEST(test_whatever_differs_starts_anew),
-                TEST(test_back_to_what_was_read), TEST(test_renamed),
-                TEST(test_read_while_young),      TEST(test_passing_error),
+                TEST(test_first_by_age),           TEST(test_first_without_a_file),
+                TEST(test_first_is_whole),         TEST(test_strange_clocks),
+                TEST(test_later_by_two_looks),     TEST(test_whatever_differs_starts_anew),
+                TEST(test_back_to_what_was_read),  TEST(test_renamed),
+                TEST(test_read_while_young),       TEST(test_passing_error),
+                TEST(test_one_that_does_not_rest),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,6 +240,24 @@ static void test_an_entry_below_the_level(void **state) {
         log_set_level(LEVEL_INFO);
 }
 
+/* It is not taken, and may be tried again: there is somebody who would read it. */
+static void test_a_file_without_room(void **state) {
+        int saved = dup(STDERR_FILENO), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+        uint64_t lost = log_lost(), last;
+
+        (void) state;
+        assert_true(full >= 0);
+        assert_int_equal(dup2(full, STDERR_FILENO), STDERR_FILENO);
+        log_info("one");
+        last = log_last();
+        assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+        (void) close(full);
+        (void) close(saved);
+        assert_int_equal(last, 0);
+        assert_int_equal(log_lost(), lost + 1);
+        (void) log_flush();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_pipe),
@@ -251,6 +269,7 @@ int main(void) {
                 TEST(test_reader_that_has_gone),
                 TEST(test_lost_entries),
                 TEST(test_an_entry_below_the_level),
+                TEST(test_a_file_without_room),
         };
 
         log_open("test-log", LOG_TARGET_CONSOLE);

@@ -70,7 +70,7 @@ static struct dirwatch_dir *watch(const struct fixture *f, const char *name, str
         struct dirwatch_dir *dir;
 
         *told = (struct told){};
-        assert_int_equal(dirwatch_add(f->watch, path, on_change, told, &dir), 0);
+        assert_int_equal(dirwatch_add(f->watch, path, 0, on_change, told, &dir), 0);
         return dir;
 }
 
@@ -338,7 +338,7 @@ static void test_a_path_that_cannot_be(void **state) {
         memset(path, 'a', sizeof(path) - 1);
         path[0] = '/';
         path[sizeof(path) - 1] = '\0';
-        assert_int_equal(dirwatch_add(f->watch, path, on_change, &told, &dir), 0);
+        assert_int_equal(dirwatch_add(f->watch, path, 0, on_change, &told, &dir), 0);
         dirwatch_refresh(f->watch);
         make(f, "d");
         (void) watch(f, "d", &other);

@@ -37,8 +37,9 @@ struct fixture {
 static void (*after_rename)(const struct fixture *f);
 static const struct fixture *renaming;
 
-int dirwatch_add(struct dirwatch *watch, const char *path, dirwatch_fn fn, void *userdata,
-                 struct dirwatch_dir **ret) {
+int dirwatch_add(struct dirwatch *watch, const char *path, uint32_t more, dirwatch_fn fn,
+                 void *userdata, struct dirwatch_dir **ret) {
+        (void) more;
         for (size_t i = 0; i < ARRAY_LEN(watch->dirs); i++)
                 if (!watch->dirs[i].fn) {
                         *ret = &watch->dirs[i];
@@ -730,19 +731,79 @@ static void test_a_name_that_comes_last(void **state) {
 
 static void test_a_file_that_is_being_written(void **state) {
         struct fixture *f = *state;
-        CLEANUP(closep)
-        int fd = open(path_of(f, "high/one.task"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        CLEANUP(closep) int fd = -1;
+
+        assert_scan(f, "");
+        fd = open(path_of(f, "high/one.task"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
         event(f, "high", "one.task", IN_CREATE);
         assert_int_equal(write(fd, "a", 1), 1);
         time_pass(f->timers, 2 * USEC_SEC);
         assert_seen(f, "");
         event(f, "high", "one.task", IN_CREATE); /* seen late */
+        event(f, "high", "one.task", IN_MODIFY);
+        event(f, "high", "one.task", IN_ATTRIB);
+        assert_look(f, "incomplete "); /* it is open still, though nothing happens to it */
         assert_int_equal(write(fd, "b", 1), 1);
-        time_pass(f->timers, 2 * USEC_SEC);
-        assert_seen(f, "");
         event(f, "high", "one.task", IN_CLOSE_WRITE);
         assert_seen(f, "+one@0=ab ");
+        assert_look(f, "");
+}
+
+/* Where no event comes and the file system, or somebody, always says that it was changed now. */
+static void test_a_file_that_does_not_rest(void **state) {
+        struct fixture *f = *state;
+
+        assert_scan(f, "");
+        put(f, "high/one.task", "a");
+        taskdir_look(f->taskdir);
+        for (int i = 0; i < 15; i++) {
+                const struct timespec now[2] = {
+                        {.tv_nsec = UTIME_OMIT},
+                        {.tv_sec = (time_t) (clock_wall() / USEC_SEC), .tv_nsec = i}};
+
+                assert_int_equal(utimensat(AT_FDCWD, path_of(f, "high/one.task"), now, 0), 0);
+                time_pass(f->timers, USEC_SEC);
+        }
+        assert_seen(f, "incomplete +one@0=a ");
+}
+
+/* Another one takes the name before the first was looked at again. */
+static void test_published_twice_in_a_second(void **state) {
+        struct fixture *f = *state;
+
+        for (int i = 0; i < 2; i++) {
+                CLEANUP(closep) int fd = open_unnamed(f, i == 0 ? "a" : "b");
+
+                (void) unlink(path_of(f, "high/one.task"));
+                give_name(f, fd, "high/one.task");
+                event(f, "high", "one.task", IN_CREATE);
+                time_pass(f->timers, USEC_SEC / 2);
+        }
+        time_pass(f->timers, USEC_SEC);
+        assert_seen(f, "+one@0=b ");
+}
+
+/* To a directory that was read before, while the one that it leaves is read. */
+static void test_moved_in_the_middle_of_a_look(void **state) {
+        struct fixture *f = *state;
+        char name[32];
+
+        for (int i = 0; i < 2500; i++) {
+                (void) snprintf(name, sizeof(name), "low/t%d.task", i);
+                put(f, name, "a");
+        }
+        taskdir_scan(f->taskdir);
+        f->seen[0] = '\0';
+        taskdir_look(f->taskdir);
+        for (int i = 0; i < 3; i++)
+                time_pass(f->timers, i == 0 ? 0 : 10 * USEC_MSEC);
+        move(f, "low/t7.task", "high/t7.task");
+        move(f, "low/t2400.task", "high/t2400.task");
+        time_pass(f->timers, 5 * USEC_SEC);
+        assert_null(strstr(f->seen, "-t"));
+        f->seen[0] = '\0';
+        assert_look(f, "");
 }
 
 static void test_events_and_an_unreadable_directory(void **state) {
@@ -914,6 +975,9 @@ int main(void) {
                 TEST(test_other_owners_and_modes),
                 TEST(test_a_name_that_comes_last),
                 TEST(test_a_file_that_is_being_written),
+                TEST(test_a_file_that_does_not_rest),
+                TEST(test_published_twice_in_a_second),
+                TEST(test_moved_in_the_middle_of_a_look),
                 TEST(test_a_link_to_nowhere_hides_its_namesakes),
                 TEST(test_a_directory_that_is_a_file_changes_nothing),
                 TEST(test_which_file_counts),
