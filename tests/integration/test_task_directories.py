@@ -654,6 +654,28 @@ def test_a_finished_file_in_the_spool_is_removed_after_a_crash(koowatch, sim):
     koowatch.wait(lambda: not path.exists(), "the file's removal")
 
 
+def test_a_new_file_that_a_crash_left_set_aside_is_watched(koowatch, sim):
+    """The file to be removed is renamed first; one that took its name just then is another task's."""
+    task = sim.add_task()
+    path = koowatch.add_task("photos", task, where=koowatch.spool)
+    path.rename(koowatch.spool / ".photos.finished")
+    assert koowatch.check().returncode == 0
+    assert not path.exists()
+    koowatch.start()
+    koowatch.wait_entry("^photos: completed", KOODRIVE_TASK_ID=task.task_id)
+    koowatch.wait(lambda: not list(koowatch.spool.iterdir()), "the file's removal")
+
+
+def test_a_file_that_a_crash_left_set_aside_does_not_replace_a_newer_one(koowatch, sim):
+    task, old = sim.add_task(hold=True), sim.add_task()
+    koowatch.add_task("photos", old, where=koowatch.spool).rename(koowatch.spool / ".photos.finished")
+    path = koowatch.add_task("photos", task, where=koowatch.spool)
+    koowatch.start()
+    wait_polls(sim, task)
+    assert list(koowatch.spool.iterdir()) == [path]
+    assert sim.polls(old) == 0
+
+
 @pytest.mark.parametrize("name", ["photos", "other"])
 def test_the_same_task_in_a_new_file_in_the_spool_is_new(koowatch, sim, name):
     task = sim.add_task()

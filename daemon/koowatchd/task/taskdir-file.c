@@ -7,6 +7,9 @@
 #include "common/index.h"
 #include "koowatchd/task/task.h"
 
+#define ASIDE_SUFFIX \
+        ".finished" /* of a file that is about to be removed, with a dot before its name */
+
 struct taskdir_file *taskdir_file_ref(struct taskdir_file *file) {
         file->references++;
         return file;
@@ -167,9 +170,32 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
         return r;
 }
 
+/*
+ * A file that has taken the name in the meantime is newer still. Not every file system can rename
+ * without replacing; a second link does as well.
+ */
+static void put_back(int dirfd, const char *aside, const char *base) {
+        if (renameat2(dirfd, aside, dirfd, base, RENAME_NOREPLACE) == 0)
+                return;
+        if (errno == EEXIST || linkat(dirfd, aside, dirfd, base, 0) == 0 || errno == EEXIST)
+                (void) unlinkat(dirfd, aside, 0);
+        else
+                (void) renameat(dirfd, aside, dirfd, base);
+}
+
+bool taskdir_file_put_back(int dirfd, const char *aside, char *ret, size_t size) {
+        int length = (int) strlen(aside) - (int) strlen("." ASIDE_SUFFIX);
+
+        if (aside[0] != '.' || length <= 0 || !str_ends_with(aside, ASIDE_SUFFIX) ||
+            snprintf(ret, size, "%.*s.task", length, aside + 1) >= (int) size)
+                return false;
+        put_back(dirfd, aside, ret);
+        return true;
+}
+
 int taskdir_file_remove(int dirfd, const struct taskdir_file *file) {
         CLEANUP(freep) char *base = str_printf("%s.task", file->name);
-        CLEANUP(freep) char *aside = str_printf(".%s.finished", file->name);
+        CLEANUP(freep) char *aside = str_printf(".%s" ASIDE_SUFFIX, file->name);
         struct taskdir_file found = {};
         struct stat st;
 
@@ -183,15 +209,6 @@ int taskdir_file_remove(int dirfd, const struct taskdir_file *file) {
         if (found.inode == file->inode && found.mtime_ns == file->mtime_ns)
                 return unlinkat(dirfd, aside, 0) < 0 ? -errno : 0;
 
-        /*
-         * A new file took the name since. One that has come in the meantime is newer still.
-         * Not every file system can rename without replacing; a second link does as well.
-         */
-        if (renameat2(dirfd, aside, dirfd, base, RENAME_NOREPLACE) == 0)
-                return -ESTALE;
-        if (errno == EEXIST || linkat(dirfd, aside, dirfd, base, 0) == 0 || errno == EEXIST)
-                (void) unlinkat(dirfd, aside, 0);
-        else
-                (void) renameat(dirfd, aside, dirfd, base);
+        put_back(dirfd, aside, base); /* a new file took the name since */
         return -ESTALE;
 }

@@ -72,3 +72,8 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
 
 /* In the directory dirfd; as taskdir_remove(). */
 int taskdir_file_remove(int dirfd, const struct taskdir_file *file);
+/*
+ * What a crash in taskdir_file_remove() has left set aside gets its name back: it may be another
+ * file, not watched yet. Returns false when aside is no such name, else true with the name in ret.
+ */
+bool taskdir_file_put_back(int dirfd, const char *aside, char *ret, size_t size);

@@ -177,9 +177,12 @@ static bool is_fresh(struct taskdir *t, const char *base, const struct stat *st)
 
 static int note_entry(struct taskdir *t, const char *base) {
         struct look *l = t->look;
-        char name[NAME_MAX + 1];
+        char name[NAME_MAX + 1], back[NAME_MAX + 1];
         struct stat st = {};
 
+        if (t->timers && current(t)->removes_finished &&
+            taskdir_file_put_back(dirfd(l->stream), base, back, sizeof(back)))
+                base = back;
         if (!taskdir_task_name(base, name, sizeof(name))) {
                 taskdir_report_stray(t, current(t), base);
                 return 0;
