@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#include "common/crash-point.h"
 #include "common/log.h"
 #include "common/spawn.h"
 #include "common/util.h"
@@ -232,6 +233,7 @@ int hook_process_wait(struct hook_process *process, const char *hook, usec_t tim
         r = wait_for_exit(process, timeout, signal_fd, &out, &err, &end);
         end.duration = clock_running() - process->started;
 
+        CRASH_POINT("hook-ended");
         drain(&process->out_fd, &out);
         drain(&process->err_fd, &err);
         q = kill_and_reap(process, &info);

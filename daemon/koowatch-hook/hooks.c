@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "common/crash-point.h"
 #include "common/hook-file.h"
 #include "common/hookdir.h"
 #include "koowatch-hook/environment.h"
@@ -109,6 +110,7 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
         if (!is_accepted(run, id, path, named))
                 return 0;
 
+        CRASH_POINT("hook-starting");
         r = hook_process_start(path, run->event, run->environment, &process);
         if (r < 0) {
                 report_not_started(run, id, path, -r);
@@ -123,7 +125,9 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
         if (end.interrupted)
                 return -EINTR;
 
+        CRASH_POINT("hook-reporting");
         protocol_end(id, &end);
+        CRASH_POINT("hook-reported");
         return 0;
 }
 

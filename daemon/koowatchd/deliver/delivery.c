@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "common/backoff.h"
+#include "common/crash-point.h"
 #include "common/event-id.h"
 #include "common/log.h"
 #include "koowatchd/deliver/attempts.h"
@@ -139,6 +140,7 @@ static void wait_for(struct delivery *v, usec_t pause) {
 
 /* Nothing more is to be run. It is over when that is on disk. */
 static void end_delivery(struct delivery *v, enum delivery_state state) {
+        CRASH_POINT("delivery-ended");
         count_failing(v, false);
         v->row.state = state;
         mark_dirty(v);
@@ -411,6 +413,7 @@ static int write_delivery(struct store_batch *batch, struct delivery *v) {
         int r = 0;
 
         if (v->uncommitted) {
+                CRASH_POINT("outcome-collected");
                 body = json_object_to_json_string_ext(
                         v->run.event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
                 v->row.attempts.since = clock_wall();
@@ -444,6 +447,7 @@ static void end_delivered(struct delivery *v) {
         struct deliveries *d = v->owner;
         json_object *event = STEAL_PTR(v->run.event);
 
+        CRASH_POINT("delivery-committed");
         if (v->row.state == DELIVERY_PARKED) {
                 report_parked(event, v->row.attempts.made);
                 callback_call(&d->handler.on_parked);

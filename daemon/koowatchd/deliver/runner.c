@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/crash-point.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/spawn.h"
@@ -114,6 +115,7 @@ static void on_line(struct runner_run *run, const char *text) {
 
                 if (json_object_object_get_ex(line, "seconds", &seconds))
                         end.seconds = json_object_get_double(seconds);
+                CRASH_POINT("hook-result-read");
                 run->handler.on_hook_end(run->userdata, &end);
         }
         json_object_put(line);
@@ -225,7 +227,8 @@ static int connect_socket(const char *path) {
 
 /* What a spawned runner gets of the environment: no token's place, no NOTIFY_SOCKET. */
 static int make_environment(const struct runner *r, char *ret[8]) {
-        static const char *const passed[] = {"PATH", "LANG", "HOME", "JOURNAL_STREAM"};
+        static const char *const passed[] = {"PATH", "LANG", "HOME", "JOURNAL_STREAM",
+                                             CRASH_VARIABLES};
         size_t n = 0;
 
         ret[n++] = str_printf("RUNTIME_DIRECTORY=%s", r->lock_directory);
@@ -329,6 +332,7 @@ int runner_start(struct runner *r, const char *line, size_t length,
         ev_io_start(r->loop, &run->in);
         ev_io_start(r->loop, &run->out);
 
+        CRASH_POINT("runner-started");
         run = NULL; /* the list has it */
         return 0;
 }

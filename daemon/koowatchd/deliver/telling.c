@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 
+#include "common/crash-point.h"
 #include "common/log.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/report.h"
@@ -31,7 +32,9 @@ static void finish_logged(struct tellings *t) {
 
 /* Returns false when the log has dropped it. */
 static bool tell(struct tellings *t, struct telling *telling, json_object *event) {
+        CRASH_POINT("telling");
         report_finished(t->report, event);
+        CRASH_POINT("told");
         telling->entry = log_last();
         t->log_is_full = telling->entry == 0;
         if (t->log_is_full)

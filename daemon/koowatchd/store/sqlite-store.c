@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include "common/crash-point.h"
 #include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
@@ -277,8 +278,10 @@ static int write_batch(struct sqlite_store *s, const struct store_batch *batch) 
                 return r;
         for (const struct store_op *op = NULL; r == 0 && (op = store_batch_next(batch, op));)
                 r = write_op(s, op);
+        CRASH_POINT("commit");
         if (r == 0)
                 r = run_statement(s, s->statements[COMMIT]);
+        CRASH_POINT("committed");
         /* A statement that failed may have rolled back already. */
         if (r < 0 && !sqlite3_get_autocommit(s->db))
                 (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/crash-point.h"
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/report/report.h"
@@ -333,6 +334,7 @@ static void on_deleted(struct entry *e) {
         struct entry *successor = entry_find_successor(e);
         struct watch *watch = NULL;
 
+        CRASH_POINT("task-dropped");
         /* Another one than that which was written in its place, or none any more. */
         if (!e->is_dropped && !(successor && successor->is_successor)) {
                 mark_dirty(e);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/crash-point.h"
 #include "common/log.h"
 #include "koowatchd/task/entry.h"
 #include "koowatchd/task/taskdir-file.h"
@@ -24,6 +25,7 @@ static void remove_one(struct taskdir *taskdir, const struct entry *e) {
         if (!is_removable(e))
                 return;
         r = taskdir_remove(taskdir, e->is.file);
+        CRASH_POINT("file-removed");
         if (r == 0 || r == -ENOENT || r == -ESTALE)
                 return;
         path = taskdir_path(taskdir, e->is.file);

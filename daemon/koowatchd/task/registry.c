@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/crash-point.h"
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/loop/timer.h"
@@ -315,8 +316,10 @@ int registry_collect(struct registry *r, struct store_batch *batch) {
         if (error == 0)
                 error = entry_changes_collect(&r->enrollment.changes, batch, &drops);
         /* Their files must not be there again after a power failure that the batch survives. */
-        if (error == 0 && drops)
+        if (error == 0 && drops) {
                 taskdir_sync(r->taskdir);
+                CRASH_POINT("directory-synced");
+        }
         return error;
 }
 

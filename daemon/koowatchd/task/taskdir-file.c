@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "common/crash-point.h"
 #include "common/index.h"
 #include "koowatchd/task/task.h"
 
@@ -203,6 +204,7 @@ int taskdir_file_remove(int dirfd, const struct taskdir_file *file) {
                 return -ENOMEM;
         if (renameat(dirfd, base, dirfd, aside) < 0)
                 return -errno;
+        CRASH_POINT("file-set-aside");
         if (fstatat(dirfd, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
         taskdir_file_identify(&found, &st);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/config.h"
+#include "common/crash-point.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/koodrive/link.h"
@@ -333,6 +334,7 @@ usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_
         struct watch *w = watch_of(poll);
 
         (void) userdata;
+        CRASH_POINT("answer-read");
         learn_time(w, now);
         return answer->disposition.class == KOODRIVE_TASK ? on_state(w, answer, now)
                                                           : on_fault(w, answer, now);

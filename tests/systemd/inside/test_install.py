@@ -33,6 +33,11 @@ def test_verify_has_nothing_to_say(installed):
     assert run("systemd-analyze", "verify", "--man=no", *UNITS) == ""
 
 
+@pytest.mark.parametrize("program", ["/usr/bin/koowatchd", "/usr/libexec/koowatch/koowatch-hook"])
+def test_no_crash_points(installed, program):
+    assert b"KOOWATCH_CRASH" not in pathlib.Path(program).read_bytes()
+
+
 @pytest.mark.parametrize(("unit", "most"), [(DAEMON, 1.2), ("koowatch-hook@x.service", 6.0)])
 def test_exposure(installed, unit, most):
     said = run("systemd-analyze", "security", "--no-pager", unit)

@@ -1,0 +1,65 @@
+"""The socket of the hook runner, as the service manager has it."""
+
+import contextlib
+import pathlib
+import socket
+import subprocess
+import threading
+
+from koowatch import PATIENCE
+
+
+class RunnerSocket:
+    """Stands for the service manager: starts a runner for each connection.
+
+    The first ones of them are treated by answers instead: bytes to send before the end. Others
+    find environment in theirs.
+    """
+
+    def __init__(self, koowatch, answers=(), **environment):
+        self.path = koowatch.path / "runner"
+        self.accepted = 0
+        self.environment = environment
+        self._koowatch = koowatch
+        self._answers = list(answers)
+        self._socket = socket.socket(socket.AF_UNIX)
+
+    def __enter__(self):
+        self._socket.bind(str(self.path))
+        self._socket.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self.path.unlink()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self.accepted += 1
+                if self._answers:
+                    with connection:
+                        connection.recv(65536)
+                        connection.sendall(self._answers.pop(0))
+                    continue
+                threading.Thread(target=self._run, args=[connection], daemon=True).start()
+
+    def _run(self, connection):
+        with connection:
+            locks = self._koowatch.path / "locks"
+            locks.mkdir(exist_ok=True)
+            subprocess.run(
+                [
+                    pathlib.Path(self._koowatch.build) / "koowatch-hook",
+                    "--config",
+                    self._koowatch.config_path,
+                ],
+                stdin=connection,
+                stdout=connection,
+                stderr=subprocess.DEVNULL,
+                env=self._koowatch.environment(RUNTIME_DIRECTORY=str(locks), **self.environment),
+                timeout=PATIENCE,
+            )
