@@ -23,6 +23,13 @@ def build():
 
 
 @pytest.fixture
+def crash_points(build):
+    """For tests that let a program die at a CRASH_POINT()."""
+    if b"KOOWATCH_CRASH" not in (pathlib.Path(build) / "koowatchd").read_bytes():
+        pytest.skip("a build with -Dcrash-points=true has crash points")
+
+
+@pytest.fixture
 def sim():
     with Simulator() as simulator:
         yield simulator

@@ -2,11 +2,10 @@
 
 import contextlib
 import pathlib
+import select
 import socket
 import subprocess
 import threading
-
-from koowatch import PATIENCE
 
 
 class RunnerSocket:
@@ -22,6 +21,7 @@ class RunnerSocket:
         self.environment = environment
         self._koowatch = koowatch
         self._answers = list(answers)
+        self._treated = []  # of those accepted: a runner was started, or the answer given
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self):
@@ -35,6 +35,10 @@ class RunnerSocket:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
+    def is_quiet(self):
+        """Nobody waits for a runner."""
+        return len(self._treated) == self.accepted and not select.select([self._socket], [], [], 0)[0]
+
     def _serve(self):
         with contextlib.suppress(OSError):
             while True:
@@ -44,6 +48,7 @@ class RunnerSocket:
                     with connection:
                         connection.recv(65536)
                         connection.sendall(self._answers.pop(0))
+                    self._treated.append(connection)
                     continue
                 threading.Thread(target=self._run, args=[connection], daemon=True).start()
 
@@ -51,7 +56,7 @@ class RunnerSocket:
         with connection:
             locks = self._koowatch.path / "locks"
             locks.mkdir(exist_ok=True)
-            subprocess.run(
+            runner = subprocess.Popen(
                 [
                     pathlib.Path(self._koowatch.build) / "koowatch-hook",
                     "--config",
@@ -61,5 +66,6 @@ class RunnerSocket:
                 stdout=connection,
                 stderr=subprocess.DEVNULL,
                 env=self._koowatch.environment(RUNTIME_DIRECTORY=str(locks), **self.environment),
-                timeout=PATIENCE,
             )
+            self._treated.append(connection)
+            runner.wait()

@@ -32,10 +32,8 @@ RUNNER_POINTS = ["hook-starting", "hook-ended", "hook-reporting", "hook-reported
 
 
 @pytest.fixture(params=["spawn", "socket"])
-def runner(request, koowatch):
+def runner(request, koowatch, crash_points):
     """A way to start hook runners: its environment is theirs, where they are not the daemon's."""
-    if b"KOOWATCH_CRASH" not in (koowatch.build / "koowatchd").read_bytes():
-        pytest.skip("a build with -Dcrash-points=true has crash points")
     if request.param == "spawn":
         yield None
         return
