@@ -27,15 +27,28 @@ struct commit {
         struct timer answer_timer; /* armed: a batch is under way */
         struct timer prune_timer;
         bool is_requested;
+        bool has_reported_damage;
         bool is_busy;
         usec_t prune_wanted; /* in the next batch, as of this wall clock; 0: not */
         bool pruning;        /* in the one under way */
 };
 
+/* Whoever has met it, reading or writing. */
+static void report_damage(struct commit *c) {
+        if (c->has_reported_damage || !store_is_damaged(c->store))
+                return;
+        log_error("%s: damaged (%s); outcomes wait; restart koowatchd, which then moves it aside "
+                  "and starts with a new one",
+                  c->path, store_error(c->store));
+        c->has_reported_damage = true;
+}
+
 static void set_state(struct commit *c, enum commit_state state) {
         if (state == c->state)
                 return;
-        if (state == COMMIT_FAILING)
+        if (state == COMMIT_FAILING && store_is_damaged(c->store))
+                report_damage(c);
+        else if (state == COMMIT_FAILING)
                 log_error("%s: cannot write (%s); outcomes wait until it is writable", c->path,
                           store_error(c->store));
         else if (state == COMMIT_SILENT)
@@ -145,6 +158,7 @@ void commit_run(struct commit *c) {
         /* What was written may lead to more to write. */
         while (c->is_requested && !c->is_busy && !timer_is_armed(&c->retry_timer))
                 hand_over(c);
+        report_damage(c);
 }
 
 void commit_finish(struct commit *c) {

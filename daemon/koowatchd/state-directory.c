@@ -3,23 +3,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/timespan.h"
 #include "common/util.h"
+#include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store.h"
 
 static const char *store_advice(int error) {
         switch (error) {
-        case -EUCLEAN:
-                return "; move it away to start with an empty store: tasks whose files exist will "
-                       "be polled again";
         case -EPROTO:
                 return "; a later version wrote it, run that version";
         case -ENOSPC:
+        case -EDQUOT:
                 return "; free some disk space, it is needed even for reading";
         case -EACCES:
+        case -EPERM:
                 return "; this user needs write access to it and its directory";
+        case -EROFS:
+                return "; its file system is read-only, make it writable";
+        case -EISDIR:
+        case -ENOTSUP:
+                return "; move away what is in its place";
         case -EBUSY:
                 return "; another program is writing to it, stop that program";
         default:
@@ -27,9 +34,60 @@ static const char *store_advice(int error) {
         }
 }
 
+/* Makes the file where there is none, and finds out what SQLite has no words for. */
+static int make_database(const char *path) {
+        /* It holds download links; its companions inherit the mode. */
+        CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISREG(st.st_mode) ? 0 : -ENOTSUP;
+}
+
+static int make_and_open(const char *path, struct store **ret) {
+        int r = make_database(path);
+
+        return r < 0 ? r : sqlite_store_open(path, ret);
+}
+
+/* A start that fails each time would help nobody. Returns 0 or a negative errno; logs all. */
+static int move_aside(const char *path, struct store **store) {
+        CLEANUP(freep) char *aside = NULL, *reason = strdup(store_error(*store));
+        int r;
+
+        store_close(STEAL_PTR(*store));
+        r = sqlite_damage_move_aside(path, clock_wall(), &aside);
+        if (r < 0)
+                log_error("%s: damaged (%s), and cannot be moved aside (%s); move it away", path,
+                          reason ? reason : "", strerror(-r));
+        else
+                log_error("%s: damaged (%s), moved to %s; starting with a new one: tasks whose "
+                          "files exist are polled again, finished ones too; which outcomes were "
+                          "not delivered is no longer known",
+                          path, reason ? reason : "", aside);
+        return r;
+}
+
+/* Returns 0 or a negative errno, with the reason logged. */
+static int open_store(const char *path, struct store **ret) {
+        int r = make_and_open(path, ret);
+
+        if (r == -EUCLEAN) {
+                r = move_aside(path, ret);
+                if (r < 0)
+                        return r;
+                r = make_and_open(path, ret);
+        }
+        if (r < 0)
+                log_error("%s: cannot open (%s)%s", path, *ret ? store_error(*ret) : strerror(-r),
+                          store_advice(r));
+        return r;
+}
+
 int state_directory_open(const char *path, struct state_directory *ret) {
         CLEANUP(freep) char *tasks = str_printf("%s/tasks.d", path);
-        int r, fd;
+        int r;
 
         *ret = (struct state_directory){.fd = -1};
         ret->store_path = str_printf("%s/state.db", path);
@@ -55,14 +113,7 @@ int state_directory_open(const char *path, struct state_directory *ret) {
                 return -EBUSY;
         }
 
-        /* It holds download links; its companions inherit the mode. */
-        fd = open(ret->store_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        closep(&fd);
-        r = sqlite_store_open(ret->store_path, &ret->store);
-        if (r < 0)
-                log_error("%s: cannot open (%s)%s", ret->store_path,
-                          ret->store ? store_error(ret->store) : strerror(-r), store_advice(r));
-        return r;
+        return open_store(ret->store_path, &ret->store);
 }
 
 void state_directory_close(struct state_directory *state) {

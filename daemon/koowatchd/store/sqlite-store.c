@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "common/crash-point.h"
+#include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
@@ -66,6 +67,7 @@ struct sqlite_store {
         struct store store; /* first: the store is found again from it */
         sqlite3 *db;
         sqlite3_stmt *statements[STATEMENTS];
+        char *path;
         char error[256];
 };
 
@@ -80,6 +82,15 @@ static int system_error(const struct sqlite_store *s, int code) {
         default:
                 return 0;
         }
+}
+
+/* The log stays as it is, beside what the next start may move aside. */
+static void suspect_damage(struct sqlite_store *s) {
+        if (s->store.is_damaged)
+                return;
+        s->store.is_damaged = true;
+        (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite_damage_suspect(s->path);
 }
 
 /* Notes what SQLite says, and what the system says beneath, and translates it. */
@@ -103,6 +114,7 @@ static int note_failure(struct sqlite_store *s, int code) {
                 return -EACCES;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
+                suspect_damage(s);
                 return -EUCLEAN;
         case SQLITE_CANTOPEN:
                 return -ENOENT;
@@ -166,6 +178,11 @@ static int prepare_database(struct sqlite_store *s) {
                                 "it has schema %d, this koowatchd knows %d", version,
                                 SQLITE_SCHEMA_VERSION);
                 return -EPROTO;
+        }
+        if (sqlite_damage_check(s->db, s->path) != SQLITE_OK) {
+                suspect_damage(s);
+                (void) snprintf(s->error, sizeof(s->error), "%s", sqlite3_errstr(SQLITE_CORRUPT));
+                return -EUCLEAN;
         }
         for (size_t i = 0; i < STATEMENTS; i++) {
                 code = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -449,6 +466,7 @@ static void sqlite_close(struct store *store) {
         for (size_t i = 0; i < STATEMENTS; i++)
                 (void) sqlite3_finalize(s->statements[i]);
         (void) sqlite3_close(s->db);
+        free(s->path);
         free(s);
 }
 
@@ -470,6 +488,9 @@ int sqlite_store_open(const char *path, struct store **ret) {
                 return -ENOMEM;
         s->store.backend = &backend;
         *ret = &s->store;
+        s->path = strdup(path);
+        if (!s->path)
+                return -ENOMEM;
         code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
         if (code != SQLITE_OK)
                 return note_failure(s, code);

@@ -9,6 +9,10 @@ const char *store_error(const struct store *s) {
         return s->backend->error(s);
 }
 
+bool store_is_damaged(const struct store *s) {
+        return s->is_damaged;
+}
+
 void store_close(struct store *s) {
         if (s)
                 s->backend->close(s);

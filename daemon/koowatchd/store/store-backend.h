@@ -30,4 +30,5 @@ struct store_backend {
 
 struct store {
         const struct store_backend *backend;
+        bool is_damaged; /* as store_is_damaged() says; set by the backend */
 };

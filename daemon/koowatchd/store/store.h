@@ -64,6 +64,8 @@ typedef void (*store_done_fn)(void *userdata, int error);
 
 /* In words, the last failure; "" before one. Borrowed, until the next one. */
 const char *store_error(const struct store *store);
+/* What it holds is damaged, as was seen by some operation: waiting does not mend it. */
+bool store_is_damaged(const struct store *store);
 /* Ends it without further callbacks. Accepts NULL. */
 void store_close(struct store *store);
 DEFINE_CLEANUP(struct store *, store_close)
