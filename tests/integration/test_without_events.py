@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from conftest import needs_root
+from koodrive_simulator import DEFAULT_TOKEN
 from koowatch import task_text, wait_polls
 
 TWO_MINUTES = 150  # with what a busy machine takes
@@ -252,3 +253,23 @@ def test_published_by_its_name(koowatch, sim, publish):
     for number in range(5):
         publish(koowatch, f"t{number}", sim.add_task())
     koowatch.wait_entry("^t[0-9]: completed", count=5)
+
+
+# inotify itself is used up
+
+
+@pytest.mark.parametrize("resource", ["instances", "watches"])
+def test_inotify_is_used_up(koowatch, sim, resource):
+    """It starts all the same, says so once, and finds by looking what is new."""
+    script = f'echo 0 >/proc/sys/user/max_inotify_{resource} && exec "$@"'
+    wrapper = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
+    if subprocess.run([*wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no user namespace of its own")
+    koowatch.record()
+    koowatch.start(wrapper=wrapper)
+    koowatch.add_task("photos", sim.add_task())
+    sim.tokens = {DEFAULT_TOKEN, "Bearer second"}
+    koowatch.set_token("Bearer second")
+    koowatch.wait_entry("^credential of account default replaced", timeout=TWO_MINUTES)
+    koowatch.wait_entry("^photos: completed", timeout=TWO_MINUTES)
+    assert len(koowatch.find(f"max_user_{resource}")) == 1

@@ -28,7 +28,8 @@ struct dirwatch_dir {
 
 struct dirwatch {
         struct ev_loop *loop;
-        ev_io io;
+        ev_io io;    /* its fd is -1 without an inotify instance */
+        bool failed; /* a lack of instances or watches was reported */
         LIST_HEAD(dirwatch_dirs, dirwatch_dir) dirs;
 };
 
@@ -89,12 +90,14 @@ static const char *describe(int error) {
                                 : strerror(-error);
 }
 
-static void report_unwatched(struct dirwatch_dir *d, int error) {
-        if (!d->failed)
+/* What all of them lack is reported for the first one. */
+static void report_unwatched(struct dirwatch *w, struct dirwatch_dir *d, int error) {
+        if (!d->failed && !(error == -ENOSPC && w->failed))
                 log_warning("%s: cannot watch for changes (%s); they are noticed within two "
                             "minutes",
                             d->path, describe(error));
         d->failed = true;
+        w->failed |= error == -ENOSPC;
 }
 
 static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
@@ -102,13 +105,15 @@ static void dir_attach(struct dirwatch *w, struct dirwatch_dir *d) {
         bool exact = false;
         int wd;
 
+        if (w->io.fd < 0)
+                return;
         /* What was missing may have come between the look and the watch: look again until not. */
         for (unsigned i = 0; i < 64; i++) {
                 wd = add_nearest(w, d->path, d->more, missing, sizeof(missing), &exact);
                 if (wd != d->wd)
                         dir_detach(w, d);
                 if (wd < 0) {
-                        report_unwatched(d, wd);
+                        report_unwatched(w, d, wd);
                         return;
                 }
                 d->failed = false;
@@ -168,30 +173,38 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         }
 }
 
-int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret) {
-        CLEANUP(freep) struct dirwatch *w = NULL;
-        int fd;
+static void report_no_instance(struct dirwatch *w, int error) {
+        if (!w->failed)
+                log_warning("no directory can be watched for changes (%s); they are noticed within "
+                            "two minutes",
+                            error == EMFILE ? "too many inotify instances for this user: raise "
+                                              "fs.inotify.max_user_instances with sysctl, or "
+                                              "LimitNOFILE= of the unit"
+                                            : strerror(error));
+        w->failed = true;
+}
 
-        w = calloc(1, sizeof(*w));
+static void instance_open(struct dirwatch *w) {
+        int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+        if (fd < 0) {
+                report_no_instance(w, errno);
+                return;
+        }
+        ev_io_set(&w->io, fd, EV_READ);
+        ev_io_start(w->loop, &w->io);
+}
+
+int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret) {
+        struct dirwatch *w = calloc(1, sizeof(*w));
+
         if (!w)
                 return -ENOMEM;
-
-        fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (fd < 0) {
-                int error = errno;
-
-                if (error == EMFILE)
-                        log_error("too many inotify instances for this user: raise "
-                                  "fs.inotify.max_user_instances (sysctl), or LimitNOFILE= of the "
-                                  "unit");
-                return -error;
-        }
-
         w->loop = loop;
-        ev_io_init(&w->io, on_readable, fd, EV_READ);
-        ev_io_start(loop, &w->io);
-
-        *ret = STEAL_PTR(w);
+        LIST_INIT(&w->dirs);
+        ev_io_init(&w->io, on_readable, -1, EV_READ);
+        instance_open(w);
+        *ret = w;
         return 0;
 }
 
@@ -201,7 +214,7 @@ void dirwatch_free(struct dirwatch *w) {
         while (!LIST_EMPTY(&w->dirs))
                 dirwatch_remove(w, LIST_FIRST(&w->dirs));
         ev_io_stop(w->loop, &w->io);
-        (void) close(w->io.fd);
+        closep(&w->io.fd);
         free(w);
 }
 
@@ -237,7 +250,13 @@ void dirwatch_remove(struct dirwatch *w, struct dirwatch_dir *d) {
 
 void dirwatch_refresh(struct dirwatch *w) {
         struct dirwatch_dir *d;
+        bool failed = false;
 
-        LIST_FOREACH(d, &w->dirs, link)
-        dir_attach(w, d);
+        if (w->io.fd < 0)
+                instance_open(w);
+        LIST_FOREACH(d, &w->dirs, link) {
+                dir_attach(w, d);
+                failed |= d->wd < 0;
+        }
+        w->failed = w->failed && failed;
 }

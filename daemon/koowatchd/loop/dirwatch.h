@@ -5,6 +5,9 @@
  * One inotify instance for all. A directory that is missing is waited for by
  * watching its nearest ancestor, and one that is replaced is taken up again. The
  * module tells that something happened; it reads no file and keeps no names.
+ *
+ * It is a fast path: whoever is told looks at times by itself. So a lack of instances or watches
+ * is a warning in the log, and dirwatch_refresh() tries again.
  */
 #include <ev.h>
 #include <stdint.h>
@@ -22,15 +25,15 @@ struct dirwatch_dir;
  */
 typedef void (*dirwatch_fn)(void *userdata, const char *name, uint32_t mask);
 
+/* Returns 0 or -ENOMEM. */
 int dirwatch_new(struct ev_loop *loop, struct dirwatch **ret);
 /* Frees the directories too. Accepts NULL. */
 void dirwatch_free(struct dirwatch *watch);
 DEFINE_CLEANUP(struct dirwatch *, dirwatch_free)
 
 /*
- * Watches path (copied). more: events (IN_MODIFY) beside those of names, owners and modes, and of
- * files that are closed. A directory that can be neither watched nor waited for is
- * a warning in the log: its owner looks at it from time to time anyway. Returns 0 or -ENOMEM.
+ * Watches path (copied), where that can be done. more: events (IN_MODIFY) beside those of names,
+ * owners and modes, and of files that are closed. Returns 0 or -ENOMEM.
  */
 int dirwatch_add(struct dirwatch *watch, const char *path, uint32_t more, dirwatch_fn fn,
                  void *userdata, struct dirwatch_dir **ret);

@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "common/log.h"
 #include "koowatchd/loop/dirwatch.h"
+#include "unit/capture.h"
 #include "unit/loop-until.h"
 
 struct fixture {
@@ -19,6 +21,26 @@ struct told {
         char last[32];       /* name */
         uint32_t mask;       /* of that */
 };
+
+/* ---- the kernel's, which may be short of something ---- */
+
+static bool no_instances, no_watches;
+
+int inotify_init1(int flags) {
+        if (no_instances) {
+                errno = EMFILE;
+                return -1;
+        }
+        return (int) syscall(SYS_inotify_init1, flags);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask) {
+        if (no_watches) {
+                errno = ENOSPC;
+                return -1;
+        }
+        return (int) syscall(SYS_inotify_add_watch, fd, path, mask);
+}
 
 static void on_change(void *userdata, const char *name, uint32_t mask) {
         struct told *t = userdata;
@@ -369,6 +391,57 @@ static void test_lost_events(void **state) {
         expect_watched(f, "d", &told);
 }
 
+/* How many lines the log gets while two directories are watched; until then, nothing happens. */
+static unsigned watch_two(const struct fixture *f, struct told told[2]) {
+        CLEANUP(freep) char *log = NULL;
+        unsigned lines = 0;
+        struct capture capture;
+
+        make(f, "d");
+        make(f, "e");
+        log_set_level(LEVEL_WARNING);
+        capture_begin(&capture);
+        (void) watch(f, "d", &told[0]);
+        (void) watch(f, "e", &told[1]);
+        dirwatch_refresh(f->watch);
+        log = capture_end(&capture);
+        log_set_level(LEVEL_ERROR);
+        for (const char *at = log; (at = strchr(at, '\n')); at++)
+                lines++;
+        put(f, "d/a");
+        loop_turn(f->loop);
+        assert_int_equal(told[0].names + told[0].all, 0);
+        return lines;
+}
+
+static void expect_both_watched(struct fixture *f, struct told told[2]) {
+        dirwatch_refresh(f->watch);
+        expect_watched(f, "d", &told[0]);
+        expect_watched(f, "e", &told[1]);
+}
+
+static void test_too_few_watches(void **state) {
+        struct fixture *f = *state;
+        struct told told[2];
+
+        no_watches = true;
+        assert_int_equal(watch_two(f, told), 1);
+        no_watches = false;
+        expect_both_watched(f, told);
+}
+
+static void test_too_few_instances(void **state) {
+        struct fixture *f = *state;
+        struct told told[2];
+
+        dirwatch_free(STEAL_PTR(f->watch));
+        no_instances = true;
+        assert_int_equal(dirwatch_new(f->loop, &f->watch), 0);
+        assert_int_equal(watch_two(f, told), 0); /* the warning came before */
+        no_instances = false;
+        expect_both_watched(f, told);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -389,6 +462,8 @@ int main(void) {
                 TEST(test_removed_ones_tell_nothing),
                 TEST(test_a_path_that_cannot_be),
                 TEST(test_lost_events),
+                TEST(test_too_few_watches),
+                TEST(test_too_few_instances),
         };
 
         log_set_level(LEVEL_ERROR);
