@@ -440,6 +440,14 @@ int json_read(const char *text, size_t length, const struct json_rules *rules,
         return parse((const char *) s.start, (size_t) (s.end - s.start), tokener, ret, fault);
 }
 
+const char *json_text(json_object *object, int flags) {
+        const char *text;
+
+        errno = 0;
+        text = json_object_to_json_string_ext(object, flags);
+        return errno == ENOMEM ? NULL : text;
+}
+
 bool json_is_text(json_object *value) {
         return json_object_is_type(value, json_type_string) &&
                strlen(json_object_get_string(value)) == (size_t) json_object_get_string_len(value);

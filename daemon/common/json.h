@@ -37,6 +37,12 @@ struct json_rules {
 int json_read(const char *text, size_t length, const struct json_rules *rules,
               json_tokener *tokener, json_object **ret, char fault[JSON_FAULT_MAX]);
 
+/*
+ * The text, borrowed from the object until the next time; flags: json-c's JSON_C_TO_STRING_*.
+ * NULL when memory is short: where it is that for a moment, json-c leaves out a part and goes on.
+ */
+const char *json_text(json_object *object, int flags);
+
 /* A member by its name; object may be NULL, and of any type. */
 
 /*

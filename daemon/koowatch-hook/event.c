@@ -78,11 +78,11 @@ static int make_text(struct event *event) {
         const char *json;
         size_t n;
 
-        json = json_object_to_json_string_length(
-                event->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+        json = json_text(event->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         if (!json)
                 return -ENOMEM;
 
+        n = strlen(json);
         event->text = malloc(n + 1);
         if (!event->text)
                 return -ENOMEM;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "common/json.h"
 #include "common/util.h"
 
 #define EXIT_LATER 75
@@ -74,11 +75,12 @@ int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length) {
  */
 static void send_object(json_object *object) {
         CLEANUP(freep) char *line = NULL;
+        const char *text = NULL;
 
         if (object)
-                line = str_printf("%s\n", json_object_to_json_string_ext(
-                                                  object, JSON_C_TO_STRING_PLAIN |
-                                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
+                text = json_text(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        if (text)
+                line = str_printf("%s\n", text);
         if (line)
                 (void) write_all(STDOUT_FILENO, line, strlen(line));
         json_object_put(object);

@@ -94,8 +94,7 @@ int token_store_save(const char *directory, const char *account,
 
         if (path && root && secret_add(root, "token", &tokens->token) &&
             secret_add(root, "refresh", &tokens->refresh))
-                text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
+                text = json_text(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
         if (!text)
                 return -ENOMEM;
         r = make_directories(directory, 0700);

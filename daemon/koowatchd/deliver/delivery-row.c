@@ -30,8 +30,7 @@ int delivery_row_write(const struct delivery_row *row, struct store_batch *batch
         };
 
         if (row->settled) {
-                stored.settled =
-                        json_object_to_json_string_ext(row->settled, JSON_C_TO_STRING_PLAIN);
+                stored.settled = json_text(row->settled, JSON_C_TO_STRING_PLAIN);
                 if (!stored.settled)
                         return -ENOMEM;
         }

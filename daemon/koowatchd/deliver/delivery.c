@@ -7,6 +7,7 @@
 #include "common/backoff.h"
 #include "common/crash-point.h"
 #include "common/event-id.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/deliver/attempts.h"
 #include "koowatchd/deliver/delivery-load.h"
@@ -414,8 +415,8 @@ static int write_delivery(struct store_batch *batch, struct delivery *v) {
 
         if (v->uncommitted) {
                 CRASH_POINT("outcome-collected");
-                body = json_object_to_json_string_ext(
-                        v->run.event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                body = json_text(v->run.event,
+                                 JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
                 v->row.attempts.since = clock_wall();
                 r = body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since)
                          : -ENOMEM;

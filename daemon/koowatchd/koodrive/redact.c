@@ -66,6 +66,8 @@ static int look_for_secret(json_object *value, int flags, json_object *parent, c
         (void) index;
         if (is_string || json_object_is_type(value, json_type_int))
                 text = json_object_get_string(value);
+        if (!text) /* no memory for a number's: it may be one */
+                return JSON_C_VISIT_RETURN_ERROR;
         if (holds_secret(text,
                          is_string ? (size_t) json_object_get_string_len(value) : strlen(text),
                          userdata) ||

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "common/json.h"
 #include "koowatchd/koodrive/signature.h"
 
 #define PATH_TASK "/koodrive/ose/v1/share/taskDetail"
@@ -155,13 +156,17 @@ static char *build_body(const char *const (*pairs)[2], size_t n) {
         bool complete = body;
         char *text;
 
-        for (size_t i = 0; complete && i < n; i++)
-                complete = !pairs[i][1] ||
-                           json_object_object_add(body, pairs[i][0],
-                                                  json_object_new_string(pairs[i][1])) == 0;
+        for (size_t i = 0; complete && i < n; i++) {
+                json_object *value = pairs[i][1] ? json_object_new_string(pairs[i][1]) : NULL;
+
+                if (!pairs[i][1])
+                        continue;
+                complete = value && json_object_object_add(body, pairs[i][0], value) == 0;
+                if (!complete)
+                        json_object_put(value);
+        }
         if (complete)
-                plain = json_object_to_json_string_ext(
-                        body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                plain = json_text(body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         text = plain ? strdup(plain) : NULL;
         json_object_put(body);
         return text;

@@ -164,7 +164,6 @@ char *event_line(json_object *event, unsigned attempt, json_object *settled) {
         if (!add_integer(event, "attempt", attempt) ||
             (settled && !add(event, "settled", json_object_get(settled))))
                 return NULL;
-        text = json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN |
-                                                             JSON_C_TO_STRING_NOSLASHESCAPE);
+        text = json_text(event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         return text ? str_printf("%s\n", text) : NULL;
 }

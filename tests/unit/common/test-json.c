@@ -4,6 +4,7 @@
  * Texts are handed over without a NUL behind them, so that a sanitizer sees any reading
  * over the end.
  */
+#include <dlfcn.h>
 #include <errno.h>
 
 #include "common/json.h"
@@ -283,6 +284,34 @@ static void test_members_of_what_is_no_object(void **state) {
         }
 }
 
+/* json-c's own, which runs short of memory in the middle and goes on. */
+static bool runs_short;
+
+const char *json_object_to_json_string_ext(json_object *object, int flags) {
+        static const char *(*original)(json_object * object, int flags);
+
+        if (!original)
+                *(void **) &original = dlsym(RTLD_NEXT, "json_object_to_json_string_ext");
+        if (!runs_short)
+                return original(object, flags);
+        errno = ENOMEM;
+        return "{\"a\":}";
+}
+
+static void test_text(void **state) {
+        json_object *object = json_tokener_parse("{\"a\":[1,\"b/c\"]}");
+        const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+        (void) state;
+        errno = ENOMEM; /* of something before */
+        assert_string_equal(json_text(object, flags), "{\"a\":[1,\"b/c\"]}");
+        runs_short = true;
+        assert_null(json_text(object, flags));
+        runs_short = false;
+        assert_string_equal(json_text(object, flags), "{\"a\":[1,\"b/c\"]}");
+        json_object_put(object);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),
@@ -298,6 +327,7 @@ int main(void) {
                 cmocka_unit_test(test_repaired_is_exact),
                 cmocka_unit_test(test_members_by_their_name),
                 cmocka_unit_test(test_members_of_what_is_no_object),
+                cmocka_unit_test(test_text),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

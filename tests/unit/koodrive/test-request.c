@@ -4,6 +4,7 @@
  * The signatures were computed elsewhere, from canonical requests that were written
  * out by hand.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -539,6 +540,36 @@ static void test_clear_twice(void **state) {
         assert_memory_equal(&r, &empty, sizeof(r));
 }
 
+/* json-c's own, which has memory for so many strings; negative: for all. */
+static int strings_left = -1;
+
+json_object *json_object_new_string(const char *text) {
+        static json_object *(*original)(const char *text);
+
+        if (!original)
+                *(void **) &original = dlsym(RTLD_NEXT, "json_object_new_string");
+        if (strings_left == 0)
+                return NULL;
+        strings_left -= strings_left > 0;
+        return original(text);
+}
+
+/* It lacks no member, and has none that is null. */
+static void test_no_memory_for_a_member(void **state) {
+        CLEANUP(koodrive_request_clear) struct koodrive_request r = {};
+
+        (void) state;
+        for (strings_left = 0; strings_left < 2;) {
+                int left = strings_left;
+
+                assert_int_equal(koodrive_request_task(&by_token, &r), -ENOMEM);
+                koodrive_request_clear(&r);
+                strings_left = left + 1;
+        }
+        assert_int_equal(koodrive_request_task(&by_token, &r), 0);
+        strings_left = -1;
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_task_in_full),
@@ -563,6 +594,7 @@ int main(void) {
                 cmocka_unit_test(test_refresh_quotes),
                 cmocka_unit_test(test_clear_blanks),
                 cmocka_unit_test(test_clear_twice),
+                cmocka_unit_test(test_no_memory_for_a_member),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
