@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/spawn.h"
+#include "koowatchd/loop/io.h"
 #include "koowatchd/report/hook-result.h"
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
@@ -173,9 +174,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         char buffer[4096];
         ssize_t n;
 
-        (void) loop;
-        (void) revents;
-
+        if (revents & EV_ERROR)
+                io_start_again(loop, io);
         n = read(io->fd, buffer, sizeof(buffer));
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
@@ -189,8 +189,8 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents) {
         struct runner_run *run = container_of(io, struct runner_run, out);
         ssize_t n;
 
-        (void) revents;
-
+        if (revents & EV_ERROR)
+                io_start_again(loop, io);
         n = send(io->fd, run->event + run->sent, run->length - run->sent, MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/timerfd.h>
 
+#include "koowatchd/loop/io.h"
+
 struct timers {
         struct ev_loop *loop;
         ev_io io;
@@ -37,9 +39,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         struct heap_node *first;
         usec_t now;
 
-        (void) loop;
-        (void) revents;
-
+        if (revents & EV_ERROR)
+                io_start_again(loop, io);
         if (read(io->fd, &expirations, sizeof(expirations)) < 0 && errno == EAGAIN)
                 return;
 

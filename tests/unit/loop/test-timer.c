@@ -1,4 +1,8 @@
 /* Timers on the real clock: all but the first are due when the loop looks. */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
 #include "koowatchd/loop/timer.h"
 #include "unit/loop-until.h"
 
@@ -174,6 +178,41 @@ static void test_a_timer_that_is_all_zero_is_left_alone(void **state) {
         timers_free(NULL);
 }
 
+/* The kernel's, which lacks memory for some calls. */
+static unsigned failing_calls;
+
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
+        if (failing_calls > 0) {
+                failing_calls--;
+                errno = ENOMEM;
+                return -1;
+        }
+        return (int) syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *tick, int revents) {
+        (void) loop;
+        (void) tick;
+        (void) revents;
+}
+
+/* libev gives a descriptor up that epoll does not take; a daemon without time is none. */
+static void test_epoll_lacks_memory(void **state) {
+        struct fixture *f = *state;
+        ev_timer
+                tick; /* libev tells of it when it wakes the next time, in a minute at the latest */
+
+        ev_timer_init(&tick, on_tick, 0.005, 0.005);
+        ev_timer_start(f->loop, &tick);
+        failing_calls = 3;
+        arm(f, 0, clock_boot() + 20 * USEC_MSEC);
+        LOOP_UNTIL(f->loop, f->clocks[0].calls > 0);
+        assert_int_equal(failing_calls, 0);
+        arm(f, 1, clock_boot() + 20 * USEC_MSEC);
+        LOOP_UNTIL(f->loop, f->clocks[1].calls > 0);
+        ev_timer_stop(f->loop, &tick);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -185,6 +224,7 @@ int main(void) {
                 TEST(test_armed_again_from_inside),
                 TEST(test_closed_from_inside),
                 TEST(test_a_timer_that_is_all_zero_is_left_alone),
+                TEST(test_epoll_lacks_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
