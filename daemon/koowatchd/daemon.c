@@ -223,6 +223,20 @@ static int start(struct daemon *d) {
         return 0;
 }
 
+/* libev calls abort() where it gets none; nothing is lost by an end that a restart follows. */
+static void *allocate_for_libev(void *memory, long size) {
+        if (size == 0) {
+                free(memory);
+                return NULL;
+        }
+        memory = realloc(memory, (size_t) size);
+        if (!memory) {
+                log_error("no memory for the event loop; a restart goes on from what is on disk");
+                _exit(EXIT_FAILURE);
+        }
+        return memory;
+}
+
 static int run(struct daemon *d) {
         struct registry_counts counts;
         int r;
@@ -232,6 +246,7 @@ static int run(struct daemon *d) {
                 return EXIT_FAILURE;
         d->modules.config = d->config;
         d->modules.config_path = d->options->config_required ? d->options->config_path : NULL;
+        ev_set_allocator(allocate_for_libev);
         d->modules.loop = ev_default_loop(EVFLAG_AUTO);
         if (!d->modules.loop) {
                 log_error("libev found no event backend on this system");

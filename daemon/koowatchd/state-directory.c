@@ -91,8 +91,10 @@ int state_directory_open(const char *path, struct state_directory *ret) {
 
         *ret = (struct state_directory){.fd = -1};
         ret->store_path = str_printf("%s/state.db", path);
-        if (!tasks || !ret->store_path)
+        if (!tasks || !ret->store_path) {
+                log_error("cannot start: %s", strerror(ENOMEM));
                 return -ENOMEM;
+        }
         r = make_directories(path, 0700);
         if (r == 0)
                 r = make_directories(tasks, 0700);
