@@ -225,16 +225,18 @@ static int start(struct daemon *d) {
 
 /* libev calls abort() where it gets none; nothing is lost by an end that a restart follows. */
 static void *allocate_for_libev(void *memory, long size) {
+        void *grown;
+
         if (size == 0) {
                 free(memory);
                 return NULL;
         }
-        memory = realloc(memory, (size_t) size);
-        if (!memory) {
+        grown = realloc(memory, (size_t) size);
+        if (!grown) {
                 log_error("no memory for the event loop; a restart goes on from what is on disk");
                 _exit(EXIT_FAILURE);
         }
-        return memory;
+        return grown;
 }
 
 static int run(struct daemon *d) {
