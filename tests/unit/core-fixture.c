@@ -322,6 +322,20 @@ void core_start(struct core *c) {
         core_scan(c);
 }
 
+int core_set_up(void **state) {
+        struct core *c = core_new();
+
+        fake_store_set_immediate(c->store, true);
+        core_start(c);
+        *state = c;
+        return 0;
+}
+
+int core_tear_down(void **state) {
+        core_free(*state);
+        return 0;
+}
+
 void core_stop(struct core *c) {
         commit_free(STEAL_PTR(c->commit));
         registry_free(STEAL_PTR(c->registry));

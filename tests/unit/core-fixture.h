@@ -45,6 +45,10 @@ struct core {
 struct core *core_new(void);
 void core_free(struct core *core);
 
+/* For cmocka: started, with a store that answers at once. */
+int core_set_up(void **state);
+int core_tear_down(void **state);
+
 /* Starts the modules, over what is in directories and store, and scans; core_stop() ends them. */
 void core_start(struct core *core);
 void core_stop(struct core *core);

@@ -17,11 +17,6 @@ static int set_up(void **state) {
         return 0;
 }
 
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 /* A task whose deadline is an hour away. */
 static void start(struct core *c) {
         core_put_text(c, "low", "one", "[Task]\nTaskId=t1\nShareId=7\nTimeout=1h\n");
@@ -58,7 +53,7 @@ static void test_a_step_in_a_run(void **state) {
                 struct core *c;
 
                 if (i > 0) {
-                        assert_int_equal(tear_down(state), 0);
+                        assert_int_equal(core_tear_down(state), 0);
                         assert_int_equal(set_up(state), 0);
                 }
                 c = *state;
@@ -84,7 +79,7 @@ static void test_a_step_between_two_runs(void **state) {
                 struct core *c;
 
                 if (i > 0) {
-                        assert_int_equal(tear_down(state), 0);
+                        assert_int_equal(core_tear_down(state), 0);
                         assert_int_equal(set_up(state), 0);
                 }
                 c = *state;
@@ -108,7 +103,7 @@ static void test_a_step_while_the_machine_was_off(void **state) {
                 struct core *c;
 
                 if (i > 0) {
-                        assert_int_equal(tear_down(state), 0);
+                        assert_int_equal(core_tear_down(state), 0);
                         assert_int_equal(set_up(state), 0);
                 }
                 c = *state;
@@ -275,7 +270,7 @@ static void test_refusals(void **state) {
                 struct core *c;
 
                 if (i > 0) {
-                        assert_int_equal(tear_down(state), 0);
+                        assert_int_equal(core_tear_down(state), 0);
                         assert_int_equal(set_up(state), 0);
                 }
                 c = *state;
@@ -307,7 +302,7 @@ static void test_refusals_before_the_machine_was_off(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
                 TEST(test_a_step_in_a_run),
                 TEST(test_a_step_between_two_runs),
                 TEST(test_a_step_while_the_machine_was_off),

@@ -5,20 +5,6 @@
 
 #define SEC USEC_SEC
 
-static int set_up(void **state) {
-        struct core *c = core_new();
-
-        fake_store_set_immediate(c->store, true);
-        core_start(c);
-        *state = c;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 /* A task that has completed just now, and whose event is with the runner. */
 static void finish_one(struct core *c, const char *name, const char *task_id) {
         core_put(c, "state", name, task_id);
@@ -164,7 +150,7 @@ static void test_a_load_that_fails(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_done),
                 TEST(test_retries_and_then_parked),
                 TEST(test_a_runner_that_dies_is_an_attempt),

@@ -50,11 +50,6 @@ static int set_up(void **state) {
         return 0;
 }
 
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 static void put(struct core *c, const char *directory, const char *task_id) {
         core_put(c, directory, task_id, task_id);
         core_scan(c);
@@ -211,7 +206,7 @@ static void test_a_sync_that_fails(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
                 TEST(test_a_file_that_an_administrator_removes),
                 TEST(test_a_finished_file),
                 TEST(test_a_file_for_another_task),

@@ -32,11 +32,6 @@ static int set_up(void **state) {
         return 0;
 }
 
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 /* reason: by which a run is known. */
 static void account_changes(struct core *c, const char *account, const char *reason) {
         deliveries_add_once(c->deliveries, event_of_account("id", account, "throttled", reason));
@@ -240,7 +235,7 @@ static void test_one_notice_a_burst(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
                 TEST(test_outcomes_go_first),
                 TEST(test_the_last_state_of_an_account),
                 TEST(test_a_later_state_while_one_is_run),

@@ -9,20 +9,6 @@
 /* Deletions are written as much later as the grace of a missing file. */
 #define GRACE_OVER SEC
 
-static int set_up(void **state) {
-        struct core *c = core_new();
-
-        fake_store_set_immediate(c->store, true);
-        core_start(c);
-        *state = c;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 /* Two tasks that are asked about, over a store that answers when it is stepped. */
 static void start_two(struct core *c) {
         core_put(c, "state", "one", "t1");
@@ -258,7 +244,7 @@ static void test_a_broken_file_that_goes(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_nothing_is_reported_before_it_is_written),
                 TEST(test_outcomes_keep_their_order_over_errors),
                 TEST(test_polling_goes_on_when_the_store_never_answers),

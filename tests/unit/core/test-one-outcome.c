@@ -7,20 +7,6 @@
 
 #define SEC USEC_SEC
 
-static int set_up(void **state) {
-        struct core *c = core_new();
-
-        fake_store_set_immediate(c->store, true);
-        core_start(c);
-        *state = c;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 /* Whose file is the older one in a directory is read first. */
 static void set_age(struct core *c, const char *directory, const char *name, int seconds) {
         CLEANUP(freep)
@@ -89,8 +75,8 @@ static void test_two_files_across_a_restart(void **state) {
                 core_restart(c);
                 assert_finished(c);
                 assert_removed(c);
-                tear_down(state);
-                set_up(state);
+                core_tear_down(state);
+                core_set_up(state);
                 c = *state;
         }
 }
@@ -251,7 +237,7 @@ static void test_a_directory_that_is_away_at_the_start(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_two_files_across_a_restart),
                 TEST(test_a_file_in_a_higher_directory),
                 TEST(test_the_duplicate_goes),

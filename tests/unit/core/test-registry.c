@@ -7,20 +7,6 @@
 #define GRACE_OVER SEC
 #define TASK(id, more) "[Task]\nTaskId=" id "\nShareId=7\n" more
 
-static int set_up(void **state) {
-        struct core *c = core_new();
-
-        fake_store_set_immediate(c->store, true);
-        core_start(c);
-        *state = c;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 static const char *row_name(struct core *c, const char *task_id) {
         return fake_store_task_name(c->store, &(struct store_key){"default", "7", task_id});
 }
@@ -197,7 +183,7 @@ static void test_a_file_that_is_invalid_at_the_start(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_counts_while_a_deletion_waits),
                 TEST(test_hooks_of_a_file_that_takes_over),
                 TEST(test_a_hook_problem_goes_with_its_task),

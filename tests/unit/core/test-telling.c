@@ -5,20 +5,6 @@
 
 #define SEC USEC_SEC
 
-static int set_up(void **state) {
-        struct core *c = core_new();
-
-        fake_store_set_immediate(c->store, true);
-        core_start(c);
-        *state = c;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 /* Its hooks are run from then on. */
 static void finish(struct core *c, const char *task_id) {
         core_put(c, "state", task_id, task_id);
@@ -308,7 +294,7 @@ static void test_told_while_a_write_is_under_way(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_told_at_once),
                 TEST(test_told_at_once_without_hooks),
                 TEST(test_a_crash_before_it_is_told),

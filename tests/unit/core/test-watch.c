@@ -6,20 +6,6 @@
 #define SEC USEC_SEC
 #define TASK(more) "[Task]\nTaskId=t1\nShareId=7\n" more
 
-static int set_up(void **state) {
-        struct core *c = core_new();
-
-        fake_store_set_immediate(c->store, true);
-        core_start(c);
-        *state = c;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        core_free(*state);
-        return 0;
-}
-
 static void start(struct core *c, const char *text) {
         core_put_text(c, "low", "one", text);
         core_scan(c);
@@ -132,7 +118,7 @@ static void test_running(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_intervals_of_the_configuration),
                 TEST(test_intervals_of_the_task),
                 TEST(test_an_edit_brings_the_next_poll_forward),

@@ -7,51 +7,14 @@
 #include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store-batch.h"
-#include "unit/store/sync-store.h"
-#include "unit/support.h"
+#include "unit/store/sqlite-fixture.h"
 
 #define WALL (1747708152 * USEC_SEC) /* 2025-05-20 02:29:12 UTC */
 #define STAMP "20250520T022912Z"
 #define PAGE 4096
 
-struct fixture {
-        char directory[DIRECTORY_MAX];
-        char path[DIRECTORY_MAX + 16];
-        struct sync_store sync;
-};
-
-static int set_up(void **state) {
-        struct fixture *f = calloc(1, sizeof(*f));
-
-        assert_non_null(f);
-        directory_make(f->directory);
-        (void) snprintf(f->path, sizeof(f->path), "%s/state.db", f->directory);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
-        *state = f;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        struct fixture *f = *state;
-
-        store_close(f->sync.store);
-        directory_remove(f->directory);
-        free(f);
-        return 0;
-}
-
-static void close_store(struct fixture *f) {
-        store_close(STEAL_PTR(f->sync.store));
-}
-
-/* Opens it anew; what that returns. */
-static int reopen(struct fixture *f) {
-        close_store(f);
-        return sqlite_store_open(f->path, &f->sync.store);
-}
-
 /* Events of so many bytes in all, of the size that fills a page. */
-static void fill(const struct fixture *f, unsigned bytes) {
+static void fill(const struct sqlite_fixture *f, unsigned bytes) {
         static char body[PAGE];
         struct store_batch *batch = store_batch_new();
         char id[16];
@@ -66,7 +29,7 @@ static void fill(const struct fixture *f, unsigned bytes) {
 }
 
 /* All pages behind so many, of the database that is closed. */
-static void damage(const struct fixture *f, unsigned from) {
+static void damage(const struct sqlite_fixture *f, unsigned from) {
         static char garbage[PAGE];
         CLEANUP(closep) int fd = open(f->path, O_WRONLY | O_CLOEXEC);
         struct stat st;
@@ -78,21 +41,21 @@ static void damage(const struct fixture *f, unsigned from) {
                 assert_int_equal(pwrite(fd, garbage, PAGE, at), PAGE);
 }
 
-static bool exists(const struct fixture *f, const char *suffix) {
+static bool exists(const struct sqlite_fixture *f, const char *suffix) {
         CLEANUP(freep) char *path = str_printf("%s%s", f->path, suffix);
 
         assert_non_null(path);
         return access(path, F_OK) == 0;
 }
 
-static void put(const struct fixture *f, const char *suffix) {
+static void put(const struct sqlite_fixture *f, const char *suffix) {
         CLEANUP(freep) char *path = str_printf("%s%s", f->path, suffix);
         CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
         assert_true(fd >= 0);
 }
 
-static void move_aside(const struct fixture *f) {
+static void move_aside(const struct sqlite_fixture *f) {
         CLEANUP(freep) char *aside = NULL;
 
         assert_int_equal(sqlite_damage_move_aside(f->path, WALL, &aside), 0);
@@ -102,10 +65,10 @@ static void move_aside(const struct fixture *f) {
 /* ---- tests ---- */
 
 static void test_a_small_one_is_checked_at_each_opening(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         fill(f, 20 * PAGE);
-        close_store(f);
+        sqlite_close_store(f);
         damage(f, 10); /* nothing that is read by an opening alone */
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -EUCLEAN);
         assert_true(strlen(store_error(f->sync.store)) > 0);
@@ -113,11 +76,11 @@ static void test_a_small_one_is_checked_at_each_opening(void **state) {
 
 /* It would take seconds. */
 static void test_a_large_one_is_checked_when_it_is_suspected(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         CLEANUP(freep) char *text = NULL;
 
         fill(f, 5 * 1024 * 1024);
-        close_store(f);
+        sqlite_close_store(f);
         damage(f, 20);
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         assert_false(store_is_damaged(f->sync.store));
@@ -126,10 +89,10 @@ static void test_a_large_one_is_checked_when_it_is_suspected(void **state) {
         assert_int_equal(sync_each_pending(&f->sync, &text), -EUCLEAN);
         assert_true(store_is_damaged(f->sync.store));
         assert_true(exists(f, ".suspect"));
-        assert_int_equal(reopen(f), -EUCLEAN);
-        assert_int_equal(reopen(f), -EUCLEAN);
+        assert_int_equal(sqlite_reopen(f), -EUCLEAN);
+        assert_int_equal(sqlite_reopen(f), -EUCLEAN);
 
-        close_store(f);
+        sqlite_close_store(f);
         move_aside(f);
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         assert_false(store_is_damaged(f->sync.store));
@@ -137,20 +100,20 @@ static void test_a_large_one_is_checked_when_it_is_suspected(void **state) {
 }
 
 static void test_a_suspicion_without_reason(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         CLEANUP(freep) char *body = NULL;
 
         fill(f, 5 * 1024 * 1024);
         sqlite_damage_suspect(f->path);
-        assert_int_equal(reopen(f), 0);
+        assert_int_equal(sqlite_reopen(f), 0);
         assert_false(exists(f, ".suspect"));
         assert_int_equal(sync_get_event(&f->sync, "event7", &body), 0);
 }
 
 static void test_its_companions_go_with_it(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
-        close_store(f);
+        sqlite_close_store(f);
         put(f, "-wal");
         put(f, "-shm");
         move_aside(f);
@@ -164,25 +127,25 @@ static void test_its_companions_go_with_it(void **state) {
 
 /* What was written last is in the log; it goes to whoever examines it. */
 static void test_the_log_of_a_damaged_one_is_kept(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         CLEANUP(freep) char *text = NULL;
 
         fill(f, 5 * 1024 * 1024);
-        close_store(f);
+        sqlite_close_store(f);
         damage(f, 20);
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         sync_put_task(&f->sync, &(struct store_key){"default", "1", "2"}, "photos",
                       &(struct store_task){});
         assert_int_equal(sync_each_pending(&f->sync, &text), -EUCLEAN);
-        close_store(f);
+        sqlite_close_store(f);
         assert_true(exists(f, "-wal"));
 }
 
 static void test_it_cannot_be_moved(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         CLEANUP(freep) char *to = str_printf("%s.damaged-" STAMP, f->path), *aside = NULL;
 
-        close_store(f);
+        sqlite_close_store(f);
         assert_int_equal(mkdir(to, 0700), 0);
         assert_int_equal(sqlite_damage_move_aside(f->path, WALL, &aside), -EISDIR);
         assert_null(aside);
@@ -212,12 +175,12 @@ static void let_reads_fail(bool fail) {
 
 /* A disk that fails now and then says nothing of what is on it. */
 static void test_a_failed_read_is_no_damage(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         unsigned failed = 0;
         int nth = 0;
 
         fill(f, 20 * PAGE);
-        close_store(f);
+        sqlite_close_store(f);
         let_reads_fail(true);
         do {
                 int r;
@@ -227,7 +190,7 @@ static void test_a_failed_read_is_no_damage(void **state) {
                 r = sqlite_store_open(f->path, &f->sync.store);
                 assert_int_not_equal(r, -EUCLEAN);
                 assert_false(store_is_damaged(f->sync.store));
-                close_store(f);
+                sqlite_close_store(f);
                 failed += reads_left < 0;
         } while (reads_left < 0);
         let_reads_fail(false);
@@ -235,7 +198,7 @@ static void test_a_failed_read_is_no_damage(void **state) {
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, sqlite_set_up, sqlite_tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

@@ -10,16 +10,9 @@
 
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store-batch.h"
-#include "unit/store/sync-store.h"
-#include "unit/support.h"
+#include "unit/store/sqlite-fixture.h"
 
 #define WALL (1747708152 * USEC_SEC)
-
-struct fixture {
-        char directory[DIRECTORY_MAX];
-        char path[DIRECTORY_MAX + 16];
-        struct sync_store sync;
-};
 
 static const struct store_key photos = {"default", "share-1", "task-1"};
 static const struct store_key music = {"default", "share-1", "task-2"};
@@ -40,44 +33,23 @@ const unsigned char *sqlite3_column_text(sqlite3_stmt *q, int column) {
 
 static int set_up(void **state) {
         texts_left = -1;
-        struct fixture *f = calloc(1, sizeof(*f));
-
-        assert_non_null(f);
-        directory_make(f->directory);
-        (void) snprintf(f->path, sizeof(f->path), "%s/state.db", f->directory);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
-        *state = f;
-        return 0;
+        return sqlite_set_up(state);
 }
 
-static int tear_down(void **state) {
-        struct fixture *f = *state;
-
-        store_close(f->sync.store);
-        directory_remove(f->directory);
-        free(f);
-        return 0;
-}
-
-static void close_store(struct fixture *f) {
-        store_close(STEAL_PTR(f->sync.store));
-}
-
-static void reopen(struct fixture *f) {
-        close_store(f);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+static void reopen(struct sqlite_fixture *f) {
+        assert_int_equal(sqlite_reopen(f), 0);
 }
 
 /* Expects that the store, which is closed, cannot be opened. */
-static void expect_refused(struct fixture *f, int expected) {
+static void expect_refused(struct sqlite_fixture *f, int expected) {
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), expected);
         assert_non_null(f->sync.store);
         assert_true(strlen(store_error(f->sync.store)) > 0);
-        close_store(f);
+        sqlite_close_store(f);
 }
 
 /* By another program, as it were. */
-static void execute(const struct fixture *f, const char *commands) {
+static void execute(const struct sqlite_fixture *f, const char *commands) {
         sqlite3 *db = NULL;
 
         assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
@@ -85,7 +57,7 @@ static void execute(const struct fixture *f, const char *commands) {
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static int query_number(const struct fixture *f, const char *query) {
+static int query_number(const struct sqlite_fixture *f, const char *query) {
         sqlite3_stmt *q = NULL;
         sqlite3 *db = NULL;
         int number;
@@ -99,7 +71,7 @@ static int query_number(const struct fixture *f, const char *query) {
         return number;
 }
 
-static void put_task(struct fixture *f, const struct store_key *key) {
+static void put_task(struct sqlite_fixture *f, const struct store_key *key) {
         const struct store_task task = {.registered = WALL,
                                         .boot = 7,
                                         .booted = 8,
@@ -111,24 +83,24 @@ static void put_task(struct fixture *f, const struct store_key *key) {
         sync_put_task(&f->sync, key, key->task_id, &task);
 }
 
-static void put_event(struct fixture *f, const char *event_id) {
+static void put_event(struct sqlite_fixture *f, const char *event_id) {
         sync_put_event(&f->sync, event_id, "{}", WALL);
 }
 
-static struct store_task find_task(struct fixture *f, const struct store_key *key) {
+static struct store_task find_task(struct sqlite_fixture *f, const struct store_key *key) {
         struct store_task task;
 
         assert_int_equal(sync_find_task(&f->sync, key, &task), 1);
         return task;
 }
 
-static void assert_unknown(struct fixture *f, const struct store_key *key) {
+static void assert_unknown(struct sqlite_fixture *f, const struct store_key *key) {
         struct store_task task;
 
         assert_int_equal(sync_find_task(&f->sync, key, &task), 0);
 }
 
-static void assert_pending(struct fixture *f, const char *expected) {
+static void assert_pending(struct sqlite_fixture *f, const char *expected) {
         CLEANUP(freep) char *text = NULL;
 
         assert_int_equal(sync_each_pending(&f->sync, &text), 0);
@@ -138,7 +110,7 @@ static void assert_pending(struct fixture *f, const char *expected) {
 /* ---- transactions ---- */
 
 /* Writes a task, an event, another task. */
-static int write_three(struct fixture *f) {
+static int write_three(struct sqlite_fixture *f) {
         struct store_batch *batch = store_batch_new();
 
         assert_non_null(batch);
@@ -154,7 +126,7 @@ static int write_three(struct fixture *f) {
  */
 static void test_a_batch_is_written_as_a_whole(void **state) {
         static const char *const failures[] = {"ABORT", "FAIL", "ROLLBACK"};
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
                 CLEANUP(freep)
@@ -179,7 +151,7 @@ static void test_a_batch_is_written_as_a_whole(void **state) {
 
 /* Another process is writing: nothing is lost, and it continues when that has ended. */
 static void test_locked(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         struct store_batch *empty = store_batch_new();
         sqlite3 *other = NULL;
 
@@ -217,10 +189,10 @@ static void fill_disk(bool full) {
 
 /* The shared memory beside a database that was closed must be made even to read it. */
 static void test_full_disk(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         put_task(f, &photos);
-        close_store(f);
+        sqlite_close_store(f);
         fill_disk(true);
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -ENOSPC);
         assert_non_null(strstr(store_error(f->sync.store), "No space left on device"));
@@ -240,7 +212,7 @@ static void test_full_disk(void **state) {
 /* ---- opening ---- */
 
 static void test_path_cannot_be_opened(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         CLEANUP(freep) char *path = str_printf("%s/missing/state.db", f->directory);
         CLEANUP(store_closep) struct store *store = NULL;
 
@@ -250,10 +222,10 @@ static void test_path_cannot_be_opened(void **state) {
 }
 
 static void test_later_version(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         put_task(f, &photos);
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "PRAGMA user_version = 2");
         expect_refused(f, -EPROTO);
         expect_refused(f, -EPROTO);
@@ -264,7 +236,7 @@ static void test_later_version(void **state) {
         (void) find_task(f, &photos);
 }
 
-static void overwrite(const struct fixture *f, off_t at, const char *bytes, size_t length) {
+static void overwrite(const struct sqlite_fixture *f, off_t at, const char *bytes, size_t length) {
         CLEANUP(closep) int fd = open(f->path, O_WRONLY | O_CLOEXEC);
 
         assert_true(fd >= 0);
@@ -272,36 +244,36 @@ static void overwrite(const struct fixture *f, off_t at, const char *bytes, size
 }
 
 static void test_no_database(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
-        close_store(f);
+        sqlite_close_store(f);
         overwrite(f, 0, "this is no database at all", 26);
         expect_refused(f, -EUCLEAN);
 }
 
 static void test_damaged_page(void **state) {
         static char garbage[3000];
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         memset(garbage, 0xa5, sizeof(garbage));
-        close_store(f);
+        sqlite_close_store(f);
         overwrite(f, 100, garbage, sizeof(garbage));
         expect_refused(f, -EUCLEAN);
 }
 
 static void test_truncated(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
-        close_store(f);
+        sqlite_close_store(f);
         assert_int_equal(truncate(f->path, 2000), 0);
         expect_refused(f, -EUCLEAN);
 }
 
 /* Empty is what a crash before the first commit leaves. */
 static void test_empty_file(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
-        close_store(f);
+        sqlite_close_store(f);
         assert_int_equal(truncate(f->path, 0), 0);
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         put_task(f, &photos);
@@ -310,9 +282,9 @@ static void test_empty_file(void **state) {
 
 /* Tables of another program's are left alone. */
 static void test_foreign_database(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "DROP TABLE task; CREATE TABLE task (title TEXT); PRAGMA user_version = 0");
         expect_refused(f, -EIO);
         expect_refused(f, -EIO);
@@ -323,11 +295,11 @@ static void test_foreign_database(void **state) {
 
 /* A dump that was restored has the tables, but neither version nor, maybe, all indexes. */
 static void test_restored_from_a_dump(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         put_task(f, &photos);
         put_event(f, "e1");
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone;"
                    "DROP INDEX event_untold");
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
@@ -339,10 +311,10 @@ static void test_restored_from_a_dump(void **state) {
 
 /* Of an older database, all attempts count; and it can be opened again and again. */
 static void test_a_database_without_the_futile_attempts(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         put_event(f, "e1");
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "UPDATE event SET attempts = 5; ALTER TABLE event DROP COLUMN futile");
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         assert_pending(f, "e1:5:5:1747708152000000:0:- ");
@@ -352,10 +324,10 @@ static void test_a_database_without_the_futile_attempts(void **state) {
 
 /* What an earlier version has committed it has told. */
 static void test_a_database_that_does_not_know_what_was_told(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         put_event(f, "e1");
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "DROP INDEX event_untold; ALTER TABLE event DROP COLUMN told");
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         assert_pending(f, "e1:0:0:1747708152000000:0:-:told ");
@@ -375,11 +347,11 @@ static void test_a_database_without_the_refusals(void **state) {
         };
         static const unsigned refusals[] = {0, 3, 0};
         static const usec_t refused[] = {WALL + 1, 0, 0};
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
 
         for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
                 put_task(f, &photos);
-                close_store(f);
+                sqlite_close_store(f);
                 execute(f, lost[i]);
                 assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
                 assert_int_equal(find_task(f, &photos).registered, WALL);
@@ -393,11 +365,11 @@ static void test_a_database_without_the_refusals(void **state) {
 }
 
 static void test_a_database_without_the_clock(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         struct store_task task;
 
         put_task(f, &photos);
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "ALTER TABLE task DROP COLUMN boot; ALTER TABLE task DROP COLUMN booted;"
                    "ALTER TABLE task DROP COLUMN confirmed");
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
@@ -412,11 +384,11 @@ static void test_a_database_without_the_clock(void **state) {
 
 /* Word by word the writes of a koowatchd that knows no refusals, clocks or futile attempts. */
 static void test_an_older_koowatchd_may_write_to_it(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         struct store_task task;
 
         put_task(f, &photos);
-        close_store(f);
+        sqlite_close_store(f);
         execute(f, "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
                    "inode, mtime_ns, event_id) "
                    "VALUES ('default', 'share-1', 'task-1', 'photos', 9, 8, 7, 'e1');"
@@ -463,7 +435,7 @@ static void assert_no_scan_of_events(sqlite3_stmt *statement) {
 
 /* Events have large bodies, and are kept for months: what goes through all blocks the loop. */
 static void test_no_statement_goes_through_all_events(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         sqlite3_stmt *next = NULL;
         unsigned count = 0;
 
@@ -479,7 +451,7 @@ static void test_no_statement_goes_through_all_events(void **state) {
 
 /* No memory for the first text, the second, and so on: no row that lacks one, and no crash. */
 static void test_no_memory_for_a_text(void **state) {
-        struct fixture *f = *state;
+        struct sqlite_fixture *f = *state;
         const struct store_task finished = {.registered = WALL, .event_id = "e1"};
         const struct store_delivery settled = {.attempts = 1, .settled = "[]"};
         struct store_task task;
@@ -512,7 +484,7 @@ static void test_no_memory_for_a_text(void **state) {
         assert_string_equal(task.event_id, "e1");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, sqlite_tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
