@@ -24,6 +24,12 @@ uint64_t hash_text(const char *text, uint64_t start) {
         return hash ^ hash >> 32;
 }
 
+uint64_t hash_number(uint64_t number, uint64_t start) {
+        uint64_t hash = (start ^ hash_seed() ^ number) * UINT64_C(0xd6e8feb86659fd93);
+
+        return hash ^ hash >> 32;
+}
+
 void index_clear(struct index *index) {
         free(index->slots);
         index->slots = NULL;

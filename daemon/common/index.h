@@ -22,6 +22,7 @@ typedef bool (*index_match_fn)(const void *object, const void *key);
 /* A text's hash; more than one text: hash_text(b, hash_text(a, HASH_START)). */
 #define HASH_START UINT64_C(0)
 uint64_t hash_text(const char *text, uint64_t start);
+uint64_t hash_number(uint64_t number, uint64_t start);
 
 static inline void index_init(struct index *index, uint64_t (*hash)(const void *object)) {
         *index = (struct index){.hash = hash};

@@ -8,32 +8,6 @@
 #define RESTLESS_MAX (10 * USEC_SEC)
 #define COARSEST (2 * USEC_SEC) /* times of a file, on FAT */
 
-struct file_state file_state_of(const struct stat *st) {
-        return (struct file_state){
-                .device = st->st_dev,
-                .inode = st->st_ino,
-                .size = st->st_size,
-                .modified = st->st_mtim,
-                .changed = st->st_ctim,
-        };
-}
-
-struct file_state file_state_look(const char *path) {
-        struct stat st;
-
-        return stat(path, &st) < 0 ? (struct file_state){.error = errno} : file_state_of(&st);
-}
-
-static bool is_same_time(const struct timespec *a, const struct timespec *b) {
-        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-bool file_state_is_same(const struct file_state *a, const struct file_state *b) {
-        return a->error == b->error && a->device == b->device && a->inode == b->inode &&
-               a->size == b->size && is_same_time(&a->modified, &b->modified) &&
-               is_same_time(&a->changed, &b->changed);
-}
-
 /*
  * When it was written, not when its inode was changed: whoever copies a file sets its time back
  * when all of it is there.

@@ -11,18 +11,9 @@
  * Pure: time is an argument, on clock_boot() as now and on clock_wall() as wall.
  */
 #include <stdbool.h>
-#include <sys/stat.h>
 
+#include "common/file-state.h"
 #include "common/timespan.h"
-
-/* What can be seen of a file without reading it. Compared by file_state_is_same(). */
-struct file_state {
-        int error; /* errno, why nothing can be seen; 0: there is a file */
-        dev_t device;
-        ino_t inode;
-        off_t size;
-        struct timespec modified, changed;
-};
 
 /* Embedded in its owner; all zero: nothing was read yet. */
 struct settling {
@@ -34,11 +25,6 @@ struct settling {
         usec_t again;              /* the file may have changed since with no other time */
         bool is_read, is_renamed;
 };
-
-struct file_state file_state_of(const struct stat *st);
-/* Of the file that path leads to. */
-struct file_state file_state_look(const char *path);
-bool file_state_is_same(const struct file_state *a, const struct file_state *b);
 
 /* The state came by a rename: it is whole. */
 void settling_renamed(struct settling *settling, const struct file_state *state);

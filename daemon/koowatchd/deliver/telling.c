@@ -60,8 +60,11 @@ void tellings_add_stored(struct tellings *t, struct telling *telling, const char
                 look_again(t, PAUSE);
 }
 
-/* It could not be read. The others do not wait for it; one that is not there is never told. */
-static void put_off(struct tellings *t, struct telling *telling, int error) {
+/*
+ * It could not be read. Returns whether it is tried again, and the others wait with it: the store
+ * cannot be read now. One that is not there, or is no event, is never told.
+ */
+static bool put_off(struct tellings *t, struct telling *telling, int error) {
         bool is_final = error == -ENOENT || error == -EBADMSG;
 
         if (!telling->has_failed && error != -ENOENT)
@@ -74,6 +77,7 @@ static void put_off(struct tellings *t, struct telling *telling, int error) {
                 t->on_told(telling);
         else
                 TAILQ_INSERT_TAIL(&t->due, telling, link);
+        return !is_final;
 }
 
 static void on_event(void *userdata, int error, const char *body) {
@@ -84,11 +88,11 @@ static void on_event(void *userdata, int error, const char *body) {
         t->is_reading = false;
         TAILQ_REMOVE(&t->due, first, link);
         if (!event)
-                put_off(t, first, error < 0 ? error : -EBADMSG);
+                t->is_paused = put_off(t, first, error < 0 ? error : -EBADMSG);
         else if (!tell(t, first, event))
                 TAILQ_INSERT_HEAD(&t->due, first, link);
         finish_logged(t);
-        t->is_paused = !event || t->log_is_full;
+        t->is_paused |= t->log_is_full;
         look_again(t, t->is_paused || TAILQ_EMPTY(&t->due) ? PAUSE : 1);
         callback_call(&t->on_progress);
 }

@@ -56,12 +56,6 @@ static bool insert(struct fresh_files *f, const struct fresh_file *file) {
         return true;
 }
 
-static void note_state(struct fresh_file *file, const struct stat *st) {
-        file->inode = st->st_ino;
-        file->mtime_ns = nanoseconds(&st->st_mtim);
-        file->size = st->st_size;
-}
-
 bool fresh_wait(struct fresh_files *f, const char *path, const struct stat *st) {
         struct fresh_file file = {.due = clock_boot() + FRESH_TIME};
 
@@ -69,7 +63,7 @@ bool fresh_wait(struct fresh_files *f, const char *path, const struct stat *st) 
                 return false;
         fresh_end(f, path);
         file.path = strdup(path);
-        note_state(&file, st);
+        file.seen = file_state_of(st);
         return insert(f, &file);
 }
 
@@ -103,16 +97,13 @@ bool fresh_is_written(const struct fresh_files *f, const char *path) {
 
 /* It is due, and taken out: it is read, waited for once more, or forgotten. */
 static void look_at(struct fresh_files *f, struct fresh_file *file, usec_t now) {
-        struct fresh_file before = *file;
-        struct stat st;
+        struct file_state state = file_state_look(file->path);
 
-        if (!file->is_written && stat(file->path, &st) == 0) {
-                note_state(file, &st);
-                if (++file->tries >= FRESH_TRIES ||
-                    (file->inode == before.inode && file->mtime_ns == before.mtime_ns &&
-                     file->size == before.size)) {
+        if (!file->is_written && !state.error) {
+                if (++file->tries >= FRESH_TRIES || file_state_is_same(&state, &file->seen)) {
                         f->on_rest(f->userdata, file->path);
                 } else {
+                        file->seen = state;
                         file->due = now + FRESH_TIME;
                         (void) insert(f, file);
                         return;

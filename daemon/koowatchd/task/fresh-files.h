@@ -9,8 +9,8 @@
  * it would not rest.
  */
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "common/file-state.h"
 #include "koowatchd/loop/timer.h"
 
 struct stat;
@@ -25,8 +25,7 @@ struct fresh_file {
         usec_t due;      /* clock_boot() */
         unsigned tries;  /* how often it was looked at, and had changed */
         bool is_written; /* somebody has it open for that, as far as events tell */
-        uint64_t inode;
-        int64_t mtime_ns, size;
+        struct file_state seen;
 };
 
 struct fresh_files {

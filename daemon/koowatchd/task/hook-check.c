@@ -31,11 +31,6 @@ char *hook_check_named(const char *directories, const char *hooks) {
 static const char *const subdirectories[] = {"finished.d", "stalled.d", "account.d", "named.d"};
 #define EVENTS 3 /* of them */
 
-static uint64_t mix(uint64_t hash, uint64_t value) {
-        hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
-        return hash ^ hash >> 32;
-}
-
 uint64_t hook_check_fingerprint(const char *directories) {
         uint64_t hash = 0;
 
@@ -43,7 +38,7 @@ uint64_t hook_check_fingerprint(const char *directories) {
                 CLEANUP(hook_list_clear) struct hook_list list = {};
                 int r = hookdir_list(directories, subdirectories[i], &list);
 
-                hash = mix(hash, (uint64_t) r ^ list.count);
+                hash = hash_number((uint64_t) r ^ list.count, hash);
                 if (list.problem)
                         hash = hash_text(list.problem, hash);
                 for (size_t k = 0; r == 0 && k < list.count; k++) {
@@ -51,9 +46,11 @@ uint64_t hook_check_fingerprint(const char *directories) {
 
                         (void) stat(list.hooks[k].path, &st);
                         hash = hash_text(list.hooks[k].path, hash);
-                        hash = mix(mix(mix(hash, st.st_ino), st.st_dev), (uint64_t) st.st_size);
-                        hash = mix(mix(hash, (uint64_t) st.st_ctim.tv_sec),
-                                   (uint64_t) st.st_ctim.tv_nsec);
+                        hash = hash_number(st.st_ino, hash);
+                        hash = hash_number(st.st_dev, hash);
+                        hash = hash_number((uint64_t) st.st_size, hash);
+                        hash = hash_number((uint64_t) st.st_ctim.tv_sec, hash);
+                        hash = hash_number((uint64_t) st.st_ctim.tv_nsec, hash);
                 }
         }
         return hash;

@@ -34,16 +34,11 @@ struct taskdir_file *taskdir_file_new(const char *name) {
 }
 
 static uint32_t make_stamp(const struct stat *st) {
-        const uint64_t parts[] = {(uint64_t) st->st_ctim.tv_sec * 1000000000 +
-                                          (uint64_t) st->st_ctim.tv_nsec,
-                                  (uint64_t) st->st_size, st->st_dev};
-        uint64_t hash = 0;
+        uint64_t hash = hash_number((uint64_t) st->st_ctim.tv_sec, HASH_START);
 
-        for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-                hash = (hash ^ parts[i]) * UINT64_C(0x9E3779B97F4A7C15);
-                hash ^= hash >> 32;
-        }
-        return (uint32_t) hash;
+        hash = hash_number((uint64_t) st->st_ctim.tv_nsec, hash);
+        hash = hash_number((uint64_t) st->st_size, hash);
+        return (uint32_t) hash_number(st->st_dev, hash);
 }
 
 void taskdir_file_identify(struct taskdir_file *file, const struct stat *st) {
