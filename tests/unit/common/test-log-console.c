@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 
 #include "common/log.h"
@@ -169,13 +170,12 @@ static void test_terminal_that_is_stopped(void **state) {
         expect_text(f, "info one\ninfo two\n");
 }
 
-/* Another user's pipe cannot be opened again. It is not waited for either. */
-static void test_pipe_of_another_user(void **state) {
-        struct fixture *f = *state;
-
+/* Another user's cannot be opened again. It is not waited for either. */
+static void check_another_user(struct fixture *f, void (*make)(struct fixture *f)) {
         if (geteuid() != 0)
                 return; /* cmocka's skip() is told as "not ok" to whoever counts TAP */
-        make_pipe(f);
+        make(f);
+        assert_int_equal(fchmod(STDERR_FILENO, 0600), 0);
         assert_int_equal(seteuid(NOBODY), 0);
         log_info("first");
         assert_int_equal(seteuid(0), 0);
@@ -184,6 +184,21 @@ static void test_pipe_of_another_user(void **state) {
         f->text = NULL;
         f->length = 0;
         expect_all_in_order(f);
+}
+
+static void test_pipe_of_another_user(void **state) {
+        check_another_user(*state, make_pipe);
+}
+
+/* Lines that are longer than the room that it has left. */
+static void test_terminal_of_another_user(void **state) {
+        struct fixture *f = *state;
+
+        check_another_user(f, make_terminal);
+        for (unsigned n = 0; n < 30; n++)
+                log_info("%05000u", n);
+        while (log_flush())
+                (void) read_some(f);
 }
 
 /* The shell has the same open description, and must be able to block on it. */
@@ -260,6 +275,8 @@ static void test_a_file_without_room(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                TEST(test_terminal_of_another_user), /* before the other one, which has its number
+                                                      */
                 TEST(test_pipe),
                 TEST(test_terminal),
                 TEST(test_socket),

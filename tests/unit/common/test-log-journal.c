@@ -255,6 +255,35 @@ static int tear_down_all(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A line of which the console has a part is no reason for the journal's to wait. */
+static void test_a_journal_that_is_back_while_the_console_is_full(void **state) {
+        int ends[2], saved = dup(STDERR_FILENO);
+        char line[6000], rest[sizeof(line)];
+
+        (void) state;
+        memset(line, 'x', sizeof(line) - 1);
+        line[sizeof(line) - 1] = '\0';
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 0);
+        assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+        (void) close(journal);
+        assert_int_equal(unlink(path), 0);
+        log_info("%s", line); /* behind the complaint, and more than there is room for */
+        log_info("%u", 6);
+        assert_true(log_fd() >= 0);
+        journal = receiver_open(path);
+        (void) log_flush();
+        expect(6);
+        log_info("%u", 7);
+        expect(7);
+        while (log_fd() >= 0 && read(ends[0], rest, sizeof(rest)) > 0)
+                (void) log_flush();
+        assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+        (void) close(saved);
+        (void) close(ends[0]);
+        (void) close(ends[1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_encoding),
@@ -262,6 +291,7 @@ int main(void) {
                 TEST(test_a_journal_that_does_not_read),
                 TEST(test_lost_entries),
                 TEST(test_a_journal_made_anew),
+                TEST(test_a_journal_that_is_back_while_the_console_is_full),
                 TEST(test_a_journal_that_goes_away),
                 TEST(test_no_journal_and_a_console_that_is_not_read),
                 TEST(test_drain_is_bounded),

@@ -1,6 +1,7 @@
 /* Outcomes on their way into the journal: at least once, in order, whatever the log takes. */
 #include <errno.h>
 
+#include "koowatchd/store/store-batch.h"
 #include "unit/core-fixture.h"
 
 #define SEC USEC_SEC
@@ -292,9 +293,31 @@ static void test_told_while_a_write_is_under_way(void **state) {
         assert_int_equal(fake_store_pending(c->store), 0);
 }
 
+static void ignore_written(void *userdata, int error) {
+        (void) userdata;
+        assert_int_equal(error, 0);
+}
+
+/* What the store has as an event, and is none, holds up nobody. */
+static void test_an_event_that_is_none(void **state) {
+        struct core *c = *state;
+        struct store_batch *batch = store_batch_new();
+
+        core_stop(c);
+        assert_non_null(batch);
+        assert_int_equal(store_batch_put_event(batch, "broken", "{x", 1), 0);
+        store_write(c->store, batch, ignore_written, NULL);
+        core_start(c);
+        core_pass(c, SEC);
+        finish(c, "t1");
+        assert_string_equal(c->told, "t1 ");
+        assert_non_null(core_run_line(0));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
+                TEST(test_an_event_that_is_none),
                 TEST(test_told_at_once),
                 TEST(test_told_at_once_without_hooks),
                 TEST(test_a_crash_before_it_is_told),

@@ -462,6 +462,9 @@ static void test_files_that_cannot_be_taken(void **state) {
         drop(f, "high/large.task");
         assert_int_equal(mkdir(path_of(f, "high/folder.task"), 0700), 0);
         assert_scan(f, "+folder@0!not a regular file -large ");
+        put(f, "high/folder.task/inside", "a"); /* no change of it */
+        assert_look(f, "");
+        drop(f, "high/folder.task/inside");
         drop(f, "high/folder.task");
         put(f, "high/a b.task", "a");
         assert_scan(f, "+a b@0!expected a task name of 1 to 128 of A-Z a-z 0-9 . _ @ -: rename the "
