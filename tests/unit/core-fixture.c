@@ -16,6 +16,7 @@
 #include "koowatchd/task/registry-handler.h"
 #include "koowatchd/task/task-state.h"
 #include "koowatchd/task/watch.h"
+#include "unit/short-memory.h"
 
 /* ---- the hook runner, in place of deliver/runner.c ---- */
 
@@ -31,10 +32,9 @@ static int run_error;
 
 int runner_start(struct runner *runner, const char *line, size_t length,
                  const struct runner_handler *handler, void *userdata) {
-        struct run *run = calloc(1, sizeof(*run) + length + 1);
+        struct run *run = sure_calloc(sizeof(*run) + length + 1);
 
         (void) runner;
-        assert_non_null(run);
         if (run_error < 0) {
                 free(run);
                 return run_error;
@@ -112,9 +112,10 @@ void core_set_log(enum core_log log) {
 }
 
 static void append(char **text, const char *word, const char *more) {
-        char *longer = str_printf("%s%s%s ", *text, word, more);
+        size_t size = strlen(*text) + strlen(word) + strlen(more) + 2;
+        char *longer = sure_calloc(size);
 
-        assert_non_null(longer);
+        (void) snprintf(longer, size, "%s%s%s ", *text, word, more);
         free(*text);
         *text = longer;
 }
@@ -187,8 +188,9 @@ static void on_transient_error(void *userdata, const char *what, const char *why
 
 static void on_finished(void *userdata, json_object *event) {
         struct core *c = userdata;
-        CLEANUP(freep) char *outcome = str_printf(":%s", event_string(event, "outcome"));
+        char outcome[32];
 
+        (void) snprintf(outcome, sizeof(outcome), ":%s", event_string(event, "outcome"));
         append(&c->finished, event_string(event, "taskId"), outcome);
 }
 

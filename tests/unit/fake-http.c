@@ -4,6 +4,8 @@
 #include <strings.h>
 #include <sys/queue.h>
 
+#include "unit/short-memory.h"
+
 struct http_transfer {
         TAILQ_ENTRY(http_transfer) others;
         struct http *http;
@@ -36,10 +38,9 @@ void http_free(struct http *http) {
 
 int http_fail(struct http *http, const char *why, http_done_fn on_done, void *userdata,
               struct http_transfer **ret) {
-        struct http_transfer *t = calloc(1, sizeof(*t));
+        struct http_transfer *t = sure_calloc(sizeof(*t));
 
-        if (!t || str_replace(&t->failure, why) < 0)
-                abort();
+        t->failure = why ? strcpy(sure_calloc(strlen(why) + 1), why) : NULL;
         t->http = http;
         t->number = http->posted++;
         t->on_done = on_done;

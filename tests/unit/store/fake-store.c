@@ -5,6 +5,7 @@
 
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
+#include "unit/short-memory.h"
 #include "unit/support.h"
 
 struct task_row {
@@ -54,19 +55,9 @@ static struct fake_store *fake_of(const struct store *store) {
         return container_of(store, struct fake_store, store);
 }
 
-static void *allocate(size_t size) {
-        void *p = calloc(1, size);
-
-        assert_non_null(p);
-        return p;
-}
-
 /* NULL for NULL. */
 static char *copy_text(const char *s) {
-        char *copy = s ? strdup(s) : NULL;
-
-        assert_int_equal(copy != NULL, s != NULL);
-        return copy;
+        return s ? strcpy(sure_calloc(strlen(s) + 1), s) : NULL;
 }
 
 /* ---- rows ---- */
@@ -123,7 +114,7 @@ static const struct store_task *task_look_up(struct fake_store *f, struct task_r
 /* ---- writes ---- */
 
 static void put_task(struct fake_store *f, const struct store_op *op) {
-        struct task_row *row = allocate(sizeof(*row));
+        struct task_row *row = sure_calloc(sizeof(*row));
 
         task_remove(f, task_find(f, &op->key));
         row->account = copy_text(op->key.account);
@@ -154,7 +145,7 @@ static void miss_task(struct fake_store *f, const struct store_op *op) {
 }
 
 static void put_event(struct fake_store *f, const struct store_op *op) {
-        struct event_row *row = allocate(sizeof(*row));
+        struct event_row *row = sure_calloc(sizeof(*row));
 
         event_remove(f, event_find(f, op->event_id));
         row->event_id = copy_text(op->event_id);
@@ -233,7 +224,7 @@ static void do_find_task(struct fake_store *f, const struct fake_op *op, int err
         CLEANUP(freep) char *name = NULL;
 
         if (row) {
-                task = allocate(sizeof(*task));
+                task = sure_calloc(sizeof(*task));
                 *task = *task_look_up(f, row);
                 task->name = name = copy_text(row->name);
         }
@@ -309,7 +300,7 @@ DEFINE_CLEANUP(struct fake_op *, op_free)
 /* Copies the operation; its strings are copies already. */
 static void op_queue(struct store *store, const struct fake_op *op) {
         struct fake_store *f = fake_of(store);
-        struct fake_op *own = allocate(sizeof(*own));
+        struct fake_op *own = sure_calloc(sizeof(*own));
 
         if (f->in_rows)
                 fail_msg("the store was called from on_row");
@@ -510,7 +501,7 @@ struct store *fake_store_new(void) {
                 .each_pending = fake_each_pending,
                 .count = fake_count,
         };
-        struct fake_store *f = allocate(sizeof(*f));
+        struct fake_store *f = sure_calloc(sizeof(*f));
 
         f->store.backend = &backend;
         TAILQ_INIT(&f->tasks);

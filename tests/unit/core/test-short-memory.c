@@ -1,0 +1,156 @@
+/* The core while memory is short for a moment: each allocation of a story fails once. */
+#include "unit/core-fixture.h"
+#include "unit/short-memory.h"
+
+#define SEC USEC_SEC
+#define PATIENCE (15 * USEC_MINUTE)
+#define TASK(id, more) "[Task]\nTaskId=" id "\nShareId=7\n" more
+
+static bool is_asked(struct core *c, const char *task_id) {
+        return core_is_asked(c, task_id);
+}
+
+static bool is_run(struct core *c, const char *text) {
+        const char *line = core_run_line(0);
+
+        (void) c;
+        return line && strstr(line, text);
+}
+
+static bool is_deleted(struct core *c, const char *task_id) {
+        return !core_row(c, task_id);
+}
+
+/* Time passes until it holds: nothing is given up because of one allocation. */
+static void wait_until(struct core *c, bool (*holds)(struct core *c, const char *what),
+                       const char *what) {
+        for (usec_t waited = 0; !holds(c, what); waited += SEC) {
+                assert_true(waited < PATIENCE);
+                core_pass(c, SEC);
+        }
+}
+
+/* text: the outcome. Whoever is asked about the task meanwhile is told so. */
+static void until_finished(struct core *c, const char *task_id, const char *text,
+                           void (*tell)(struct core *c, const char *task_id)) {
+        for (usec_t waited = 0; !strstr(c->finished, text); waited += SEC) {
+                assert_true(waited < PATIENCE);
+                if (core_is_asked(c, task_id))
+                        tell(c, task_id);
+                core_pass(c, SEC);
+        }
+}
+
+static void tell_completed(struct core *c, const char *task_id) {
+        core_answer(c, task_id, 2);
+}
+
+static void tell_refused(struct core *c, const char *task_id) {
+        core_refuse(c, task_id, "13000301");
+}
+
+/* A task that runs and ends, its hooks that fail once, and the file that goes then. */
+static void tell_outcome(struct core *c) {
+        core_put_text(c, "state", "one", TASK("t1", "Hook=a\n[Variables]\nWhere=/srv\n"));
+        core_scan(c);
+        wait_until(c, is_asked, "t1");
+        core_answer(c, "t1", 1);
+        until_finished(c, "t1", "t1:completed ", tell_completed);
+        wait_until(c, is_run, "\"t1\"");
+        core_end_run(HOOK_FAILED);
+        wait_until(c, is_run, "\"t1\"");
+        core_end_run(HOOK_DONE);
+        core_pass(c, USEC_MINUTE);
+        while (core_run_line(0)) { /* that it was done was forgotten */
+                core_end_run(HOOK_DONE);
+                core_pass(c, USEC_MINUTE);
+        }
+        core_remove(c, "state", "one"); /* it may be there, which was said */
+        core_scan(c);
+}
+
+/* Two files of one task, which change places, and go. */
+static void tell_duplicates(struct core *c) {
+        core_put(c, "low", "two", "t2");
+        core_scan(c);
+        wait_until(c, is_asked, "t2");
+        core_answer(c, "t2", 1);
+        core_put(c, "high", "deux", "t2");
+        core_put(c, "low", "zwei", "t2");
+        core_scan(c);
+        wait_until(c, is_asked, "t2");
+        core_remove(c, "high", "deux");
+        core_remove(c, "low", "two");
+        core_scan(c);
+        core_pass(c, 3 * USEC_MINUTE);
+        wait_until(c, is_asked, "t2");
+        core_remove(c, "low", "zwei");
+        core_scan(c);
+        wait_until(c, is_deleted, "t2");
+}
+
+/* Settings that are edited, refusals, and the end that they bring. */
+static void tell_refusals(struct core *c) {
+        core_put_text(c, "low", "three", TASK("t3", "IntervalMin=150s\n"));
+        core_scan(c);
+        wait_until(c, is_asked, "t3");
+        core_refuse(c, "t3", "13000301");
+        core_put_text(c, "low", "three", TASK("t3", "IntervalMin=150s\nTimeout=1h\n"));
+        core_scan(c);
+        until_finished(c, "t3", "t3:rejected ", tell_refused);
+        wait_until(c, is_run, "\"t3\"");
+        core_end_run(HOOK_DONE);
+        core_remove(c, "low", "three");
+        core_scan(c);
+        core_pass(c, 3 * USEC_MINUTE);
+}
+
+/* Returns whether the nth allocation was one of the story. */
+static bool survives(void (*tell)(struct core *c), unsigned n) {
+        struct core *c = core_new();
+        bool failed;
+
+        fake_store_set_immediate(c->store, true);
+        core_start(c);
+        memory_fail(n);
+        tell(c);
+        failed = memory_end();
+        core_pass(c, 3 * USEC_MINUTE);
+        assert_null(core_run_line(0));
+        assert_int_equal(deliveries_count(c->deliveries).pending, 0);
+        core_free(c);
+        return failed;
+}
+
+static void survive_all(void (*tell)(struct core *c)) {
+        unsigned n = 1;
+
+        while (survives(tell, n))
+                n++;
+        assert_true(n > 50);
+}
+
+static void test_an_outcome(void **state) {
+        (void) state;
+        survive_all(tell_outcome);
+}
+
+static void test_duplicates(void **state) {
+        (void) state;
+        survive_all(tell_duplicates);
+}
+
+static void test_refusals(void **state) {
+        (void) state;
+        survive_all(tell_refusals);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_an_outcome),
+                cmocka_unit_test(test_duplicates),
+                cmocka_unit_test(test_refusals),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
