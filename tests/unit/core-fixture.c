@@ -174,8 +174,16 @@ static struct account *find_account(void *userdata, const char *name) {
 }
 
 static void on_invalid(void *userdata, const char *text) {
-        (void) userdata;
-        (void) text;
+        struct core *c = userdata;
+
+        assert_non_null(text);
+        c->invalid++;
+}
+
+static void on_status(void *userdata) {
+        struct core *c = userdata;
+
+        c->status_changes++;
 }
 
 static void on_transient_error(void *userdata, const char *what, const char *why) {
@@ -260,10 +268,11 @@ static void open_account(struct core *c) {
 }
 
 static void connect_modules(struct core *c) {
-        const struct callback on_dirty = {commit_request, c->commit};
+        const struct callback on_dirty = {commit_request, c->commit}, status = {on_status, c};
 
         deliveries_set_handler(c->deliveries, &(struct delivery_handler){
                                                       .on_dirty = on_dirty,
+                                                      .on_status = status,
                                                       .on_parked = {on_parked, c},
                                                       .on_finished = on_finished,
                                                       .finished_userdata = c,
@@ -272,14 +281,16 @@ static void connect_modules(struct core *c) {
                                               });
         registry_set_handler(c->registry, &(struct registry_handler){
                                                   .on_dirty = on_dirty,
+                                                  .on_status = status,
                                                   .find_account = find_account,
                                                   .on_invalid = on_invalid,
                                                   .on_transient_error = on_transient_error,
                                                   .userdata = c,
                                           });
-        commit_set_handler(
-                c->commit,
-                &(struct commit_handler){.on_counted = on_counted, .wall = wall, .userdata = c});
+        commit_set_handler(c->commit, &(struct commit_handler){.on_status = status,
+                                                               .on_counted = on_counted,
+                                                               .wall = wall,
+                                                               .userdata = c});
 }
 
 void core_start(struct core *c) {
@@ -491,4 +502,14 @@ void core_refuse(struct core *c, const char *task_id, const char *code) {
 
 const struct store_task *core_row(struct core *c, const char *task_id) {
         return fake_store_task(c->store, &(struct store_key){ACCOUNT_DEFAULT, "7", task_id});
+}
+
+void core_listen(struct core *c) {
+        capture_begin(&c->capture);
+        log_set_level(LEVEL_NOTICE);
+}
+
+char *core_heard(struct core *c) {
+        log_set_level((enum log_level) 0);
+        return capture_end(&c->capture);
 }

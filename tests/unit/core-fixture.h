@@ -13,6 +13,7 @@
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/hook-result.h"
 #include "koowatchd/task/registry.h"
+#include "unit/capture.h"
 #include "unit/fake-http.h"
 #include "unit/fake-time.h"
 #include "unit/store/fake-store.h"
@@ -36,9 +37,11 @@ struct core {
         char *finished;                /* "t1:completed " for each outcome that was reported */
         char *told; /* "t1 " for each entry of an outcome that the log did not drop */
         char told_id[EVENT_ID_LENGTH + 1]; /* of the last of them */
-        unsigned parked, transient_errors;
-        int64_t boot;   /* of the registry that is started next; 0: not known */
-        bool says_time; /* answers have a Date, which is true */
+        unsigned parked, transient_errors, invalid;
+        unsigned status_changes; /* that the status line has heard of */
+        int64_t boot;            /* of the registry that is started next; 0: not known */
+        bool says_time;          /* answers have a Date, which is true */
+        struct capture capture;
 };
 
 /* With an empty store. */
@@ -89,6 +92,10 @@ void core_fail_runs(int error);
 /* What the log does with the entries of outcomes from now on; what it holds it takes in the end. */
 enum core_log { CORE_LOG_TAKES, CORE_LOG_HOLDS, CORE_LOG_IS_FULL };
 void core_set_log(enum core_log log);
+
+/* What is logged at notice and above, from the one call to the other. The caller frees it. */
+void core_listen(struct core *core);
+char *core_heard(struct core *core);
 
 /* The row of a task; NULL: there is none. */
 const struct store_task *core_row(struct core *core, const char *task_id);

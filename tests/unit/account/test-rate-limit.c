@@ -209,6 +209,41 @@ static void test_new_limit_stays_throttled(void **state) {
         assert_in_range(span_of(rate, 50), half * 8 / 10, half * 12 / 10);
 }
 
+/* Also where the ring has been written round, and the next one is not at its begin. */
+static void test_new_limit_remembers_in_order(void **state) {
+        static const unsigned counts[] = {2, 3, 5};
+        struct rate_limiter *rate = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+                usec_t now = (usec_t) (i + 1) * USEC_DAY, first = now + 2 * 10 * USEC_SEC;
+
+                set_limit(rate, 4, USEC_MINUTE);
+                for (unsigned k = 0; k < 6; k++)
+                        rate_limiter_take(rate, now + k * 10 * USEC_SEC);
+                /* Of 2 it is the oldest of the last two that has to leave the window, ... */
+                set_limit(rate, counts[i], USEC_MINUTE);
+                if (counts[i] < 4)
+                        first = now + (6 - counts[i]) * 10 * USEC_SEC;
+                if (counts[i] <= 4)
+                        assert_in_range(rate_limiter_next(rate), first + USEC_MINUTE,
+                                        first + USEC_MINUTE * 11 / 10);
+                else /* ... of 5 there is one left */
+                        assert_true(rate_limiter_next(rate) <= now + USEC_MINUTE);
+                rate_limiter_clear(rate);
+        }
+}
+
+static void test_cleared_twice(void **state) {
+        struct rate_limiter *rate = *state;
+
+        set_limit(rate, 4, USEC_MINUTE);
+        rate_limiter_take(rate, USEC_DAY);
+        rate_limiter_clear(rate);
+        rate_limiter_clear(rate);
+        set_limit(rate, 1, USEC_SEC); /* as new */
+        assert_true(rate_limiter_next(rate) <= 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_first_at_once, set_up, tear_down),
@@ -222,6 +257,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_new_limit_remembers, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_new_period, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_new_limit_stays_throttled, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_new_limit_remembers_in_order, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_cleared_twice, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

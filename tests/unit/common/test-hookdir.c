@@ -297,6 +297,18 @@ static void test_what_is_wrong_with_a_named_hook(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void test_cleared_twice(void **state) {
+        struct fixture *f = *state;
+        struct hook_list list = {0};
+
+        make_hook(f, "high/finished.d/10-a");
+        assert_int_equal(hookdir_list(f->directories, "finished.d", &list), 0);
+        assert_int_equal(list.count, 1);
+        hook_list_clear(&list);
+        assert_int_equal(list.count, 0);
+        hook_list_clear(&list);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 TEST(test_order_is_that_of_the_bytes),
@@ -310,6 +322,7 @@ int main(void) {
                 TEST(test_unreadable_directory),
                 TEST(test_a_named_hook_is_not_found_past_an_unreadable_directory),
                 TEST(test_what_is_wrong_with_a_named_hook),
+                TEST(test_cleared_twice),
         };
 
         return cmocka_run_group_tests_name("hook directories", tests, NULL, NULL);

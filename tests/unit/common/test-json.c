@@ -312,6 +312,54 @@ static void test_text(void **state) {
         json_object_put(object);
 }
 
+#define UTF16(text) "\xfe\xff\0{\0\"\0a\0\"\0:\0\"" text "\0\"\0}"
+
+/* Each length of UTF-8, by its first and its last character. */
+static void test_utf16_in_every_length(void **state) {
+        (void) state;
+        check_bytes(BYTES(UTF16("\0\x7f\0\x80\x07\xff\x08\0\xff\xfd")),
+                    "{\"a\":\"\x7f\xc2\x80\u07ff\u0800" FFFD "\"}");
+        check_bytes(BYTES(UTF16("\xd8\0\xdc\0\xdb\xff\xdf\xff\xd9\x15\xdd\x67")),
+                    "{\"a\":\"\U00010000\U0010ffff\U00055567\"}");
+}
+
+/* Two halves that do not belong together, and an odd byte. */
+static void test_utf16_that_is_broken(void **state) {
+        (void) state;
+        check_bytes(BYTES(UTF16("\xdc\0\0a")), "{\"a\":\"" FFFD "a\"}");
+        check_bytes(BYTES(UTF16("\xd8\0\xd8\0\xdc\0")), "{\"a\":\"" FFFD "\U00010000\"}");
+        check_bytes(BYTES(UTF16("\xd8\0\0a") "\0"), "{\"a\":\"" FFFD "a\"}");
+}
+
+/* By the mark, or by where the NUL is. */
+static void test_what_is_taken_for_utf16(void **state) {
+        static const char *const others[] = {"\0\0", "\xff\xff\0{\0}", "\xfe\xfe\0{\0}",
+                                             "\xff\xfd{\0}\0", "\xfd\xff\0{\0}"};
+        static const size_t lengths[] = {2, 6, 6, 6, 6};
+
+        (void) state;
+        check_bytes(BYTES("\xff\xfe{\0}\0"), "{}");
+        check_bytes(BYTES("\xfe\xff\0{\0}"), "{}");
+        check_bytes(BYTES("{\0}\0"), "{}");
+        check_bytes(BYTES("\0{\0}"), "{}");
+        for (size_t i = 0; i < ARRAY_LEN(others); i++)
+                assert_null(read_bytes(&tolerant, others[i], lengths[i]));
+        assert_null(read_bytes(&tolerant, BYTES("\xff")));
+        assert_null(read_bytes(&tolerant, BYTES("\xef\xbb\xbf")));
+        check_bytes(BYTES("\xef\xbb\xbf{}"), "{}");
+}
+
+static void test_what_an_array_has(void **state) {
+        json_object *array = json_tokener_parse("[\"a\",1,null,\"b\"]");
+
+        (void) state;
+        assert_true(json_array_has(array, "a"));
+        assert_true(json_array_has(array, "b"));
+        assert_false(json_array_has(array, "c"));
+        assert_false(json_array_has(NULL, "a"));
+        json_object_put(array);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),
@@ -328,6 +376,10 @@ int main(void) {
                 cmocka_unit_test(test_members_by_their_name),
                 cmocka_unit_test(test_members_of_what_is_no_object),
                 cmocka_unit_test(test_text),
+                cmocka_unit_test(test_utf16_in_every_length),
+                cmocka_unit_test(test_utf16_that_is_broken),
+                cmocka_unit_test(test_what_is_taken_for_utf16),
+                cmocka_unit_test(test_what_an_array_has),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

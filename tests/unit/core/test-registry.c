@@ -1,5 +1,6 @@
 /* The registry where courses cross: what is counted, checked and kept when files come and go. */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "unit/core-fixture.h"
 
@@ -181,6 +182,171 @@ static void test_a_file_that_is_invalid_at_the_start(void **state) {
         assert_false(core_row(c, "t2")->gone);
 }
 
+/* A file in a higher directory comes while the store has not told what it knows of the key. */
+static void test_taken_over_during_the_lookup(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "low", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_stop(c);
+        fake_store_set_immediate(c->store, false);
+        core_start(c);
+        core_put(c, "high", "high", "t1");
+        core_scan(c);
+        fake_store_run(c->store);
+        core_turn(c);
+        fake_store_set_immediate(c->store, true);
+        assert_int_equal(registry_count(c->registry).finished, 1); /* it is known to the end */
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+}
+
+/* Another file of a finished task, where those are removed: its hooks are checked anew. */
+static void test_hooks_of_a_new_registration(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "state", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2); /* the file stays: the hooks are still run */
+        core_put_text(c, "state", "one", TASK("t1", "Hook=none\n"));
+        core_scan(c);
+        assert_non_null(strstr(registry_hook_problem(c->registry), "one: Hook=none"));
+        assert_int_equal(registry_count(c->registry).hook_problems, 1);
+        core_pass(c, 3 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* Only what leaves nothing watched is one for the status line. */
+static void test_what_is_told_as_invalid(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        core_put_text(c, "low", "bad", "[Task]\nTaskId=t1\n");
+        core_put(c, "low", "good", "t2");
+        core_listen(c);
+        core_scan(c);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "bad.task"));
+        assert_true(c->invalid > 0);
+        core_remove(c, "low", "bad");
+        core_scan(c);
+        c->invalid = 0;
+        core_put_text(c, "low", "good", "[Task]\nTaskId=t2\n");
+        core_scan(c);
+        assert_int_equal(c->invalid, 0);
+        core_pass(c, 3 * SEC);
+        assert_true(core_is_asked(c, "t2"));
+        core_put(c, "low", "same", "t2");
+        core_scan(c);
+        assert_int_equal(c->invalid, 1);
+}
+
+/* Where finished files stay, an edit of one does nothing, and that is told once. */
+static void test_an_edit_of_a_finished_file(void **state) {
+        static const char words[] = "one: already finished, the changed file has no effect";
+        struct core *c = *state;
+        CLEANUP(freep) char *first = NULL, *second = NULL;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_listen(c);
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        first = core_heard(c);
+        assert_non_null(strstr(first, words));
+        core_listen(c);
+        core_put_text(c, "low", "one", TASK("t1", "Hook=a\n"));
+        core_scan(c);
+        core_scan(c);
+        second = core_heard(c);
+        assert_string_equal(second, "");
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+}
+
+/* A finished file goes without a word; one that cannot go is told of, and done all the same. */
+static void test_the_end_of_a_finished_file(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *good = NULL, *bad = NULL;
+        CLEANUP(freep) char *aside = str_printf("%s/state/.two.finished", c->directory);
+        CLEANUP(freep) char *inside = str_printf("%s/state/.two.finished/x", c->directory);
+
+        core_put(c, "state", "one", "t1");
+        core_put(c, "state", "two", "t2");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_listen(c);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        good = core_heard(c);
+        assert_null(strstr(good, "cannot be removed"));
+        assert_false(core_has(c, "state", "one"));
+
+        assert_int_equal(mkdir(aside, 0700), 0); /* in the way */
+        assert_int_equal(mkdir(inside, 0700), 0);
+        core_listen(c);
+        core_answer(c, "t2", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        bad = core_heard(c);
+        assert_non_null(strstr(bad, "two: its file"));
+        assert_non_null(strstr(bad, "state/two.task is finished but cannot be removed"));
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t2"));
+}
+
+/* How many of the tasks "0" to "count - 1" are asked about. */
+static unsigned asked(struct core *c, unsigned count) {
+        unsigned n = 0;
+        char id[16];
+
+        for (unsigned i = 0; i < count; i++) {
+                (void) snprintf(id, sizeof(id), "%u", i);
+                n += core_is_asked(c, id);
+        }
+        return n;
+}
+
+static void put_many(struct core *c, unsigned from, unsigned to) {
+        char id[16];
+
+        for (unsigned i = from; i < to; i++) {
+                (void) snprintf(id, sizeof(id), "%u", i);
+                core_put(c, "low", id, id);
+        }
+        core_scan(c);
+}
+
+/* The more start with a scan, the longer the span that their first polls are spread over. */
+static void test_a_start_is_spread(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "first", "t1"); /* once there was an answer, many are asked at once */
+        core_scan(c);
+        core_pass(c, SEC);
+        core_answer(c, "t1", 2);
+        put_many(c, 0, 5);
+        core_pass(c, 100 * USEC_MSEC);
+        assert_int_equal(asked(c, 5), 5);
+        put_many(c, 5, 205); /* within 2 s, the first of them within 10 ms each */
+        core_pass(c, 100 * USEC_MSEC);
+        assert_in_range(asked(c, 205), 10, 150);
+        core_pass(c, 1900 * USEC_MSEC);
+        assert_int_equal(asked(c, 205), 205);
+        put_many(c, 205, 210); /* they are few again */
+        core_pass(c, 100 * USEC_MSEC);
+        assert_int_equal(asked(c, 210), 210);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -192,6 +358,12 @@ int main(void) {
                 TEST(test_a_successor_that_is_broken_meanwhile),
                 TEST(test_no_memory_for_a_new_registration),
                 TEST(test_a_file_that_is_invalid_at_the_start),
+                TEST(test_taken_over_during_the_lookup),
+                TEST(test_hooks_of_a_new_registration),
+                TEST(test_what_is_told_as_invalid),
+                TEST(test_an_edit_of_a_finished_file),
+                TEST(test_the_end_of_a_finished_file),
+                TEST(test_a_start_is_spread),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* Watches: when a task is asked about again, and what of its answers becomes an event. */
 #include <json-c/json.h>
+#include <sys/stat.h>
 
+#include "common/log.h"
+#include "koowatchd/task/task-state.h"
 #include "unit/core-fixture.h"
 
 #define SEC USEC_SEC
@@ -116,6 +119,134 @@ static void test_running(void **state) {
         assert_int_equal(registry_count(c->registry).finished, 1);
 }
 
+/* The end of one that runs: it does not any more. */
+static void test_a_timeout_of_one_that_runs(void **state) {
+        struct core *c = *state;
+
+        start(c, TASK("Timeout=1min\n"));
+        core_answer(c, "t1", 1);
+        assert_int_equal(registry_count(c->registry).running, 1);
+        core_pass(c, 2 * USEC_MINUTE);
+        core_answer(c, "t1", 1);
+        core_pass(c, 2 * SEC);
+        core_answer(c, "t1", 1);
+        assert_string_equal(c->finished, "t1:timeout ");
+        assert_int_equal(registry_count(c->registry).running, 0);
+        assert_int_equal(registry_count(c->registry).finished, 1);
+}
+
+/* Answers every request, for so long, with what is no news. */
+static void go_on(struct core *c, usec_t span) {
+        for (usec_t passed = 0; passed < span; passed += SEC) {
+                if (core_is_asked(c, "t1"))
+                        core_answer(c, "t1", 1);
+                core_pass(c, SEC);
+        }
+}
+
+static unsigned runs_of(const char *text) {
+        unsigned n = 0;
+
+        for (size_t i = 0; core_run_line(i); i++)
+                n += strstr(core_run_line(i), text) != NULL;
+        return n;
+}
+
+/* Since it has been watched, not before; once, and the watch goes on. */
+static void test_a_stall(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/hooks/stalled.d", c->directory), *text = NULL;
+
+        assert_int_equal(mkdir(path, 0700), 0);
+        core_put_text(c, "hooks/stalled.d", "a", "#!/bin/true\n");
+        registry_configure(c->registry,
+                           &(struct task_limits){
+                                   .interval = {SEC, 10 * SEC},
+                                   .timeout = USEC_DAY,
+                                   .stall_timeout = 30 * USEC_MINUTE,
+                           },
+                           c->hooks);
+        start(c, TASK(""));
+        go_on(c, 29 * USEC_MINUTE);
+        assert_int_equal(runs_of("\"event\":\"stalled\""), 0);
+        core_listen(c);
+        go_on(c, 2 * USEC_MINUTE);
+        text = core_heard(c);
+        assert_int_equal(runs_of("\"event\":\"stalled\""), 1);
+        assert_non_null(strstr(core_run_line(0), "\"taskId\":\"t1\""));
+        assert_null(strstr(core_run_line(0), "finishedAt"));
+        assert_non_null(strstr(text, "one: no progress for StallTimeout="));
+        go_on(c, USEC_HOUR);
+        assert_int_equal(runs_of("\"event\":\"stalled\""), 1);
+}
+
+/* What passes by itself is not told; what does not, once, and that it is over. */
+static void test_three_failures_in_a_row(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *two = NULL, *three = NULL, *after = NULL;
+
+        start(c, TASK(""));
+        core_listen(c);
+        for (int i = 0; i < 2; i++) {
+                core_refuse(c, "t1", "13000309");
+                core_pass(c, 11 * SEC);
+        }
+        two = core_heard(c);
+        assert_string_equal(two, "");
+        core_listen(c);
+        for (int i = 0; i < 2; i++) {
+                core_refuse(c, "t1", "13000309");
+                core_pass(c, 11 * SEC);
+        }
+        three = core_heard(c);
+        assert_non_null(strstr(three, "13000309"));
+        assert_null(strstr(strstr(three, "13000309") + 1, "warning"));
+        core_listen(c);
+        log_set_level(LEVEL_INFO);
+        core_answer(c, "t1", 1);
+        after = core_heard(c);
+        assert_non_null(strstr(after, "one: recovered after 4 failed polls"));
+}
+
+/* As the first word from KooDrive's clock says; until then by this machine's. */
+static void test_a_status_that_nobody_knows(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        start(c, TASK(""));
+        core_listen(c);
+        for (int i = 0; i < 3; i++) {
+                core_answer(c, "t1", 77);
+                core_pass(c, 11 * SEC);
+        }
+        text = core_heard(c);
+        assert_non_null(strstr(text, "77"));
+        assert_null(strstr(strstr(text, "77") + 2, "77"));
+}
+
+/* The status line hears of each step of a task. */
+static void test_steps_are_shown(void **state) {
+        struct core *c = *state;
+        unsigned before = c->status_changes;
+
+#define assert_shown(call)                               \
+        do {                                             \
+                before = c->status_changes;              \
+                call;                                    \
+                assert_true(c->status_changes > before); \
+        } while (0)
+        assert_shown(start(c, TASK("")));
+        assert_shown(core_answer(c, "t1", 1));
+        core_pass(c, 11 * SEC);
+        before = c->status_changes;
+        core_answer(c, "t1", 1); /* no step */
+        assert_int_equal(c->status_changes, before);
+        core_pass(c, 11 * SEC);
+        assert_shown(core_answer(c, "t1", 2));
+        assert_shown(core_end_run(HOOK_DONE); core_turn(c));
+        assert_shown(core_remove(c, "low", "one"); core_scan(c); core_pass(c, SEC));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -125,6 +256,11 @@ int main(void) {
                 TEST(test_a_timeout_needs_an_answer),
                 TEST(test_the_event),
                 TEST(test_running),
+                TEST(test_a_timeout_of_one_that_runs),
+                TEST(test_a_stall),
+                TEST(test_three_failures_in_a_row),
+                TEST(test_a_status_that_nobody_knows),
+                TEST(test_steps_are_shown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

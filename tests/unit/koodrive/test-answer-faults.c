@@ -274,6 +274,31 @@ static void test_no_answer(void **state) {
         }
 }
 
+/* A tunnel that the proxy refuses: its credentials are the administrator's, all else passes. */
+static void test_a_refused_tunnel(void **state) {
+        static const struct {
+                long status;
+                enum koodrive_class class;
+                const char *why;
+        } cases[] = {
+                {407, KOODRIVE_MISCONFIGURED, "(HTTP 407)"},
+                {406, KOODRIVE_UNREACHABLE, "the proxy refused the connection (HTTP 406)"},
+                {503, KOODRIVE_UNREACHABLE, "the proxy refused the connection (HTTP 503)"},
+                {1, KOODRIVE_UNREACHABLE, "the proxy refused the connection (HTTP 1)"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct koodrive_answer a =
+                        read_http(*state, &(struct http_answer){.outcome = HTTP_UNREACHABLE,
+                                                                .error = "CONNECT tunnel failed",
+                                                                .connect_status = cases[i].status});
+
+                assert_int_equal(a.disposition.class, cases[i].class);
+                assert_non_null(strstr(a.why, cases[i].why));
+                koodrive_answer_clear(&a);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_statuses),
@@ -285,6 +310,7 @@ int main(void) {
                 cmocka_unit_test(test_nested_error),
                 cmocka_unit_test(test_overdue),
                 cmocka_unit_test(test_no_answer),
+                cmocka_unit_test(test_a_refused_tunnel),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

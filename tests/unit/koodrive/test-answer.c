@@ -312,6 +312,21 @@ static void test_names(void **state) {
         assert_string_equal(koodrive_result_text(KOODRIVE_RESULT_FAILED), "all failed");
 }
 
+/* What is cleared holds nothing any more, and may be cleared again. */
+static void test_cleared_twice(void **state) {
+        struct koodrive_answer a = read_text(
+                *state, 200,
+                "{\"code\":0,\"jobInfo\":{\"taskId\":\"" TASK "\",\"taskStatus\":2,\"taskType\":1,"
+                "\"taskResultCode\":1,\"downloadUrl\":\"https://example.com/a.zip\"}}");
+
+        assert_non_null(a.download_url);
+        assert_non_null(a.json);
+        koodrive_answer_clear(&a);
+        assert_null(a.download_url);
+        assert_null(a.json);
+        koodrive_answer_clear(&a);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_dialects),
@@ -328,6 +343,7 @@ int main(void) {
                 cmocka_unit_test(test_answer_keeps_numbers),
                 cmocka_unit_test(test_link_with_the_token),
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_cleared_twice),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

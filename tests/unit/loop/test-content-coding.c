@@ -165,6 +165,36 @@ static void test_the_limit_is_one_of_what_comes_out(void **state) {
         assert_fault("gzip", &over, -EFBIG, "too long");
 }
 
+/* Wherever the limit lies to what is allocated at a time. */
+static void test_every_limit(void **state) {
+        static char zeros[2 * 8192];
+
+        (void) state;
+        for (size_t max = 1; max < 2 * 8192; max += max < 4090 || max > 4100 ? 1021 : 1)
+                for (size_t more = 0; more < 2; more++) {
+                        struct bytes body = pack(GZIP, zeros, max + more);
+                        CLEANUP(freep) char *text = NULL;
+                        const char *why;
+                        size_t length = 0;
+
+                        assert_int_equal(content_decode("gzip", body.data, body.length, max, &text,
+                                                        &length, &why),
+                                         more > 0 ? -EFBIG : 1);
+                        assert_int_equal(length, more > 0 ? 0 : max);
+                }
+        for (size_t max = 8190; max < 8194; max++) {
+                struct bytes body = pack(GZIP, zeros, max);
+                CLEANUP(freep) char *text = NULL;
+                const char *why;
+                size_t length = 0;
+
+                assert_int_equal(
+                        content_decode("gzip", body.data, body.length, max, &text, &length, &why),
+                        1);
+                assert_int_equal(length, max);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_gzip_under_any_name),
@@ -175,6 +205,7 @@ int main(void) {
                 cmocka_unit_test(test_what_was_not_asked_for_is_named),
                 cmocka_unit_test(test_what_is_broken),
                 cmocka_unit_test(test_the_limit_is_one_of_what_comes_out),
+                cmocka_unit_test(test_every_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

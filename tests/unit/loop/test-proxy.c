@@ -45,10 +45,27 @@ static void test_the_environments(void **state) {
         clear_environment();
 }
 
+static void test_each_variable(void **state) {
+        static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                            "ALL_PROXY"};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                clear_environment();
+                assert_int_equal(setenv(names[i], "", 1), 0);
+                assert_false(proxy_is_in_environment());
+                assert_int_equal(setenv(names[i], "http://svc:pw55@proxy", 1), 0);
+                assert_true(proxy_is_in_environment());
+                assert_true(proxy_shows_secret(NULL, "pw55"));
+        }
+        clear_environment();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_parts_of_a_password),
                 cmocka_unit_test(test_the_environments),
+                cmocka_unit_test(test_each_variable),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
