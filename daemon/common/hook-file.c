@@ -107,11 +107,11 @@ static int follow(struct walk *w, int link) {
         return 0;
 }
 
-/* Takes the next name off the rest, NULL at its end. */
+/* Takes the next name off the rest, "" at its end. NULL when memory is short. */
 static char *next_name(struct walk *w) {
         char *start = w->rest + strspn(w->rest, "/");
         size_t n = strcspn(start, "/");
-        char *name = n > 0 ? strndup(start, n) : NULL;
+        char *name = strndup(start, n);
 
         start += n;
         start += strspn(start, "/");
@@ -134,6 +134,8 @@ static int step(struct walk *w) {
         int r;
 
         if (!name)
+                return -ENOMEM;
+        if (!*name)
                 return say(w, -ENOEXEC, "it is not a regular file");
         fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
