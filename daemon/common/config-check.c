@@ -1,5 +1,7 @@
 #include "common/config-check.h"
 
+#include <errno.h>
+
 #include "common/account-config.h"
 #include "common/config-keys.h"
 #include "common/settings.h"
@@ -27,12 +29,15 @@ static void check_intervals(const struct config *config, const struct config_ori
                                max_text);
 }
 
-static void check_endpoint(const struct account_config *account, struct settings_faults *faults) {
-        if (!url_is_allowed(account->endpoint, account->allow_plain_http))
+static int check_endpoint(const struct account_config *account, struct settings_faults *faults) {
+        int r = url_check(account->endpoint, account->allow_plain_http);
+
+        if (r == -EINVAL)
                 settings_fault(faults, true, account->line,
                                "Endpoint of account %s: expected https://, because the host is not "
                                "this machine; AllowPlainHttp=yes sends the token unencrypted",
                                account->name);
+        return r == -ENOMEM ? r : 0;
 }
 
 /* Resets what Auth leaves unused, so that nobody comes to use it. */
@@ -61,12 +66,15 @@ static void check_auth(struct account_config *account, struct settings_faults *f
         account->refresh = REFRESH_NONE;
 }
 
-void config_check(struct config *config, const struct config_origin *intervals,
-                  struct settings_faults *faults) {
+int config_check(struct config *config, const struct config_origin *intervals,
+                 struct settings_faults *faults) {
+        int r = 0;
+
         check_intervals(config, intervals, faults);
-        for (size_t i = 0; i < config->n_accounts; i++) {
+        for (size_t i = 0; i < config->n_accounts && r == 0; i++) {
                 faults->file = config->accounts[i].file;
-                check_endpoint(&config->accounts[i], faults);
+                r = check_endpoint(&config->accounts[i], faults);
                 check_auth(&config->accounts[i], faults);
         }
+        return r;
 }

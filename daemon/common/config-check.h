@@ -15,7 +15,8 @@ struct config_origin {
 
 /*
  * Checks values that are good by themselves, and takes back what others make void (AppId of an
- * account without Auth=app). intervals: where IntervalMin or IntervalMax was set.
+ * account without Auth=app). intervals: where IntervalMin or IntervalMax was set. Returns 0 or
+ * -ENOMEM.
  */
-void config_check(struct config *config, const struct config_origin *intervals,
-                  struct settings_faults *faults);
+int config_check(struct config *config, const struct config_origin *intervals,
+                 struct settings_faults *faults);

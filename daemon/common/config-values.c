@@ -340,9 +340,16 @@ static void url_freep(CURLU **url) {
         curl_url_cleanup(*url);
 }
 
+static int url_error(CURLUcode code) {
+        if (code == CURLUE_OK)
+                return 0;
+        return code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+}
+
 /* Takes a URL apart; -EINVAL: libcurl refuses it, or it has blanks or control characters. */
 static int url_open(const char *text, unsigned flags, CURLU **ret) {
         CLEANUP(url_freep) CURLU *url = NULL;
+        int r;
 
         /* Blanks and control characters, those of two bytes (U+0080 to U+009F) included. */
         for (const unsigned char *c = (const unsigned char *) text; *c; c++)
@@ -352,8 +359,9 @@ static int url_open(const char *text, unsigned flags, CURLU **ret) {
         url = curl_url();
         if (!url)
                 return -ENOMEM;
-        if (curl_url_set(url, CURLUPART_URL, text, flags) != CURLUE_OK)
-                return -EINVAL;
+        r = url_error(curl_url_set(url, CURLUPART_URL, text, flags));
+        if (r < 0)
+                return r;
 
         *ret = STEAL_PTR(url);
         return 0;
@@ -361,13 +369,12 @@ static int url_open(const char *text, unsigned flags, CURLU **ret) {
 
 /* The scheme or host; never empty when libcurl has accepted the URL. */
 static int url_part(CURLU *url, CURLUPart part, char **ret) {
-        CURLUcode code;
         char *text;
         int r;
 
-        code = curl_url_get(url, part, &text, 0);
-        if (code != CURLUE_OK)
-                return code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+        r = url_error(curl_url_get(url, part, &text, 0));
+        if (r < 0)
+                return r;
 
         r = str_replace(ret, text);
         curl_free(text);
@@ -391,27 +398,34 @@ static bool host_is_loopback(char *host) {
         return inet_pton(AF_INET6, host + 1, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
 }
 
-bool url_is_allowed(const char *url, bool allow_plain) {
+int url_check(const char *url, bool allow_plain) {
         CLEANUP(url_freep) CURLU *parsed = NULL;
         CLEANUP(freep) char *scheme = NULL, *host = NULL;
+        int r;
 
-        if (url_open(url, CURLU_DISALLOW_USER, &parsed) < 0 ||
-            url_part(parsed, CURLUPART_SCHEME, &scheme) < 0 ||
-            url_part(parsed, CURLUPART_HOST, &host) < 0)
-                return false;
+        r = url_open(url, CURLU_DISALLOW_USER, &parsed);
+        if (r == 0)
+                r = url_part(parsed, CURLUPART_SCHEME, &scheme);
+        if (r == 0)
+                r = url_part(parsed, CURLUPART_HOST, &host);
+        if (r < 0 || streq(scheme, "https"))
+                return r;
 
-        if (streq(scheme, "https"))
-                return true;
-
-        return streq(scheme, "http") && (allow_plain || host_is_loopback(host));
+        return streq(scheme, "http") && (allow_plain || host_is_loopback(host)) ? 0 : -EINVAL;
 }
 
-bool url_is_loopback(const char *url) {
+int url_is_loopback(const char *url) {
         CLEANUP(url_freep) CURLU *parsed = NULL;
         CLEANUP(freep) char *host = NULL;
+        int r;
 
-        return url_open(url, 0, &parsed) == 0 && url_part(parsed, CURLUPART_HOST, &host) == 0 &&
-               host_is_loopback(host);
+        r = url_open(url, 0, &parsed);
+        if (r == 0)
+                r = url_part(parsed, CURLUPART_HOST, &host);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+
+        return host_is_loopback(host);
 }
 
 /* Whether plain HTTP is fine here is decided when AllowPlainHttp is known as well. */
@@ -420,10 +434,12 @@ int config_parse_endpoint(const char *text, void *field) {
         CLEANUP(freep) char *normal = NULL;
         int r;
 
-        if (!str_is_printable(text) || !url_is_allowed(text, true) || strpbrk(text, "?#"))
+        if (!str_is_printable(text) || strpbrk(text, "?#"))
                 return -EINVAL;
 
-        r = url_open(text, 0, &url);
+        r = url_check(text, true);
+        if (r == 0)
+                r = url_open(text, 0, &url);
         if (r < 0)
                 return r;
         r = url_part(url, CURLUPART_URL, &normal);

@@ -83,7 +83,7 @@ int config_parse_signed_headers(const char *text, void *field);
 
 /*
  * char *: without a slash at the end. Takes plain HTTP to any host, as only the caller
- * can know whether that is allowed; see url_is_allowed().
+ * can know whether that is allowed; see url_check().
  */
 int config_parse_endpoint(const char *text, void *field);
 
@@ -96,7 +96,8 @@ int parse_bool(const char *text, bool *ret);
 /*
  * Whether url is https://, or http:// to a loopback host (localhost, 127.0.0.0/8,
  * [::1]), or http:// and allow_plain; control characters and user:password@ never.
+ * Returns 0 when it is, else -EINVAL, or -ENOMEM: nothing is known of it.
  */
-bool url_is_allowed(const char *url, bool allow_plain);
-/* Whether its host is one of those loopback hosts. */
-bool url_is_loopback(const char *url);
+int url_check(const char *url, bool allow_plain);
+/* Whether its host is one of those loopback hosts: 1, 0, or -ENOMEM. */
+int url_is_loopback(const char *url);

@@ -338,10 +338,10 @@ static int read_all_files(struct reader *reader, const char *path, bool required
         if (r < 0 || reader->faults.failed)
                 return r;
 
-        config_check(reader->config,
-                     reader->interval_max.file ? &reader->interval_max : &reader->interval_min,
-                     &reader->faults);
-        return replace_state_word(reader->config);
+        r = config_check(reader->config,
+                         reader->interval_max.file ? &reader->interval_max : &reader->interval_min,
+                         &reader->faults);
+        return r < 0 ? r : replace_state_word(reader->config);
 }
 
 int config_read(const char *path, bool required, settings_fault_fn on_fault, void *userdata,

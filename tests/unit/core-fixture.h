@@ -76,6 +76,8 @@ void core_turn(struct core *core);
 bool core_is_asked(const struct core *core, const char *task_id);
 /* Answers the request about the task, which must be under way, with this taskStatus. */
 void core_answer(struct core *core, const char *task_id, int status);
+/* Likewise, with a whole answer. */
+void core_answer_text(struct core *core, const char *task_id, const char *body);
 /* Likewise, with KooDrive's refusal of this code. */
 void core_refuse(struct core *core, const char *task_id, const char *code);
 

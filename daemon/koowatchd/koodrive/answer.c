@@ -39,18 +39,21 @@ static json_object *find_job(json_object *root, const char **ret_status_key, boo
         return NULL;
 }
 
-static void read_link(json_object *job, struct koodrive_answer *a) {
+/* Returns 0 or -ENOMEM. */
+static int read_link(json_object *job, struct koodrive_answer *a) {
         json_object *value = json_object_object_get(job, "downloadUrl");
 
         if (json_object_is_type(value, json_type_string))
-                a->download_url =
-                        link_clean(json_object_get_string(value),
-                                   (size_t) json_object_get_string_len(value), &a->url_problem);
-        else if (value)
+                return link_clean(json_object_get_string(value),
+                                  (size_t) json_object_get_string_len(value), &a->download_url,
+                                  &a->url_problem);
+        if (value)
                 a->url_problem = "it is not a string";
+        return 0;
 }
 
-static void read_job(json_object *job, const char *status_key, struct koodrive_answer *a) {
+/* Likewise. */
+static int read_job(json_object *job, const char *status_key, struct koodrive_answer *a) {
         int64_t n;
 
         a->status = KOODRIVE_STATUS_UNKNOWN;
@@ -67,7 +70,7 @@ static void read_job(json_object *job, const char *status_key, struct koodrive_a
                 a->progress = n < 0 ? 0 : n > 100 ? 100 : (int) n;
         if (field_integer(job, "taskType", &n) && n > 0 && n < 1000)
                 a->type = (int) n;
-        read_link(job, a);
+        return read_link(job, a);
 }
 
 /* ---- what is said of a fault ---- */
@@ -214,7 +217,8 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                 ret->disposition = (struct koodrive_disposition){.class = KOODRIVE_TASK};
                 *ret->why = *ret->code = *ret->message = '\0';
                 ret->retry_after = ret->window = -1;
-                read_job(job, status_key, ret);
+                if (read_job(job, status_key, ret) < 0)
+                        koodrive_answer_fault(ret, "no memory to read the answer");
                 if (ret->download_url && redact_finds(ret->download_url, &credential)) {
                         free(STEAL_PTR(ret->download_url));
                         ret->url_problem = "it contains the account's token";

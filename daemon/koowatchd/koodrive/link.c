@@ -1,6 +1,7 @@
 #include "koowatchd/koodrive/link.h"
 
 #include <ctype.h>
+#include <errno.h>
 
 #include "common/config-values.h"
 #include "common/util.h"
@@ -25,10 +26,11 @@ static void lower(char *text, size_t n) {
                         text[i] = (char) (text[i] - 'A' + 'a');
 }
 
-char *link_clean(const char *text, size_t length, const char **ret_problem) {
+int link_clean(const char *text, size_t length, char **ret, const char **ret_problem) {
         CLEANUP(freep) char *url = NULL;
         size_t n = 0;
 
+        *ret = NULL;
         *ret_problem = NULL;
         while (length > 0 && is_blank(text[length - 1]))
                 length--;
@@ -37,14 +39,14 @@ char *link_clean(const char *text, size_t length, const char **ret_problem) {
                 length--;
         }
         if (length == 0)
-                return NULL;
+                return 0;
         if (length > LINK_MAX_LENGTH) {
                 *ret_problem = "it is longer than 32 KiB";
-                return NULL;
+                return 0;
         }
         url = calloc(3, length + 1); /* a blank becomes %20 */
         if (!url)
-                return NULL;
+                return -ENOMEM;
         for (size_t i = 0; i < length; i++) {
                 if (text[i] == ' ' || (text[i] && strchr(FORBIDDEN, text[i]))) {
                         n += (size_t) snprintf(url + n, 4, "%%%02X", (unsigned char) text[i]);
@@ -52,20 +54,20 @@ char *link_clean(const char *text, size_t length, const char **ret_problem) {
                         if (is_blank(text[i]))
                                 continue;
                         *ret_problem = "it contains control characters";
-                        return NULL;
+                        return 0;
                 } else {
                         url[n++] = text[i];
                 }
         }
         lower(url, scheme_length(url));
-        return STEAL_PTR(url);
+        *ret = STEAL_PTR(url);
+        return 0;
 }
 
-const char *link_problem(const char *url, bool allow_plain) {
+/* Of one that is not allowed; is_url: it would be if it were https://. */
+static const char *explain(const char *url, bool is_url) {
         const char *host = url + scheme_length(url);
 
-        if (url_is_allowed(url, allow_plain))
-                return NULL;
         if (host == url)
                 return *url == '/' ? "it has no scheme (https://), or no host"
                                    : "it has no scheme (https://)";
@@ -74,7 +76,17 @@ const char *link_problem(const char *url, bool allow_plain) {
         host += strlen("://");
         if (memchr(host, '@', strcspn(host, "/?#")))
                 return "it contains a user name or a password";
-        if (!url_is_allowed(url, true))
-                return "it is not a valid URL";
-        return "it is not https:// (AllowPlainHttp=yes allows it)";
+        return is_url ? "it is not https:// (AllowPlainHttp=yes allows it)"
+                      : "it is not a valid URL";
+}
+
+int link_check(const char *url, bool allow_plain, const char **ret_problem) {
+        int r = url_check(url, allow_plain), plain = r;
+
+        if (r == -EINVAL)
+                plain = url_check(url, true);
+        if (plain == -ENOMEM)
+                return plain;
+        *ret_problem = r < 0 ? explain(url, plain == 0) : NULL;
+        return 0;
 }

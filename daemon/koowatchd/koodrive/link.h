@@ -13,10 +13,13 @@
 /*
  * As KooDrive wrote it, but without white space at its ends or line breaks and tabs inside,
  * with %20 for a blank and the like for what no URL may hold, and with the scheme in lower case.
- * The caller owns it. NULL: there is none, and *ret_problem says why (a static text; NULL: the text
- * is blank), or no memory.
+ * The caller owns *ret. NULL: there is none, and *ret_problem says why (a static text; NULL: the
+ * text is blank). Returns 0 or -ENOMEM.
  */
-char *link_clean(const char *text, size_t length, const char **ret_problem);
+int link_clean(const char *text, size_t length, char **ret, const char **ret_problem);
 
-/* Why hooks do not get a clean link: a static text; NULL: they do. allow_plain: http://. */
-const char *link_problem(const char *url, bool allow_plain);
+/*
+ * Whether hooks get a clean link: *ret_problem says why not, a static text; NULL: they do.
+ * allow_plain: http://. Returns 0 or -ENOMEM.
+ */
+int link_check(const char *url, bool allow_plain, const char **ret_problem);

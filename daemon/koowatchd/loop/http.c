@@ -342,6 +342,10 @@ static int set_headers(struct http_transfer *t, const char *const *headers) {
 static CURLcode set_options(struct http_transfer *t, const struct http_request *q) {
         CURL *e = t->easy;
         CURLcode bad = CURLE_OK;
+        int is_local = !q->proxy && t->http->proxy_in_environment ? url_is_loopback(q->url) : 0;
+
+        if (is_local < 0)
+                return CURLE_OUT_OF_MEMORY;
 
 #define SET(option, value) bad = bad ? bad : curl_easy_setopt(e, option, value)
         SET(CURLOPT_PRIVATE, t);
@@ -373,7 +377,7 @@ static CURLcode set_options(struct http_transfer *t, const struct http_request *
         }
         if (q->proxy)
                 SET(CURLOPT_PROXY, q->proxy);
-        else if (t->http->proxy_in_environment && url_is_loopback(q->url))
+        else if (is_local)
                 SET(CURLOPT_PROXY, ""); /* in clear, the token is for this machine alone */
 #undef SET
         return bad;

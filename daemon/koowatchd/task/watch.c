@@ -199,10 +199,12 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
         const char *url = answer->download_url, *problem = answer->url_problem;
         const struct task_ref task = watch_ref(w);
 
-        if (url && (problem = link_problem(url, settings->allow_plain_http)))
+        if (!path || (url && link_check(url, settings->allow_plain_http, &problem) < 0))
+                return NULL;
+        if (problem) {
                 url = NULL;
-        if (problem)
                 report_link_withheld(&task, problem);
+        }
         return event_of_task(type, id,
                              &(struct event_task){
                                      .name = task.name,

@@ -42,7 +42,13 @@ static void until_finished(struct core *c, const char *task_id, const char *text
 }
 
 static void tell_completed(struct core *c, const char *task_id) {
-        core_answer(c, task_id, 2);
+        char body[256];
+
+        (void) snprintf(body, sizeof(body),
+                        "{\"code\":0,\"jobInfo\":{\"taskId\":\"%s\",\"taskStatus\":2,"
+                        "\"taskResultCode\":1,\"downloadUrl\":\"https://example.com/a\"}}",
+                        task_id);
+        core_answer_text(c, task_id, body);
 }
 
 static void tell_refused(struct core *c, const char *task_id) {
@@ -57,6 +63,9 @@ static void tell_outcome(struct core *c) {
         core_answer(c, "t1", 1);
         until_finished(c, "t1", "t1:completed ", tell_completed);
         wait_until(c, is_run, "\"t1\"");
+        assert_non_null(strstr(core_run_line(0), "\"downloadUrl\":\"https://example.com/a\""));
+        assert_non_null(strstr(core_run_line(0), "state/one.task\""));
+        assert_non_null(strstr(core_run_line(0), "\"Where\":\"/srv\""));
         core_end_run(HOOK_FAILED);
         wait_until(c, is_run, "\"t1\"");
         core_end_run(HOOK_DONE);
