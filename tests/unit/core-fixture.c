@@ -75,18 +75,22 @@ void core_fail_runs(int error) {
         run_error = error;
 }
 
-void core_end_run(enum hook_result result) {
-        struct run *run = take_run();
+void core_end_hook(const char *hook, enum hook_result result) {
+        const struct run *run = TAILQ_FIRST(&runs);
 
-        run->handler.on_hook_start(run->userdata, "finished.d/a");
+        assert_non_null(run);
+        run->handler.on_hook_start(run->userdata, hook);
         run->handler.on_hook_end(run->userdata, &(struct hook_end){
-                                                        .hook = "finished.d/a",
+                                                        .hook = hook,
                                                         .result = result,
                                                         .status = -1,
                                                         .signal = -1,
                                                 });
-        run->handler.on_end(run->userdata, RUNNER_DONE);
-        free(run);
+}
+
+void core_end_run(enum hook_result result) {
+        core_end_hook("finished.d/a", result);
+        core_end_run_as(RUNNER_DONE);
 }
 
 static void forget_runs(void) {
@@ -250,19 +254,23 @@ struct core *core_new(void) {
         return c;
 }
 
-static void open_account(struct core *c) {
-        static char name[] = ACCOUNT_DEFAULT, endpoint[] = "https://drive.example.com",
-                    headers[] = "x-date";
-        const struct account_config settings = {
-                .name = name,
-                .endpoint = endpoint,
-                .signed_headers = headers,
-                .rate_limit = {1000, USEC_MSEC},
-                .max_in_flight = 256,
-        };
+static char name_used[] = ACCOUNT_DEFAULT, endpoint[] = "https://drive.example.com",
+            signed_headers[] = "x-date";
+static const struct account_config settings_used = {
+        .name = name_used,
+        .endpoint = endpoint,
+        .signed_headers = signed_headers,
+        .rate_limit = {1000, USEC_MSEC},
+        .max_in_flight = 256,
+};
 
-        assert_int_equal(account_new(&settings, USEC_MINUTE, on_account_changed, c, &c->account),
-                         0);
+void core_configure_account(struct core *c) {
+        assert_int_equal(account_configure(c->account, &settings_used, USEC_MINUTE), 0);
+}
+
+static void open_account(struct core *c) {
+        assert_int_equal(
+                account_new(&settings_used, USEC_MINUTE, on_account_changed, c, &c->account), 0);
         assert_int_equal(account_set_secret(c->account, "token", NULL, clock_boot()), 0);
         assert_int_equal(poller_add_account(c->poller, c->account), 0);
 }

@@ -60,6 +60,9 @@ void core_restart(struct core *core);
 /* Likewise the machine, which is away for span. */
 void core_reboot(struct core *core, usec_t span);
 
+/* As at the start: with the settings that tests have. */
+void core_configure_account(struct core *core);
+
 /* Publishes a task file as one should: a new one, by way of a dot file. */
 void core_put(struct core *core, const char *directory, const char *name, const char *task_id);
 void core_put_text(struct core *core, const char *directory, const char *name, const char *text);
@@ -86,6 +89,8 @@ const char *core_run_line(size_t i);
 /* Ends the oldest run, whose one hook had this result. */
 void core_end_run(enum hook_result result);
 
+/* A hook of the oldest run, which goes on. */
+void core_end_hook(const char *hook, enum hook_result result);
 /* The oldest run ends without a word of its hooks. */
 void core_end_run_as(enum runner_outcome outcome);
 /* As long as error is not 0, no run can be started. */

@@ -244,6 +244,15 @@ static void test_cleared_twice(void **state) {
         assert_true(rate_limiter_next(rate) <= 0);
 }
 
+/* A network may shorten what lies between two requests: 2 % are left to it. */
+static void test_the_window_is_wider(void **state) {
+        struct rate_limiter *rate = *state;
+
+        set_limit(rate, 1, USEC_MINUTE);
+        rate_limiter_take(rate, USEC_DAY);
+        assert_int_equal(rate_limiter_next(rate), USEC_DAY + USEC_MINUTE + USEC_MINUTE / 50);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_first_at_once, set_up, tear_down),
@@ -260,6 +269,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_new_limit_remembers_in_order, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_cleared_twice, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_the_window_is_wider, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

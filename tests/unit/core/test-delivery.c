@@ -148,6 +148,158 @@ static void test_a_load_that_fails(void **state) {
         assert_int_equal(counts(c).pending, 2);
 }
 
+static unsigned count_of(const char *text, const char *part) {
+        unsigned n = 0;
+
+        while ((text = strstr(text, part))) {
+                text++;
+                n++;
+        }
+        return n;
+}
+
+/* In the words for an administrator, with the attempts that were made. */
+static void test_what_is_told_of_a_parked_one(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        core_listen(c);
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        core_pass(c, 11 * SEC);
+        core_end_run_as(RUNNER_FAILED);
+        core_pass(c, 21 * SEC);
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        text = core_heard(c);
+        assert_int_equal(c->parked, 1);
+        assert_int_equal(count_of(text, "one: giving up"), 1);
+        assert_non_null(strstr(text, "after 3 attempts"));
+        assert_int_equal(count_of(text, "hook runner"), 1); /* the one that died */
+}
+
+/* The first deferrals are normal; the third in a row is told, with why, and no other one. */
+static void test_what_is_told_of_deferrals(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *two = NULL, *three = NULL, *later = NULL;
+
+        core_listen(c);
+        core_fail_runs(-ECONNREFUSED);
+        finish_one(c, "one", "t1");
+        core_pass(c, 2 * SEC); /* after a second, and after two more */
+        two = core_heard(c);
+        assert_string_equal(two, "");
+        core_listen(c);
+        core_pass(c, 10 * USEC_MINUTE);
+        three = core_heard(c);
+        assert_int_equal(count_of(three, "warning one: hooks of event "), 1);
+        assert_non_null(
+                strstr(three, "cannot be started or reached: Connection refused; retrying"));
+
+        core_fail_runs(0); /* a run that has begun ends the row */
+        core_pass(c, 61 * SEC);
+        core_end_run(HOOK_FAILED);
+        core_pass(c, 11 * SEC);
+        core_listen(c);
+        for (int i = 0; i < 3; i++) {
+                core_end_run_as(RUNNER_LATER);
+                core_pass(c, 5 * SEC);
+        }
+        later = core_heard(c);
+        assert_int_equal(count_of(later, "warning one: hooks of event "), 1);
+        assert_non_null(strstr(later, "not becoming ready; retrying"));
+}
+
+/* Between two attempts the event is in the store alone: while that cannot say it, none is made. */
+static void test_an_event_that_cannot_be_read(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        core_pass(c, 9 * SEC);
+        fake_store_fail_next(c->store, -EIO);
+        core_pass(c, 1500 * USEC_MSEC);
+        assert_null(core_run_line(0));
+        assert_int_equal(counts(c).running, 0);
+        assert_int_equal(counts(c).waiting, 1);
+        core_pass(c, SEC);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
+        assert_int_equal(counts(c).running, 1);
+        assert_int_equal(counts(c).waiting, 0);
+}
+
+/* What has been done is not asked for again, also of a run that dies; and a restart knows it. */
+static void test_what_is_settled(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        assert_null(strstr(core_run_line(0), "settled"));
+        core_end_hook("finished.d/a", HOOK_DONE);
+        core_end_hook("finished.d/b", HOOK_LATER);
+        core_end_hook("finished.d/c", HOOK_SKIPPED);
+        core_end_hook("finished.d/a", HOOK_DONE); /* known by now */
+        core_end_run_as(RUNNER_FAILED);
+        core_turn(c);
+        core_restart(c);
+        core_pass(c, 11 * SEC);
+        assert_non_null(
+                strstr(core_run_line(0), "\"settled\":[\"finished.d/a\",\"finished.d/c\"]"));
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
+}
+
+/* Nothing is read or run any more once it stops; what is pending stays so. */
+static void test_a_stop_while_an_event_is_read(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        fake_store_set_immediate(c->store, false);
+        core_pass(c, 11 * SEC);
+        deliveries_stop(c->deliveries);
+        fake_store_run(c->store);
+        assert_null(core_run_line(0));
+        core_pass(c, USEC_HOUR);
+        assert_null(core_run_line(0));
+        assert_int_equal(counts(c).pending, 1);
+}
+
+/* Without hooks for it an outcome is delivered as it is. */
+static void test_no_hooks(void **state) {
+        struct core *c = *state;
+
+        core_remove(c, "hooks/finished.d", "a");
+        finish_one(c, "one", "t1");
+        core_turn(c);
+        assert_null(core_run_line(0));
+        assert_int_equal(counts(c).pending, 0);
+        assert_int_equal(counts(c).running, 0);
+        assert_false(core_has(c, "state", "one"));
+        assert_string_equal(c->finished, "t1:completed ");
+}
+
+/* Attempts that are made anew after a reload are by its settings. */
+static void test_other_settings(void **state) {
+        static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+        struct core *c = *state;
+        struct delivery_settings settings = {c->hooks, 6, 2, USEC_DAY};
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                finish_one(c, names[i], names[i]);
+        assert_int_equal(counts(c).running, 4);
+        assert_int_equal(deliveries_configure(c->deliveries, &settings), 0);
+        assert_int_equal(counts(c).running, 6);
+        core_end_run(HOOK_FAILED);
+        core_pass(c, 11 * SEC);
+        for (int i = 0; i < 5; i++)
+                core_end_run(HOOK_DONE);
+        core_end_run(HOOK_FAILED); /* the second attempt is the last one now */
+        core_turn(c);
+        assert_int_equal(c->parked, 1);
+        assert_int_equal(counts(c).pending, 0);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -159,6 +311,13 @@ int main(void) {
                 TEST(test_attempts_survive_a_restart),
                 TEST(test_slots),
                 TEST(test_a_load_that_fails),
+                TEST(test_what_is_told_of_a_parked_one),
+                TEST(test_what_is_told_of_deferrals),
+                TEST(test_an_event_that_cannot_be_read),
+                TEST(test_what_is_settled),
+                TEST(test_a_stop_while_an_event_is_read),
+                TEST(test_no_hooks),
+                TEST(test_other_settings),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,82 @@ static void test_one_notice_a_burst(void **state) {
         assert_int_equal(count_of(text, "MaxParallel="), 2);
 }
 
+static void test_a_runner_that_dies(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        core_listen(c);
+        stall(c, "photos");
+        core_end_run_as(RUNNER_FAILED);
+        text = core_heard(c);
+        assert_int_equal(count_of(text, "photos: "), 1);
+        assert_non_null(strstr(text, "hook runner"));
+        core_pass(c, USEC_HOUR); /* it is not run again */
+        assert_null(core_run_line(0));
+        assert_int_equal(counts(c).running, 0);
+        assert_int_equal(counts(c).waiting, 0);
+}
+
+/* The third time in a row is told, with why: an error, or that it is not ready. */
+static void test_what_is_told_of_deferrals(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *two = NULL, *three = NULL, *later = NULL;
+
+        core_fail_runs(-ECONNREFUSED);
+        core_listen(c);
+        account_changes(c, "main", "slow");
+        core_pass(c, 2 * SEC);
+        two = core_heard(c);
+        assert_string_equal(two, "");
+        core_listen(c);
+        core_pass(c, USEC_MINUTE);
+        three = core_heard(c);
+        assert_int_equal(count_of(three, "warning main: hooks of event id are delayed: "), 1);
+        assert_non_null(strstr(three, "reached: Connection refused; retrying for 5 minutes"));
+
+        core_fail_runs(0);
+        core_pass(c, USEC_MINUTE);
+        core_end_run(HOOK_DONE);
+        stall(c, "photos");
+        core_listen(c);
+        for (int i = 0; i < 3; i++) {
+                core_end_run_as(RUNNER_LATER);
+                core_pass(c, 5 * SEC);
+        }
+        later = core_heard(c);
+        assert_int_equal(count_of(later, "warning photos: hooks of event id are delayed: "), 1);
+        assert_non_null(strstr(later, "not becoming ready; retrying for 5 minutes"));
+}
+
+/* Put off, it is in front of those that came later, and waits out its pause. */
+static void test_put_off_in_front(void **state) {
+        struct core *c = *state;
+
+        stall(c, "first");
+        for (int i = 1; i < SLOTS; i++)
+                stall(c, "filler");
+        core_end_run_as(RUNNER_LATER); /* there is a slot */
+        assert_int_equal(counts(c).waiting, 1);
+        stall(c, "second");
+        assert_run(SLOTS - 1, "second");
+        core_pass(c, 900 * USEC_MSEC);
+        core_end_run(HOOK_DONE);
+        assert_int_equal(counts(c).running, SLOTS - 1);
+        core_pass(c, 200 * USEC_MSEC);
+        assert_run(SLOTS - 1, "first");
+        assert_int_equal(counts(c).waiting, 0);
+}
+
+/* Attempts of an event without hooks are none. */
+static void test_no_hooks(void **state) {
+        struct core *c = *state;
+
+        core_remove(c, "hooks/account.d", "a");
+        account_changes(c, "main", "slow");
+        assert_null(core_run_line(0));
+        assert_int_equal(counts(c).waiting, 0);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
@@ -243,6 +319,10 @@ int main(void) {
                 TEST(test_a_runner_that_cannot_be_reached),
                 TEST(test_a_thousand),
                 TEST(test_one_notice_a_burst),
+                TEST(test_a_runner_that_dies),
+                TEST(test_what_is_told_of_deferrals),
+                TEST(test_put_off_in_front),
+                TEST(test_no_hooks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

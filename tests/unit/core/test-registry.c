@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "koowatchd/account/account.h"
 #include "unit/core-fixture.h"
 
 #define SEC USEC_SEC
@@ -347,6 +348,151 @@ static void test_a_start_is_spread(void **state) {
         assert_int_equal(asked(c, 210), 210);
 }
 
+/* Duplicates of others stay where they are when a finished file goes; its own go with it. */
+static void test_duplicates_of_a_finished_file(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "state", "one", "t1");
+        core_put(c, "state", "two", "t2");
+        core_scan(c);
+        core_put(c, "state", "uno", "t1");
+        core_put(c, "state", "zwei", "t2");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_false(core_has(c, "state", "one"));
+        assert_false(core_has(c, "state", "uno"));
+        assert_true(core_has(c, "state", "two"));
+        assert_true(core_has(c, "state", "zwei"));
+}
+
+/* A file that comes in the moment that the finished one is gone is counted, and watched soon. */
+static void test_a_late_duplicate(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "state", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_remove(c, "state", "one");
+        core_scan(c);
+        core_put(c, "state", "uno", "t1");
+        core_scan(c);
+        assert_int_equal(registry_count(c->registry).finished, 1);
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+        core_pass(c, 4 * SEC);
+        assert_int_equal(registry_count(c->registry).finished, 0);
+        assert_int_equal(registry_count(c->registry).invalid, 0);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* A start that finds all as it was writes nothing. */
+static void test_a_start_without_news(void **state) {
+        struct core *c = *state;
+        size_t writes;
+
+        core_put(c, "low", "one", "t1");
+        core_put(c, "low", "two", "t2");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        writes = fake_store_writes(c->store);
+        core_restart(c);
+        core_turn(c);
+        assert_int_equal(fake_store_writes(c->store), writes);
+}
+
+/* Polled as long as its account is configured. */
+static void test_an_account_that_leaves(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 1);
+        registry_check_accounts(c->registry); /* nothing has changed */
+        core_pass(c, 11 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+        account_retire(c->account);
+        core_listen(c);
+        registry_check_accounts(c->registry);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "warning one: [Account default] is no longer configured"));
+        core_pass(c, USEC_HOUR);
+        assert_false(core_is_asked(c, "t1"));
+        core_listen(c);
+        registry_check_accounts(c->registry);
+        free(text);
+        text = core_heard(c);
+        assert_string_equal(text, ""); /* once */
+        core_put_text(c, "low", "one", TASK("t1", "Hook=a\n"));
+        core_scan(c);
+        core_pass(c, USEC_MINUTE);
+        assert_false(core_is_asked(c, "t1"));
+
+        core_configure_account(c);
+        registry_check_accounts(c->registry);
+        core_pass(c, 11 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+static void move(struct core *c, const char *from, const char *to) {
+        CLEANUP(freep) char *before = str_printf("%s/%s", c->directory, from);
+        CLEANUP(freep) char *after = str_printf("%s/%s", c->directory, to);
+
+        assert_int_equal(rename(before, after), 0);
+}
+
+/* The tasks of a directory that stays away are polled no more, until it is back. */
+static void test_a_directory_that_is_away(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        move(c, "low", "aside");
+        core_pass(c, 4 * USEC_MINUTE);
+        assert_true(core_is_asked(c, "t1"));
+        core_answer(c, "t1", 1);
+        core_pass(c, 11 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+        core_pass(c, 4 * USEC_MINUTE);
+        assert_false(core_is_asked(c, "t1"));
+        core_scan(c);
+        core_pass(c, 11 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        move(c, "aside", "low");
+        core_pass(c, 3 * USEC_MINUTE);
+        assert_true(core_is_asked(c, "t1"));
+        assert_int_equal(registry_count(c->registry).pending + registry_count(c->registry).running,
+                         1);
+}
+
+/* The spread is one of a scan, not of those that come one by one. */
+static void test_one_by_one_is_not_spread(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/low/99.task", c->directory);
+
+        core_put(c, "low", "first", "t1");
+        core_scan(c);
+        core_pass(c, SEC);
+        core_answer(c, "t1", 2);
+        put_many(c, 0, 99);
+        core_pass(c, 2 * SEC);
+        assert_int_equal(asked(c, 99), 99);
+        core_remove(c, "low", "50"); /* and is back within the grace */
+        core_scan(c);
+        core_put(c, "low", "50", "50");
+        core_scan(c);
+        core_pass(c, 100 * USEC_MSEC);
+        assert_int_equal(asked(c, 99), 99);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -364,6 +510,12 @@ int main(void) {
                 TEST(test_an_edit_of_a_finished_file),
                 TEST(test_the_end_of_a_finished_file),
                 TEST(test_a_start_is_spread),
+                TEST(test_duplicates_of_a_finished_file),
+                TEST(test_a_late_duplicate),
+                TEST(test_a_start_without_news),
+                TEST(test_an_account_that_leaves),
+                TEST(test_a_directory_that_is_away),
+                TEST(test_one_by_one_is_not_spread),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
