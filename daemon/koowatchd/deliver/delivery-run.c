@@ -92,10 +92,8 @@ static void run(struct delivery_run *r) {
 static void on_event(void *userdata, int error, const char *body) {
         struct delivery_run *r = userdata;
 
-        if (error == 0) {
-                r->event = event_parse(body);
-                error = r->event ? 0 : -EBADMSG;
-        }
+        if (error == 0)
+                error = event_parse(body, &r->event);
         if (error == 0 && !r->shared->stopping)
                 run(r);
         else

@@ -83,12 +83,14 @@ static bool put_off(struct tellings *t, struct telling *telling, int error) {
 static void on_event(void *userdata, int error, const char *body) {
         struct tellings *t = userdata;
         struct telling *first = TAILQ_FIRST(&t->due);
-        CLEANUP(json_object_putp) json_object *event = error == 0 ? event_parse(body) : NULL;
+        CLEANUP(json_object_putp) json_object *event = NULL;
 
+        if (error == 0)
+                error = event_parse(body, &event);
         t->is_reading = false;
         TAILQ_REMOVE(&t->due, first, link);
         if (!event)
-                t->is_paused = put_off(t, first, error < 0 ? error : -EBADMSG);
+                t->is_paused = put_off(t, first, error);
         else if (!tell(t, first, event))
                 TAILQ_INSERT_HEAD(&t->due, first, link);
         finish_logged(t);

@@ -124,15 +124,13 @@ json_object *event_of_account(const char *id, const char *account, const char *s
         return STEAL_PTR(event);
 }
 
-json_object *event_parse(const char *text) {
+int event_parse(const char *text, json_object **ret) {
         /* An answer is a level further down in it. Older versions have stored NaN. */
         static const struct json_rules rules = {
                 .depth = 64, .containers = 100000, .values = 1000000, .repair = true};
         char fault[JSON_FAULT_MAX];
-        json_object *event = NULL;
 
-        (void) json_read(text, strlen(text), &rules, NULL, &event, fault);
-        return event;
+        return json_read(text, strlen(text), &rules, NULL, ret, fault);
 }
 
 const char *event_string(json_object *event, const char *key) {

@@ -39,8 +39,8 @@ json_object *event_of_task(const char *type, const char *id, const struct event_
 json_object *event_of_account(const char *id, const char *account, const char *state,
                               const char *reason);
 
-/* Back from the text that it was stored as; NULL when that is none. The caller owns it. */
-json_object *event_parse(const char *text);
+/* Back from the text that it was stored as. Returns 0; -EBADMSG: that is none; or -ENOMEM. */
+int event_parse(const char *text, json_object **ret);
 
 /* A string member, or NULL. Borrowed from the event. */
 const char *event_string(json_object *event, const char *key);

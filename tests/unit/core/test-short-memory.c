@@ -32,6 +32,10 @@ static bool is_gone(struct core *c, const char *task_id) {
         return core_row(c, task_id)->gone;
 }
 
+static bool is_told(struct core *c, const char *text) {
+        return strstr(c->told, text);
+}
+
 /* Time passes until it holds: nothing is given up because of one allocation. */
 static void wait_until(struct core *c, bool (*holds)(struct core *c, const char *what),
                        const char *what) {
@@ -126,6 +130,23 @@ static void tell_refusals(struct core *c) {
         wait_until(c, is_gone, "t3");
 }
 
+/* Outcomes that the log cannot take at first are read from the store again, and told all the same.
+ */
+static void tell_late(struct core *c) {
+        core_set_log(CORE_LOG_IS_FULL);
+        core_put(c, "low", "four", "t4");
+        core_scan(c);
+        until_finished(c, "t4", "t4:completed ", tell_completed);
+        wait_until(c, is_run, "\"t4\"");
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        core_set_log(CORE_LOG_TAKES);
+        deliveries_tell(c->deliveries);
+        wait_until(c, is_told, "t4 ");
+        while (deliveries_count(c->deliveries).pending > 0)
+                core_pass(c, SEC);
+}
+
 /* Returns whether the nth allocation was one of the story. */
 static bool survives(void (*tell)(struct core *c), unsigned n) {
         struct core *c = core_new();
@@ -161,6 +182,11 @@ static void test_duplicates(void **state) {
         survive_all(tell_duplicates);
 }
 
+static void test_told_late(void **state) {
+        (void) state;
+        survive_all(tell_late);
+}
+
 static void test_refusals(void **state) {
         (void) state;
         survive_all(tell_refusals);
@@ -171,6 +197,7 @@ int main(void) {
                 cmocka_unit_test(test_an_outcome),
                 cmocka_unit_test(test_duplicates),
                 cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_told_late),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
