@@ -493,6 +493,69 @@ static void test_one_by_one_is_not_spread(void **state) {
         assert_int_equal(asked(c, 99), 99);
 }
 
+/* Each once, at the next look at it: not while it may still be being renamed. */
+static void test_strays(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/low/photos.tsk", c->directory);
+        CLEANUP(freep) char *before = NULL, *text = NULL, *again = NULL;
+
+        assert_int_equal(replace_file(path, "[Task]\n", 7, 0644), 0);
+        core_pass(c, SEC);
+        core_listen(c);
+        core_scan(c);
+        before = core_heard(c);
+        assert_string_equal(before, "");
+        core_listen(c);
+        core_pass(c, 31 * SEC);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "low/photos.tsk: not a task file"));
+        assert_non_null(strstr(text, "rename it to photos.task"));
+        core_listen(c);
+        core_scan(c);
+        core_pass(c, 31 * SEC);
+        again = core_heard(c);
+        assert_string_equal(again, "");
+}
+
+/* All hooks, of events and those that tasks name, at a reload and when a directory changes. */
+static void test_hooks_are_checked(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/hooks/finished.d/b", c->directory);
+        CLEANUP(freep) char *text = NULL, *changed = NULL, *again = NULL;
+
+        core_put_text(c, "low", "one", TASK("t1", "Hook=none\n"));
+        core_scan(c);
+        core_pass(c, SEC);
+        assert_int_equal(replace_file(path, "#!/bin/true\n", 12, 0644), 0); /* it is no program */
+        core_listen(c);
+        registry_check_hooks(c->registry);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "finished.d/b: would not run: it is not executable"));
+        assert_non_null(strstr(registry_hook_problem(c->registry), "one: Hook=none"));
+        core_listen(c);
+        core_pass(c, 31 * SEC);
+        again = core_heard(c);
+        assert_string_equal(again, "");
+        core_put_text(c, "hooks/finished.d", "c", "#!/bin/true\n");
+        core_listen(c);
+        core_pass(c, 31 * SEC);
+        changed = core_heard(c);
+        assert_non_null(strstr(changed, "finished.d/b: would not run"));
+}
+
+/* Asked for from outside: it is done in pieces, soon. */
+static void test_a_look(void **state) {
+        struct core *c = *state;
+
+        core_pass(c, 5 * SEC);
+        core_put(c, "low", "one", "t1");
+        time_pass(c->timers, 3 * SEC); /* it rests */
+        registry_look(c->registry);
+        assert_int_equal(registry_count(c->registry).pending, 0);
+        core_pass(c, 5 * SEC);
+        assert_int_equal(registry_count(c->registry).pending, 1);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -516,6 +579,9 @@ int main(void) {
                 TEST(test_an_account_that_leaves),
                 TEST(test_a_directory_that_is_away),
                 TEST(test_one_by_one_is_not_spread),
+                TEST(test_strays),
+                TEST(test_hooks_are_checked),
+                TEST(test_a_look),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,8 @@
 /* The core while memory is short for a moment: each allocation of a story fails once. */
+#include <errno.h>
+
+#include "common/config.h"
+#include "koowatchd/account/account.h"
 #include "unit/core-fixture.h"
 #include "unit/short-memory.h"
 
@@ -192,12 +196,62 @@ static void test_refusals(void **state) {
         survive_all(tell_refusals);
 }
 
+static void on_changed(void *userdata, struct account *account, unsigned failed_requests) {
+        (void) userdata;
+        (void) account;
+        (void) failed_requests;
+}
+
+/* Modules are made as a whole, or not at all. */
+static void test_new_modules(void **state) {
+        static char name[] = "eu", endpoint[] = "https://drive.example.com", headers[] = "x-date";
+        const struct account_config settings = {.name = name,
+                                                .endpoint = endpoint,
+                                                .signed_headers = headers,
+                                                .rate_limit = {1, USEC_SEC},
+                                                .max_in_flight = 1};
+        struct core *c = core_new();
+        const struct poller_handler handler = {};
+        struct poller *poller;
+        struct account *account;
+        struct deliveries *deliveries;
+        struct registry *registry;
+        struct commit *commit;
+
+        (void) state;
+        core_start(c);
+        assert_int_equal(account_new(&settings, USEC_MINUTE, on_changed, NULL, &account), 0);
+        assert_short_memory(poller_new(c->timers, c->http, &handler, &poller), (void) 0);
+        assert_short_memory(poller_add_account(poller, account),
+                            poller_remove_account(poller, account));
+        assert_short_memory(deliveries_new(&(struct delivery_modules){c->timers, c->store, NULL,
+                                                                      c->report, c->metrics},
+                                           &(struct delivery_settings){c->hooks, 4, 3, USEC_DAY},
+                                           &deliveries),
+                            (void) 0);
+        assert_short_memory(
+                registry_new(&(struct registry_modules){c->timers, NULL, c->store, poller,
+                                                        deliveries, c->report, c->metrics, 1},
+                             &registry),
+                (void) 0);
+        assert_short_memory(registry_set_directories(registry, "/run/a:/run/b", "/run/b"),
+                            (void) 0);
+        assert_short_memory(
+                commit_new(c->timers, c->store, "state.db", registry, deliveries, &commit),
+                (void) 0);
+        commit_free(commit);
+        registry_free(registry);
+        deliveries_free(deliveries);
+        poller_free(poller);
+        account_free(account);
+        core_free(c);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_an_outcome),
-                cmocka_unit_test(test_duplicates),
-                cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_told_late),
+                cmocka_unit_test(test_an_outcome),  cmocka_unit_test(test_duplicates),
+                cmocka_unit_test(test_refusals),    cmocka_unit_test(test_told_late),
+                cmocka_unit_test(test_new_modules),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -486,6 +486,71 @@ static void test_no_memory_for_a_text(void **state) {
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, sqlite_tear_down)
 
+static void expect_failure(const struct sqlite_fixture *f, int r) {
+        assert_true(r < 0);
+        assert_non_null(strstr(store_error(f->sync.store), "no such table"));
+}
+
+/* Its tables are gone, by another program: every operation says so, and none has a result. */
+static void test_every_operation_can_fail(void **state) {
+        struct sqlite_fixture *f = *state;
+        CLEANUP(freep) char *tasks = NULL, *pending = NULL, *body = NULL;
+        struct store_batch *batch = store_batch_new();
+        struct store_counts counts;
+        struct store_task task;
+
+        sync_put_task(&f->sync, &photos, "photos", &(struct store_task){.registered = WALL});
+        execute(f, "DROP TABLE task; DROP TABLE event");
+        expect_failure(f, sync_find_task(&f->sync, &photos, &task));
+        expect_failure(f, sync_each_task(&f->sync, &tasks));
+        expect_failure(f, sync_get_event(&f->sync, "e1", &body));
+        assert_null(body);
+        expect_failure(f, sync_each_pending(&f->sync, &pending));
+        expect_failure(f, sync_count(&f->sync, &counts));
+        assert_int_equal(store_batch_put_task(batch, &photos, "photos", &task), 0);
+        expect_failure(f, sync_write(&f->sync, batch));
+        assert_false(store_is_damaged(f->sync.store));
+}
+
+static int write_one(struct sqlite_fixture *f, int (*add)(struct store_batch *batch)) {
+        struct store_batch *batch = store_batch_new();
+
+        assert_int_equal(add(batch), 0);
+        return sync_write(&f->sync, batch);
+}
+
+static int drop(struct store_batch *batch) {
+        return store_batch_drop_task(batch, &photos, WALL);
+}
+
+static int miss(struct store_batch *batch) {
+        return store_batch_miss_task(batch, &photos, WALL);
+}
+
+static int event(struct store_batch *batch) {
+        return store_batch_put_event(batch, "e1", "{}", WALL);
+}
+
+static int deliver(struct store_batch *batch) {
+        return store_batch_put_delivery(batch, "e1", &(struct store_delivery){});
+}
+
+static int prune(struct store_batch *batch) {
+        return store_batch_prune(batch, WALL, USEC_DAY);
+}
+
+static void test_every_write_can_fail(void **state) {
+        static int (*const writes[])(struct store_batch * batch) = {drop, miss, event, deliver,
+                                                                    prune};
+        struct sqlite_fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(writes); i++)
+                assert_int_equal(write_one(f, writes[i]), 0);
+        execute(f, "DROP TABLE task; DROP TABLE event");
+        for (size_t i = 0; i < ARRAY_LEN(writes); i++)
+                expect_failure(f, write_one(f, writes[i]));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_no_memory_for_a_text),
@@ -506,6 +571,8 @@ int main(void) {
                 TEST(test_a_database_without_the_clock),
                 TEST(test_an_older_koowatchd_may_write_to_it),
                 TEST(test_no_statement_goes_through_all_events),
+                TEST(test_every_operation_can_fail),
+                TEST(test_every_write_can_fail),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -377,6 +377,20 @@ static void test_free_nothing(void **state) {
         task_free(NULL);
 }
 
+/* The smallest that can be said, and what is beside it. */
+static void test_least_spans(void **state) {
+        CLEANUP(reading_clear)
+        struct reading r = read_clean(TASK "Timeout=1us\nIntervalMin=1us\nIntervalMax=1us\n");
+
+        (void) state;
+        assert_int_equal(r.task->timeout, 1);
+        assert_int_equal(r.task->interval_min, 1);
+        assert_int_equal(r.task->interval_max, 1);
+        expect_error(TASK "Timeout=0\n", "error 4: ");
+        expect_error(TASK "IntervalMin=2us\nIntervalMax=1us\n",
+                     "error 0: IntervalMin= is longer than IntervalMax=");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_everything),
@@ -395,6 +409,7 @@ int main(void) {
                 cmocka_unit_test(test_bytes_that_are_no_text),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_free_nothing),
+                cmocka_unit_test(test_least_spans),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

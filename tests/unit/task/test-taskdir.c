@@ -30,6 +30,7 @@ struct fixture {
         char seen[4096];           /* what the handler was called with, in order */
         enum read_again again;     /* what on_file() is to say */
         bool has_gaps;             /* what on_scanned() said last */
+        bool may_pass;             /* what was wrong with the last file */
         unsigned scans;
 };
 
@@ -71,6 +72,25 @@ int renameat(int from, const char *old, int to, const char *new) {
         return r;
 }
 
+/* Instead of libc's: a file system that cannot do without replacing, or has no links. */
+static bool no_noreplace, no_links;
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
+        if (no_noreplace && flags) {
+                errno = EINVAL;
+                return -1;
+        }
+        return (int) syscall(SYS_renameat2, from, old, to, new, flags);
+}
+
+int linkat(int from, const char *old, int to, const char *new, int flags) {
+        if (no_links) {
+                errno = EPERM;
+                return -1;
+        }
+        return (int) syscall(SYS_linkat, from, old, to, new, flags);
+}
+
 /* ---- the handler ---- */
 
 static void see(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -96,6 +116,7 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         f->last = taskdir_file_ref(file->file);
         if (file->text)
                 assert_int_equal(file->length, strlen(file->text));
+        f->may_pass = file->may_pass;
         see(f, "%s+%s@%u%s%s ", file->is_retry ? "*" : "", file->file->name, file->file->dir,
             file->text ? "=" : "!", file->text ? file->text : file->problem);
         return f->again;
@@ -954,6 +975,182 @@ static void test_remove_where_nobody_looks(void **state) {
         assert_string_equal(path, "one.task");
 }
 
+/* Instead of libc's: what opening a name, or a directory, fails with; and what happens before. */
+static const char *failing_name;
+static int failing_error;
+static void (*before_open)(const struct fixture *f);
+
+static bool fails_to_open(const char *path) {
+        void (*fn)(const struct fixture *f) = before_open;
+
+        if (!failing_name || !str_ends_with(path, failing_name))
+                return false;
+        before_open = NULL;
+        if (fn)
+                fn(renaming);
+        errno = failing_error;
+        return failing_error > 0;
+}
+
+static void fail_open(const char *name, int error) {
+        failing_name = name;
+        failing_error = error;
+}
+
+int open(const char *path, int flags, ...) {
+        va_list args;
+        mode_t mode;
+
+        va_start(args, flags);
+        mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+        va_end(args);
+        return fails_to_open(path) ? -1 : (int) syscall(SYS_open, path, flags, mode);
+}
+
+int openat(int dirfd, const char *path, int flags, ...) {
+        return fails_to_open(path) ? -1 : (int) syscall(SYS_openat, dirfd, path, flags, 0);
+}
+
+/* What passes leaves all as it was, and is told; what is the file's own is a fault of it. */
+static void test_files_that_cannot_be_opened(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "high/two.task", "b");
+        assert_scan(f, "+one@0=a +two@0=b ");
+        put(f, "high/one.task", "c");
+        drop(f, "high/two.task");
+        fail_open("one.task", EMFILE);
+        taskdir_scan(f->taskdir);
+        assert_non_null(strstr(f->seen, "high/one.task: Too many open files "));
+        assert_non_null(strstr(f->seen, "incomplete "));
+        assert_null(strstr(f->seen, "-two "));
+        f->seen[0] = '\0';
+        fail_open(NULL, 0);
+        assert_scan(f, "+one@0=c -two ");
+
+        put(f, "high/one.task", "d");
+        fail_open("one.task", EIO); /* not of the moment, and it may pass */
+        f->may_pass = false;
+        assert_scan(f, "+one@0!Input/output error ");
+        assert_true(f->may_pass);
+        put(f, "high/one.task", "e");
+        fail_open("one.task", EACCES);
+        assert_scan(f, "+one@0!Permission denied ");
+        assert_false(f->may_pass);
+        fail_open(NULL, 0);
+}
+
+static void remove_one_file(const struct fixture *f) {
+        drop(f, "high/one.task");
+}
+
+/* Between the look at its name and at what is in it. */
+static void test_a_file_that_goes_during_the_look(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "low/one.task", "b");
+        renaming = f;
+        before_open = remove_one_file;
+        fail_open("high", 0);
+        taskdir_scan(f->taskdir); /* before the directory is read */
+        assert_seen(f, "+one@1=b ");
+        fail_open(NULL, 0);
+        put(f, "high/one.task", "c");
+        before_open = remove_one_file;
+        fail_open("one.task", ENOENT);
+        taskdir_scan(f->taskdir);
+        fail_open(NULL, 0);
+        f->seen[0] = '\0';
+        assert_scan(f, "");
+        assert_int_equal(f->last->dir, 1);
+}
+
+/* A read that fails is a fault of the disk, which may pass: the file is read again. */
+static void test_a_file_that_cannot_be_read(void **state) {
+        struct fixture *f = *state;
+
+        if (geteuid() != 0)
+                skip(); /* links are followed in root's directories alone */
+        assert_int_equal(symlink("/proc/self/mem", path_of(f, "high/one.task")), 0);
+        f->may_pass = false;
+        assert_scan(f, "+one@0!Input/output error ");
+        assert_true(f->may_pass);
+}
+
+/* A directory that cannot be read for the moment: that is told, and its files stay. */
+static void test_a_directory_that_cannot_be_opened(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        fail_open("high", ENFILE);
+        taskdir_scan(f->taskdir);
+        assert_non_null(strstr(f->seen, "/high: Too many open files in system incomplete "));
+        f->seen[0] = '\0';
+        drop(f, "high/one.task");
+        event(f, "high", "one.task", IN_DELETE);
+        assert_non_null(strstr(f->seen, "/high: Too many open files in system "));
+        assert_null(strstr(f->seen, "-one"));
+        f->seen[0] = '\0';
+        fail_open("high", EACCES); /* that is no error of the moment */
+        assert_scan(f, "incomplete ");
+        event(f, "high", "one.task", IN_DELETE);
+        assert_seen(f, "");
+        fail_open(NULL, 0);
+        assert_scan(f, "-one ");
+}
+
+/* What a file is known by, as the store keeps it. */
+static void test_the_time_of_a_file(void **state) {
+        struct fixture *f = *state;
+        const struct timespec times[2] = {{1000, 0}, {1700000123, 456789012}};
+        struct stat st;
+
+        put(f, "high/one.task", "a");
+        assert_int_equal(utimensat(AT_FDCWD, path_of(f, "high/one.task"), times, 0), 0);
+        assert_scan(f, "+one@0=a ");
+        assert_int_equal(stat(path_of(f, "high/one.task"), &st), 0);
+        assert_int_equal(f->last->inode, st.st_ino);
+        assert_int_equal(f->last->mtime_ns, INT64_C(1700000123456789012));
+}
+
+/* Where renaming without replacing is not possible, a second link does; or, at last, replacing. */
+static void test_remove_on_simple_file_systems(void **state) {
+        struct fixture *f = *state;
+
+        for (int links = 0; links < 2; links++) {
+                put(f, "low/one.task", "a");
+                assert_scan(f, "+one@1=a ");
+                put(f, "low/one.task", "b");
+                no_noreplace = true;
+                no_links = links;
+                assert_int_equal(taskdir_remove(f->taskdir, f->last), -ESTALE);
+                no_noreplace = no_links = false;
+                assert_true(has(f, "low/one.task"));
+                assert_false(has(f, "low/.one.finished"));
+                assert_scan(f, "+one@1=b ");
+                drop(f, "low/one.task");
+                assert_scan(f, "-one ");
+        }
+}
+
+/* Nothing is removed of what is not there. */
+static void test_remove_what_is_not_there(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/one.task", "a");
+        assert_scan(f, "+one@1=a ");
+        drop(f, "low/one.task");
+        assert_int_equal(taskdir_remove(f->taskdir, f->last), -ENOENT);
+        move(f, "low", "aside");
+        assert_int_equal(taskdir_remove(f->taskdir, f->last), -ENOENT);
+        move(f, "aside", "low");
+        configure(f, "high", "high");
+        assert_int_equal(taskdir_remove(f->taskdir, f->last), -ENOENT);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -988,6 +1185,13 @@ int main(void) {
                 TEST(test_remove_what_is_another_file_by_now),
                 TEST(test_remove_while_others_write),
                 TEST(test_remove_where_nobody_looks),
+                TEST(test_files_that_cannot_be_opened),
+                TEST(test_a_file_that_goes_during_the_look),
+                TEST(test_a_file_that_cannot_be_read),
+                TEST(test_a_directory_that_cannot_be_opened),
+                TEST(test_the_time_of_a_file),
+                TEST(test_remove_on_simple_file_systems),
+                TEST(test_remove_what_is_not_there),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
