@@ -75,6 +75,7 @@ __attribute__((constructor)) static void open_shim(void) {
         (void) backtrace(failed_from, 1); /* loads what it needs */
         (void) signal(SIGSEGV, on_crash);
         (void) signal(SIGABRT, on_crash);
+        (void) signal(SIGQUIT, on_crash); /* whoever finds that it hangs */
         (void) dl_iterate_phdr(find_program, NULL);
 }
 

@@ -15,6 +15,7 @@ import io
 import os
 import pathlib
 import re
+import signal
 import sys
 import time
 
@@ -26,6 +27,9 @@ from koowatch import Koowatch, age  # noqa: E402
 
 # Of libraries: json-c 0.16 uses a member's name for which it had no memory.
 KNOWN_CRASHES = re.compile(r"json_object_object_add_ex.*\n.*json_tokener_parse_ex")
+# OpenSSL 3.5 notes an error of its initialisation by initialising itself; systemd ends that.
+KNOWN_HANGS = re.compile(r"OPENSSL_init_crypto.*ERR_new.*OPENSSL_init_crypto.*failed:", re.DOTALL)
+START = 20  # seconds until it is ready, or has ended
 STEP = 3  # seconds for what a fault may prevent
 AFTERWARDS = 25  # seconds for what nothing prevents any more
 
@@ -67,16 +71,29 @@ class Story:
     def step(self, predicate):
         wait(lambda: self.ended() or predicate(), STEP)
 
+    def begin(self, **start):
+        """Whether it listens, at least to signals."""
+        koowatch = self.koowatch
+        koowatch.start(wait=False, **start)
+        ready = lambda: koowatch.count_datagrams(READY="1") or koowatch.find("started: ")  # noqa: E731
+        if wait(lambda: self.ended() or ready(), START):
+            return True
+        koowatch.process.send_signal(signal.SIGQUIT)  # of which short-memory makes a trace
+        self.status = koowatch.end()
+        if not wait(lambda: KNOWN_HANGS.search(koowatch.log()), 1):
+            self.faults.append("it becomes not ready, and does not end")
+        return False
+
     def live(self, **start):
         """The story itself; start: how the daemon is started."""
         koowatch = self.koowatch
-        koowatch.start(wait=False, **start)
-        self.step(lambda: koowatch.find("started: "))
+        if not self.begin(**start):
+            return
         self.step(lambda: sum(self.sim.polls(task) for task in self.tasks.values()) >= 10)
         self.tasks["photos"].complete()
         self.step(koowatch.records)
         if not self.ended():
-            koowatch.process.send_signal(1)
+            koowatch.process.send_signal(signal.SIGHUP)
             self.step(lambda: koowatch.find("configuration reloaded|not reloaded"))
         self.look_at_descriptors()
         self.stop()
