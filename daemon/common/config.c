@@ -227,7 +227,7 @@ static int read_file(struct reader *reader, const char *path, bool required) {
         }
         if (r < 0) {
                 settings_fault(&reader->faults, true, 0, "cannot read the file: %s", strerror(-r));
-                return 0;
+                return error_is_transient(-r) ? r : 0;
         }
 
         reader->section = NULL;
@@ -265,14 +265,13 @@ static int read_drop_ins(struct reader *reader, const char *path) {
 
         entries.count = scandir(directory, &entries.list, is_drop_in, compare_entries);
         if (entries.count < 0) {
-                if (errno == ENOMEM)
-                        return -ENOMEM;
-                if (errno != ENOENT) {
-                        reader->faults.file = directory;
-                        settings_fault(&reader->faults, true, 0, "cannot read the directory: %s",
-                                       strerror(errno));
-                }
-                return 0;
+                r = -errno;
+                if (r == -ENOMEM || r == -ENOENT)
+                        return r == -ENOENT ? 0 : r;
+                reader->faults.file = directory;
+                settings_fault(&reader->faults, true, 0, "cannot read the directory: %s",
+                               strerror(-r));
+                return error_is_transient(-r) ? r : 0;
         }
 
         for (int i = 0; i < entries.count && r == 0; i++) {

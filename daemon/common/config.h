@@ -27,7 +27,7 @@
  * Reads path, then path's directory's koowatch.conf.d (named after the file: X.conf
  * has X.conf.d)/ *.conf in byte order. A missing main file is no fault unless
  * required; then all is default. Returns 0, -EBADMSG when there was an error among
- * the faults, or a negative errno (-ENOMEM) that no fault tells of.
+ * the faults, or another negative errno: it could not be read for now (a fault may name the file).
  */
 int config_read(const char *path, bool required, settings_fault_fn on_fault, void *userdata,
                 struct config **ret);

@@ -93,12 +93,14 @@ static int read_config(const char *path, struct config **ret) {
 
         r = config_read(path ? path : CONFIG_PATH_DEFAULT, path != NULL, config_log_fault, NULL,
                         ret);
-        if (r < 0) {
-                log_error("%s: the configuration is invalid, no hook is run%s%s",
-                          path ? path : CONFIG_PATH_DEFAULT, r == -EBADMSG ? "" : ": ",
-                          r == -EBADMSG ? "" : strerror(-r));
+        if (r == -EBADMSG)
+                log_error("%s: the configuration is invalid, no hook is run",
+                          path ? path : CONFIG_PATH_DEFAULT);
+        else if (r < 0)
+                log_error("%s: the configuration cannot be read, no hook is run: %s",
+                          path ? path : CONFIG_PATH_DEFAULT, strerror(-r));
+        if (r < 0)
                 return r;
-        }
 
         log_open("koowatch-hook", (*ret)->log_target);
         log_set_level((*ret)->log_level);

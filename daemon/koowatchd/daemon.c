@@ -277,19 +277,25 @@ static int run(struct daemon *d) {
 
 int daemon_run(const struct daemon_options *options) {
         struct daemon d = {.options = options, .modules.state.fd = -1};
-        int status;
+        int r, status;
 
         memory_trim_configure();
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
                 log_error("cannot initialise libcurl");
                 return EXIT_FAILURE;
         }
-        if (config_read(options->config_path, options->config_required, config_log_fault, NULL,
-                        &d.config) < 0) {
+        r = config_read(options->config_path, options->config_required, config_log_fault, NULL,
+                        &d.config);
+        if (r == -EBADMSG) {
                 log_error("%s: the configuration is invalid; koowatchd --check reports the same "
                           "errors without starting",
                           options->config_path);
-                return EX_CONFIG;
+                return EX_CONFIG; /* after which the service is not restarted */
+        }
+        if (r < 0) {
+                log_error("%s: the configuration cannot be read: %s", options->config_path,
+                          strerror(-r));
+                return EXIT_FAILURE;
         }
         log_open("koowatchd", d.config->log_target);
         log_set_level(options->has_log_level ? options->log_level : d.config->log_level);

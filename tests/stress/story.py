@@ -3,10 +3,10 @@
 A story has three tasks, ten polls, one outcome with a hook, a reload, a stop; a fault in it is the
 business of the caller. Then the daemon is started without the fault, all tasks end, and:
 
-  1 it has stopped with 0, or has ended by itself with 1 or 78 and said something; no signal, but
-    for what is known of libraries
+  1 it has stopped with 0, or has ended by itself with 1, after which systemd starts it again, and
+    said something; no signal, but for what is known of libraries
   2 where it went on, it holds no more descriptors than without the fault
-  3 each task has one outcome under one event id, and its hook ran
+  3 each task has one outcome under one event id, with its result and its link, and its hook ran
 """
 
 import collections
@@ -29,6 +29,8 @@ from koowatch import Koowatch, age  # noqa: E402
 KNOWN_CRASHES = re.compile(r"json_object_object_add_ex.*\n.*json_tokener_parse_ex")
 # OpenSSL 3.5 notes an error of its initialisation by initialising itself; systemd ends that.
 KNOWN_HANGS = re.compile(r"OPENSSL_init_crypto.*ERR_new.*OPENSSL_init_crypto.*failed:", re.DOTALL)
+# After 78 it is not started again: for what is wrong with a file, not for what is short.
+LASTING = re.compile(r"cannot read the \w+: (?!Input/output|Too many|Cannot allocate)")
 START = 20  # seconds until it is ready, or has ended
 STEP = 3  # seconds for what a fault may prevent
 AFTERWARDS = 25  # seconds for what nothing prevents any more
@@ -109,7 +111,8 @@ class Story:
         self.status = status
         if status < 0 and wait(lambda: KNOWN_CRASHES.search(koowatch.log()), 1):
             return
-        if status < 0 or (status != 0 and status not in (1, 78)):
+        lasting = status == 78 and wait(lambda: LASTING.search(koowatch.log()), 1)
+        if status not in (0, 1) and not lasting:
             self.faults.append(f"it ended with {status}")
         elif status != 0 and not wait(lambda: koowatch.find("."), 1):
             self.faults.append(f"it ended with {status} without a word")
@@ -138,9 +141,11 @@ class Story:
             if "damaged" in entry.message:
                 self.faults.append(entry.message)
         for name in self.tasks:
-            ids = {r["event"]["eventId"] for r in koowatch.records() if r["event"]["name"] == name}
-            if len(ids) > 1:
-                self.faults.append(f"{name} has {len(ids)} event ids")
+            events = [record["event"] for record in koowatch.records() if record["event"]["name"] == name]
+            if len({event["eventId"] for event in events}) > 1:
+                self.faults.append(f"{name} has several event ids: {events}")
+            if any(event.get("result") != "succeeded" or "downloadUrl" not in event for event in events):
+                self.faults.append(f"{name} has lost its result or its link: {events}")
 
     def close(self):
         """Returns the faults found, with the log, and forgets all else."""

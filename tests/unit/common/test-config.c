@@ -2,6 +2,7 @@
  * The configuration, read from files in a directory of its own. Faults are traced as
  * "error FILE:LINE: text" with FILE relative to it; expectations name their beginning.
  */
+#include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -856,6 +857,56 @@ static void test_url_check(void **state) {
                         fail_msg("\"%s\"", cases[i].url);
 }
 
+/* libcurl's allocations until one fails; 0: none does. */
+static unsigned until_short;
+
+static bool is_short(void) {
+        return until_short > 0 && --until_short == 0;
+}
+
+static void *short_malloc(size_t size) {
+        return is_short() ? NULL : malloc(size);
+}
+
+static void *short_calloc(size_t count, size_t size) {
+        return is_short() ? NULL : calloc(count, size);
+}
+
+static void *short_realloc(void *memory, size_t size) {
+        return is_short() ? NULL : realloc(memory, size);
+}
+
+static char *short_strdup(const char *text) {
+        return is_short() ? NULL : strdup(text);
+}
+
+/* Whichever allocation fails, it is neither a fault of the file nor another answer. */
+static void test_short_memory_in_libcurl(void **state) {
+        struct fixture *f = *state;
+        int read = 0, loopback, allowed;
+
+        assert_int_equal(curl_global_init_mem(CURL_GLOBAL_DEFAULT, short_malloc, free,
+                                              short_realloc, short_strdup, short_calloc),
+                         CURLE_OK);
+        put(f, "k.conf", "[Account]\nEndpoint=https://example.com/x/\nProxy=http://p:8080\n");
+        for (unsigned n = 1; n == 1 || until_short == 0; n++) {
+                until_short = n;
+                allowed = url_check("http://127.0.0.1:8080/x", false);
+                assert_true(allowed == -ENOMEM || (n > 1 && allowed == 0));
+                until_short = n;
+                loopback = url_is_loopback("http://127.0.0.1:8080/x");
+                assert_true(loopback == -ENOMEM || (n > 1 && loopback == 1));
+                until_short = n;
+                read = read_required(f, true);
+                assert_true(read == -ENOMEM || (n > 1 && read == 0));
+                assert_string_equal(f->faults, "");
+        }
+        assert_int_equal(read, 0); /* the last one had all that it wanted */
+        until_short = 0;
+        (void) read_clean(f);
+        curl_global_cleanup();
+}
+
 static void test_parse_bool(void **state) {
         static const char *const yes[] = {"yes", "true", "1", "Yes", "TRUE"};
         static const char *const no[] = {"no", "false", "0", "No"};
@@ -909,6 +960,7 @@ int main(void) {
                 TEST(test_drop_in_directory_is_a_file),
                 TEST(test_bad_bytes),
                 cmocka_unit_test(test_url_check),
+                TEST(test_short_memory_in_libcurl),
                 cmocka_unit_test(test_parse_bool),
         };
 
