@@ -1,9 +1,9 @@
 /*
- * Lets one allocation of koowatchd fail, as a library that is loaded before all others
+ * Lets one allocation of a program fail, as a library that is loaded before all others
  *
- * Calls are counted for each place in the program that makes them, named by its offset in hex;
- * all that libraries make are one place, "0". SHORT_MEMORY="PLACE:N" lets the Nth call from PLACE
- * fail, SHORT_MEMORY_COUNTS=FILE gets a line "PLACE COUNT" of each at the end.
+ * Calls are counted for each place in the program that makes them, named by its offset in hex, and
+ * for each library, named by its file. SHORT_MEMORY="PLACE:N" lets the Nth call from PLACE fail,
+ * SHORT_MEMORY_COUNTS=FILE gets a line "PLACE COUNT" of each at the end.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,18 +19,26 @@
 #include <unistd.h>
 
 #define PLACES 4096
+#define OBJECTS 128
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
 
-static uintptr_t base, end; /* of the program; 0: not known yet, or it is another one */
-static uintptr_t failing_place = UINTPTR_MAX;
-static unsigned failing_call;
-static struct {
-        atomic_uintptr_t place; /* 0: free */
+/* The program, which is the first one, and its libraries. */
+static struct object {
+        uintptr_t base, end;
+        char name[64];
         atomic_uint calls;
-} places[PLACES]; /* the last one: libraries */
+} objects[OBJECTS];
+static unsigned n_objects; /* 0: not known yet, or not any more */
+static struct {
+        atomic_uintptr_t place; /* in the program; 0: free */
+        atomic_uint calls;
+} places[PLACES];
+
+static char failing_name[64]; /* "": none */
+static unsigned failing_call;
 
 static void *failed_from[32];
 static int failed_depth;
@@ -47,45 +55,47 @@ static void on_crash(int number) {
         (void) raise(number);
 }
 
-static int find_program(struct dl_phdr_info *info, size_t size, void *userdata) {
+static int note_object(struct dl_phdr_info *info, size_t size, void *userdata) {
+        unsigned *count = userdata;
+        struct object *object = &objects[*count];
+        const char *slash = strrchr(info->dlpi_name, '/');
+
         (void) size;
-        (void) userdata;
-        base = info->dlpi_addr;
+        object->base = info->dlpi_addr;
+        (void) snprintf(object->name, sizeof(object->name), "%s",
+                        slash ? slash + 1 : info->dlpi_name);
         for (unsigned i = 0; i < info->dlpi_phnum; i++)
                 if (info->dlpi_phdr[i].p_type == PT_LOAD) {
-                        uintptr_t after =
-                                base + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+                        uintptr_t after = object->base + info->dlpi_phdr[i].p_vaddr +
+                                          info->dlpi_phdr[i].p_memsz;
 
-                        end = after > end ? after : end;
+                        object->end = after > object->end ? after : object->end;
                 }
-        return 1; /* it is the first */
+        return ++*count == OBJECTS;
 }
 
 __attribute__((constructor)) static void open_shim(void) {
         const char *what = getenv("SHORT_MEMORY");
+        unsigned count = 0;
 
-        if (strcmp(program_invocation_short_name, "koowatchd") != 0)
-                return;
-        if (what) {
-                char *rest;
-
-                failing_place = strtoul(what, &rest, 16);
-                failing_call = (unsigned) strtoul(rest + 1, NULL, 10);
-        }
+        if (what)
+                (void) sscanf(what, "%63[^:]:%u", failing_name, &failing_call);
         (void) backtrace(failed_from, 1); /* loads what it needs */
         (void) signal(SIGSEGV, on_crash);
         (void) signal(SIGABRT, on_crash);
         (void) signal(SIGQUIT, on_crash); /* whoever finds that it hangs */
-        (void) dl_iterate_phdr(find_program, NULL);
+        (void) dl_iterate_phdr(note_object, &count);
+        n_objects = count;
 }
 
 __attribute__((destructor)) static void close_shim(void) {
         const char *path = getenv("SHORT_MEMORY_COUNTS");
+        unsigned count = n_objects;
         FILE *file;
 
-        if (end == 0 || !path)
+        if (count == 0 || !path)
                 return;
-        end = 0;
+        n_objects = 0;
         file = fopen(path, "we");
         if (!file)
                 return;
@@ -93,15 +103,16 @@ __attribute__((destructor)) static void close_shim(void) {
                 if (places[i].calls > 0)
                         (void) fprintf(file, "%lx %u\n", (unsigned long) places[i].place,
                                        places[i].calls);
+        for (unsigned i = 1; i < count; i++)
+                if (objects[i].calls > 0)
+                        (void) fprintf(file, "%s %u\n", objects[i].name, objects[i].calls);
         (void) fclose(file);
 }
 
 static unsigned slot_of(uintptr_t place) {
-        unsigned at = (unsigned) (place * 2654435761U) % (PLACES - 1);
+        unsigned at = (unsigned) (place * 2654435761U) % PLACES;
 
-        if (place == 0)
-                return PLACES - 1;
-        for (;; at = (at + 1) % (PLACES - 1)) {
+        for (;; at = (at + 1) % PLACES) {
                 uintptr_t free_one = 0;
 
                 if (atomic_load(&places[at].place) == place ||
@@ -113,12 +124,20 @@ static unsigned slot_of(uintptr_t place) {
 
 /* Whether the call that returns to caller is the one that fails. */
 static int fails(const void *caller) {
-        uintptr_t at = (uintptr_t) caller, place = at >= base && at < end ? at - base : 0;
+        uintptr_t at = (uintptr_t) caller;
+        unsigned i = 0, calls;
+        char place[32];
 
-        if (end == 0)
+        while (i < n_objects && (at < objects[i].base || at >= objects[i].end))
+                i++;
+        if (i == n_objects) /* what was loaded later */
                 return 0;
-        if (atomic_fetch_add(&places[slot_of(place)].calls, 1) + 1 != failing_call ||
-            place != failing_place)
+        calls = i == 0 ? atomic_fetch_add(&places[slot_of(at - objects[0].base)].calls, 1) + 1
+                       : atomic_fetch_add(&objects[i].calls, 1) + 1;
+        if (calls != failing_call)
+                return 0;
+        (void) snprintf(place, sizeof(place), "%lx", (unsigned long) (at - objects[0].base));
+        if (strcmp(i == 0 ? place : objects[i].name, failing_name) != 0)
                 return 0;
         failed_depth = backtrace(failed_from, 32);
         errno = ENOMEM;

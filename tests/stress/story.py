@@ -12,8 +12,10 @@ business of the caller. Then the daemon is started without the fault, all tasks 
 import collections
 import contextlib
 import io
+import itertools
 import os
 import pathlib
+import random
 import re
 import signal
 import sys
@@ -34,6 +36,17 @@ LASTING = re.compile(r"cannot read the \w+: (?!Input/output|Too many|Cannot allo
 START = 20  # seconds until it is ready, or has ended
 STEP = 3  # seconds for what a fault may prevent
 AFTERWARDS = 25  # seconds for what nothing prevents any more
+
+
+def choose(groups, seed, sample, only):
+    """Cases of all groups, or sample of them, from as many groups as there are; or those of only."""
+    chance = random.Random(seed)
+    groups = [chance.sample(group, len(group)) for group in groups]
+    chance.shuffle(groups)
+    cases = [case for turn in itertools.zip_longest(*groups) for case in turn if case is not None]
+    if not only:
+        return cases[:sample]
+    return [case for case in cases if f"{case}:".startswith(f"{only}:")][:sample] or [only]
 
 
 def wait(predicate, seconds):
