@@ -7,6 +7,8 @@
 
 #include "common/util.h"
 
+DEFINE_CLEANUP(json_object *, json_object_put)
+
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define GROWTH 6                   /* a control becomes \u0001 */
 
@@ -301,20 +303,43 @@ static int scan_all(struct scan *s, char *out) {
         return scan_document(s) ? 0 : -EBADMSG;
 }
 
-static int parse(const char *text, size_t length, json_tokener *tokener, json_object **ret,
-                 char *fault) {
-        json_object *root;
+static int parse_once(const char *text, size_t length, json_tokener *tokener, json_object **ret,
+                      char *fault) {
+        CLEANUP(json_object_putp) json_object *root = NULL;
+        enum json_tokener_error error;
 
         json_tokener_reset(tokener);
+        errno = 0;
         root = json_tokener_parse_ex(tokener, text, (int) length);
-        if (json_tokener_get_error(tokener) != json_tokener_success) {
-                (void) snprintf(fault, JSON_FAULT_MAX, "%s",
-                                json_tokener_error_desc(json_tokener_get_error(tokener)));
-                json_object_put(root);
+        error = json_tokener_get_error(tokener);
+        if (errno == ENOMEM || (error == json_tokener_success && !root))
+                return -ENOMEM;
+        if (error != json_tokener_success) {
+                (void) snprintf(fault, JSON_FAULT_MAX, "%s", json_tokener_error_desc(error));
                 return -EBADMSG;
         }
-        *ret = root;
+        *ret = STEAL_PTR(root);
         return 0;
+}
+
+/*
+ * Before 0.17 json-c goes on without a member, or the rest of a string, for which it has no
+ * memory, and a number behind it resets errno. It does not do so twice in the same place.
+ */
+static int parse(const char *text, size_t length, json_tokener *tokener, json_object **ret,
+                 char *fault) {
+        CLEANUP(json_object_putp) json_object *root = NULL, *again = NULL;
+        int r;
+
+        r = parse_once(text, length, tokener, &root, fault);
+        if (r == 0 && json_c_version_num() < (17 << 8)) {
+                r = parse_once(text, length, tokener, &again, fault);
+                if (r == 0 && !json_object_equal(root, again))
+                        r = -ENOMEM;
+        }
+        if (r == 0)
+                *ret = STEAL_PTR(root);
+        return r;
 }
 
 static int read_repaired(struct scan *s, json_tokener *tokener, json_object **ret) {

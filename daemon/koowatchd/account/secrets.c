@@ -25,20 +25,27 @@ struct secrets {
         char reported_problem[512]; /* of the refresh credential, the last one */
 };
 
-/* What a former run has obtained. */
-static void load_tokens(struct secrets *s) {
+/*
+ * What a former run has obtained. Without it a refresh token that has been spent would be used
+ * again: what may be gone in a moment is an error, returned.
+ */
+static int load_tokens(struct secrets *s) {
         const char *name = account_name(s->account);
         int r = token_store_load(s->tokens, name, &s->stored);
 
+        if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+                return r;
         if (r < 0 && r != -ENOENT)
                 log_warning("account %s: cannot use %s/%s.json (%s); falling back to the "
                             "configured token",
                             name, s->tokens, name, r == -EBADMSG ? "it is damaged" : strerror(-r));
+        return 0;
 }
 
 int secrets_new(struct dirwatch *dirwatch, const char *tokens, struct account *account,
                 void (*on_changed)(void *userdata), void *userdata, struct secrets **ret) {
         CLEANUP(secrets_freep) struct secrets *s = calloc(1, sizeof(*s));
+        int r;
 
         if (!s)
                 return -ENOMEM;
@@ -49,9 +56,10 @@ int secrets_new(struct dirwatch *dirwatch, const char *tokens, struct account *a
         s->tokens = strdup(tokens);
         if (!s->tokens)
                 return -ENOMEM;
-        load_tokens(s);
-        *ret = STEAL_PTR(s);
-        return 0;
+        r = load_tokens(s);
+        if (r == 0)
+                *ret = STEAL_PTR(s);
+        return r;
 }
 
 void secrets_free(struct secrets *s) {

@@ -20,34 +20,30 @@ void stored_tokens_clear(struct stored_tokens *t) {
         stored_secret_clear(&t->refresh);
 }
 
-static bool secret_read(json_object *root, const char *key, struct stored_secret *ret) {
+/* Returns 0, also where there is none, -EBADMSG or -ENOMEM. */
+static int secret_read(json_object *root, const char *key, struct stored_secret *ret) {
         const char *text, *source;
         json_object *entry;
 
         if (!json_object_object_get_ex(root, key, &entry))
-                return true;
+                return 0;
         text = json_get_string(entry, "secret");
         source = json_get_string(entry, "source");
         if (!text || !source)
-                return false;
+                return -EBADMSG;
         ret->text = strdup(text);
+        if (!ret->text)
+                return -ENOMEM;
         (void) snprintf(ret->source, sizeof(ret->source), "%s", source);
-        return ret->text && secret_trim(ret->text, strlen(ret->text));
-}
-
-static json_object *tokens_parse(const char *text, size_t length) {
-        static const struct json_rules rules = {.depth = 8, .containers = 16, .values = 64};
-        char fault[JSON_FAULT_MAX];
-        json_object *root = NULL;
-
-        (void) json_read(text, length, &rules, NULL, &root, fault);
-        return root;
+        return secret_trim(ret->text, strlen(ret->text)) ? 0 : -EBADMSG;
 }
 
 int token_store_load(const char *directory, const char *account, struct stored_tokens *ret) {
+        static const struct json_rules rules = {.depth = 8, .containers = 16, .values = 64};
         CLEANUP(freep) char *path = str_printf("%s/%s.json", directory, account);
         CLEANUP(json_object_putp) json_object *root = NULL;
         CLEANUP(secret_freep) char *text = NULL;
+        char fault[JSON_FAULT_MAX];
         size_t length;
         int r;
 
@@ -57,14 +53,17 @@ int token_store_load(const char *directory, const char *account, struct stored_t
         r = read_path(path, FILE_SIZE_MAX, &text, &length);
         if (r < 0)
                 return r;
-        root = tokens_parse(text, length);
-        if (!json_object_is_type(root, json_type_object) ||
-            !secret_read(root, "token", &ret->token) ||
-            !secret_read(root, "refresh", &ret->refresh)) {
-                stored_tokens_clear(ret);
+        r = json_read(text, length, &rules, NULL, &root, fault);
+        if (r < 0)
+                return r;
+        if (!json_object_is_type(root, json_type_object))
                 return -EBADMSG;
-        }
-        return 0;
+        r = secret_read(root, "token", &ret->token);
+        if (r == 0)
+                r = secret_read(root, "refresh", &ret->refresh);
+        if (r < 0)
+                stored_tokens_clear(ret);
+        return r;
 }
 
 static bool member_add(json_object *object, const char *key, json_object *value) {

@@ -6,7 +6,10 @@
 #include "common/json.h"
 #include "koowatchd/store/store-batch.h"
 
-void delivery_row_read(struct delivery_row *row, const struct store_delivery *stored) {
+int delivery_row_read(struct delivery_row *row, const struct store_delivery *stored) {
+        static const struct json_rules rules = {.depth = 8, .containers = 64, .values = 100000};
+        char fault[JSON_FAULT_MAX];
+
         row->state = stored->state;
         row->attempts = (struct attempts){
                 .made = stored->attempts,
@@ -15,9 +18,12 @@ void delivery_row_read(struct delivery_row *row, const struct store_delivery *st
         };
         row->next = stored->next;
         row->told = stored->told;
-        row->settled = stored->settled ? json_tokener_parse(stored->settled) : NULL;
+        if (stored->settled && json_read(stored->settled, strlen(stored->settled), &rules, NULL,
+                                         &row->settled, fault) == -ENOMEM)
+                return -ENOMEM;
         if (!json_object_is_type(row->settled, json_type_array))
                 json_object_put(STEAL_PTR(row->settled));
+        return 0;
 }
 
 int delivery_row_write(const struct delivery_row *row, struct store_batch *batch) {
@@ -42,11 +48,14 @@ void delivery_row_clear(struct delivery_row *row) {
 }
 
 bool delivery_row_settle(struct delivery_row *row, const char *hook) {
+        json_object *entry;
+
         if (json_array_has(row->settled, hook))
                 return false;
         if (!row->settled)
                 row->settled = json_object_new_array();
-        if (row->settled)
-                (void) json_object_array_add(row->settled, json_object_new_string(hook));
+        entry = json_object_new_string(hook);
+        if (!row->settled || !entry || json_object_array_add(row->settled, entry) < 0)
+                json_object_put(entry); /* no memory: it may run again */
         return true;
 }

@@ -20,8 +20,8 @@ struct delivery_row {
         bool told;            /* the journal has the outcome */
 };
 
-/* As the store has it; row->id is there. */
-void delivery_row_read(struct delivery_row *row, const struct store_delivery *stored);
+/* As the store has it; row->id is there. Returns 0 or -ENOMEM. */
+int delivery_row_read(struct delivery_row *row, const struct store_delivery *stored);
 /* Returns 0 or -ENOMEM with the batch as it was. */
 int delivery_row_write(const struct delivery_row *row, struct store_batch *batch);
 void delivery_row_clear(struct delivery_row *row);

@@ -297,7 +297,10 @@ static int on_pending(void *userdata, const char *event_id, const struct store_d
         v = delivery_new(d, event_id);
         if (!v)
                 return -ENOMEM;
-        delivery_row_read(&v->row, stored);
+        if (delivery_row_read(&v->row, stored) < 0) {
+                delivery_free(v);
+                return -ENOMEM;
+        }
         v->told_on_disk = stored->told;
         if (!stored->told)
                 tellings_add_stored(&d->tellings, &v->telling, v->row.id);

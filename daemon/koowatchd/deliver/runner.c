@@ -66,6 +66,7 @@ static void run_free(struct runner_run *run) {
         free(run);
 }
 DEFINE_CLEANUP(struct runner_run *, run_free)
+DEFINE_CLEANUP(json_object *, json_object_put)
 
 static enum runner_outcome outcome(const struct runner_run *run) {
         if (run->done)
@@ -89,19 +90,23 @@ static void check_end(struct runner_run *run) {
                 run_free(run);
 }
 
-static void on_line(struct runner_run *run, const char *text) {
-        json_object *line = json_tokener_parse(text), *seconds;
+/* Returns 0, or -ENOMEM: what the line says must not be passed over. */
+static int on_line(struct runner_run *run, const char *text) {
+        static const struct json_rules rules = {.depth = 8, .containers = 64, .values = 1024};
+        CLEANUP(json_object_putp) json_object *line = NULL;
+        char fault[JSON_FAULT_MAX];
+        json_object *seconds;
         const char *hook;
 
+        if (json_read(text, strlen(text), &rules, NULL, &line, fault) == -ENOMEM)
+                return -ENOMEM;
         run->ready |= json_get_bool(line, "ready");
         run->busy |= json_get_bool(line, "busy");
         run->done |= json_get_bool(line, "done");
         if (run->ready || run->busy)
                 timer_disarm(run->runner->timers, &run->late);
-        if (run->runner->stopping) {
-                json_object_put(line);
-                return;
-        }
+        if (run->runner->stopping)
+                return 0;
         if ((hook = json_get_string(line, "start")))
                 run->handler.on_hook_start(run->userdata, hook);
         if ((hook = json_get_string(line, "end"))) {
@@ -119,34 +124,35 @@ static void on_line(struct runner_run *run, const char *text) {
                 CRASH_POINT("hook-result-read");
                 run->handler.on_hook_end(run->userdata, &end);
         }
-        json_object_put(line);
+        return 0;
 }
 
-/* Returns false when the other side writes no lines of this protocol. */
-static bool on_bytes(struct runner_run *run, const char *data, size_t length) {
+/* Returns 0, -ENOMEM, or -EFBIG when the other side writes no lines of this protocol. */
+static int on_bytes(struct runner_run *run, const char *data, size_t length) {
         while (length > 0) {
                 const char *end = memchr(data, '\n', length);
                 size_t n = end ? (size_t) (end - data) : length;
                 char *longer;
 
                 if (run->line_length + n > LINE_MAX_LENGTH)
-                        return false;
+                        return -EFBIG;
                 longer = realloc(run->line, run->line_length + n + 1);
                 if (!longer)
-                        return false;
+                        return -ENOMEM;
                 memcpy(longer + run->line_length, data, n);
                 run->line = longer;
                 run->line_length += n;
                 run->line[run->line_length] = '\0';
                 if (!end)
-                        return true;
+                        return 0;
 
                 run->line_length = 0;
-                on_line(run, run->line);
+                if (on_line(run, run->line) < 0)
+                        return -ENOMEM;
                 data += n + 1;
                 length -= n + 1;
         }
-        return true;
+        return 0;
 }
 
 /* Nothing more is read of it. */
@@ -173,15 +179,18 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         struct runner_run *run = container_of(io, struct runner_run, in);
         char buffer[4096];
         ssize_t n;
+        int r;
 
         if (revents & EV_ERROR)
                 io_start_again(loop, io);
         n = read(io->fd, buffer, sizeof(buffer));
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
-        if (n > 0 && on_bytes(run, buffer, (size_t) n))
+        r = n > 0 ? on_bytes(run, buffer, (size_t) n) : -ECONNRESET;
+        if (r == 0)
                 return;
-
+        if (r == -ENOMEM)
+                log_warning("no memory to read what the hook runner reports, it is run again");
         close_run(run);
 }
 
