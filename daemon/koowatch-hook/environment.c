@@ -52,21 +52,27 @@ static int add(struct environment *environment, const char *variable, const char
         return 0;
 }
 
-/* The text of a string, number or boolean that fits a variable, else NULL. */
-static const char *get_text(json_object *value) {
+/* The text of a string, number or boolean that fits a variable, else NULL in *ret. */
+static int get_text(json_object *value, const char **ret) {
         const char *text;
 
+        *ret = NULL;
         if (!value || json_object_is_type(value, json_type_object) ||
             json_object_is_type(value, json_type_array))
-                return NULL;
+                return 0;
 
-        text = json_object_get_string(value);
-        if (!text || strlen(text) > VALUE_MAX)
-                return NULL;
-        if (json_object_is_type(value, json_type_string) && !json_is_text(value))
-                return NULL; /* a NUL byte would cut it */
-
-        return text;
+        if (json_object_is_type(value, json_type_string)) {
+                if (!json_is_text(value))
+                        return 0; /* a NUL byte would cut it */
+                text = json_object_get_string(value);
+        } else {
+                text = json_text(value, JSON_C_TO_STRING_PLAIN);
+        }
+        if (!text)
+                return -ENOMEM;
+        if (strlen(text) <= VALUE_MAX)
+                *ret = text;
+        return 0;
 }
 
 static int add_facts(struct environment *environment, const struct event *event) {
@@ -79,7 +85,8 @@ static int add_facts(struct environment *environment, const struct event *event)
                 if (facts[i].when_completed && !completed)
                         continue;
 
-                text = get_text(json_object_object_get(event->json, facts[i].key));
+                if (get_text(json_object_object_get(event->json, facts[i].key), &text) < 0)
+                        return -ENOMEM;
                 if (!str_empty(text) && add(environment, facts[i].variable, text) < 0)
                         return -ENOMEM;
         }
@@ -108,8 +115,10 @@ static int add_variables(struct environment *environment, json_object *variables
         for (i = json_object_iter_begin(variables); !json_object_iter_equal(&i, &end);
              json_object_iter_next(&i)) {
                 const char *name = json_object_iter_peek_name(&i);
-                const char *text = get_text(json_object_iter_peek_value(&i));
+                const char *text;
 
+                if (get_text(json_object_iter_peek_value(&i), &text) < 0)
+                        return -ENOMEM;
                 if (!text || !isalpha((unsigned char) name[0]) ||
                     !name_is_valid(name, 1, VALUE_MAX, "_", false))
                         continue;
@@ -121,9 +130,13 @@ static int add_variables(struct environment *environment, json_object *variables
 }
 
 static int add_basics(struct environment *environment) {
-        const struct passwd *user = getpwuid(geteuid());
         const char *lang = getenv("LANG");
+        const struct passwd *user;
 
+        errno = 0;
+        user = getpwuid(geteuid());
+        if (!user && error_is_transient(errno)) /* in / a hook would not find its files */
+                return -errno;
         if (add(environment, "PATH", PATH_VALUE) < 0 ||
             add(environment, "LANG", str_empty(lang) ? "C.UTF-8" : lang) < 0 ||
             add(environment, "HOME", user && !str_empty(user->pw_dir) ? user->pw_dir : "/") < 0)
@@ -148,6 +161,7 @@ int environment_new(const struct event *event, usec_t timeout, char ***ret) {
         json_object *variables = json_get_object(event->json, "variables");
         struct environment environment = {0};
         size_t most = 4 + ARRAY_LEN(facts) + 1;
+        int r;
 
         if (variables)
                 most += (size_t) json_object_object_length(variables);
@@ -157,9 +171,15 @@ int environment_new(const struct event *event, usec_t timeout, char ***ret) {
                 return -ENOMEM;
 
         environment.strings = strings;
-        if (add_basics(&environment) < 0 || add_facts(&environment, event) < 0 ||
-            add_timeout(&environment, timeout) < 0 || add_variables(&environment, variables) < 0)
-                return -ENOMEM;
+        r = add_basics(&environment);
+        if (r == 0)
+                r = add_facts(&environment, event);
+        if (r == 0)
+                r = add_timeout(&environment, timeout);
+        if (r == 0)
+                r = add_variables(&environment, variables);
+        if (r < 0)
+                return r;
 
         *ret = STEAL_PTR(strings);
         return 0;

@@ -67,37 +67,37 @@ static void log_not_run(const struct run *run, const char *id, const char *why) 
 }
 
 /* The hook counts as failed, so the daemon retries it: somebody may have fixed it by then. */
-static void report_not_run(const struct run *run, const char *id, const char *path,
-                           const char *why) {
+static int report_not_run(const struct run *run, const char *id, const char *path,
+                          const char *why) {
         CLEANUP(freep) char *reason = path ? str_printf("%s: %s", path, why) : NULL;
 
         log_not_run(run, id, reason ? reason : why);
-        protocol_not_run(id, "failed", reason ? reason : why);
+        return protocol_not_run(id, "failed", reason ? reason : why);
 }
 
 /* A file in EVENT.d that is not a hook is skipped. The daemon logs that once per event. */
-static void report_skipped(const char *id, const char *path, const char *why) {
+static int report_skipped(const char *id, const char *path, const char *why) {
         CLEANUP(freep) char *reason = str_printf("%s: %s, skipped", path, why);
 
-        protocol_not_run(id, "skipped", reason ? reason : why);
+        return protocol_not_run(id, "skipped", reason ? reason : why);
 }
 
-/* Whether the hook may run. */
-static bool is_accepted(const struct run *run, const char *id, const char *path, bool named) {
+/* Returns 1 when the hook may run, 0 when it may not, which is told, or a negative errno. */
+static int accept_hook(const struct run *run, const char *id, const char *path, bool named) {
         CLEANUP(freep) char *why = NULL;
         int r = hook_file_check(path, false, &why);
 
         if (r == -ENOEXEC && !named)
-                report_skipped(id, path, why ? why : "it is not a hook");
-        else if (r < 0)
-                report_not_run(run, id, path, why ? why : strerror(-r));
-        return r == 0;
+                return report_skipped(id, path, why ? why : "it is not a hook");
+        if (r < 0)
+                return report_not_run(run, id, path, why ? why : strerror(-r));
+        return 1;
 }
 
-static void report_not_started(const struct run *run, const char *id, const char *path, int error) {
+static int report_not_started(const struct run *run, const char *id, const char *path, int error) {
         CLEANUP(freep) char *why = hook_file_explain(path, error);
 
-        report_not_run(run, id, path, why ? why : strerror(error));
+        return report_not_run(run, id, path, why ? why : strerror(error));
 }
 
 static int run_hook(struct run *run, const char *id, const char *path, bool named) {
@@ -107,17 +107,16 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
 
         if (was_interrupted(run))
                 return -EINTR;
-        if (!is_accepted(run, id, path, named))
-                return 0;
+        r = accept_hook(run, id, path, named);
+        if (r <= 0)
+                return r;
 
         CRASH_POINT("hook-starting");
         r = hook_process_start(path, run->event, run->environment, &process);
-        if (r < 0) {
-                report_not_started(run, id, path, -r);
-                return 0;
-        }
+        if (r < 0)
+                return report_not_started(run, id, path, -r);
 
-        protocol_start(id);
+        (void) protocol_start(id); /* nothing hangs on it */
         r = hook_process_wait(&process, id, run->config->hook_timeout, run->signal_fd, &run->output,
                               &end);
         if (r < 0)
@@ -126,9 +125,9 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
                 return -EINTR;
 
         CRASH_POINT("hook-reporting");
-        protocol_end(id, &end);
+        r = protocol_end(id, &end);
         CRASH_POINT("hook-reported");
-        return 0;
+        return r;
 }
 
 static int run_own(struct run *run) {
@@ -142,10 +141,8 @@ static int run_own(struct run *run) {
         if (r < 0)
                 return r;
         /* What hides or masks the others cannot be seen; nor may the event count as delivered. */
-        if (list.problem) {
-                report_not_run(run, directory, NULL, list.problem);
-                return 0;
-        }
+        if (list.problem)
+                return report_not_run(run, directory, NULL, list.problem);
 
         for (size_t i = 0; i < list.count; i++) {
                 CLEANUP(freep) char *id = str_printf("%s/%s", directory, list.hooks[i].name);
@@ -176,10 +173,8 @@ static int run_named(struct run *run, const char *name) {
         r = hookdir_find(run->config->hook_directories, NAMED, name, &path, &problem);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0) {
-                report_not_run(run, id, NULL, problem ? problem : strerror(-r));
-                return 0;
-        }
+        if (r < 0)
+                return report_not_run(run, id, NULL, problem ? problem : strerror(-r));
 
         return run_hook(run, id, path, true);
 }

@@ -167,16 +167,22 @@ static int run(const struct config *config, const struct event *event) {
         if (catch_signals(&signal_fd) < 0)
                 return EXIT_FAILURE;
 
-        protocol_ready();
-        r = hooks_run(config, event, signal_fd);
+        r = protocol_ready();
         if (r < 0) {
-                if (r != -EINTR)
-                        log_error("%s: not all hooks of %s were run: %s", event->name, event->event,
-                                  strerror(-r));
+                log_error("%s: cannot tell koowatchd, no hook is run: %s", event->name,
+                          strerror(-r));
                 return EXIT_FAILURE;
         }
-
-        protocol_done();
+        r = hooks_run(config, event, signal_fd);
+        if (r == 0)
+                r = protocol_done();
+        if (r < 0) {
+                if (r != -EINTR)
+                        log_error("%s: not all hooks of %s were run and reported, koowatchd will "
+                                  "retry: %s",
+                                  event->name, event->event, strerror(-r));
+                return EXIT_FAILURE;
+        }
         protocol_close();
         return EXIT_SUCCESS;
 }
@@ -200,7 +206,7 @@ static int work(int argc, char **argv) {
 
         r = take_lock(&event, &lock);
         if (r == 0)
-                protocol_busy();
+                (void) protocol_busy(); /* without a word it is retried as well */
         if (r <= 0)
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 

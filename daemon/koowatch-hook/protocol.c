@@ -6,6 +6,8 @@
 #include "common/json.h"
 #include "common/util.h"
 
+DEFINE_CLEANUP(json_object *, json_object_put)
+
 #define EXIT_LATER 75
 #define EXIT_SKIPPED 77
 #define EXIT_PROGRESS 79
@@ -69,45 +71,48 @@ int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length) {
         return -EFBIG;
 }
 
-/*
- * Takes over the object. One write a line, so that a line is there or not; a NULL
- * object (no memory) is a line that is not.
- */
-static void send_object(json_object *object) {
-        CLEANUP(freep) char *line = NULL;
-        const char *text = NULL;
-
-        if (object)
-                text = json_text(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-        if (text)
-                line = str_printf("%s\n", text);
-        if (line)
-                (void) write_all(STDOUT_FILENO, line, strlen(line));
-        json_object_put(object);
-}
-
-static void add(json_object *object, const char *key, json_object *value) {
-        if (!object || json_object_object_add(object, key, value) < 0)
-                json_object_put(value);
+/* A line on its way: NULL when there was no memory for a part of it. */
+static void add(json_object **object, const char *key, json_object *value) {
+        if (*object && value && json_object_object_add(*object, key, value) == 0)
+                return;
+        json_object_put(value);
+        json_object_put(STEAL_PTR(*object));
 }
 
 static json_object *object_with(const char *key, json_object *value) {
         json_object *object = json_object_new_object();
 
-        add(object, key, value);
+        add(&object, key, value);
         return object;
 }
 
-void protocol_busy(void) {
-        send_object(object_with("busy", json_object_new_boolean(true)));
+/* Takes over the object. One write a line, so that a line is there or not. */
+static int send_object(json_object *taken) {
+        CLEANUP(json_object_putp) json_object *object = taken;
+        CLEANUP(freep) char *line = NULL;
+        const char *text = NULL;
+        int r;
+
+        if (object)
+                text = json_text(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        if (text)
+                line = str_printf("%s\n", text);
+        if (!line)
+                return -ENOMEM;
+        r = write_all(STDOUT_FILENO, line, strlen(line));
+        return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
-void protocol_ready(void) {
-        send_object(object_with("ready", json_object_new_boolean(true)));
+int protocol_busy(void) {
+        return send_object(object_with("busy", json_object_new_boolean(true)));
 }
 
-void protocol_done(void) {
-        send_object(object_with("done", json_object_new_boolean(true)));
+int protocol_ready(void) {
+        return send_object(object_with("ready", json_object_new_boolean(true)));
+}
+
+int protocol_done(void) {
+        return send_object(object_with("done", json_object_new_boolean(true)));
 }
 
 void protocol_close(void) {
@@ -115,8 +120,8 @@ void protocol_close(void) {
         (void) close(STDOUT_FILENO);
 }
 
-void protocol_start(const char *hook) {
-        send_object(object_with("start", json_object_new_string(hook)));
+int protocol_start(const char *hook) {
+        return send_object(object_with("start", json_object_new_string(hook)));
 }
 
 static const char *result_name(const struct hook_end *end) {
@@ -137,30 +142,30 @@ static const char *result_name(const struct hook_end *end) {
         }
 }
 
-void protocol_end(const char *hook, const struct hook_end *end) {
+int protocol_end(const char *hook, const struct hook_end *end) {
         json_object *object = object_with("end", json_object_new_string(hook));
         char seconds[32];
 
         (void) snprintf(seconds, sizeof(seconds), "%.3f",
                         (double) end->duration / (double) USEC_SEC);
 
-        add(object, "result", json_object_new_string(result_name(end)));
+        add(&object, "result", json_object_new_string(result_name(end)));
         if (end->signal > 0)
-                add(object, "signal", json_object_new_int(end->signal));
+                add(&object, "signal", json_object_new_int(end->signal));
         else
-                add(object, "status", json_object_new_int(end->status));
+                add(&object, "status", json_object_new_int(end->status));
         if (end->timed_out)
-                add(object, "timeout", json_object_new_boolean(true));
-        add(object, "seconds", json_object_new_double_s(strtod(seconds, NULL), seconds));
+                add(&object, "timeout", json_object_new_boolean(true));
+        add(&object, "seconds", json_object_new_double_s(strtod(seconds, NULL), seconds));
 
-        send_object(object);
+        return send_object(object);
 }
 
-void protocol_not_run(const char *hook, const char *result, const char *reason) {
+int protocol_not_run(const char *hook, const char *result, const char *reason) {
         json_object *object = object_with("end", json_object_new_string(hook));
 
-        add(object, "result", json_object_new_string(result));
-        add(object, "reason", json_object_new_string(reason));
+        add(&object, "result", json_object_new_string(result));
+        add(&object, "reason", json_object_new_string(reason));
 
-        send_object(object);
+        return send_object(object);
 }

@@ -3,7 +3,8 @@
  * The conversation with the daemon: one JSON line in, JSON lines out
  *
  * The lines out are news, not requests: when the daemon is gone they go nowhere,
- * and the hooks still run to their end.
+ * and the hooks still run to their end. One that cannot be said for another reason must
+ * not be followed by protocol_done(): the daemon would not run again what it knows nothing of.
  */
 #include <stddef.h>
 
@@ -18,14 +19,15 @@
  */
 int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length);
 
-void protocol_busy(void);
-void protocol_ready(void);
-void protocol_start(const char *hook);
-void protocol_end(const char *hook, const struct hook_end *end);
+/* Each returns 0, also when the daemon is gone, or a negative errno. */
+int protocol_busy(void);
+int protocol_ready(void);
+int protocol_start(const char *hook);
+int protocol_end(const char *hook, const struct hook_end *end);
 
 /* The end of a hook that never started; result: "failed" or "skipped". */
-void protocol_not_run(const char *hook, const char *result, const char *reason);
+int protocol_not_run(const char *hook, const char *result, const char *reason);
 
-void protocol_done(void);
+int protocol_done(void);
 /* Nothing more is said: the daemon need not wait for this process to end. */
 void protocol_close(void);

@@ -210,6 +210,19 @@ def test_half_an_event_is_not_waited_for_either(house):
     assert runner.returncode == 1 and b"no event" in log
 
 
+def test_nobody_can_be_told(house):
+    """What koowatchd does not know of must not count as done."""
+    house.hook("high/finished.d/10-a", "echo it runs")
+    with open("/dev/full", "wb") as full:
+        command = [pathlib.Path(BUILD) / "koowatch-hook", "--config", house.config]
+        env = {"RUNTIME_DIRECTORY": str(house.locks), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")}
+        event = json.dumps(FACTS).encode()
+        run = subprocess.run(command, input=event, stdout=full, stderr=subprocess.PIPE, env=env, timeout=PATIENCE)
+    assert run.returncode == 1
+    assert b"cannot tell koowatchd, no hook is run: No space left" in run.stderr
+    assert b"it runs" not in run.stderr
+
+
 # What is run, and in which order
 
 

@@ -1,5 +1,6 @@
 /* The conversation with the daemon: the line that comes in, and the lines that go out. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "koowatch-hook/protocol.h"
@@ -92,14 +93,17 @@ static void test_a_descriptor_that_cannot_be_read(void **state) {
 static void test_what_is_said(void **state) {
         struct stdout_capture capture = stdout_capture_begin();
         CLEANUP(freep) char *text = NULL;
+        int r[5];
 
         (void) state;
-        protocol_busy();
-        protocol_ready();
-        protocol_start("finished.d/\"a\"");
-        protocol_not_run("b", "skipped", "no/hook");
-        protocol_done();
+        r[0] = protocol_busy();
+        r[1] = protocol_ready();
+        r[2] = protocol_start("finished.d/\"a\"");
+        r[3] = protocol_not_run("b", "skipped", "no/hook");
+        r[4] = protocol_done();
         text = stdout_capture_end(&capture);
+        for (size_t i = 0; i < ARRAY_LEN(r); i++)
+                assert_int_equal(r[i], 0);
         assert_string_equal(text, "{\"busy\":true}\n{\"ready\":true}\n"
                                   "{\"start\":\"finished.d/\\\"a\\\"\"}\n"
                                   "{\"end\":\"b\",\"result\":\"skipped\",\"reason\":\"no/hook\"}\n"
@@ -130,11 +134,42 @@ static void test_how_a_hook_has_ended(void **state) {
                 char *expected = str_printf("{\"end\":\"a\",%s}\n", cases[i].members);
                 struct stdout_capture capture = stdout_capture_begin();
                 CLEANUP(freep) char *text = NULL;
+                int r = protocol_end("a", &cases[i].end);
 
-                protocol_end("a", &cases[i].end);
                 text = stdout_capture_end(&capture);
+                assert_int_equal(r, 0);
                 assert_string_equal(text, expected);
         }
+}
+
+/* Nobody is told what was not run; but a daemon that is gone needs not to know. */
+static void test_what_cannot_be_said(void **state) {
+        int before = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), r[6], gone;
+        int full = open("/dev/full", O_WRONLY | O_CLOEXEC), pair[2];
+
+        (void) state;
+        assert_true(before >= 0 && full >= 0);
+        (void) fflush(stdout);
+        assert_true(dup2(full, STDOUT_FILENO) >= 0);
+        r[0] = protocol_ready();
+        r[1] = protocol_start("a");
+        r[2] = protocol_end("a", &(struct hook_end){});
+        r[3] = protocol_not_run("a", "failed", "no hook");
+        r[4] = protocol_done();
+        r[5] = protocol_busy();
+        (void) close(full);
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_true(dup2(pair[0], STDOUT_FILENO) >= 0);
+        (void) close(pair[0]);
+        (void) close(pair[1]);
+        gone = protocol_end("a", &(struct hook_end){});
+        assert_true(dup2(before, STDOUT_FILENO) >= 0);
+        (void) close(before);
+
+        for (size_t i = 0; i < ARRAY_LEN(r); i++)
+                assert_int_equal(r[i], -ENOSPC);
+        assert_int_equal(gone, 0);
 }
 
 int main(void) {
@@ -145,7 +180,9 @@ int main(void) {
                 cmocka_unit_test(test_a_descriptor_that_cannot_be_read),
                 cmocka_unit_test(test_what_is_said),
                 cmocka_unit_test(test_how_a_hook_has_ended),
+                cmocka_unit_test(test_what_cannot_be_said),
         };
 
+        (void) signal(SIGPIPE, SIG_IGN); /* as main() does */
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
