@@ -4,6 +4,7 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import time
 
 import pytest
 from conftest import needs_root
@@ -130,6 +131,21 @@ def test_a_disk_that_takes_nothing(koowatch, sim, how, advice):
 
 
 # Others that use it
+
+
+def test_one_that_has_it_locked_is_waited_for(koowatch, sim):
+    """For a second; then the service manager starts it again."""
+    finished_once(koowatch, sim)
+    with contextlib.closing(sqlite3.connect(database(koowatch))) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("SELECT count(*) FROM task").fetchone()
+        started = time.monotonic()
+        koowatch.start(wait=False)
+        assert koowatch.end() == 1
+        assert time.monotonic() - started >= 1
+    assert "another program is writing to it" in koowatch.wait_entry("state.db: cannot open .*locked").message
+    koowatch.start()
+    assert len(koowatch.records()) == 1
 
 
 def test_a_backup_and_a_vacuum_beside(koowatch, sim):
