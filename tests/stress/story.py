@@ -1,5 +1,7 @@
 """What tests/stress/short-memory and failing-calls do to a daemon, and what must hold afterwards.
 
+runner_story.py has the same for the hook runner.
+
 A story has three tasks, ten polls, one outcome with a hook, a reload, a stop; a fault in it is the
 business of the caller. Then the daemon is started without the fault, all tasks end, and:
 
@@ -66,6 +68,11 @@ def descriptors(pid):
                 if not target.startswith("socket:"):  # connections come and go
                     kinds[re.sub(r":\[\d+\]|/tmp/koowatch-test-[^/]+", "", target)] += 1
     return kinds
+
+
+def quietly(close):
+    with contextlib.redirect_stdout(io.StringIO()):
+        close()
 
 
 class Story:
@@ -160,27 +167,37 @@ class Story:
             if any(event.get("result") != "succeeded" or "downloadUrl" not in event for event in events):
                 self.faults.append(f"{name} has lost its result or its link: {events}")
 
+    def tell(self, environment, wrapper):
+        self.live(wrapper=wrapper, **environment)
+        self.afterwards()
+
     def close(self):
         """Returns the faults found, with the log, and forgets all else."""
         log = self.koowatch.log()
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.koowatch.close()
+        quietly(self.koowatch.close)
         return [*self.faults, log] if self.faults else []
 
 
 _simulator = None
 
 
-def tell(build, usual, **start):
-    """One story with a fault. Returns its usual descriptors, the exit status, what is wrong."""
+def tell(build, usual, environment=None, wrapper=(), runner=None):
+    """
+    One story of a daemon, or of a runner ("spawn" or "socket"), whose environment and wrapper make
+    its fault. Returns what is usual, the exit status, what is wrong.
+    """
     global _simulator
     if not _simulator:
         _simulator = Simulator()
         _simulator.__enter__()
-    story = Story(build, _simulator, usual)
+    if runner:
+        from runner_story import RunnerStory
+
+        story = RunnerStory(build, _simulator, usual, runner == "socket")
+    else:
+        story = Story(build, _simulator, usual)
     try:
-        story.live(**start)
-        story.afterwards()
+        story.tell(environment or {}, wrapper)
     except (AssertionError, OSError) as error:
         story.faults.append(f"{type(error).__name__}: {error}")
     return story.usual, story.status, story.close()
