@@ -22,6 +22,7 @@ class RunnerSocket:
         self._koowatch = koowatch
         self._answers = list(answers)
         self._treated = []  # of those accepted: a runner was started, or the answer given
+        self._runners = []
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self):
@@ -34,6 +35,8 @@ class RunnerSocket:
         self.path.unlink()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        for runner in self._runners:
+            runner.terminate()  # with its hook
 
     def is_quiet(self):
         """Nobody waits for a runner."""
@@ -67,5 +70,6 @@ class RunnerSocket:
                 stderr=subprocess.DEVNULL,
                 env=self._koowatch.environment(RUNTIME_DIRECTORY=str(locks), **self.environment),
             )
+            self._runners.append(runner)
             self._treated.append(connection)
             runner.wait()
