@@ -5,6 +5,7 @@
 
 #include "common/crash-point.h"
 #include "koowatchd/store/sqlite-damage.h"
+#include "koowatchd/store/sqlite-place.h"
 #include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
@@ -289,8 +290,15 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
 }
 
 static int write_batch(struct sqlite_store *s, const struct store_batch *batch) {
-        int r = run_statement(s, s->statements[BEGIN]);
+        int r;
 
+        if (sqlite_place_is_lost(s->db)) {
+                (void) snprintf(s->error, sizeof(s->error),
+                                "it was removed or moved away; put it back, or restart koowatchd, "
+                                "which starts with a new one");
+                return -ESTALE;
+        }
+        r = run_statement(s, s->statements[BEGIN]);
         if (r < 0)
                 return r;
         for (const struct store_op *op = NULL; r == 0 && (op = store_batch_next(batch, op));)

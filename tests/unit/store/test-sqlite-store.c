@@ -209,6 +209,27 @@ static void test_full_disk(void **state) {
         (void) find_task(f, &music);
 }
 
+/* A file without a name takes all that is written to it, and nobody finds it again. */
+static void test_moved_away(void **state) {
+        static const char *const suffixes[] = {"", "-wal"};
+        struct sqlite_fixture *f = *state;
+
+        put_task(f, &photos);
+        for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+                CLEANUP(freep) char *path = str_printf("%s%s", f->path, suffixes[i]);
+                CLEANUP(freep) char *aside = str_printf("%s.aside", f->path);
+
+                assert_int_equal(rename(path, aside), 0);
+                assert_int_equal(write_three(f), -ESTALE);
+                assert_non_null(strstr(store_error(f->sync.store), "moved away"));
+                assert_unknown(f, &music);
+                assert_int_equal(rename(aside, path), 0);
+        }
+        assert_int_equal(write_three(f), 0);
+        reopen(f);
+        (void) find_task(f, &music);
+}
+
 /* ---- opening ---- */
 
 static void test_path_cannot_be_opened(void **state) {
@@ -557,6 +578,7 @@ int main(void) {
                 TEST(test_a_batch_is_written_as_a_whole),
                 TEST(test_locked),
                 TEST(test_full_disk),
+                TEST(test_moved_away),
                 TEST(test_path_cannot_be_opened),
                 TEST(test_later_version),
                 TEST(test_no_database),
