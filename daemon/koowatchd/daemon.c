@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "common/config.h"
@@ -13,6 +14,7 @@
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
+#include "koowatchd/descriptors.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
 #include "koowatchd/loop/timer.h"
@@ -52,11 +54,10 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
 /* ---- configuration ---- */
 
 static int apply_accounts(struct daemon *d) {
-        unsigned connections = 0;
+        struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
 
-        for (size_t i = 0; i < d->config->n_accounts; i++)
-                connections += d->config->accounts[i].max_in_flight;
-        http_set_max_connections(d->modules.http, connections);
+        (void) getrlimit(RLIMIT_NOFILE, &limit);
+        http_set_max_connections(d->modules.http, descriptors_share(limit.rlim_cur, d->config));
         return accounts_configure(d->modules.accounts, d->config);
 }
 

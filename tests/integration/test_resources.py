@@ -1,9 +1,12 @@
 """Resources that run out, or vanish, while the daemon runs: disks, descriptors, watches."""
 
+import pathlib
+import resource
 import shutil
 
 import pytest
-from koowatch import wait_polls
+from koodrive_simulator import DEFAULT_TOKEN
+from koowatch import age, wait_polls
 
 
 @pytest.fixture
@@ -80,3 +83,44 @@ def test_a_state_directory_that_is_put_back(koowatch, sim, tasks):
     (koowatch.path / "moved").rename(koowatch.state)
     koowatch.wait_entry("state.db: writable again")
     check_delivered_once(koowatch, sim, tasks)
+
+
+# Descriptors
+
+ACCOUNTS, TASKS = 50, 24  # of each account: more at once than there are descriptors
+DESCRIPTORS = 1024
+
+
+@pytest.fixture
+def many_descriptors():
+    """For the simulator, which lives in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4 * DESCRIPTORS:
+        pytest.skip(f"a limit of {hard} descriptors is too low for the simulator")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_requests_than_descriptors(koowatch, sim, many_descriptors):
+    """They take turns: no account is unreachable, and hooks run and tokens are read beside them."""
+    sim.tokens = {f"Bearer token-of-{number}" for number in range(ACCOUNTS)} | {DEFAULT_TOKEN}
+    for number in range(ACCOUNTS):
+        token = koowatch.path / f"token-{number}"
+        token.write_text(f"Bearer token-of-{number}\n")
+        token.chmod(0o600)
+        age(token)
+        section = {"TokenFile": token, "MaxInFlight": "32"}
+        koowatch.settings[f"Account a{number}"] = koowatch.settings["Account"] | section
+    tasks = [sim.add_task(hold=True) for _ in range(ACCOUNTS * TASKS)]
+    for number, task in enumerate(tasks):
+        koowatch.add_task(f"t{number}", task, Account=f"a{number % ACCOUNTS}")
+    koowatch.record()
+    sim.faults.add("delay", seconds=1)
+    koowatch.start(wrapper=["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"])
+    sim.wait_for(lambda s: s.in_flight_max > DESCRIPTORS // 5)
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.wait_record(name="photos")
+    sim.wait_for(lambda s: all(s.polls(task) for task in tasks), timeout=60)
+    warnings = [entry.message for entry in koowatch.entries if entry.level in ("warning", "error")]
+    assert [message[:54] for message in warnings] == ["MaxInFlight= of all accounts together is 1608, but the"]
