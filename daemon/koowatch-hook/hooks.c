@@ -116,7 +116,7 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
         if (r < 0)
                 return report_not_started(run, id, path, -r);
 
-        (void) protocol_start(id); /* nothing hangs on it */
+        (void) protocol_start(id, run->config->hook_timeout); /* nothing hangs on it */
         r = hook_process_wait(&process, id, run->config->hook_timeout, run->signal_fd, &run->output,
                               &end);
         if (r < 0)

@@ -120,8 +120,13 @@ void protocol_close(void) {
         (void) close(STDOUT_FILENO);
 }
 
-int protocol_start(const char *hook) {
-        return send_object(object_with("start", json_object_new_string(hook)));
+int protocol_start(const char *hook, usec_t timeout) {
+        json_object *object = object_with("start", json_object_new_string(hook));
+
+        if (timeout != USEC_INFINITY)
+                add(&object, "timeout", json_object_new_int64((timeout + USEC_SEC - 1) / USEC_SEC));
+
+        return send_object(object);
 }
 
 static const char *result_name(const struct hook_end *end) {

@@ -22,7 +22,8 @@ int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length);
 /* Each returns 0, also when the daemon is gone, or a negative errno. */
 int protocol_busy(void);
 int protocol_ready(void);
-int protocol_start(const char *hook);
+/* timeout: what it may take; USEC_INFINITY: as long as it likes. */
+int protocol_start(const char *hook, usec_t timeout);
 int protocol_end(const char *hook, const struct hook_end *end);
 
 /* The end of a hook that never started; result: "failed" or "skipped". */

@@ -50,7 +50,7 @@ pytestmark = pytest.mark.skipif(not BUILD, reason="KOOWATCH_BUILD does not name 
 
 
 def started(hook):
-    return {"start": hook}
+    return {"start": hook, "timeout": 600}
 
 
 class Run:

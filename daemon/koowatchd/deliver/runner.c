@@ -19,14 +19,15 @@
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
 #define LINE_MAX_LENGTH (64 * 1024)
-#define READY_WITHIN USEC_MINUTE
+#define READY_WITHIN 1 /* minute */
 
 struct runner_run {
         struct runner *runner;
         LIST_ENTRY(runner_run) link; /* runner::runs */
         ev_io in, out;               /* one socket, two watchers */
         ev_child child;              /* when spawned */
-        struct timer late;           /* until it has said that it is ready, or busy */
+        struct timer minute;         /* while something is expected of it */
+        unsigned minutes;            /* that it has left for that */
         bool ready, done, busy;
         bool closed; /* the socket has been read to its end */
         bool reaped; /* no child, or it has been waited for */
@@ -58,7 +59,7 @@ static void run_free(struct runner_run *run) {
         ev_io_stop(loop, &run->in);
         ev_io_stop(loop, &run->out);
         ev_child_stop(loop, &run->child);
-        timer_close(run->runner->timers, &run->late);
+        timer_close(run->runner->timers, &run->minute);
         if (run->in.fd >= 0)
                 (void) close(run->in.fd);
         free(run->event);
@@ -90,6 +91,22 @@ static void check_end(struct runner_run *run) {
                 run_free(run);
 }
 
+/*
+ * It has so many minutes for what it says next. They are counted one by one, so that a suspend,
+ * in which no hook runs, makes one at most.
+ */
+static void expect_within(struct runner_run *run, unsigned minutes) {
+        run->minutes = minutes;
+        timer_arm(run->runner->timers, &run->minute, clock_boot() + USEC_MINUTE);
+}
+
+/* Beside the time that it has, a hook has a few seconds to end. */
+static void on_start(struct runner_run *run, const char *hook, int timeout) {
+        if (timeout > 0)
+                expect_within(run, (unsigned) timeout / 60 + 2);
+        run->handler.on_hook_start(run->userdata, hook);
+}
+
 /* Returns 0, or -ENOMEM: what the line says must not be passed over. */
 static int on_line(struct runner_run *run, const char *text) {
         static const struct json_rules rules = {.depth = 8, .containers = 64, .values = 1024};
@@ -104,11 +121,11 @@ static int on_line(struct runner_run *run, const char *text) {
         run->busy |= json_get_bool(line, "busy");
         run->done |= json_get_bool(line, "done");
         if (run->ready || run->busy)
-                timer_disarm(run->runner->timers, &run->late);
+                timer_disarm(run->runner->timers, &run->minute);
         if (run->runner->stopping)
                 return 0;
         if ((hook = json_get_string(line, "start")))
-                run->handler.on_hook_start(run->userdata, hook);
+                on_start(run, hook, json_get_int(line, "timeout", 0));
         if ((hook = json_get_string(line, "end"))) {
                 struct hook_end end = {
                         .hook = hook,
@@ -159,17 +176,24 @@ static int on_bytes(struct runner_run *run, const char *data, size_t length) {
 static void close_run(struct runner_run *run) {
         ev_io_stop(run->runner->loop, &run->in);
         ev_io_stop(run->runner->loop, &run->out);
-        timer_disarm(run->runner->timers, &run->late);
+        timer_disarm(run->runner->timers, &run->minute);
         run->closed = true;
         check_end(run);
 }
 
-/* An instance that hangs before it is ready must not hold its place for ever. */
-static void on_late(struct timer *timer, usec_t now) {
-        struct runner_run *run = container_of(timer, struct runner_run, late);
+/* An instance that hangs, or whose hook cannot be killed, must not hold its place for ever. */
+static void on_minute(struct timer *timer, usec_t now) {
+        struct runner_run *run = container_of(timer, struct runner_run, minute);
 
-        (void) now;
-        log_warning("the hook runner did not become ready within a minute, retrying later");
+        if (--run->minutes > 0) {
+                timer_arm(run->runner->timers, timer, now + USEC_MINUTE);
+                return;
+        }
+        if (run->ready)
+                log_warning("the hook runner has not ended a hook whose Timeout= is over; the "
+                            "next event takes its place");
+        else
+                log_warning("the hook runner did not become ready within a minute, retrying later");
         if (!run->reaped)
                 (void) kill(run->child.pid, SIGKILL);
         close_run(run);
@@ -329,13 +353,13 @@ int runner_start(struct runner *r, const char *line, size_t length,
         memcpy(run->event, line, length);
         run->length = length;
 
-        error = timer_open(r->timers, &run->late, on_late);
+        error = timer_open(r->timers, &run->minute, on_minute);
         if (error < 0)
                 return error;
         error = open_run(r, run);
         if (error < 0)
                 return error;
-        timer_arm(r->timers, &run->late, clock_boot() + READY_WITHIN);
+        expect_within(run, READY_WITHIN);
         ev_io_set(&run->in, run->in.fd, EV_READ);
         ev_io_set(&run->out, run->in.fd, EV_WRITE);
         ev_io_start(r->loop, &run->in);

@@ -390,6 +390,59 @@ static void test_one_that_is_ready_has_time(void **state) {
         }
 }
 
+/* The time of a hook, with the seconds in which it is killed, and no more for one that hangs. */
+static void test_one_that_hangs(void **state) {
+        static const struct {
+                const char *timeout;
+                unsigned minutes;
+        } cases[] = {{"1", 2}, {"59", 2}, {"60", 3}, {"600", 12}, {"86400", 1442}};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep)
+                char *start = str_printf("{\"start\":\"a\",\"timeout\":%s}\n", cases[i].timeout);
+                struct told t = {};
+                int peer;
+
+                run(f, &t);
+                peer = peer_accept(f);
+                peer_say(f, peer, "{\"ready\":true}\n");
+                peer_say(f, peer, start);
+                peer_say(f, peer, "{\"end\":\"a\",\"result\":\"done\",\"status\":0}\n");
+                assert_int_equal(time_next(f->timers), USEC_INFINITY);
+                peer_say(f, peer, start);
+                time_pass(f->timers, cases[i].minutes * USEC_MINUTE - 1);
+                assert_int_equal(t.ends, 0);
+                time_pass(f->timers, 1);
+                assert_string_equal(t.text, "start a\nend a done - 0 -1 - 0\nstart a\nfailed\n");
+                assert_true(peer_is_left(peer));
+                (void) close(peer);
+                assert_false(runner_is_busy(f->runner));
+        }
+}
+
+/* What it says of no time, or of none that is one, is not held against it. */
+static void test_a_hook_without_a_limit(void **state) {
+        static const char *const texts[] = {"", ",\"timeout\":null", ",\"timeout\":0",
+                                            ",\"timeout\":-1", ",\"timeout\":\"1\""};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                CLEANUP(freep)
+                char *text = str_printf("{\"ready\":true}\n{\"start\":\"a\"%s}\n", texts[i]);
+                struct told t = {};
+                int peer;
+
+                run(f, &t);
+                peer = peer_accept(f);
+                peer_say(f, peer, text);
+                assert_int_equal(time_next(f->timers), USEC_INFINITY);
+                (void) close(peer);
+                loop_turn(f->loop);
+                assert_int_equal(t.ends, 1);
+        }
+}
+
 /* Larger than what the socket takes at once. */
 static void test_a_large_event(void **state) {
         const size_t length = 2 * 1024 * 1024;
@@ -698,6 +751,20 @@ static void test_a_spawned_one_that_is_never_ready(void **state) {
         assert_true(kill(spawned, 0) < 0 && errno == ESRCH);
 }
 
+static void test_a_spawned_one_that_hangs(void **state) {
+        struct fixture *f = *state;
+        struct told t = {};
+
+        put_script(f, "echo '{\"ready\":true}'\necho '{\"start\":\"a\",\"timeout\":1}'\n"
+                      "kill -STOP $$\n");
+        run(f, &t);
+        LOOP_UNTIL(f->loop, t.text[0]);
+        time_pass(f->timers, 2 * USEC_MINUTE);
+        LOOP_UNTIL(f->loop, t.ends > 0); /* killed, and waited for */
+        assert_string_equal(t.text, "start a\nfailed\n");
+        assert_true(kill(spawned, 0) < 0 && errno == ESRCH);
+}
+
 static void test_stopping_ends_what_was_spawned(void **state) {
         struct fixture *f = *state;
         struct told t = {};
@@ -739,6 +806,8 @@ int main(void) {
                 SOCKET(test_lines_that_are_long),
                 SOCKET(test_one_that_is_never_ready),
                 SOCKET(test_one_that_is_ready_has_time),
+                SOCKET(test_one_that_hangs),
+                SOCKET(test_a_hook_without_a_limit),
                 SOCKET(test_a_large_event),
                 SOCKET(test_one_that_closes_before_it_has_read_all),
                 SOCKET(test_two_at_once),
@@ -754,6 +823,7 @@ int main(void) {
                 SPAWN(test_one_that_cannot_be_spawned),
                 SPAWN(test_one_that_says_nothing_more_but_lives),
                 SPAWN(test_a_spawned_one_that_is_never_ready),
+                SPAWN(test_a_spawned_one_that_hangs),
                 SPAWN(test_stopping_ends_what_was_spawned),
                 SPAWN(test_freeing_kills_what_was_spawned),
         };

@@ -93,19 +93,23 @@ static void test_a_descriptor_that_cannot_be_read(void **state) {
 static void test_what_is_said(void **state) {
         struct stdout_capture capture = stdout_capture_begin();
         CLEANUP(freep) char *text = NULL;
-        int r[5];
+        int r[7];
 
         (void) state;
         r[0] = protocol_busy();
         r[1] = protocol_ready();
-        r[2] = protocol_start("finished.d/\"a\"");
-        r[3] = protocol_not_run("b", "skipped", "no/hook");
-        r[4] = protocol_done();
+        r[2] = protocol_start("finished.d/\"a\"", USEC_INFINITY);
+        r[3] = protocol_start("b", 600 * USEC_SEC);
+        r[4] = protocol_start("c", 1);
+        r[5] = protocol_not_run("b", "skipped", "no/hook");
+        r[6] = protocol_done();
         text = stdout_capture_end(&capture);
         for (size_t i = 0; i < ARRAY_LEN(r); i++)
                 assert_int_equal(r[i], 0);
         assert_string_equal(text, "{\"busy\":true}\n{\"ready\":true}\n"
                                   "{\"start\":\"finished.d/\\\"a\\\"\"}\n"
+                                  "{\"start\":\"b\",\"timeout\":600}\n"
+                                  "{\"start\":\"c\",\"timeout\":1}\n"
                                   "{\"end\":\"b\",\"result\":\"skipped\",\"reason\":\"no/hook\"}\n"
                                   "{\"done\":true}\n");
 }
@@ -152,7 +156,7 @@ static void test_what_cannot_be_said(void **state) {
         (void) fflush(stdout);
         assert_true(dup2(full, STDOUT_FILENO) >= 0);
         r[0] = protocol_ready();
-        r[1] = protocol_start("a");
+        r[1] = protocol_start("a", USEC_INFINITY);
         r[2] = protocol_end("a", &(struct hook_end){});
         r[3] = protocol_not_run("a", "failed", "no hook");
         r[4] = protocol_done();
