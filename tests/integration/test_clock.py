@@ -10,6 +10,8 @@ import time
 
 import pytest
 from koowatch import wait_polls
+from test_app_auth import use_app
+from test_refresh import log_in, wait_token
 
 YEAR = 365 * 86400
 NO_RTC = -56 * YEAR  # back to 1970
@@ -206,3 +208,55 @@ def test_a_store_of_an_earlier_version(machine, koowatch, sim, task):
     machine.start()
     assert_goes_on(koowatch, sim, task)
     assert len(koowatch.find("^photos: registered")) == 1
+
+
+# Credentials and deliveries
+
+
+@pytest.mark.parametrize("ahead", [YEAR, -YEAR])
+@pytest.mark.parametrize("auth", ["token", "app"])
+def test_requests_are_accepted_after_a_step(machine, koowatch, sim, task, auth, ahead):
+    """Those that were stamped by the wrong clock are refused, and no more than these."""
+    if auth == "app":
+        use_app(koowatch, sim)
+    machine.start()
+    wait_polls(sim, task, more=2)
+    for step in (ahead, 0):
+        machine.set_clock(step)
+        refused = sum(request.verdict != "ok" for request in sim.requests)
+        wait_polls(sim, task, more=5)
+        assert sum(request.verdict != "ok" for request in sim.requests) - refused <= 1
+    assert not koowatch.find("^account default: unauthorized")
+
+
+@pytest.mark.parametrize("ahead", [YEAR, -YEAR])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_refreshed_token_after_a_step(machine, koowatch, sim, ahead, restart):
+    """It lasts for an hour, whatever the clock says; it may be refreshed once too often."""
+    session = log_in(koowatch, sim, expires_in=3600)
+    session.expire()
+    task = sim.add_task(require=session, hold=True)
+    koowatch.add_task("photos", task)
+    machine.start()
+    wait_token(sim, session)
+    for step in (ahead, 0):
+        if restart:
+            koowatch.stop()
+        machine.set_clock(step)
+        if restart:
+            machine.start()
+        wait_polls(sim, task, more=10)
+    assert session.refreshes <= 3
+    assert not koowatch.find("^account default: unauthorized")
+
+
+@pytest.mark.parametrize("ahead", [YEAR, -YEAR])
+def test_an_attempt_that_waits(machine, koowatch, sim, ahead):
+    """Its pause is not measured by the wall clock."""
+    koowatch.record(exits=[75, 0])
+    koowatch.add_task("photos", sim.add_task())
+    machine.start()
+    koowatch.wait_entry("ended: later")
+    machine.set_clock(ahead)
+    koowatch.wait_entry("ended: done", timeout=20)
+    assert len(koowatch.records()) == 2
