@@ -20,7 +20,7 @@ static struct koodrive_session read_session(json_tokener *tokener, long status, 
 }
 
 static void assert_text(const char *text, const char *expected, const char *body) {
-        if (!text != !expected || (text && !streq(text, expected)))
+        if (text && expected ? !streq(text, expected) : text != expected)
                 fail_msg("%s: \"%s\", not \"%s\"", body, text ? text : "NULL",
                          expected ? expected : "NULL");
 }
