@@ -9,9 +9,12 @@
 int heap_reserve(struct heap *heap) {
         if (heap->reserved == heap->size) {
                 size_t size = heap->size ? heap->size * 2 : 64;
-                struct heap_node **nodes = reallocarray(heap->nodes, size, sizeof(*nodes));
+                struct heap_node **nodes;
 
-                if (!nodes || size > UINT32_MAX)
+                if (size > UINT32_MAX)
+                        return -ENOMEM;
+                nodes = reallocarray(heap->nodes, size, sizeof(*nodes));
+                if (!nodes)
                         return -ENOMEM;
                 heap->nodes = nodes;
                 heap->size = size;
