@@ -15,7 +15,9 @@ struct file_state file_state_of(const struct stat *st) {
 struct file_state file_state_look(const char *path) {
         struct stat st;
 
-        return stat(path, &st) < 0 ? (struct file_state){.error = errno} : file_state_of(&st);
+        if (stat(path, &st) < 0)
+                return (struct file_state){.error = errno};
+        return file_state_of(&st);
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b) {
