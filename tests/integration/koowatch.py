@@ -146,7 +146,7 @@ class Koowatch:
     # The process
 
     def environment(self, **extra):
-        passed = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+        passed = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
         return {
             "PATH": "/usr/bin:/bin",
             "NOTIFY_SOCKET": str(self.path / "notify"),
