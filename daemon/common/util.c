@@ -286,7 +286,7 @@ static int fill_and_rename(int fd, const char *temporary, const char *path, cons
         return 0;
 }
 
-/* The entry of a file that was renamed is on disk when its directory is. */
+/* A name is on disk when its directory is. length: of the path up to there. */
 static int sync_parent(const char *path, size_t length) {
         CLEANUP(freep) char *parent = length > 0 ? strndup(path, length) : strdup(".");
         CLEANUP(closep) int fd = -1;
@@ -332,9 +332,22 @@ bool error_is_transient(int error) {
         return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
 }
 
+/* Returns 0, -EEXIST or another negative errno. */
+static int make_directory(const char *path, mode_t mode) {
+        const char *slash = strrchr(path, '/');
+        int r;
+
+        if (mkdir(path, mode) < 0)
+                return -errno;
+        r = sync_parent(path, slash ? (size_t) (slash + 1 - path) : 0);
+        /* Not every file system can, and a parent may be closed to us. */
+        return r == -EINVAL || r == -ENOTSUP || r == -EACCES ? 0 : r;
+}
+
 int make_directories(const char *path, mode_t mode) {
         CLEANUP(freep) char *partial = NULL;
         struct stat st;
+        int r;
 
         partial = strdup(path);
         if (!partial)
@@ -345,15 +358,15 @@ int make_directories(const char *path, mode_t mode) {
                         continue;
 
                 *slash = '\0';
-                if (mkdir(partial, 0755) < 0 && errno != EEXIST)
-                        return -errno;
+                r = make_directory(partial, 0755);
+                if (r < 0 && r != -EEXIST)
+                        return r;
                 *slash = '/';
         }
 
-        if (mkdir(path, mode) >= 0)
-                return 0;
-        if (errno != EEXIST)
-                return -errno;
+        r = make_directory(path, mode);
+        if (r != -EEXIST)
+                return r;
         if (stat(path, &st) < 0)
                 return -errno;
 

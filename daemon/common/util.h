@@ -167,5 +167,8 @@ int replace_file_durably(const char *path, const char *text, size_t length, mode
 /* An error that is not about the file concerned, and may be gone in a moment. */
 bool error_is_transient(int error);
 
-/* mkdir -p: also makes the missing parents. Returns 0 or a negative errno. */
+/*
+ * mkdir -p: also makes the missing parents. What was made stays after a power failure, where the
+ * file system can promise that. Returns 0 or a negative errno.
+ */
 int make_directories(const char *path, mode_t mode);

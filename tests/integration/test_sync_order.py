@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from koowatch import wait_polls
 
-CALLS = "unlinkat,renameat,renameat2,rename,fsync,fdatasync,pwrite64,write,writev"
+CALLS = "mkdir,unlinkat,renameat,renameat2,rename,fsync,fdatasync,pwrite64,write,writev"
 
 
 class Trace:
@@ -68,6 +68,19 @@ def test_an_outcome_is_on_disk_before_it_is_told(koowatch, sim, trace):
     assert [i for i in calls.sync(wal(koowatch)) if written < i < told]
     # The database's log is a new file; that it is there has to be on disk, too.
     assert [i for i in calls.sync(koowatch.state) if i < told]
+
+
+@pytest.fixture
+def without_state(koowatch):
+    shutil.rmtree(koowatch.state)
+
+
+def test_a_directory_that_was_made_is_on_disk_before_what_is_in_it(koowatch, without_state, trace):
+    calls = trace()
+    for made in (koowatch.state, koowatch.spool):
+        [at] = calls.find("mkdir", f'"{made}"')
+        written = min(calls.find("pwrite64", f"<{wal(koowatch)}>"))
+        assert [i for i in calls.sync(made.parent) if at < i < written]
 
 
 def check_order(koowatch, calls, removed, directory):
