@@ -18,33 +18,41 @@ static bool is_removable(const struct entry *e) {
         return e->is.file->removes_finished && !entry_is_missing(e) && !e->file_invalid;
 }
 
-static void remove_one(struct taskdir *taskdir, const struct entry *e) {
+/* Returns whether it was removed. */
+static bool remove_one(struct taskdir *taskdir, const struct entry *e) {
         CLEANUP(freep) char *path = NULL;
         int r;
 
         if (!is_removable(e))
-                return;
+                return false;
         r = taskdir_remove(taskdir, e->is.file);
         CRASH_POINT("file-removed");
         if (r == 0 || r == -ENOENT || r == -ESTALE)
-                return;
+                return r == 0;
         path = taskdir_path(taskdir, e->is.file);
         log_warning("%s: its file %s is finished but cannot be removed (%s); the task is "
                     "remembered as done",
                     e->is.file->name, path ? path : "", strerror(-r));
+        return false;
 }
 
-/* Its duplicates go first: one that is left over by a crash would be a registration of its own. */
+/*
+ * Its duplicates go first, and that is on disk: one that is left over by a crash, or comes back
+ * after a power failure, would be a registration of its own.
+ */
 void finished_remove_file(struct taskdir *taskdir, const struct entry *e) {
         const struct entry *other;
+        bool removed = false;
         size_t at = 0;
 
         if (entries_have_duplicates(e->table) && e->is.file->removes_finished &&
             !entry_is_missing(e))
                 while ((other = entries_next(e->table, &at)))
                         if (entry_is_duplicate_of(other, e) && other->state == ENTRY_DUPLICATE)
-                                remove_one(taskdir, other);
-        remove_one(taskdir, e);
+                                removed |= remove_one(taskdir, other);
+        if (removed)
+                taskdir_sync(taskdir);
+        (void) remove_one(taskdir, e);
 }
 
 void finished_report_change(struct entry *e) {

@@ -244,11 +244,14 @@ char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
 
 int taskdir_remove(struct taskdir *t, const struct taskdir_file *file) {
         CLEANUP(closep) int fd = -1;
+        int r;
 
         if (file->dir >= t->count)
                 return -ENOENT;
         fd = open(t->dirs[file->dir].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : taskdir_file_remove(fd, file);
+        r = fd < 0 ? -errno : taskdir_file_remove(fd, file);
+        t->dirs[file->dir].sync.is_needed |= r == 0;
+        return r;
 }
 
 void taskdir_sync(struct taskdir *t) {

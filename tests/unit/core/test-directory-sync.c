@@ -9,6 +9,7 @@
 
 static char synced[1024]; /* "low " for each directory, "low! " if t1 was forgotten already */
 static int sync_error;
+static bool t1_was_there; /* its file, in state, at the first sync */
 static struct core *of;
 
 static bool is_known(struct core *c, const char *task_id) {
@@ -25,6 +26,8 @@ int fsync(int fd) {
 
         assert_non_null(link);
         assert_true(readlink(link, path, sizeof(path) - 1) > 0);
+        if (n == 0)
+                t1_was_there = core_has(of, "state", "t1");
         (void) snprintf(synced + n, sizeof(synced) - n, "%s%s ", strrchr(path, '/') + 1,
                         is_known(of, "t1") ? "" : "!");
         if (sync_error == 0)
@@ -101,6 +104,23 @@ static void test_a_finished_file(void **state) {
         core_pass(c, SEC);
         assert_synced("state ");
         assert_false(is_known(c, "t1"));
+}
+
+/* One that a power failure brings back alone would be a registration of its own. */
+static void test_the_duplicates_of_a_finished_file(void **state) {
+        struct core *c = *state;
+
+        sync_all(c);
+        remove_file(c, "low", "t1");
+        put(c, "state", "t1");
+        core_put(c, "state", "again", "t1");
+        core_scan(c);
+        core_pass(c, SEC);
+        synced[0] = '\0';
+        finish(c, "state", "t1");
+        assert_false(core_has(c, "state", "again") || core_has(c, "state", "t1"));
+        assert_ptr_equal(strstr(synced, "state "), synced);
+        assert_true(t1_was_there);
 }
 
 /* The old name, with its old text, is not on disk any more either. */
@@ -209,6 +229,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
                 TEST(test_a_file_that_an_administrator_removes),
                 TEST(test_a_finished_file),
+                TEST(test_the_duplicates_of_a_finished_file),
                 TEST(test_a_file_for_another_task),
                 TEST(test_once_a_directory_and_batch),
                 TEST(test_what_went_while_no_daemon_ran),
