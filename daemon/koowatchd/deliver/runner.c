@@ -107,12 +107,20 @@ static void on_start(struct runner_run *run, const char *hook, int timeout) {
         run->handler.on_hook_start(run->userdata, hook);
 }
 
+static double read_seconds(json_object *line) {
+        json_object *seconds = json_object_object_get(line, "seconds");
+        bool is_number = json_object_is_type(seconds, json_type_double) ||
+                         json_object_is_type(seconds, json_type_int);
+
+        return is_number ? MAX(json_object_get_double(seconds), 0.) : 0;
+}
+
 /* Returns 0, or -ENOMEM: what the line says must not be passed over. */
 static int on_line(struct runner_run *run, const char *text) {
-        static const struct json_rules rules = {.depth = 8, .containers = 64, .values = 1024};
+        static const struct json_rules rules = {
+                .depth = 8, .containers = 64, .values = 1024, .repair = true};
         CLEANUP(json_object_putp) json_object *line = NULL;
         char fault[JSON_FAULT_MAX];
-        json_object *seconds;
         const char *hook;
 
         if (json_read(text, strlen(text), &rules, NULL, &line, fault) == -ENOMEM)
@@ -134,10 +142,9 @@ static int on_line(struct runner_run *run, const char *text) {
                         .status = json_get_int(line, "status", -1),
                         .signal = json_get_int(line, "signal", -1),
                         .timed_out = json_get_bool(line, "timeout"),
+                        .seconds = read_seconds(line),
                 };
 
-                if (json_object_object_get_ex(line, "seconds", &seconds))
-                        end.seconds = json_object_get_double(seconds);
                 CRASH_POINT("hook-result-read");
                 run->handler.on_hook_end(run->userdata, &end);
         }

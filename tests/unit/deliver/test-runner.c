@@ -254,6 +254,10 @@ static void test_how_a_hook_has_ended(void **state) {
                 {"\"result\":\"failed\",\"signal\":15,\"timeout\":true", "failed - -1 15 late 0"},
                 {"\"status\":0", "failed - 0 -1 - 0"}, /* what is not said is not well */
                 {"\"result\":\"fine\"", "failed - -1 -1 - 0"},
+                {"\"seconds\":-1", "failed - -1 -1 - 0"},
+                {"\"seconds\":1e999", "failed - -1 -1 - 0"},
+                {"\"seconds\":\"nan\"", "failed - -1 -1 - 0"},
+                {"\"status\":7,\"seconds\":NaN", "failed - 7 -1 - 0"},
                 {"\"result\":0,\"reason\":1,\"status\":\"0\",\"signal\":null,\"seconds\":[]",
                  "failed - -1 -1 - 0"},
         };
