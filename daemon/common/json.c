@@ -478,6 +478,15 @@ bool json_is_text(json_object *value) {
                strlen(json_object_get_string(value)) == (size_t) json_object_get_string_len(value);
 }
 
+bool json_is_text_array(json_object *value) {
+        if (!json_object_is_type(value, json_type_array))
+                return false;
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+                if (!json_is_text(json_object_array_get_idx(value, i)))
+                        return false;
+        return true;
+}
+
 const char *json_get_string(json_object *object, const char *key) {
         json_object *value = json_object_object_get(object, key);
 

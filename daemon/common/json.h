@@ -60,5 +60,8 @@ json_object *json_get_object(json_object *object, const char *key);
 /* Whether a value is a string without a NUL byte inside. */
 bool json_is_text(json_object *value);
 
+/* Whether it is an array of such strings. */
+bool json_is_text_array(json_object *value);
+
 /* Whether text is among the strings of an array; NULL has none. */
 bool json_array_has(json_object *array, const char *text);

@@ -49,24 +49,13 @@ static int check_names(struct event *event, const char **ret_why) {
         return -EBADMSG;
 }
 
-static bool is_string_array(json_object *array) {
-        if (!json_object_is_type(array, json_type_array))
-                return false;
-
-        for (size_t i = 0; i < json_object_array_length(array); i++)
-                if (!json_is_text(json_object_array_get_idx(array, i)))
-                        return false;
-
-        return true;
-}
-
 /* Moves an array of strings out of the object; *ret stays NULL when there is none. */
 static int take_array(json_object *json, const char *key, json_object **ret) {
         json_object *array;
 
         if (!json_object_object_get_ex(json, key, &array))
                 return 0;
-        if (!is_string_array(array))
+        if (!json_is_text_array(array))
                 return -EBADMSG;
 
         *ret = json_object_get(array);

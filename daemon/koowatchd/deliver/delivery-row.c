@@ -6,10 +6,19 @@
 #include "common/json.h"
 #include "koowatchd/store/store-batch.h"
 
-int delivery_row_read(struct delivery_row *row, const struct store_delivery *stored) {
-        static const struct json_rules rules = {.depth = 8, .containers = 64, .values = 100000};
+/* *ret NULL: there is nothing that a hook runner would take. Returns 0 or -ENOMEM. */
+static int read_settled(const char *text, json_object **ret) {
+        static const struct json_rules rules = {.depth = 2, .containers = 1, .values = 100000};
         char fault[JSON_FAULT_MAX];
 
+        if (json_read(text, strlen(text), &rules, NULL, ret, fault) == -ENOMEM)
+                return -ENOMEM;
+        if (!json_is_text_array(*ret))
+                json_object_put(STEAL_PTR(*ret));
+        return 0;
+}
+
+int delivery_row_read(struct delivery_row *row, const struct store_delivery *stored) {
         row->state = stored->state;
         row->attempts = (struct attempts){
                 .made = stored->attempts,
@@ -18,12 +27,7 @@ int delivery_row_read(struct delivery_row *row, const struct store_delivery *sto
         };
         row->next = stored->next;
         row->told = stored->told;
-        if (stored->settled && json_read(stored->settled, strlen(stored->settled), &rules, NULL,
-                                         &row->settled, fault) == -ENOMEM)
-                return -ENOMEM;
-        if (!json_object_is_type(row->settled, json_type_array))
-                json_object_put(STEAL_PTR(row->settled));
-        return 0;
+        return stored->settled ? read_settled(stored->settled, &row->settled) : 0;
 }
 
 int delivery_row_write(const struct delivery_row *row, struct store_batch *batch) {

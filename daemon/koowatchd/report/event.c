@@ -153,7 +153,7 @@ bool event_names_hooks(json_object *event) {
         json_object *named;
 
         return json_object_object_get_ex(event, "hooks", &named) &&
-               json_object_array_length(named) > 0;
+               json_object_is_type(named, json_type_array) && json_object_array_length(named) > 0;
 }
 
 char *event_line(json_object *event, unsigned attempt, json_object *settled) {

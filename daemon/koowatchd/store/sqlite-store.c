@@ -322,10 +322,23 @@ static void sqlite_write(struct store *store, struct store_batch *taken, store_d
 
 /* ---- reading ---- */
 
-static enum delivery_state delivery_state(sqlite3_stmt *q, int column) {
-        return sqlite3_column_type(q, column) == SQLITE_NULL
-                       ? DELIVERY_DONE
-                       : (enum delivery_state) sqlite3_column_int(q, column);
+/* Whoever has written there, the rest of the daemon can reckon with what these return. */
+
+static usec_t read_time(sqlite3_stmt *q, int column) {
+        return MIN(MAX(sqlite3_column_int64(q, column), 0), STORE_TIME_MAX);
+}
+
+static unsigned read_count(sqlite3_stmt *q, int column) {
+        return (unsigned) MIN(MAX(sqlite3_column_int64(q, column), 0), STORE_COUNT_MAX);
+}
+
+static enum delivery_state read_state(sqlite3_stmt *q, int column) {
+        sqlite3_int64 state = sqlite3_column_int64(q, column);
+
+        if (sqlite3_column_type(q, column) == SQLITE_NULL)
+                return DELIVERY_DONE;
+        return state == DELIVERY_PENDING || state == DELIVERY_DONE ? (enum delivery_state) state
+                                                                   : DELIVERY_PARKED;
 }
 
 static void sqlite_find_task(struct store *store, const struct store_key *key,
@@ -344,16 +357,16 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                 if (found == 0)
                         own_name = strdup(name ? name : "");
                 task = (struct store_task){
-                        .registered = sqlite3_column_int64(q, 0),
+                        .registered = read_time(q, 0),
                         .inode = (uint64_t) sqlite3_column_int64(q, 1),
                         .mtime_ns = sqlite3_column_int64(q, 2),
                         .gone = sqlite3_column_int64(q, 4) > 0,
-                        .refusals = (unsigned) sqlite3_column_int64(q, 5),
-                        .refused = sqlite3_column_int64(q, 6),
+                        .refusals = read_count(q, 5),
+                        .refused = read_time(q, 6),
                         .boot = sqlite3_column_int64(q, 7),
-                        .booted = sqlite3_column_int64(q, 8),
+                        .booted = read_time(q, 8),
                         .confirmed = sqlite3_column_int(q, 9) != 0,
-                        .delivery = delivery_state(q, 10),
+                        .delivery = read_state(q, 10),
                         .name = own_name,
                         .is_away = sqlite3_column_int(q, 12) != 0,
                 };
@@ -425,11 +438,11 @@ static void sqlite_each_pending(struct store *store,
 
         while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
                 struct store_delivery delivery = {
-                        .attempts = (unsigned) sqlite3_column_int64(q, 1),
-                        .next = sqlite3_column_int64(q, 2),
-                        .futile = (unsigned) sqlite3_column_int64(q, 4),
-                        .finished = sqlite3_column_int64(q, 5),
-                        .state = (enum delivery_state) sqlite3_column_int(q, 6),
+                        .attempts = read_count(q, 1),
+                        .next = read_time(q, 2),
+                        .futile = read_count(q, 4),
+                        .finished = read_time(q, 5),
+                        .state = read_state(q, 6),
                         .told = sqlite3_column_int(q, 7) != 0,
                 };
                 const char *event_id;

@@ -20,6 +20,10 @@
 #include "common/timespan.h"
 #include "common/util.h"
 
+/* What is read is from 0 to these, whoever has written it: it can be reckoned with. */
+#define STORE_TIME_MAX (USEC_INFINITY / 4)
+#define STORE_COUNT_MAX 1000000
+
 struct store;
 struct store_batch;
 

@@ -360,6 +360,27 @@ static void test_what_an_array_has(void **state) {
         json_object_put(array);
 }
 
+static void test_arrays_of_texts(void **state) {
+        static const struct {
+                const char *text;
+                bool expected;
+        } cases[] = {
+                {"[]", true},    {"[\"a\",\"\"]", true},       {"{}", false},
+                {"[1]", false},  {"[\"a\\u0000\"]", false},    {"[\"a\",null]", false},
+                {"[[]]", false}, {"[\"a\",{\"b\":1}]", false},
+        };
+
+        (void) state;
+        assert_false(json_is_text_array(NULL));
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                json_object *value = json_tokener_parse(cases[i].text);
+
+                assert_non_null(value);
+                assert_int_equal(json_is_text_array(value), cases[i].expected);
+                json_object_put(value);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),
@@ -380,6 +401,7 @@ int main(void) {
                 cmocka_unit_test(test_utf16_that_is_broken),
                 cmocka_unit_test(test_what_is_taken_for_utf16),
                 cmocka_unit_test(test_what_an_array_has),
+                cmocka_unit_test(test_arrays_of_texts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,6 +338,28 @@ static void test_members(void **state) {
         assert_int_equal(event_integer(event, "nothing"), -1);
 }
 
+static void test_whether_hooks_are_named(void **state) {
+        static const struct {
+                const char *text;
+                bool expected;
+        } cases[] = {
+                {"{}", false},
+                {"{\"hooks\":[]}", false},
+                {"{\"hooks\":[\"a\"]}", true},
+                {"{\"hooks\":{\"a\":1}}", false}, /* of a store that somebody has edited */
+                {"{\"hooks\":\"a\"}", false},
+                {"{\"hooks\":null}", false},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(json_object_putp) json_object *event = event_parse(cases[i].text);
+
+                assert_non_null(event);
+                assert_int_equal(event_names_hooks(event), cases[i].expected);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_everything),
@@ -352,6 +374,7 @@ int main(void) {
                 cmocka_unit_test(test_url_is_the_callers),
                 cmocka_unit_test(test_account),
                 cmocka_unit_test(test_members),
+                cmocka_unit_test(test_whether_hooks_are_named),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

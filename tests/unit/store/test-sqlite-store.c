@@ -428,6 +428,38 @@ static void test_an_older_koowatchd_may_write_to_it(void **state) {
         assert_pending(f, "e1:2:2:6:5:-:told ");
 }
 
+/* Whoever has written it: the rest of the daemon reckons with what it reads. */
+static void test_rows_beyond_all_bounds(void **state) {
+        struct sqlite_fixture *f = *state;
+        struct store_task task;
+
+        put_task(f, &photos);
+        put_task(f, &music);
+        put_event(f, "e1");
+        put_event(f, "e2");
+        sqlite_close_store(f);
+        execute(f, "UPDATE task SET registered = -9223372036854775808, booted = -1, refused = 'x', "
+                   "refusals = -1, event_id = 'e2' WHERE task_id = 'task-1';"
+                   "UPDATE task SET registered = 9223372036854775807, booted = 1e300, "
+                   "refused = x'00', refusals = 4294967296 WHERE task_id = 'task-2';"
+                   "UPDATE event SET attempts = -1, futile = -9223372036854775808, next = -1, "
+                   "finished = -1 WHERE event_id = 'e1';"
+                   "UPDATE event SET attempts = 4294967295, futile = 9223372036854775807, "
+                   "next = 9223372036854775807, finished = 1e300, state = 4294967296 "
+                   "WHERE event_id = 'e2';");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        task = find_task(f, &photos);
+        assert_true(task.registered == 0 && task.booted == 0 && task.refused == 0);
+        assert_int_equal(task.refusals, 0);
+        assert_int_equal(task.delivery, DELIVERY_PARKED); /* what it is, nobody knows */
+        task = find_task(f, &music);
+        assert_true(task.registered == STORE_TIME_MAX && task.booted == STORE_TIME_MAX);
+        assert_int_equal(task.refused, 0);
+        assert_int_equal(task.refusals, STORE_COUNT_MAX);
+        assert_pending(f, "e1:0:0:0:0:- "
+                          "e2:1000000:1000000:2305843009213693951:2305843009213693951:-:parked ");
+}
+
 /* ---- statements ---- */
 
 /* Each handle that is opened, so that a test can look at the store's own statements. */
@@ -592,6 +624,7 @@ int main(void) {
                 TEST(test_a_database_without_the_refusals),
                 TEST(test_a_database_without_the_clock),
                 TEST(test_an_older_koowatchd_may_write_to_it),
+                TEST(test_rows_beyond_all_bounds),
                 TEST(test_no_statement_goes_through_all_events),
                 TEST(test_every_operation_can_fail),
                 TEST(test_every_write_can_fail),
