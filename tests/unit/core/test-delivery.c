@@ -169,13 +169,15 @@ static void test_what_is_told_of_a_parked_one(void **state) {
         core_pass(c, 11 * SEC);
         core_end_run_as(RUNNER_FAILED);
         core_pass(c, 21 * SEC);
-        core_end_run(HOOK_FAILED);
+        core_end_run_as(RUNNER_FAILED);
         core_turn(c);
         text = core_heard(c);
         assert_int_equal(c->parked, 1);
         assert_int_equal(count_of(text, "one: giving up"), 1);
         assert_non_null(strstr(text, "after 3 attempts"));
-        assert_int_equal(count_of(text, "hook runner"), 1); /* the one that died */
+        assert_int_equal(count_of(text, "hook runner exited"), 2);
+        assert_non_null(strstr(text, "(attempt 2, next try in 20 s)"));
+        assert_non_null(strstr(text, "(attempt 3, the last attempt)"));
 }
 
 /* The first deferrals are normal; the third in a row is told, with why, and no other one. */
@@ -300,6 +302,27 @@ static void test_other_settings(void **state) {
         assert_int_equal(counts(c).pending, 0);
 }
 
+/* Neither what is pending nor what has lost its file is known: it is said when that is tried again.
+ */
+static void test_a_store_that_cannot_be_read_at_the_start(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        finish_one(c, "one", "t1");
+        core_stop(c);
+        fake_store_fail_next(c->store, -EIO);
+        core_start(c);
+        core_listen(c);
+        fake_store_fail_next(c->store, -EIO);
+        core_pass(c, 5100 * USEC_MSEC);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "error cannot read from the store which outcomes are to be "
+                                     "delivered (Input/output error), retrying in 5 s"));
+        assert_null(core_run_line(0));
+        core_pass(c, 5 * SEC);
+        assert_non_null(core_run_line(0));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -318,6 +341,7 @@ int main(void) {
                 TEST(test_a_stop_while_an_event_is_read),
                 TEST(test_no_hooks),
                 TEST(test_other_settings),
+                TEST(test_a_store_that_cannot_be_read_at_the_start),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

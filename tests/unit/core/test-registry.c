@@ -556,6 +556,35 @@ static void test_a_look(void **state) {
         assert_int_equal(registry_count(c->registry).pending, 1);
 }
 
+/* What has lost its file while no daemon ran is found at the next start instead. */
+static void test_the_store_cannot_say_what_is_stale(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        core_put(c, "low", "one", "t1");
+        core_put(c, "low", "two", "t2"); /* a directory without any would be another matter */
+        core_scan(c);
+        core_stop(c);
+        core_remove(c, "low", "one");
+        fake_store_set_immediate(c->store, false);
+        core_start(c);
+        while (fake_store_pending(c->store) > 1)
+                fake_store_step(c->store);
+        core_listen(c);
+        fake_store_fail_next(c->store, -EIO);
+        fake_store_step(c->store);
+        fake_store_set_immediate(c->store, true);
+        core_turn(c);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "cannot read from the store which registrations have lost "
+                                     "their files (Input/output error)"));
+        assert_non_null(core_row(c, "t1"));
+        core_restart(c);
+        core_turn(c);
+        assert_true(!core_row(c, "t1") || core_row(c, "t1")->gone);
+        assert_false(core_row(c, "t2")->gone);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -582,6 +611,7 @@ int main(void) {
                 TEST(test_strays),
                 TEST(test_hooks_are_checked),
                 TEST(test_a_look),
+                TEST(test_the_store_cannot_say_what_is_stale),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,6 +314,32 @@ static void test_an_event_that_is_none(void **state) {
         assert_non_null(core_run_line(0));
 }
 
+/* Said once; of one that is no event, that it is not told at all. */
+static void test_what_is_told_of_one_that_cannot_be_read(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL, *again = NULL;
+
+        remove_hooks(c);
+        core_set_log(CORE_LOG_IS_FULL);
+        finish(c, "t1");
+        core_turn(c);
+        core_set_log(CORE_LOG_TAKES);
+        core_listen(c);
+        fake_store_fail_next(c->store, -EIO);
+        core_pass(c, 5100 * USEC_MSEC);
+        text = core_heard(c);
+        assert_non_null(strstr(text, "cannot be read from the store (Input/output error), its "
+                                     "outcome is not reported yet; retrying until it is"));
+        assert_string_equal(c->told, "");
+        core_listen(c);
+        fake_store_fail_next(c->store, -EIO);
+        core_pass(c, 5 * SEC);
+        again = core_heard(c);
+        assert_string_equal(again, "");
+        core_pass(c, 5 * SEC);
+        assert_string_equal(c->told, "t1 ");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -330,6 +356,7 @@ int main(void) {
                 TEST(test_many),
                 TEST(test_an_orderly_end),
                 TEST(test_told_while_a_write_is_under_way),
+                TEST(test_what_is_told_of_one_that_cannot_be_read),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -555,7 +555,9 @@ static void test_soon_again_after_a_failure_of_the_account(void **state) {
         assert_string_equal(f->told, "");
         assert_int_equal(account_set_secret(f->account, "another", NULL, clock_boot()), 0);
         poller_kick(f->poller, f->account);
-        pass(f, 3 * SEC);
+        pass(f, SEC);
+        assert_string_equal(f->asked, "1");
+        pass(f, 2 * SEC);
         assert_string_equal(f->asked, "11");
 }
 
@@ -754,6 +756,24 @@ static void test_a_random_walk(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* After an answer its share is one of the pause that came of it, not of the one before. */
+static void test_overdue_in_proportion_to_the_new_interval(void **state) {
+        struct fixture *f = *state;
+
+        warm_up(f);
+        limit(f, 1, f->settings.rate_limit);
+        f->delay = 100 * SEC;
+        start(f, 1, clock_boot(), SEC);
+        pass(f, 0);
+        good(f, 0);
+        start(f, 2, clock_boot() + 99 * SEC, 10 * SEC);
+        start(f, 3, clock_boot() + 98 * SEC, SEC);
+        pass(f, 110 * SEC); /* 10 % of a hundred seconds, and 110 % of ten */
+        assert_string_equal(f->asked, "13");
+        good(f, 1);
+        assert_string_equal(f->asked, "132");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_when_it_is_due_and_again),
@@ -781,6 +801,7 @@ int main(void) {
                 TEST(test_accounts_do_not_wait_for_each_other),
                 TEST(test_a_request_that_cannot_be_written),
                 TEST(test_a_random_walk),
+                TEST(test_overdue_in_proportion_to_the_new_interval),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -353,8 +353,9 @@ static void test_whether_hooks_are_named(void **state) {
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-                CLEANUP(json_object_putp) json_object *event = event_parse(cases[i].text);
+                CLEANUP(json_object_putp) json_object *event = NULL;
 
+                assert_int_equal(event_parse(cases[i].text, &event), 0);
                 assert_non_null(event);
                 assert_int_equal(event_names_hooks(event), cases[i].expected);
         }

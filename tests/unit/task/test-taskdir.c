@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/log.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/taskdir-table.h"
 #include "koowatchd/task/taskdir.h"
+#include "unit/capture.h"
 #include "unit/fake-time.h"
 #include "unit/support.h"
 
@@ -1151,6 +1153,112 @@ static void test_remove_what_is_not_there(void **state) {
         assert_int_equal(taskdir_remove(f->taskdir, f->last), -ENOENT);
 }
 
+/* An event shows that a directory is not what it was: a look follows, once that is not known. */
+static void test_an_event_in_a_directory_that_has_gone(void **state) {
+        struct fixture *f = *state;
+        unsigned scans;
+
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        move(f, "high", "aside");
+        scans = f->scans;
+        event(f, "high", "one.task", IN_DELETE);
+        assert_seen(f, "");
+        time_pass(f->timers, USEC_SEC);
+        assert_int_equal(f->scans, scans + 1);
+        event(f, "high", "one.task", IN_DELETE);
+        time_pass(f->timers, USEC_SEC);
+        assert_int_equal(f->scans, scans + 1);
+        assert_seen(f, "");
+}
+
+static void listen(struct capture *capture) {
+        capture_begin(capture);
+        log_set_level(LEVEL_NOTICE);
+}
+
+static char *heard(struct capture *capture) {
+        log_set_level((enum log_level) 0);
+        return capture_end(capture);
+}
+
+#define assert_heard(capture, words)                               \
+        do {                                                       \
+                CLEANUP(freep) char *text_ = heard(capture);       \
+                                                                   \
+                if (!strstr(text_, words))                         \
+                        fail_msg("no \"%s\" in %s", words, text_); \
+        } while (0)
+
+#define assert_silence(capture)                              \
+        do {                                                 \
+                CLEANUP(freep) char *text_ = heard(capture); \
+                                                             \
+                assert_string_equal(text_, "");              \
+        } while (0)
+
+/* What is told of a directory: each once, until it is another matter. */
+static void test_what_is_told_of_directories(void **state) {
+        struct fixture *f = *state;
+        struct capture c;
+
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        move(f, "high", "aside");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        assert_heard(&c, "/high: not there; is a file system not mounted? Its 1 known task "
+                         "stays as before; ");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        time_pass(f->timers, 4 * USEC_MINUTE);
+        assert_silence(&c);
+        listen(&c);
+        time_pass(f->timers, 3 * USEC_MINUTE);
+        assert_heard(&c, "/high: not there for five minutes; its tasks wait until ");
+        move(f, "aside", "high");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        assert_heard(&c, "notice ");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        assert_silence(&c);
+
+        make_unreadable(f, "high");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        assert_heard(&c, "; its known tasks stay as they are");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        assert_silence(&c);
+        make_readable(f, "high");
+        listen(&c);
+        taskdir_scan(f->taskdir);
+        make_unreadable(f, "high");
+        taskdir_scan(f->taskdir);
+        assert_heard(&c, "; its known tasks stay as they are");
+        make_readable(f, "high");
+}
+
+static void test_what_is_told_of_too_many(void **state) {
+        struct fixture *f = *state;
+        char all[64 * (TASKDIR_MAX + 1)] = "";
+        struct capture c;
+
+        for (int i = 0; i <= TASKDIR_MAX; i++) {
+                size_t n = strlen(all);
+
+                (void) snprintf(all + n, sizeof(all) - n, "%s/nowhere/%d", i > 0 ? ":" : "", i);
+        }
+        listen(&c);
+        assert_int_equal(taskdir_configure(f->taskdir, all, NULL), 0);
+        assert_heard(&c, "ignored, there are already");
+        *strrchr(all, ':') = '\0'; /* as many as there may be */
+        listen(&c);
+        assert_int_equal(taskdir_configure(f->taskdir, all, NULL), 0);
+        assert_silence(&c);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1192,6 +1300,9 @@ int main(void) {
                 TEST(test_the_time_of_a_file),
                 TEST(test_remove_on_simple_file_systems),
                 TEST(test_remove_what_is_not_there),
+                TEST(test_an_event_in_a_directory_that_has_gone),
+                TEST(test_what_is_told_of_directories),
+                TEST(test_what_is_told_of_too_many),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
