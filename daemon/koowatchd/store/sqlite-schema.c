@@ -86,13 +86,15 @@ static int add_later_columns(sqlite3 *db) {
         return SQLITE_OK;
 }
 
+int sqlite_schema_configure(sqlite3 *db) {
+        return execute(db, "PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL;"
+                           "PRAGMA synchronous = FULL; PRAGMA cache_size = -512;");
+}
+
 int sqlite_schema_prepare(sqlite3 *db, int *ret_version) {
         int code;
 
-        code = execute(db, "PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL;"
-                           "PRAGMA synchronous = FULL; PRAGMA cache_size = -512;");
-        if (code == SQLITE_OK)
-                code = read_version(db, ret_version);
+        code = read_version(db, ret_version);
         if (code != SQLITE_OK || *ret_version > SQLITE_SCHEMA_VERSION)
                 return code;
         code = execute(db, "BEGIN IMMEDIATE");

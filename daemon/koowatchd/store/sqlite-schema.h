@@ -6,6 +6,9 @@
 
 #define SQLITE_SCHEMA_VERSION 1 /* what this version writes */
 
+/* How this connection works. Returns SQLITE_OK or the code of SQLite's error. */
+int sqlite_schema_configure(sqlite3 *db);
+
 /*
  * Makes what is missing: in a new database, one restored from a dump, or one of an earlier
  * version. Returns SQLITE_OK or the code of SQLite's error. A database of a later version

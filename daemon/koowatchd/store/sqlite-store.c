@@ -7,68 +7,16 @@
 #include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-place.h"
 #include "koowatchd/store/sqlite-schema.h"
+#include "koowatchd/store/sqlite-statements.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
-
-enum statement {
-        BEGIN,
-        COMMIT,
-        FIND_TASK,
-        PUT_TASK,
-        FORGET_TASK,
-        MARK_GONE,
-        MARK_AWAY,
-        EACH_TASK,
-        PUT_EVENT,
-        PUT_DELIVERY,
-        GET_EVENT,
-        EACH_PENDING,
-        PRUNE_TASKS,
-        PRUNE_EVENTS,
-        COUNT,
-        STATEMENTS
-};
-
-#define KEY "account = ?1 AND share_id = ?2 AND task_id = ?3"
-/* SQLite takes a partial index only for a query that repeats its condition word by word. */
-#define OPEN "state <> 1 AND "
-
-static const char *const sql[STATEMENTS] = {
-        [BEGIN] = "BEGIN IMMEDIATE",
-        [COMMIT] = "COMMIT",
-        [FIND_TASK] =
-                "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
-                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id), name, away "
-                "FROM task WHERE " KEY,
-        [PUT_TASK] = "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
-                     "inode, mtime_ns, event_id, refusals, refused, boot, booted, confirmed) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        [FORGET_TASK] = "DELETE FROM task WHERE event_id = '' AND " KEY,
-        [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
-        [MARK_AWAY] = "UPDATE task SET gone = ?4, away = 1 WHERE gone = 0 AND " KEY,
-        [EACH_TASK] = "SELECT account, share_id, task_id, name FROM task WHERE gone = 0",
-        [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished, told) "
-                      "VALUES (?1, ?2, ?3, 0)",
-        [PUT_DELIVERY] =
-                "UPDATE event SET state = ?2, attempts = ?3, next = ?4, settled = ?5, futile = ?6, "
-                "told = ?7 WHERE event_id = ?1",
-        [GET_EVENT] = "SELECT body FROM event WHERE event_id = ?1",
-        [EACH_PENDING] = "SELECT event_id, attempts, next, settled, "
-                         "coalesce(futile, attempts), finished, state, told FROM event "
-                         "WHERE id IN (SELECT id FROM event WHERE " OPEN "state = 0 "
-                         "UNION SELECT id FROM event WHERE told = 0) ORDER BY id",
-        [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
-        [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND told <> 0 AND "
-                         "event_id NOT IN (SELECT event_id FROM task)",
-        [COUNT] = "SELECT (SELECT count(*) FROM task WHERE event_id <> ''), "
-                  "(SELECT count(*) FROM event WHERE " OPEN "state = 2)",
-};
 
 struct sqlite_store {
         struct store store; /* first: the store is found again from it */
         sqlite3 *db;
         sqlite3_stmt *statements[STATEMENTS];
         char *path;
+        bool was_busy; /* it is opened anew: a lock of its own may be in its way */
         char error[256];
 };
 
@@ -96,18 +44,25 @@ static void suspect_damage(struct sqlite_store *s) {
 
 /* Notes what SQLite says, and what the system says beneath, and translates it. */
 static int note_failure(struct sqlite_store *s, int code) {
-        int error = system_error(s, code);
+        int error;
 
+        if (code == SQLITE_MISUSE && s->was_busy) /* it is not open: what has kept it is noted */
+                return -EBUSY;
+        error = system_error(s, code);
         (void) snprintf(s->error, sizeof(s->error), "%s%s%s",
                         s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code), error ? ": " : "",
                         error ? strerror(error) : "");
         if (error == ENOSPC || error == EDQUOT)
                 return -ENOSPC;
+        if (error == EROFS)
+                return -EROFS;
         switch (code & 0xff) {
         case SQLITE_NOMEM:
                 return -ENOMEM;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL:
+                s->was_busy = true;
                 return -EBUSY;
         case SQLITE_READONLY:
         case SQLITE_PERM:
@@ -125,6 +80,8 @@ static int note_failure(struct sqlite_store *s, int code) {
 }
 
 static void resetp(sqlite3_stmt **statement) {
+        if (!*statement)
+                return;
         (void) sqlite3_reset(*statement);
         (void) sqlite3_clear_bindings(*statement);
 }
@@ -140,7 +97,7 @@ static int run_statement(struct sqlite_store *s, sqlite3_stmt *statement) {
         return r;
 }
 
-static sqlite3_stmt *bind_key(struct sqlite_store *s, enum statement which,
+static sqlite3_stmt *bind_key(struct sqlite_store *s, enum sqlite_statement which,
                               const struct store_key *key) {
         sqlite3_stmt *q = s->statements[which];
 
@@ -150,7 +107,7 @@ static sqlite3_stmt *bind_key(struct sqlite_store *s, enum statement which,
         return q;
 }
 
-static sqlite3_stmt *bind_event(struct sqlite_store *s, enum statement which,
+static sqlite3_stmt *bind_event(struct sqlite_store *s, enum sqlite_statement which,
                                 const char *event_id) {
         sqlite3_stmt *q = s->statements[which];
 
@@ -169,6 +126,12 @@ static int read_text(struct sqlite_store *s, sqlite3_stmt *q, int column, const 
         return -ENOMEM;
 }
 
+static int prepare_statements(struct sqlite_store *s) {
+        int code = sqlite_statements_prepare(s->db, s->statements);
+
+        return code != SQLITE_OK ? note_failure(s, code) : 0;
+}
+
 static int prepare_database(struct sqlite_store *s) {
         int version = 0, code = sqlite_schema_prepare(s->db, &version);
 
@@ -185,17 +148,35 @@ static int prepare_database(struct sqlite_store *s) {
                 (void) snprintf(s->error, sizeof(s->error), "%s", sqlite3_errstr(SQLITE_CORRUPT));
                 return -EUCLEAN;
         }
-        for (size_t i = 0; i < STATEMENTS; i++) {
-                code = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                          &s->statements[i], NULL);
-                if (code != SQLITE_OK)
-                        return note_failure(s, code);
-        }
-        return 0;
+        return prepare_statements(s);
 }
 
+static int open_database(struct sqlite_store *s) {
+        int code =
+                sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+
+        if (code == SQLITE_OK)
+                code = sqlite_schema_configure(s->db);
+        return code != SQLITE_OK ? note_failure(s, code) : 0;
+}
+
+static void close_database(struct sqlite_store *s) {
+        sqlite_statements_finalize(s->statements);
+        (void) sqlite3_close(STEAL_PTR(s->db));
+}
+
+/*
+ * For an operation. A lock that could not be given back stays, in the way of its holder too,
+ * until the file is closed.
+ */
 static struct sqlite_store *sqlite_of(struct store *store) {
-        return (struct sqlite_store *) store;
+        struct sqlite_store *s = (struct sqlite_store *) store;
+
+        if (s->was_busy) {
+                close_database(s);
+                s->was_busy = open_database(s) < 0 || prepare_statements(s) < 0;
+        }
+        return s;
 }
 
 /* ---- writing ---- */
@@ -259,7 +240,7 @@ static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
 }
 
 static int prune(struct sqlite_store *s, const struct store_op *op) {
-        static const enum statement steps[] = {PRUNE_TASKS, PRUNE_EVENTS};
+        static const enum sqlite_statement steps[] = {PRUNE_TASKS, PRUNE_EVENTS};
         int r = 0;
 
         if (op->history >= op->now)
@@ -308,7 +289,7 @@ static int write_batch(struct sqlite_store *s, const struct store_batch *batch) 
                 r = run_statement(s, s->statements[COMMIT]);
         CRASH_POINT("committed");
         /* A statement that failed may have rolled back already. */
-        if (r < 0 && !sqlite3_get_autocommit(s->db))
+        if (r < 0 && s->db && !sqlite3_get_autocommit(s->db))
                 (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
         return r;
 }
@@ -482,11 +463,9 @@ static const char *sqlite_error(const struct store *store) {
 }
 
 static void sqlite_close(struct store *store) {
-        struct sqlite_store *s = sqlite_of(store);
+        struct sqlite_store *s = (struct sqlite_store *) store;
 
-        for (size_t i = 0; i < STATEMENTS; i++)
-                (void) sqlite3_finalize(s->statements[i]);
-        (void) sqlite3_close(s->db);
+        close_database(s);
         free(s->path);
         free(s);
 }
@@ -503,7 +482,7 @@ int sqlite_store_open(const char *path, struct store **ret) {
                 .count = sqlite_count,
         };
         struct sqlite_store *s = calloc(1, sizeof(*s));
-        int code;
+        int r;
 
         if (!s)
                 return -ENOMEM;
@@ -512,8 +491,6 @@ int sqlite_store_open(const char *path, struct store **ret) {
         s->path = strdup(path);
         if (!s->path)
                 return -ENOMEM;
-        code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-        if (code != SQLITE_OK)
-                return note_failure(s, code);
-        return prepare_database(s);
+        r = open_database(s);
+        return r < 0 ? r : prepare_database(s);
 }

@@ -169,6 +169,45 @@ static void test_locked(void **state) {
         (void) find_task(f, &photos);
 }
 
+static unsigned until_kept; /* unlocks until one fails; 0: none does */
+
+static int keep_lock(int fd, int command, struct flock *lock) {
+        if (command == F_SETLK && lock->l_type == F_UNLCK && until_kept > 0 && --until_kept == 0) {
+                errno = ENOLCK;
+                return -1;
+        }
+        return fcntl(fd, command, lock);
+}
+
+static int no_sleep(sqlite3_vfs *vfs, int microseconds) {
+        (void) vfs;
+        return microseconds;
+}
+
+/* A lock that could not be given back is in the way of nobody for long, not even of its holder. */
+static void test_a_lock_that_is_not_given_back(void **state) {
+        struct sqlite_fixture *f = *state;
+        sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+        int (*sleep_before)(sqlite3_vfs *, int) = vfs->xSleep;
+        unsigned failures = 0;
+
+        (void) vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr) keep_lock);
+        vfs->xSleep = no_sleep;
+        for (unsigned n = 1; until_kept == 0; n++) {
+                until_kept = n;
+                for (int i = 0; i < 5; i++)
+                        failures += write_three(f) < 0;
+                if (until_kept > 0) /* there were fewer */
+                        break;
+                assert_int_equal(write_three(f), 0);
+                (void) find_task(f, &photos);
+        }
+        until_kept = 0;
+        vfs->xSleep = sleep_before;
+        (void) vfs->xSetSystemCall(vfs, "fcntl", NULL);
+        assert_true(failures > 0);
+}
+
 static ssize_t no_space(int fd, const void *data, size_t length, off_t at) {
         (void) fd;
         (void) data;
@@ -609,6 +648,7 @@ int main(void) {
                 TEST(test_no_memory_for_a_text),
                 TEST(test_a_batch_is_written_as_a_whole),
                 TEST(test_locked),
+                TEST(test_a_lock_that_is_not_given_back),
                 TEST(test_full_disk),
                 TEST(test_moved_away),
                 TEST(test_path_cannot_be_opened),
