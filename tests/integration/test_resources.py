@@ -3,16 +3,18 @@
 import pathlib
 import resource
 import shutil
+import subprocess
 
 import pytest
+from conftest import needs_root
 from koodrive_simulator import DEFAULT_TOKEN
 from koowatch import age, wait_polls
+from test_store_faults import in_namespace
+from test_without_events import in_its_mounts
 
 
-@pytest.fixture
-def tasks(koowatch, sim):
-    """One that will finish, and one that is watched on; the daemon runs."""
-    koowatch.record()
+def add_and_start(koowatch, sim):
+    """Tasks, one that will finish and one that is watched on; the daemon runs."""
     tasks = [sim.add_task(hold=True) for _ in range(2)]
     for name, task in zip(("photos", "music"), tasks):
         koowatch.add_task(name, task)
@@ -20,6 +22,12 @@ def tasks(koowatch, sim):
     for task in tasks:
         wait_polls(sim, task, 2)
     return tasks
+
+
+@pytest.fixture
+def tasks(koowatch, sim):
+    koowatch.record()
+    return add_and_start(koowatch, sim)
 
 
 def finish_and_wait(koowatch, sim, tasks, message):
@@ -124,3 +132,51 @@ def test_more_requests_than_descriptors(koowatch, sim, many_descriptors):
     sim.wait_for(lambda s: all(s.polls(task) for task in tasks), timeout=60)
     warnings = [entry.message for entry in koowatch.entries if entry.level in ("warning", "error")]
     assert [message[:54] for message in warnings] == ["MaxInFlight= of all accounts together is 1608, but the"]
+
+
+# Disks
+
+
+@needs_root
+def test_a_disk_that_fills_up(koowatch, sim):
+    """While the daemon runs. What has been freed is used."""
+    koowatch.wrapper = in_namespace(koowatch, 'mount -t tmpfs -o size=1m tmpfs "$1"')
+    full = koowatch.state / "full"
+    koowatch.record()
+    tasks = add_and_start(koowatch, sim)
+    in_its_mounts(koowatch, "sh", "-c", f"cat /dev/zero >{full} 2>/dev/null || :")
+    finish_and_wait(koowatch, sim, tasks, "state.db: cannot write .*(full|space)")
+    in_its_mounts(koowatch, "rm", full)
+    koowatch.wait_entry("state.db: writable again")
+    koowatch.wait_entry("^photos: .* ended: done")
+    assert len(koowatch.records()) == len(koowatch.find("^photos: completed")) == 1
+
+
+# Watches of inotify
+
+
+def test_watches_are_used_up_and_free_again(koowatch, sim):
+    """While the daemon runs. Reloads stand for the looks that it takes every two minutes."""
+    koowatch.wrapper = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*koowatch.wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no user namespace of its own")
+
+    def allow(number):
+        enter = ["nsenter", f"--user=/proc/{koowatch.process.pid}/ns/user", "--preserve-credentials"]
+        write = f"echo {number} >/proc/sys/user/max_inotify_watches"
+        subprocess.run([*enter, "sh", "-c", write], check=True)
+
+    add_and_start(koowatch, sim)
+    allow(0)
+    shutil.rmtree(koowatch.low)
+    koowatch.low.mkdir()
+    entry = koowatch.wait_entry(f"^{koowatch.low}: cannot watch for changes .*max_user_watches")
+    assert entry.level == "warning"
+    koowatch.add_task("late", sim.add_task())
+    koowatch.reload()
+    koowatch.wait_entry("^late: completed")
+    allow(1000)
+    koowatch.reload()
+    koowatch.add_task("later", sim.add_task())
+    koowatch.wait_entry("^later: completed")
+    assert len(koowatch.find("max_user_watches")) == 1
