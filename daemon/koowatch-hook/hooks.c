@@ -116,7 +116,8 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
         if (r < 0)
                 return report_not_started(run, id, path, -r);
 
-        (void) protocol_start(id, run->config->hook_timeout); /* nothing hangs on it */
+        /* Without memory for it, the daemon may lose patience: then the hook runs again. */
+        (void) protocol_start(id, run->config->hook_timeout);
         r = hook_process_wait(&process, id, run->config->hook_timeout, run->signal_fd, &run->output,
                               &end);
         if (r < 0)

@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -37,6 +38,7 @@ class RunnerSocket:
         self._socket.close()
         for runner in self._runners:
             runner.terminate()  # with its hook
+            runner.send_signal(signal.SIGCONT)
 
     def is_quiet(self):
         """Nobody waits for a runner."""

@@ -77,6 +77,22 @@ def test_a_hook_spoils_its_own_event_only(hooks, sim):
     assert not hooks.find("^another: .* ended: (failed|later)")
 
 
+def test_a_hook_that_stops_its_runner(hooks, sim):
+    """The daemon waits for neither of them, at its own end least of all."""
+    hooks.settings["Hooks"]["MaxParallel"] = "2"
+    hooks.hook("named.d/stop", "kill -STOP $PPID; kill -STOP $$")
+    hooks.record("named.d/record")
+    hooks.add_task("photos", sim.add_task(), Hook="stop")
+    hooks.start()
+    hooks.wait_entry("^photos: completed")  # whether its start is reported is a matter of luck
+    for name in ("one", "two"):
+        hooks.add_task(name, sim.add_task(), Hook="record")
+        hooks.wait_entry(f"^{name}: hook named.d/record ended: done")
+    hooks.restart()
+    hooks.add_task("three", sim.add_task(), Hook="record")
+    hooks.wait_entry("^three: hook named.d/record ended: done")
+
+
 def test_by_each_signal(hooks, sim):
     numbers = sorted(signal.valid_signals() - {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
     ignored = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}

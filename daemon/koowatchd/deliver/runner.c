@@ -19,7 +19,10 @@
 
 #define SOCKET_DEFAULT "/run/koowatch-hook.socket"
 #define LINE_MAX_LENGTH (64 * 1024)
-#define READY_WITHIN 1 /* minute */
+
+/* In minutes: how soon it is ready, and how soon the next hook starts or all is done. */
+#define READY_WITHIN 1
+#define NEXT_WITHIN 2
 
 struct runner_run {
         struct runner *runner;
@@ -100,10 +103,12 @@ static void expect_within(struct runner_run *run, unsigned minutes) {
         timer_arm(run->runner->timers, &run->minute, clock_boot() + USEC_MINUTE);
 }
 
-/* Beside the time that it has, a hook has a few seconds to end. */
+/* Beside the time that it has, a hook has a few seconds to end. 0: it has no limit. */
 static void on_start(struct runner_run *run, const char *hook, int timeout) {
         if (timeout > 0)
                 expect_within(run, (unsigned) timeout / 60 + 2);
+        else
+                timer_disarm(run->runner->timers, &run->minute);
         run->handler.on_hook_start(run->userdata, hook);
 }
 
@@ -129,7 +134,7 @@ static int on_line(struct runner_run *run, const char *text) {
         run->busy |= json_get_bool(line, "busy");
         run->done |= json_get_bool(line, "done");
         if (run->ready || run->busy)
-                timer_disarm(run->runner->timers, &run->minute);
+                expect_within(run, NEXT_WITHIN);
         if (run->runner->stopping)
                 return 0;
         if ((hook = json_get_string(line, "start")))
@@ -197,8 +202,9 @@ static void on_minute(struct timer *timer, usec_t now) {
                 return;
         }
         if (run->ready)
-                log_warning("the hook runner has not ended a hook whose Timeout= is over; the "
-                            "next event takes its place");
+                log_warning(
+                        "the hook runner has been silent for longer than a hook may run; the next "
+                        "event takes its place");
         else
                 log_warning("the hook runner did not become ready within a minute, retrying later");
         if (!run->reaped)
