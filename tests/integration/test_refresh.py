@@ -661,6 +661,9 @@ def test_a_disk_that_is_full(koowatch, sim):
     assert token_file(koowatch).read_text() == old
     assert len(list(token_file(koowatch).parent.iterdir())) == 1
     koowatch.limit_file_size(None)
+    koowatch.wait_entry("^account default: the new token is stored")
+    assert (stored(koowatch), stored(koowatch, "refresh")) == (session.token, session.refresh_token)
+    assert len(koowatch.find("cannot store")) == 1
 
 
 # Files that change

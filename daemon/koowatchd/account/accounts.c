@@ -13,6 +13,7 @@
 
 /* From the first change beside a file until it is looked at: whoever renames two is done. */
 #define GATHER (200 * USEC_MSEC)
+#define STORE_PAUSE (5 * USEC_SEC)
 
 /* An account, and where its secrets come from. */
 struct account_entry {
@@ -22,6 +23,7 @@ struct account_entry {
         struct secrets *secrets;
         struct refresh *refresh; /* in flight */
         struct timer check;      /* until changed files are looked at, or have settled */
+        struct timer store;      /* until a new token that could not be stored is tried again */
         bool used;               /* it is in the configuration, or a task asks for it */
 };
 
@@ -54,6 +56,7 @@ int accounts_new(struct timers *timers, struct dirwatch *dirwatch, struct http *
 
 static void entry_free(struct account_entry *e) {
         timer_close(e->owner->timers, &e->check);
+        timer_close(e->owner->timers, &e->store);
         refresh_free(e->refresh);
         secrets_free(e->secrets);
         account_free(e->account);
@@ -150,6 +153,19 @@ static unsigned finish_refresh(struct account_entry *e, usec_t now,
         return result;
 }
 
+/* error: of the last try, 0 or a negative errno. */
+static void store_again(struct account_entry *e, int error) {
+        timer_arm(e->owner->timers, &e->store,
+                  error < 0 ? clock_boot() + STORE_PAUSE : USEC_INFINITY);
+}
+
+static void on_store(struct timer *timer, usec_t now) {
+        struct account_entry *e = container_of(timer, struct account_entry, store);
+
+        (void) now;
+        store_again(e, secrets_store(e->secrets));
+}
+
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
         struct account_entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
@@ -158,7 +174,7 @@ static void on_refreshed(void *userdata, const struct koodrive_session *session)
         if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: token refreshed", account_name(e->account));
         if (session->token)
-                secrets_refreshed(e->secrets, session, taken);
+                store_again(e, secrets_refreshed(e->secrets, session, taken));
         entry_ready(e);
 }
 
@@ -257,6 +273,8 @@ static int entry_add(struct accounts *as, const struct account_config *settings,
         r = account_new(settings, probe_max, handler->on_changed, handler->userdata, &e->account);
         if (r == 0)
                 r = timer_open(as->timers, &e->check, on_check);
+        if (r == 0)
+                r = timer_open(as->timers, &e->store, on_store);
         if (r == 0)
                 r = secrets_new(as->dirwatch, as->tokens, e->account, on_secret_changed, e,
                                 &e->secrets);

@@ -218,7 +218,7 @@ static int stored_secret_set(struct stored_secret *stored, const char *text,
  * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
  * asked for with may be of no use any more, and be set again by the next reload.
  */
-void secrets_refreshed(struct secrets *s, const struct koodrive_session *session, unsigned taken) {
+int secrets_refreshed(struct secrets *s, const struct koodrive_session *session, unsigned taken) {
         struct stored_tokens *stored = &s->stored;
         int r;
 
@@ -232,6 +232,15 @@ void secrets_refreshed(struct secrets *s, const struct koodrive_session *session
                 r = token_store_save(s->tokens, account_name(s->account), stored);
         if (r < 0)
                 log_warning("account %s: cannot store the new token in %s (%s); it is in use, but "
-                            "will be lost at a restart",
+                            "will be lost at a restart; retrying until it is stored",
                             account_name(s->account), s->tokens, strerror(-r));
+        return r;
+}
+
+int secrets_store(struct secrets *s) {
+        int r = token_store_save(s->tokens, account_name(s->account), &s->stored);
+
+        if (r == 0)
+                log_notice("account %s: the new token is stored", account_name(s->account));
+        return r;
 }

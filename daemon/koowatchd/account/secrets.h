@@ -45,6 +45,11 @@ void secrets_use(struct secrets *secrets, usec_t now);
 
 /* A new token is asked for with what the files hold now. Returns 0 or a negative errno. */
 int secrets_refresh_sent(struct secrets *secrets);
-/* These are new; taken: as account_refreshed() returned it. Stores them. */
-void secrets_refreshed(struct secrets *secrets, const struct koodrive_session *session,
-                       unsigned taken);
+/*
+ * These are new; taken: as account_refreshed() returned it. Stores them. Returns 0, or a negative
+ * errno that was logged: secrets_store() is to be tried later.
+ */
+int secrets_refreshed(struct secrets *secrets, const struct koodrive_session *session,
+                      unsigned taken);
+/* Stores what could not be stored. Returns 0, which is logged, or a negative errno. */
+int secrets_store(struct secrets *secrets);
