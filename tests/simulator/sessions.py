@@ -87,6 +87,12 @@ class Session:
         with self._host.lock:
             self._ends[self.token] = self._host.now()
 
+    def revive(self):
+        """Each access token that it ever had is good from now on, for ever."""
+        with self._host.lock:
+            self._ends = dict.fromkeys(self._ends)
+            self._host.rules.tokens.update(self._ends)
+
     def revoke(self):
         """The refresh token is dead from now on; the access token lives on until it expires."""
         with self._host.lock:
