@@ -20,6 +20,15 @@ struct file_state file_state_look(const char *path) {
         return file_state_of(&st);
 }
 
+int64_t file_time_ns(const struct timespec *t) {
+        int64_t ns;
+
+        if (__builtin_mul_overflow((int64_t) t->tv_sec, INT64_C(1000000000), &ns) ||
+            __builtin_add_overflow(ns, (int64_t) t->tv_nsec, &ns))
+                return t->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+        return ns;
+}
+
 static bool is_same_time(const struct timespec *a, const struct timespec *b) {
         return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }

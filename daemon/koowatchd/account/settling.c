@@ -13,7 +13,7 @@
  * when all of it is there.
  */
 static usec_t age(const struct file_state *state, usec_t wall) {
-        return wall - (state->modified.tv_sec * USEC_SEC + state->modified.tv_nsec / 1000);
+        return wall - file_time_ns(&state->modified) / 1000;
 }
 
 void settling_renamed(struct settling *s, const struct file_state *state) {

@@ -4,17 +4,13 @@
 
 #include "common/util.h"
 
-static int64_t nanoseconds(const struct timespec *t) {
-        return (int64_t) t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 enum fresh_state fresh_judge(const struct stat *st) {
         if (!S_ISREG(st->st_mode) || st->st_nlink > 1)
                 return FRESH_WHOLE;
         if (st->st_size == 0)
                 return FRESH_WRITTEN;
         /* A write sets both times to one value; the name that comes later sets the ctime alone. */
-        return nanoseconds(&st->st_mtim) < nanoseconds(&st->st_ctim) ? FRESH_WHOLE : FRESH_WAIT;
+        return file_time_ns(&st->st_mtim) < file_time_ns(&st->st_ctim) ? FRESH_WHOLE : FRESH_WAIT;
 }
 
 /* ---- the list ---- */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/crash-point.h"
+#include "common/file-state.h"
 #include "common/index.h"
 #include "koowatchd/task/task.h"
 
@@ -43,7 +44,7 @@ static uint32_t make_stamp(const struct stat *st) {
 
 void taskdir_file_identify(struct taskdir_file *file, const struct stat *st) {
         file->inode = st->st_ino;
-        file->mtime_ns = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+        file->mtime_ns = file_time_ns(&st->st_mtim);
         file->stamp = make_stamp(st);
         if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) { /* what is in it is no change of it */
                 file->mtime_ns = 0;

@@ -163,9 +163,8 @@ static bool mark_seen(struct taskdir *t, const char *name, const char *base) {
 
 /* It may be half written: it is read when its writer closes it, or looked at a moment later. */
 static bool is_fresh(struct taskdir *t, const char *base, const struct stat *st) {
-        usec_t written = (usec_t) st->st_mtim.tv_sec * USEC_SEC + st->st_mtim.tv_nsec / 1000;
-        usec_t age = clock_wall() - written;
-        CLEANUP(freep) char *path = NULL;
+        usec_t age = clock_wall() - file_time_ns(&st->st_mtim) / 1000;
+        CLEANUP(freep) char *path = str_printf("%s/%s", current(t)->path, base);
 
         if (!t->in_pieces)
                 return false;
@@ -199,8 +198,7 @@ static int note_entry(struct taskdir *t, const char *base) {
                         l->is_incomplete = true; /* there is a file that nobody knows of yet */
                 return 0;
         }
-        return listing_add(&l->listing, name,
-                           (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
+        return listing_add(&l->listing, name, file_time_ns(&st.st_mtim));
 }
 
 static void list_some(struct taskdir *t) {

@@ -776,6 +776,33 @@ static void test_a_file_that_is_being_written(void **state) {
         assert_look(f, "");
 }
 
+/* On a file system that has such times. */
+static void test_times_far_away(void **state) {
+        struct fixture *f = *state;
+        static const time_t seconds[] = {-1, -100000000000, 100000000000, INT64_MAX / 1000};
+        char *dir = strdup("/dev/shm/koowatch-times-XXXXXX");
+
+        if (!dir || !mkdtemp(dir))
+                skip();
+        assert_int_equal(taskdir_configure(f->taskdir, dir, dir), 0);
+        for (size_t i = 0; i < ARRAY_LEN(seconds); i++) {
+                CLEANUP(freep) char *path = str_printf("%s/one.task", dir);
+                const struct timespec times[2] = {{seconds[i], 999999999}, {seconds[i], 999999999}};
+                CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+                assert_int_equal(dprintf(fd, "%zu", i), 1);
+                assert_int_equal(futimens(fd, times), 0);
+                taskdir_scan(f->taskdir);
+                assert_non_null(str_after(f->seen, "+one@0="));
+                f->seen[0] = '\0';
+                assert_look(f, "");
+                assert_int_equal(unlink(path), 0);
+                assert_look(f, "-one ");
+        }
+        assert_int_equal(rmdir(dir), 0);
+        free(dir);
+}
+
 /* Where no event comes and the file system, or somebody, always says that it was changed now. */
 static void test_a_file_that_does_not_rest(void **state) {
         struct fixture *f = *state;
@@ -1283,6 +1310,7 @@ int main(void) {
                 TEST(test_other_owners_and_modes),
                 TEST(test_a_name_that_comes_last),
                 TEST(test_a_file_that_is_being_written),
+                TEST(test_times_far_away),
                 TEST(test_a_file_that_does_not_rest),
                 TEST(test_published_twice_in_a_second),
                 TEST(test_moved_in_the_middle_of_a_look),
