@@ -109,7 +109,9 @@ static int read_text(int fd, const struct stat *st, struct task_file *file, char
         return 0;
 }
 
-static const char *explain_open_error(int error, bool root_only) {
+static const char *explain_open_error(int error, bool root_only, mode_t mode) {
+        if (mode != 0 && !S_ISREG(mode) && !S_ISLNK(mode))
+                return "not a regular file";
         if (error == ELOOP && !root_only)
                 return "a symbolic link, which is allowed only in a directory that only root can "
                        "write to";
@@ -118,18 +120,22 @@ static const char *explain_open_error(int error, bool root_only) {
         return strerror(error);
 }
 
-/* What cannot be opened is known by what it leads to, if that is to be seen, else by itself. */
-static int identify_unopened(int dirfd, const char *base, struct task_file *file) {
+/*
+ * What cannot be opened is known by what it leads to, if that is to be seen, else by itself.
+ * *ret_mode: as st_mode, 0: not known.
+ */
+static int identify_unopened(int dirfd, const char *base, struct task_file *file,
+                             mode_t *ret_mode) {
         struct stat st;
 
-        if (file->root_only && fstatat(dirfd, base, &st, 0) == 0) {
-                taskdir_file_identify(file->file, &st);
-                return 0;
+        *ret_mode = 0;
+        if (!file->root_only || fstatat(dirfd, base, &st, 0) < 0) {
+                if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        return -errno;
+                file->file->is_link = S_ISLNK(st.st_mode);
         }
-        if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return -errno;
         taskdir_file_identify(file->file, &st);
-        file->file->is_link = S_ISLNK(st.st_mode);
+        *ret_mode = st.st_mode;
         return 0;
 }
 
@@ -147,11 +153,12 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
                 return -errno;
         if (fd < 0) {
                 int error = errno;
+                mode_t mode;
 
                 file->may_pass = error == EIO;
-                if (identify_unopened(dirfd, base, file) == -ENOENT && error == ENOENT)
+                if (identify_unopened(dirfd, base, file, &mode) == -ENOENT && error == ENOENT)
                         return -ENOENT;
-                file->problem = explain_open_error(error, file->root_only);
+                file->problem = explain_open_error(error, file->root_only, mode);
         } else if (fstat(fd, &st) < 0) {
                 return -errno;
         } else {

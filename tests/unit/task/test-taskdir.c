@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "common/log.h"
 #include "koowatchd/loop/dirwatch.h"
@@ -473,6 +475,14 @@ static void test_an_unsettled_file_is_read_again(void **state) {
         assert_look(f, "");
 }
 
+static void make_socket(const struct fixture *f, const char *file) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path_of(f, file));
+        assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+}
+
 static void test_files_that_cannot_be_taken(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *large = malloc(70000);
@@ -489,9 +499,12 @@ static void test_files_that_cannot_be_taken(void **state) {
         assert_look(f, "");
         drop(f, "high/folder.task/inside");
         drop(f, "high/folder.task");
+        make_socket(f, "high/socket.task");
+        assert_scan(f, "+socket@0!not a regular file -folder ");
+        drop(f, "high/socket.task");
         put(f, "high/a b.task", "a");
         assert_scan(f, "+a b@0!expected a task name of 1 to 128 of A-Z a-z 0-9 . _ @ -: rename the "
-                       "file -folder ");
+                       "file -socket ");
         drop(f, "high/a b.task");
         /* Where others than root can write, a link may lead to what they must not read. */
         assert_int_equal(chmod(path_of(f, "high"), 0777), 0);
