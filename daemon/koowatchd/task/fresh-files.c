@@ -89,6 +89,28 @@ bool fresh_is_written(const struct fresh_files *f, const char *path) {
         return file && file->is_written;
 }
 
+static bool is_in(const struct fresh_file *file, const char *directory) {
+        const char *base = strrchr(file->path, '/');
+
+        return base && strlen(directory) == (size_t) (base - file->path) &&
+               str_after(file->path, directory);
+}
+
+void fresh_lose_events(struct fresh_files *f, const char *directory) {
+        for (unsigned i = 0; i < f->count;) {
+                struct fresh_file file;
+
+                if (!f->files[i].is_written || !is_in(&f->files[i], directory)) {
+                        i++;
+                        continue;
+                }
+                file = take(f, &f->files[i]);
+                file.is_written = false;
+                file.due = clock_boot() + FRESH_TIME;
+                (void) insert(f, &file);
+        }
+}
+
 /* ---- time ---- */
 
 /* It is due, and taken out: it is read, waited for once more, or forgotten. */

@@ -51,6 +51,8 @@ bool fresh_wait(struct fresh_files *fresh, const char *path, const struct stat *
 /* An event says that it is being written; and that this is over, or it is another file now. */
 void fresh_write(struct fresh_files *fresh, const char *path);
 void fresh_end(struct fresh_files *fresh, const char *path);
+/* Events of a directory were lost, the end of a writer perhaps: its files are waited for, too. */
+void fresh_lose_events(struct fresh_files *fresh, const char *directory);
 bool fresh_is_written(const struct fresh_files *fresh, const char *path);
 
 /* Borrows all; timers may be NULL. Returns 0 or -ENOMEM. */

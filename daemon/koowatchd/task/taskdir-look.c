@@ -166,12 +166,9 @@ static bool is_fresh(struct taskdir *t, const char *base, const struct stat *st)
         usec_t age = clock_wall() - file_time_ns(&st->st_mtim) / 1000;
         CLEANUP(freep) char *path = str_printf("%s/%s", current(t)->path, base);
 
-        if (!t->in_pieces)
-                return false;
-        path = str_printf("%s/%s", current(t)->path, base);
         if (!path || fresh_is_written(&t->fresh, path))
                 return path;
-        return age >= 0 && age < FRESH_TIME && fresh_wait(&t->fresh, path, st);
+        return t->in_pieces && age >= 0 && age < FRESH_TIME && fresh_wait(&t->fresh, path, st);
 }
 
 static int note_entry(struct taskdir *t, const char *base) {

@@ -39,12 +39,12 @@ static void on_rest(void *userdata, const char *path) {
                 look_up(userdata, name);
 }
 
-/* Of what has just come under its name. */
+/* Of what has just come under its name; what has gone again is to be noticed as well. */
 static bool is_whole(struct taskdir *t, const char *path) {
         struct stat st;
 
         if (lstat(path, &st) < 0)
-                return false;
+                return true;
         switch (fresh_judge(&st)) {
         case FRESH_WHOLE:
                 return true;
@@ -61,14 +61,15 @@ static bool is_whole(struct taskdir *t, const char *path) {
 
 /* What is being written is read when its writer closes it. */
 static bool is_to_be_read(struct taskdir *t, const char *path, uint32_t mask) {
-        if ((mask & (IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO)) == IN_CREATE)
-                return is_whole(t, path);
         if (mask == IN_MODIFY) {
                 fresh_write(&t->fresh, path);
                 return false;
         }
-        if (mask != IN_ATTRIB)
+        if (mask & (IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_MOVED_TO))
                 fresh_end(&t->fresh, path);
+        /* In the place of one that has gone there may be a new one, just made. */
+        if (mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM))
+                return is_whole(t, path);
         return !fresh_is_written(&t->fresh, path);
 }
 
@@ -79,6 +80,8 @@ static void on_event(void *userdata, const char *base, uint32_t mask) {
         char name[NAME_MAX + 1];
 
         if (!base) {
+                if (!(mask & IN_ATTRIB)) /* else it is about the directory itself */
+                        fresh_lose_events(&t->fresh, d->path);
                 look(t);
                 return;
         }

@@ -789,6 +789,71 @@ static void test_a_file_that_is_being_written(void **state) {
         assert_look(f, "");
 }
 
+/* Events were lost, and the end of its writing with them: it is looked at until it rests. */
+static void test_a_writers_end_that_is_lost(void **state) {
+        struct fixture *f = *state;
+        const struct timespec now[2] = {{.tv_sec = (time_t) (clock_wall() / USEC_SEC)},
+                                        {.tv_sec = (time_t) (clock_wall() / USEC_SEC)}};
+        CLEANUP(closep) int fd = -1;
+
+        assert_scan(f, "");
+        fd = open(path_of(f, "high/one.task"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        event(f, "high", "one.task", IN_CREATE);
+        event(f, "high", "one.task", IN_MODIFY);
+        assert_int_equal(write(fd, "a", 1), 1);
+        assert_int_equal(futimens(fd, now), 0);
+        event(f, "high", NULL, IN_Q_OVERFLOW);
+        time_pass(f->timers, USEC_SEC / 2);
+        assert_seen(f, "incomplete ");
+        assert_int_equal(write(fd, "b", 1), 1);
+        assert_int_equal(futimens(fd, now), 0);
+        time_pass(f->timers, 5 * USEC_SEC);
+        assert_seen(f, "+one@0=ab ");
+        assert_look(f, "");
+}
+
+/* Removed or renamed, and made again under its name: as install(1) and vi replace a file. */
+static void test_a_successor_that_is_being_written(void **state) {
+        struct fixture *f = *state;
+
+        for (int i = 0; i < 2; i++) {
+                CLEANUP(closep) int fd = -1;
+
+                put(f, "high/one.task", "a");
+                event(f, "high", "one.task", IN_MOVED_TO);
+                assert_seen(f, "+one@0=a ");
+                drop(f, "high/one.task");
+                fd = open(path_of(f, "high/one.task"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                event(f, "high", "one.task", i == 0 ? IN_DELETE : IN_MOVED_FROM);
+                event(f, "high", "one.task", IN_CREATE);
+                event(f, "high", "one.task", IN_ATTRIB);
+                assert_int_equal(write(fd, "b", 1), 1);
+                event(f, "high", "one.task", IN_MODIFY);
+                assert_seen(f, "");
+                event(f, "high", "one.task", IN_CLOSE_WRITE);
+                assert_seen(f, "+one@0=b ");
+        }
+        drop(f, "high/one.task");
+        event(f, "high", "one.task", IN_DELETE);
+        assert_seen(f, "-one ");
+}
+
+/* A scan that somebody asks for reads no half of a file either. */
+static void test_a_scan_while_a_file_is_written(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(closep) int fd = -1;
+
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        fd = open(path_of(f, "high/one.task"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+        event(f, "high", "one.task", IN_MODIFY);
+        assert_scan(f, "");
+        assert_int_equal(write(fd, "b", 1), 1);
+        event(f, "high", "one.task", IN_CLOSE_WRITE);
+        assert_seen(f, "+one@0=b ");
+}
+
 /* On a file system that has such times. */
 static void test_times_far_away(void **state) {
         struct fixture *f = *state;
@@ -1323,6 +1388,9 @@ int main(void) {
                 TEST(test_other_owners_and_modes),
                 TEST(test_a_name_that_comes_last),
                 TEST(test_a_file_that_is_being_written),
+                TEST(test_a_writers_end_that_is_lost),
+                TEST(test_a_successor_that_is_being_written),
+                TEST(test_a_scan_while_a_file_is_written),
                 TEST(test_times_far_away),
                 TEST(test_a_file_that_does_not_rest),
                 TEST(test_published_twice_in_a_second),
