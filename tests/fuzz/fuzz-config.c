@@ -1,0 +1,107 @@
+/* koowatch.conf: what is taken is within its bounds; a refusal says why, without a value. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "common/config.h"
+#include "fuzz/faults.h"
+
+static int file;
+static char path[32];
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+        (void) argc;
+        (void) argv;
+        (void) unsetenv("STATE_DIRECTORY");
+        file = memfd_create("koowatch.conf", MFD_CLOEXEC);
+        REQUIRE(file >= 0);
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+        return 0;
+}
+
+static void on_fault(void *userdata, bool is_error, const char *from, unsigned line,
+                     const char *text) {
+        REQUIRE(from);
+        faults_take(userdata, is_error, line, text);
+}
+
+static int read_text(const void *text, size_t size, struct faults *faults, struct config **ret) {
+        REQUIRE(ftruncate(file, 0) == 0 && pwrite(file, text, size, 0) == (ssize_t) size);
+        return config_read(path, true, on_fault, faults, ret);
+}
+
+/* Each element of a list of directories. */
+static void check_directories(const char *list) {
+        for (const char *at = list; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL)
+                REQUIRE(*at == '/');
+}
+
+static void check_account(const struct account_config *a) {
+        struct account_config copy = {};
+
+        REQUIRE(name_is_valid(a->name, 1, 64, "._-", true));
+        REQUIRE(a->endpoint && *a->endpoint && !str_ends_with(a->endpoint, "/"));
+        REQUIRE(url_is_allowed(a->endpoint, a->allow_plain_http));
+        REQUIRE(a->rate_limit.count >= 1 && a->rate_limit.period > 0);
+        REQUIRE(a->max_in_flight >= 1 && a->max_in_flight <= 256);
+        REQUIRE(a->auth == AUTH_TOKEN || a->auth == AUTH_APP);
+        REQUIRE((a->auth == AUTH_APP) == (a->app_id != NULL));
+        REQUIRE(a->signed_headers && *a->signed_headers);
+        REQUIRE(!a->user_id || str_is_printable(a->user_id));
+        REQUIRE(!a->agent_name || str_is_printable(a->agent_name));
+        REQUIRE(account_config_copy(a, &copy) == 0);
+        REQUIRE(account_config_is_same(a, &copy));
+        account_config_clear(&copy);
+}
+
+static void check_config(const struct config *c) {
+        REQUIRE(c->interval_min > 0 && c->interval_min <= c->interval_max);
+        REQUIRE(c->interval_max <= USEC_INTERVAL_MAX);
+        REQUIRE(c->timeout > 0 && c->stall_timeout > 0 && c->history >= 0 && c->hook_timeout > 0);
+        REQUIRE(c->max_parallel >= 1 && c->max_parallel <= 64);
+        REQUIRE(c->attempts >= 1 && c->attempts <= 10000);
+        REQUIRE(*c->state_directory == '/');
+        REQUIRE(streq(c->runner, "auto") || streq(c->runner, "spawn") || *c->runner == '/');
+        check_directories(c->task_directories);
+        check_directories(c->hook_directories);
+        REQUIRE(config_account(c, ACCOUNT_DEFAULT));
+        for (size_t i = 0; i < c->n_accounts; i++) {
+                REQUIRE(config_account(c, c->accounts[i].name) == &c->accounts[i]);
+                check_account(&c->accounts[i]);
+        }
+}
+
+/* The text once more with other ends of lines, which is the same configuration. */
+static void check_crlf(const uint8_t *data, size_t size, const struct config *c) {
+        char *text = calloc(2, size + 1), *out = text;
+        struct config *again = NULL;
+        struct faults faults = {};
+
+        REQUIRE(text);
+        for (size_t i = 0; i < size; i++) {
+                if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r'))
+                        *out++ = '\r';
+                *out++ = (char) data[i];
+        }
+        REQUIRE(read_text(text, (size_t) (out - text), &faults, &again) == 0);
+        REQUIRE(c->n_accounts == again->n_accounts && c->timeout == again->timeout);
+        REQUIRE(streq(c->task_directories, again->task_directories));
+        for (size_t i = 0; i < c->n_accounts; i++)
+                REQUIRE(account_config_is_same(&c->accounts[i], &again->accounts[i]));
+        config_free(again);
+        free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        struct faults faults = {.data = data, .size = size};
+        struct config *config = NULL;
+        int r = read_text(data, size, &faults, &config);
+
+        REQUIRE(r == 0 || (r == -EBADMSG && faults.errors > 0));
+        if (r < 0)
+                return 0;
+        REQUIRE(faults.errors == 0);
+        check_config(config);
+        check_crlf(data, size, config);
+        config_free(config);
+        return 0;
+}
