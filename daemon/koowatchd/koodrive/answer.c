@@ -199,6 +199,13 @@ static bool is_about_task(json_object *job, const char *status_key, bool is_name
                                            field_integer(job, status_key, &n));
 }
 
+/* As it came, too: what no URL may hold has become %7C and the like in what hooks get. */
+static bool link_holds(json_object *job, const char *url, const struct secrets *secrets) {
+        const char *written = json_get_string(job, "downloadUrl");
+
+        return redact_finds(url, secrets) || (written && redact_finds(written, secrets));
+}
+
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
         const struct secrets secrets = redact_secrets(&query->who, query->kdstoken);
@@ -219,7 +226,7 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                 ret->retry_after = ret->window = -1;
                 if (read_job(job, status_key, ret) < 0)
                         koodrive_answer_fault(ret, "no memory to read the answer");
-                if (ret->download_url && redact_finds(ret->download_url, &credential)) {
+                if (ret->download_url && link_holds(job, ret->download_url, &credential)) {
                         free(STEAL_PTR(ret->download_url));
                         ret->url_problem = "it contains the account's token";
                 }

@@ -64,7 +64,8 @@ static int look_for_secret(json_object *value, int flags, json_object *parent, c
         (void) flags;
         (void) parent;
         (void) index;
-        if (is_string || json_object_is_type(value, json_type_int))
+        if (is_string || json_object_is_type(value, json_type_int) ||
+            json_object_is_type(value, json_type_double))
                 text = json_object_get_string(value);
         if (!text) /* no memory for a number's: it may be one */
                 return JSON_C_VISIT_RETURN_ERROR;

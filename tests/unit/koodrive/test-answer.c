@@ -295,6 +295,22 @@ static void test_link_with_the_token(void **state) {
         assert_string_equal(a.url_problem, "it contains the account's token");
 }
 
+/* It is written in another way in what hooks get, and would be found by whoever reads that. */
+static void test_link_with_a_token_that_no_url_may_hold(void **state) {
+        struct koodrive_query other = query;
+        static const char body[] =
+                JOB("\"taskStatus\":2,\"downloadUrl\":\"https://a/?token=12|{s3cr3t}\"");
+        const struct http_answer http = {.status = 200, .body = body, .body_length = strlen(body)};
+        struct koodrive_answer a;
+
+        other.who.authorization = "Bearer 12|{s3cr3t}";
+        koodrive_answer_read(&http, &other, *state, NOW, &a);
+        assert_int_equal(a.disposition.class, KOODRIVE_TASK);
+        assert_null(a.download_url);
+        assert_string_equal(a.url_problem, "it contains the account's token");
+        koodrive_answer_clear(&a);
+}
+
 static void test_names(void **state) {
         (void) state;
         assert_string_equal(koodrive_status_name(KOODRIVE_STATUS_UNKNOWN), "unknown");
@@ -342,6 +358,7 @@ int main(void) {
                 cmocka_unit_test(test_ids_are_compared_as_text),
                 cmocka_unit_test(test_answer_keeps_numbers),
                 cmocka_unit_test(test_link_with_the_token),
+                cmocka_unit_test(test_link_with_a_token_that_no_url_may_hold),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_cleared_twice),
         };

@@ -245,6 +245,25 @@ static void test_repeated_secrets(void **state) {
         }
 }
 
+/* A password of digits, however a number is written that repeats it. */
+static void test_secrets_in_numbers(void **state) {
+        static const char *const texts[] = {
+                "{\"a\": 471100}",   "{\"a\": [-471100]}", "{\"a\": 471100.5}",
+                "{\"a\": 1.471100}", "{\"a\": 471100e2}",  "{\"a\": {\"471100\": 0.5}}",
+        };
+        const struct secrets secrets = {{"471100"}};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                json_object *root = json_tokener_parse(texts[i]);
+
+                assert_non_null(root);
+                if (!redact_is_needed(root, &secrets))
+                        fail_msg("%s", texts[i]);
+                json_object_put(root);
+        }
+}
+
 /* json-c's own, which has no memory for a number's text. */
 static bool has_no_text;
 
@@ -281,6 +300,7 @@ int main(void) {
                 cmocka_unit_test(test_secrets_in_an_error),
                 cmocka_unit_test(test_what_a_secret_becomes),
                 cmocka_unit_test(test_repeated_secrets),
+                cmocka_unit_test(test_secrets_in_numbers),
                 cmocka_unit_test(test_no_memory_to_look),
         };
 
