@@ -46,6 +46,7 @@ static void check_texts(json_object *array) {
 
 /* What hooks read is one line, and is read as the same by them. */
 static void check_event(const struct event *event) {
+        struct log_fields fields = {};
         struct event again = {};
         const char *why;
 
@@ -59,6 +60,8 @@ static void check_event(const struct event *event) {
         REQUIRE(memchr(event->text, '\n', event->text_length) ==
                 event->text + event->text_length - 1);
         check_environment(event);
+        event_log_fields(event, "finished.d/a", &fields);
+        REQUIRE(fields.count >= 3 && streq(fields.list[0].value, event->name));
         REQUIRE(hook_event_parse(event->text, event->text_length, &again, &why) == 0);
         REQUIRE(json_object_equal(event->json, again.json) && !again.hooks && !again.settled);
         event_clear(&again);
@@ -103,13 +106,21 @@ static json_object *take_json(struct bytes *b) {
         return event_parse(text); /* read as an answer is, but for a level */
 }
 
+static void require_taken(json_object *event, unsigned attempt) {
+        CLEANUP(freep) char *line = NULL;
+
+        REQUIRE(event);
+        line = event_line(event, attempt, NULL);
+        REQUIRE(line && read_line(line, strlen(line)));
+        json_object_put(event);
+}
+
 static void make_line(struct bytes *b) {
         CLEANUP(freep) char *file_name = take_text(b);
         CLEANUP(freep) char *value = take_text(b);
         CLEANUP(freep) char *url = take_text(b);
         CLEANUP(freep) char *message = take_text(b);
         CLEANUP(freep) char *variable = str_printf("Name=%s", value);
-        CLEANUP(freep) char *line = NULL;
         const char *variables[] = {variable, NULL};
         struct koodrive_answer answer = {.json = take_json(b), .raw_status = take(b, 5)};
         const struct event_task task = {
@@ -123,18 +134,13 @@ static void make_line(struct bytes *b) {
                 .answer = &answer,
                 .download_url = url,
         };
-        json_object *event;
 
         answer.disposition.class = (enum koodrive_class) take(b, KOODRIVE_CLASSES);
         answer.result = (enum koodrive_result) take(b, 4);
+        (void) utf8_cut(message, sizeof(answer.message) - 1);
         (void) snprintf(answer.message, sizeof(answer.message), "%s", message);
-        if (!utf8_is_valid(answer.message, strlen(answer.message)))
-                *answer.message = '\0';
-        event = event_of_task(EVENT_FINISHED, "0123456789abcdef", &task);
-        REQUIRE(event);
-        line = event_line(event, take(b, 50) + 1, NULL);
-        REQUIRE(line && read_line(line, strlen(line)));
-        json_object_put(event);
+        require_taken(event_of_task(EVENT_FINISHED, "0123456789abcdef", &task), take(b, 50) + 1);
+        require_taken(event_of_account("0123456789abcdef", "eu", "throttled", message), 1);
         json_object_put(answer.json);
 }
 
