@@ -309,6 +309,10 @@ static usec_t read_time(sqlite3_stmt *q, int column) {
         return MIN(MAX(sqlite3_column_int64(q, column), 0), STORE_TIME_MAX);
 }
 
+static usec_t read_signed_time(sqlite3_stmt *q, int column) {
+        return MIN(MAX(sqlite3_column_int64(q, column), -STORE_TIME_MAX), STORE_TIME_MAX);
+}
+
 static unsigned read_count(sqlite3_stmt *q, int column) {
         return (unsigned) MIN(MAX(sqlite3_column_int64(q, column), 0), STORE_COUNT_MAX);
 }
@@ -345,7 +349,7 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                         .refusals = read_count(q, 5),
                         .refused = read_time(q, 6),
                         .boot = sqlite3_column_int64(q, 7),
-                        .booted = read_time(q, 8),
+                        .booted = read_signed_time(q, 8), /* may lie before the boot */
                         .confirmed = sqlite3_column_int(q, 9) != 0,
                         .delivery = read_state(q, 10),
                         .name = own_name,

@@ -488,7 +488,7 @@ static void test_rows_beyond_all_bounds(void **state) {
                    "WHERE event_id = 'e2';");
         assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
         task = find_task(f, &photos);
-        assert_true(task.registered == 0 && task.booted == 0 && task.refused == 0);
+        assert_true(task.registered == 0 && task.booted == -1 && task.refused == 0);
         assert_int_equal(task.refusals, 0);
         assert_int_equal(task.delivery, DELIVERY_PARKED); /* what it is, nobody knows */
         task = find_task(f, &music);

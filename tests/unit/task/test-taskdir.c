@@ -1277,7 +1277,7 @@ static void test_an_event_in_a_directory_that_has_gone(void **state) {
         assert_seen(f, "");
 }
 
-static void listen(struct capture *capture) {
+static void capture_log(struct capture *capture) {
         capture_begin(capture);
         log_set_level(LEVEL_NOTICE);
 }
@@ -1310,34 +1310,34 @@ static void test_what_is_told_of_directories(void **state) {
         put(f, "high/one.task", "a");
         assert_scan(f, "+one@0=a ");
         move(f, "high", "aside");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         assert_heard(&c, "/high: not there; is a file system not mounted? Its 1 known task "
                          "stays as before; ");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         time_pass(f->timers, 4 * USEC_MINUTE);
         assert_silence(&c);
-        listen(&c);
+        capture_log(&c);
         time_pass(f->timers, 3 * USEC_MINUTE);
         assert_heard(&c, "/high: not there for five minutes; its tasks wait until ");
         move(f, "aside", "high");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         assert_heard(&c, "notice ");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         assert_silence(&c);
 
         make_unreadable(f, "high");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         assert_heard(&c, "; its known tasks stay as they are");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         assert_silence(&c);
         make_readable(f, "high");
-        listen(&c);
+        capture_log(&c);
         taskdir_scan(f->taskdir);
         make_unreadable(f, "high");
         taskdir_scan(f->taskdir);
@@ -1355,11 +1355,11 @@ static void test_what_is_told_of_too_many(void **state) {
 
                 (void) snprintf(all + n, sizeof(all) - n, "%s/nowhere/%d", i > 0 ? ":" : "", i);
         }
-        listen(&c);
+        capture_log(&c);
         assert_int_equal(taskdir_configure(f->taskdir, all, NULL), 0);
         assert_heard(&c, "ignored, there are already");
         *strrchr(all, ':') = '\0'; /* as many as there may be */
-        listen(&c);
+        capture_log(&c);
         assert_int_equal(taskdir_configure(f->taskdir, all, NULL), 0);
         assert_silence(&c);
 }
