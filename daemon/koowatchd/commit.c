@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/state-directory.h"
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
 #include "koowatchd/task/registry.h"
@@ -43,14 +44,15 @@ static void report_damage(struct commit *c) {
         c->has_reported_damage = true;
 }
 
-static void set_state(struct commit *c, enum commit_state state) {
+/* error: of COMMIT_FAILING. */
+static void set_state(struct commit *c, enum commit_state state, int error) {
         if (state == c->state)
                 return;
         if (state == COMMIT_FAILING && store_is_damaged(c->store))
                 report_damage(c);
         else if (state == COMMIT_FAILING)
-                log_error("%s: cannot write (%s); outcomes wait until it is writable", c->path,
-                          store_error(c->store));
+                log_error("%s: cannot write (%s); outcomes wait until it is writable%s", c->path,
+                          store_error(c->store), store_advice(error));
         else if (state == COMMIT_SILENT)
                 log_error("%s: no answer for %u s; polling goes on, outcomes wait until it answers",
                           c->path, (unsigned) (ANSWER_TIME / USEC_SEC));
@@ -100,7 +102,7 @@ static void on_written(void *userdata, int error) {
 
         c->is_busy = c->pruning = false;
         timer_disarm(c->timers, &c->answer_timer);
-        set_state(c, error < 0 ? COMMIT_FAILING : COMMIT_OK);
+        set_state(c, error < 0 ? COMMIT_FAILING : COMMIT_OK, error);
         if (error < 0)
                 retry_later(c);
         if (pruned) {
@@ -174,7 +176,7 @@ static void on_retry_timer(struct timer *timer, usec_t now) {
 
 static void on_answer_timer(struct timer *timer, usec_t now) {
         (void) now;
-        set_state(container_of(timer, struct commit, answer_timer), COMMIT_SILENT);
+        set_state(container_of(timer, struct commit, answer_timer), COMMIT_SILENT, 0);
 }
 
 bool commit_is_busy(const struct commit *c) {

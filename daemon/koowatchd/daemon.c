@@ -235,9 +235,17 @@ static void *allocate_for_libev(void *memory, long size) {
         grown = realloc(memory, (size_t) size);
         if (!grown) {
                 log_error("no memory for the event loop; a restart goes on from what is on disk");
+                log_drain(USEC_SEC);
                 _exit(EXIT_FAILURE);
         }
         return grown;
+}
+
+/* Neither does it know what else to do where the system refuses what it cannot do without. */
+static void on_loop_error(const char *what) {
+        log_error("event loop: %s: %m; a restart goes on from what is on disk", what);
+        log_drain(USEC_SEC);
+        _exit(EXIT_FAILURE);
 }
 
 static int run(struct daemon *d) {
@@ -250,6 +258,7 @@ static int run(struct daemon *d) {
         d->modules.config = d->config;
         d->modules.config_path = d->options->config_required ? d->options->config_path : NULL;
         ev_set_allocator(allocate_for_libev);
+        ev_set_syserr_cb(on_loop_error);
         d->modules.loop = ev_default_loop(EVFLAG_AUTO);
         if (!d->modules.loop) {
                 log_error("libev found no event backend on this system");

@@ -12,7 +12,7 @@
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store.h"
 
-static const char *store_advice(int error) {
+const char *store_advice(int error) {
         switch (error) {
         case -EPROTO:
                 return "; a later version wrote it, run that version";

@@ -10,6 +10,9 @@ struct state_directory {
         struct store *store;
 };
 
+/* What to do about an error of the store, to be put behind a message: "; free ...", or "". */
+const char *store_advice(int error);
+
 /* Returns 0 or a negative errno, with the reason logged. *ret is to be closed in any case. */
 int state_directory_open(const char *path, struct state_directory *ret);
 void state_directory_close(struct state_directory *state);

@@ -223,6 +223,22 @@ def test_nobody_can_be_told(house):
     assert b"it runs" not in run.stderr
 
 
+@pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EROFS"])
+def test_a_lock_that_cannot_be_made(house, error):
+    """The first one to be opened there is the directory."""
+    house.hook("high/finished.d/10-a", "echo it runs")
+    strace = ["strace", "-D", "-qq", "--signal=none", "-o", "/dev/null"]
+    if subprocess.run([*strace, "true"], capture_output=True).returncode != 0:
+        pytest.skip("strace may not trace here")
+    command = [*strace, "-P", house.locks, "-e", f"inject=openat:error={error}:when=2"]
+    command += [pathlib.Path(BUILD) / "koowatch-hook", "--config", house.config]
+    env = {"RUNTIME_DIRECTORY": str(house.locks), "ASAN_OPTIONS": "exitcode=99:detect_leaks=0"}
+    event = json.dumps(FACTS).encode()
+    run = subprocess.run(command, input=event, capture_output=True, env=env, timeout=PATIENCE)
+    assert (run.returncode, run.stdout) == (1, b"")
+    assert b"the lock cannot be taken, no hook is run: " in run.stderr
+
+
 # What is run, and in which order
 
 

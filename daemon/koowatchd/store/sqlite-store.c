@@ -20,14 +20,32 @@ struct sqlite_store {
         char error[256];
 };
 
+/* By SQLite's notes on the log and the database; sqlite3_system_errno() may have lost it. */
+static int file_error(sqlite3 *db) {
+        sqlite3_file *log = NULL;
+        int error = 0;
+
+        (void) sqlite3_file_control(db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+        if (log && log->pMethods)
+                (void) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+        if (error == 0)
+                (void) sqlite3_file_control(db, NULL, SQLITE_FCNTL_LAST_ERRNO, &error);
+        return error;
+}
+
 /* The system's own reason, where SQLite knows one; 0: none. */
 static int system_error(const struct sqlite_store *s, int code) {
+        int error;
+
         switch (code & 0xff) {
         case SQLITE_FULL:
                 return ENOSPC;
         case SQLITE_IOERR:
         case SQLITE_CANTOPEN:
-                return s->db ? sqlite3_system_errno(s->db) : 0;
+                if (!s->db)
+                        return 0;
+                error = sqlite3_system_errno(s->db);
+                return error ? error : file_error(s->db);
         default:
                 return 0;
         }
