@@ -35,7 +35,8 @@ KNOWN_CRASHES = re.compile(r"json_object_object_add_ex.*\n.*json_tokener_parse_e
 KNOWN_HANGS = re.compile(r"OPENSSL_init_crypto.*ERR_new.*OPENSSL_init_crypto.*failed:", re.DOTALL)
 # After 78 it is not started again: for what is wrong with a file, not for what is short.
 LASTING = re.compile(r"cannot read the \w+: (?!Input/output|Too many|Cannot allocate)")
-START = 20  # seconds until it is ready, or has ended
+START = 60  # seconds until it is ready, or has ended: SQLite waits for a lock for ten
+STOP = 40
 STEP = 3  # seconds for what a fault may prevent
 AFTERWARDS = 25  # seconds for what nothing prevents any more
 
@@ -61,11 +62,14 @@ def wait(predicate, seconds):
 def descriptors(pid):
     """How many of each kind."""
     kinds = collections.Counter()
+    unix = {line.split()[6] for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]}
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
                 target = os.readlink(f"/proc/{pid}/fd/{name}")
-                if not target.startswith("socket:"):  # connections come and go
+                if target[len("socket:[") : -1] in unix:
+                    target = "unix socket"
+                if not target.startswith("socket:"):  # connections to KooDrive come and go
                     kinds[re.sub(r":\[\d+\]|/tmp/koowatch-test-[^/]+", "", target)] += 1
     return kinds
 
@@ -124,7 +128,7 @@ class Story:
         koowatch = self.koowatch
         stopped = not self.ended()
         koowatch.process.terminate()
-        if not wait(self.ended, 12):
+        if not wait(self.ended, STOP):
             self.faults.append("it does not stop")
             koowatch.process.kill()
         status = koowatch.end()
