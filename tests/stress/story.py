@@ -11,11 +11,9 @@ business of the caller. Then the daemon is started without the fault, all tasks 
   3 each task has one outcome under one event id, with its result and its link, and its hook ran
 """
 
-import collections
 import contextlib
 import io
 import itertools
-import os
 import pathlib
 import random
 import re
@@ -27,7 +25,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "simulator"), str(TESTS / "integration")]
 
 from koodrive_simulator import Simulator  # noqa: E402
-from koowatch import Koowatch, age  # noqa: E402
+from koowatch import Koowatch, age, descriptors  # noqa: E402
 
 # Of libraries: json-c 0.16 uses a member's name for which it had no memory.
 KNOWN_CRASHES = re.compile(r"json_object_object_add_ex.*\n.*json_tokener_parse_ex")
@@ -57,21 +55,6 @@ def wait(predicate, seconds):
     while not (value := predicate()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return value
-
-
-def descriptors(pid):
-    """How many of each kind."""
-    kinds = collections.Counter()
-    unix = {line.split()[6] for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]}
-    with contextlib.suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                target = os.readlink(f"/proc/{pid}/fd/{name}")
-                if target[len("socket:[") : -1] in unix:
-                    target = "unix socket"
-                if not target.startswith("socket:"):  # connections to KooDrive come and go
-                    kinds[re.sub(r":\[\d+\]|/tmp/koowatch-test-[^/]+", "", target)] += 1
-    return kinds
 
 
 def quietly(close):
