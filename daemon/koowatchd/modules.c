@@ -24,32 +24,19 @@
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/watch.h"
 
-#define RESCAN_PAUSE (5 * USEC_SEC)
-#define REPORT_PAUSE (5 * USEC_MINUTE)
 #define CREDENTIALS_PERIOD USEC_MINUTE
 
 /* ---- between modules ---- */
 
-/* What could not be read is read again. That it still cannot is said now and then. */
 static void on_transient_error(void *userdata, const char *what, const char *why) {
         struct modules *m = userdata;
-        usec_t now = clock_boot();
 
-        if (timer_is_armed(&m->rescan_timer))
-                return;
-        if (!m->unreadable || !streq(what, m->unreadable) ||
-            now - m->unreadable_reported >= REPORT_PAUSE) {
-                log_warning("%s: cannot read (%s), retrying in 5 s", what, why);
-                (void) str_replace(&m->unreadable, what);
-                m->unreadable_reported = now;
-        }
-        timer_arm(m->timers, &m->rescan_timer, now + RESCAN_PAUSE);
+        rescan_request(&m->rescan, what, why);
 }
 
-static void on_rescan(struct timer *timer, usec_t now) {
-        struct modules *m = container_of(timer, struct modules, rescan_timer);
+static void on_rescan(void *userdata) {
+        struct modules *m = userdata;
 
-        (void) now;
         accounts_check_credentials(m->accounts);
         registry_look(m->registry);
 }
@@ -154,7 +141,7 @@ static int open_timers(struct modules *m) {
         int r = timers_new(m->loop, &m->timers);
 
         if (r == 0)
-                r = timer_open(m->timers, &m->rescan_timer, on_rescan);
+                r = rescan_open(&m->rescan, m->timers, (struct callback){on_rescan, m});
         if (r == 0)
                 r = timer_open(m->timers, &m->credentials_timer, on_credentials_check);
         return r;
@@ -324,11 +311,9 @@ void modules_close(struct modules *m) {
         metrics_free(m->metrics);
         http_free(m->http);
         dirwatch_free(m->dirwatch);
-        if (m->timers) {
-                timer_close(m->timers, &m->rescan_timer);
+        rescan_close(&m->rescan);
+        if (m->timers)
                 timer_close(m->timers, &m->credentials_timer);
-        }
         timers_free(m->timers);
-        free(m->unreadable);
         outbox_free(m->outbox);
 }

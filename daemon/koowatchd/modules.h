@@ -3,6 +3,7 @@
  * Modules: all of them, opened and wired together
  */
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/rescan.h"
 #include "koowatchd/state-directory.h"
 
 struct config;
@@ -28,9 +29,7 @@ struct modules {
         struct commit *commit;
         struct status *status;
 
-        struct timer rescan_timer; /* until what could not be read is read again */
-        char *unreadable;          /* what was reported last as such */
-        usec_t unreadable_reported;
+        struct rescan rescan;
         struct timer credentials_timer; /* until their files are looked at again */
 };
 
