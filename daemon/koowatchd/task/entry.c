@@ -90,6 +90,7 @@ void entry_free(struct entry *e) {
         if (entry_owns_key(e))
                 index_remove(&e->table->by_key, e);
         entry_set_hook_problem(e, false);
+        entry_set_left_file(e, false);
         e->table->counts[e->state]--;
         watch_free(e->watch);
         taskdir_file_unref(e->is.file);
@@ -161,6 +162,11 @@ void entry_set_hook_problem(struct entry *e, bool has_problem) {
         e->has_hook_problem = has_problem;
 }
 
+void entry_set_left_file(struct entry *e, bool has_left_file) {
+        e->table->left_files += (unsigned) has_left_file - (unsigned) e->has_left_file;
+        e->has_left_file = has_left_file;
+}
+
 void entry_set_state(struct entry *e, enum entry_state state) {
 #define TO(state) (1U << ENTRY_##state)
         static const unsigned next[ENTRY_STATES] = {
@@ -180,6 +186,8 @@ void entry_set_state(struct entry *e, enum entry_state state) {
         assert(next[e->state] & 1U << state);
         if (state != ENTRY_ACTIVE && state != ENTRY_ACTIVE_MISSING)
                 entry_set_hook_problem(e, false);
+        if (state != ENTRY_FINISHED && state != ENTRY_FINISHED_MISSING && state != ENTRY_TO_DELETE)
+                entry_set_left_file(e, false);
         if (entry_owns_key(e) && state < ENTRY_LOOKUP)
                 index_remove(&e->table->by_key, e);
         e->table->counts[e->state]--;

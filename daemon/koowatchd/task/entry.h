@@ -55,21 +55,23 @@ struct entry {
         struct entry_wait *wait; /* LOOKUP, *_MISSING */
         TAILQ_ENTRY(entry) link; /* of the list of changed ones, or of those in a commit */
         enum entry_state state : 8;
-        bool file_invalid : 1;      /* the file as it is now; the settings are an earlier one's */
-        bool is_named : 1;          /* found by its name */
-        bool is_dirty : 1;          /* differs from the store */
-        bool in_commit : 1;         /* a write of it is under way */
-        bool is_deleted : 1;        /* that write deletes it, ... */
-        bool is_dropped : 1;        /* ... and the task with it, which has no successor */
-        bool is_successor : 1;      /* that write puts it in the place of the owner of its key */
-        bool has_hook_problem : 1;  /* counted as such */
+        bool file_invalid : 1;     /* the file as it is now; the settings are an earlier one's */
+        bool is_named : 1;         /* found by its name */
+        bool is_dirty : 1;         /* differs from the store */
+        bool in_commit : 1;        /* a write of it is under way */
+        bool is_deleted : 1;       /* that write deletes it, ... */
+        bool is_dropped : 1;       /* ... and the task with it, which has no successor */
+        bool is_successor : 1;     /* that write puts it in the place of the owner of its key */
+        bool has_hook_problem : 1; /* counted as such */
+        bool has_left_file : 1; /* counted as such: FINISHED or gone, and its file is to be removed
+                                 */
         bool reported_finished : 1; /* that its changed file has no effect */
 };
 
 struct entries {
         struct index by_name, by_key;
         unsigned counts[ENTRY_STATES];
-        unsigned hook_problems;
+        unsigned hook_problems, left_files;
 };
 
 void entries_init(struct entries *entries);
@@ -120,3 +122,4 @@ void entry_detach_name(struct entry *entry);
 /* Puts the file in the place of the one before, which the caller gets with its reference. */
 struct taskdir_file *entry_set_file(struct entry *entry, struct taskdir_file *file);
 void entry_set_hook_problem(struct entry *entry, bool has_problem);
+void entry_set_left_file(struct entry *entry, bool has_left_file);

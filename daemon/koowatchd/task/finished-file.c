@@ -13,46 +13,68 @@ bool finished_is_new_file(const struct entry *e, uint64_t inode, int64_t mtime_n
                (e->is.file->inode != inode || e->is.file->mtime_ns != mtime_ns);
 }
 
-static bool is_removable(const struct entry *e) {
-        /* A file that is broken now is not the one that has finished. */
-        return e->is.file->removes_finished && !entry_is_missing(e) && !e->file_invalid;
-}
+/* What became of files that were to be removed. */
+struct removal {
+        bool removed; /* one or more */
+        bool left;    /* one may be there still */
+};
 
-/* Returns whether it was removed. */
-static bool remove_one(struct taskdir *taskdir, const struct entry *e) {
+/* said: that it cannot be removed is known. */
+static void remove_one(struct taskdir *taskdir, const struct entry *e, bool said,
+                       struct removal *removal) {
         CLEANUP(freep) char *path = NULL;
         int r;
 
-        if (!is_removable(e))
-                return false;
+        /* A file that is broken now is not the one that has finished. */
+        if (!e->is.file->removes_finished || e->file_invalid)
+                return;
+        if (entry_is_missing(e)) {
+                removal->left = true;
+                return;
+        }
         r = taskdir_remove(taskdir, e->is.file);
         CRASH_POINT("file-removed");
-        if (r == 0 || r == -ENOENT || r == -ESTALE)
-                return r == 0;
+        removal->removed |= r == 0;
+        if (r == 0 || r == -ESTALE)
+                return;
+        removal->left = true; /* -ENOENT: its directory may be away */
+        if (r == -ENOENT || said)
+                return;
         path = taskdir_path(taskdir, e->is.file);
         log_warning("%s: its file %s is finished but cannot be removed (%s); the task is "
                     "remembered as done",
                     e->is.file->name, path ? path : "", strerror(-r));
-        return false;
 }
 
 /*
  * Its duplicates go first, and that is on disk: one that is left over by a crash, or comes back
  * after a power failure, would be a registration of its own.
  */
-void finished_remove_file(struct taskdir *taskdir, const struct entry *e) {
+void finished_remove_file(struct taskdir *taskdir, struct entry *e) {
+        struct removal removal = {};
         const struct entry *other;
-        bool removed = false;
         size_t at = 0;
 
         if (entries_have_duplicates(e->table) && e->is.file->removes_finished &&
             !entry_is_missing(e))
                 while ((other = entries_next(e->table, &at)))
                         if (entry_is_duplicate_of(other, e) && other->state == ENTRY_DUPLICATE)
-                                removed |= remove_one(taskdir, other);
-        if (removed)
+                                remove_one(taskdir, other, e->has_left_file, &removal);
+        if (removal.removed)
                 taskdir_sync(taskdir);
-        (void) remove_one(taskdir, e);
+        remove_one(taskdir, e, e->has_left_file, &removal);
+        entry_set_left_file(e, removal.left);
+}
+
+void finished_remove_left(struct taskdir *taskdir, const struct entries *entries) {
+        struct entry *e;
+        size_t at = 0;
+
+        if (entries->left_files == 0)
+                return;
+        while ((e = entries_next(entries, &at)))
+                if (e->has_left_file)
+                        finished_remove_file(taskdir, e);
 }
 
 void finished_report_change(struct entry *e) {

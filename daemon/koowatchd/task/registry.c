@@ -162,6 +162,7 @@ static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         struct registry *r = userdata;
 
         r->enrollment.scanning = false;
+        finished_remove_left(r->taskdir, &r->enrollment.entries);
         if (complete)
                 stale_tasks_find(&r->stale, has_gaps);
 }
@@ -284,12 +285,12 @@ void registry_check_accounts(struct registry *r) {
 }
 
 static bool has_finished_with(const struct entry *e, const char *event_id) {
-        return e && e->state == ENTRY_FINISHED && streq(e->end->event_id, event_id);
+        return e && e->end && streq(e->end->event_id, event_id);
 }
 
-static const struct entry *find_finished(const struct entries *entries, const char *name,
-                                         const char *event_id) {
-        const struct entry *e = entries_find_name(entries, name);
+static struct entry *find_finished(const struct entries *entries, const char *name,
+                                   const char *event_id) {
+        struct entry *e = entries_find_name(entries, name);
         size_t at = 0;
 
         if (has_finished_with(e, event_id))
@@ -303,7 +304,7 @@ static const struct entry *find_finished(const struct entries *entries, const ch
 
 void registry_on_delivered(void *registry, const char *name, const char *event_id) {
         struct registry *r = registry;
-        const struct entry *e = find_finished(&r->enrollment.entries, name, event_id);
+        struct entry *e = find_finished(&r->enrollment.entries, name, event_id);
 
         if (e)
                 finished_remove_file(r->taskdir, e);

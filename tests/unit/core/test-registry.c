@@ -585,6 +585,76 @@ static void test_the_store_cannot_say_what_is_stale(void **state) {
         assert_false(core_row(c, "t2")->gone);
 }
 
+static void rename_directory(struct core *c, const char *from, const char *to) {
+        CLEANUP(freep) char *old = str_printf("%s/%s", c->directory, from);
+        CLEANUP(freep) char *new = str_printf("%s/%s", c->directory, to);
+
+        assert_non_null(old);
+        assert_non_null(new);
+        assert_int_equal(rename(old, new), 0);
+}
+
+static void finish_task(struct core *c) {
+        core_put(c, "state", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_pass(c, SEC);
+}
+
+/* Its directory is away when its delivery ends: it goes when that is back. */
+static void test_a_finished_file_whose_directory_is_away(void **state) {
+        struct core *c = *state;
+
+        finish_task(c);
+        rename_directory(c, "state", "aside");
+        core_scan(c);
+        core_end_run(HOOK_DONE);
+        core_pass(c, SEC);
+        core_scan(c);
+        rename_directory(c, "aside", "state");
+        assert_true(core_has(c, "state", "one"));
+        core_scan(c);
+        assert_false(core_has(c, "state", "one"));
+        core_scan(c);
+        core_pass(c, GRACE_OVER);
+        assert_int_equal(registry_count(c->registry).finished, 0);
+        assert_string_equal(c->finished, "t1:completed ");
+}
+
+/* Likewise the file alone. */
+static void test_a_finished_file_that_is_away(void **state) {
+        struct core *c = *state;
+
+        finish_task(c);
+        rename_directory(c, "state/one.task", "aside");
+        core_scan(c);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        rename_directory(c, "aside", "state/one.task");
+        core_scan(c);
+        assert_false(core_has(c, "state", "one"));
+}
+
+/* One that is edited meanwhile is a registration of its own, and stays. */
+static void test_a_finished_file_that_is_another_one_when_it_is_back(void **state) {
+        struct core *c = *state;
+
+        finish_task(c);
+        rename_directory(c, "state", "aside");
+        core_scan(c);
+        core_end_run(HOOK_DONE);
+        core_pass(c, SEC);
+        core_put(c, "aside", "one", "t1");
+        rename_directory(c, "aside", "state");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_true(core_has(c, "state", "one"));
+        assert_true(core_is_asked(c, "t1"));
+        core_scan(c);
+        assert_true(core_has(c, "state", "one"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -612,6 +682,9 @@ int main(void) {
                 TEST(test_hooks_are_checked),
                 TEST(test_a_look),
                 TEST(test_the_store_cannot_say_what_is_stale),
+                TEST(test_a_finished_file_whose_directory_is_away),
+                TEST(test_a_finished_file_that_is_away),
+                TEST(test_a_finished_file_that_is_another_one_when_it_is_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
