@@ -284,7 +284,7 @@ static void drop_unseen(struct taskdir *t, const char *name) {
         const struct taskdir_file *file = taskdir_find(t, name);
 
         if (file && !is_kept(t, file)) /* else it has come back meanwhile */
-                taskdir_look_up(t, name);
+                taskdir_look_up(t, name, NULL);
 }
 
 static void finish(struct taskdir *t) {

@@ -138,14 +138,14 @@ bool taskdir_is_hidden(const struct taskdir *t, const char *name, unsigned dir) 
 }
 
 /* Looks for name in one directory. Returns whether that settles which file counts. */
-static bool look_into(struct taskdir *t, const char *name, unsigned dir) {
+static bool look_into(struct taskdir *t, const char *name, unsigned dir, bool is_gone) {
         const struct directory *d = &t->dirs[dir];
         CLEANUP(closep) int fd = -1;
         struct stat st;
         int error;
         enum directory_state state = directory_open(d, &fd, &st, &error);
 
-        if (fd >= 0 && taskdir_load(t, dir, fd, name)) {
+        if (fd >= 0 && !is_gone && taskdir_load(t, dir, fd, name)) {
                 if (state == DIRECTORY_OTHER)
                         t->look_wanted = true; /* it holds a file now: it is believed */
                 return true;
@@ -159,11 +159,11 @@ static bool look_into(struct taskdir *t, const char *name, unsigned dir) {
         return counts_in(t, name, dir); /* it may be there still: nothing changes */
 }
 
-void taskdir_look_up(struct taskdir *t, const char *name) {
+void taskdir_look_up(struct taskdir *t, const char *name, const struct directory *gone) {
         struct taskdir_file *file;
 
         for (unsigned i = 0; i < t->count; i++)
-                if (look_into(t, name, i))
+                if (look_into(t, name, i, &t->dirs[i] == gone))
                         return;
         file = taskdir_find(t, name);
         if (file)

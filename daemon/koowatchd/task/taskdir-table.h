@@ -49,7 +49,10 @@ void taskdir_drop(struct taskdir *taskdir, struct taskdir_file *file);
  * when it is not there (any more).
  */
 bool taskdir_load(struct taskdir *taskdir, unsigned dir, int dirfd, const char *name);
-/* Finds the file that counts under name, whichever directory it is in now. */
-void taskdir_look_up(struct taskdir *taskdir, const char *name);
+/*
+ * Finds the file that counts under name, whichever directory it is in now. gone: it is none of
+ * this directory, where there was none a moment ago; NULL: it may be in any.
+ */
+void taskdir_look_up(struct taskdir *taskdir, const char *name, const struct directory *gone);
 /* Whether a directory above dir has a file of this name, as far as can be told. */
 bool taskdir_is_hidden(const struct taskdir *taskdir, const char *name, unsigned dir);

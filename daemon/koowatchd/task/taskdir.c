@@ -26,8 +26,8 @@ static void look(struct taskdir *t) {
                 look_scan(t);
 }
 
-static void look_up(struct taskdir *t, const char *name) {
-        taskdir_look_up(t, name);
+static void look_up(struct taskdir *t, const char *name, const struct directory *gone) {
+        taskdir_look_up(t, name, gone);
         if (t->look_wanted)
                 look_soon(t);
 }
@@ -36,41 +36,44 @@ static void on_rest(void *userdata, const char *path) {
         char name[NAME_MAX + 1];
 
         if (taskdir_task_name(strrchr(path, '/') + 1, name, sizeof(name)))
-                look_up(userdata, name);
+                look_up(userdata, name, NULL);
 }
 
-/* Of what has just come under its name; what has gone again is to be noticed as well. */
-static bool is_whole(struct taskdir *t, const char *path) {
+/* A name has come or gone: what is there now may just have been made, and not be whole. */
+static void on_name(struct directory *d, const char *path, const char *name) {
+        struct taskdir *t = d->owner;
         struct stat st;
 
-        if (lstat(path, &st) < 0)
-                return true;
+        if (lstat(path, &st) < 0) { /* what comes after this has an event of its own */
+                look_up(t, name, errno == ENOENT ? d : NULL);
+                return;
+        }
         switch (fresh_judge(&st)) {
         case FRESH_WHOLE:
-                return true;
+                look_up(t, name, NULL);
+                break;
         case FRESH_WAIT:
                 if (!fresh_wait(&t->fresh, path, &st))
                         look_soon(t);
-                return false;
+                break;
         case FRESH_WRITTEN:
                 fresh_write(&t->fresh, path);
-                return false;
+                break;
         }
-        return false;
 }
 
 /* What is being written is read when its writer closes it. */
-static bool is_to_be_read(struct taskdir *t, const char *path, uint32_t mask) {
-        if (mask == IN_MODIFY) {
-                fresh_write(&t->fresh, path);
-                return false;
-        }
+static void on_file_event(struct directory *d, const char *path, const char *name, uint32_t mask) {
+        struct taskdir *t = d->owner;
+
         if (mask & (IN_DELETE | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_MOVED_TO))
                 fresh_end(&t->fresh, path);
-        /* In the place of one that has gone there may be a new one, just made. */
-        if (mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM))
-                return is_whole(t, path);
-        return !fresh_is_written(&t->fresh, path);
+        if (mask == IN_MODIFY)
+                fresh_write(&t->fresh, path);
+        else if (mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM))
+                on_name(d, path, name);
+        else if (!fresh_is_written(&t->fresh, path))
+                look_up(t, name, NULL);
 }
 
 static void on_event(void *userdata, const char *base, uint32_t mask) {
@@ -91,8 +94,8 @@ static void on_event(void *userdata, const char *base, uint32_t mask) {
                 return;
         }
         path = str_printf("%s/%s", d->path, base);
-        if (path && is_to_be_read(t, path, mask))
-                look_up(t, name);
+        if (path)
+                on_file_event(d, path, name, mask);
 }
 
 /* ---- configuration ---- */

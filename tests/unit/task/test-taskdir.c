@@ -95,6 +95,22 @@ int linkat(int from, const char *old, int to, const char *new, int flags) {
         return (int) syscall(SYS_linkat, from, old, to, new, flags);
 }
 
+/* Called once, when a file was not there; NULL: nothing. */
+static void (*after_absence)(const struct fixture *f);
+
+/* Instead of libc's. */
+int lstat(const char *path, struct stat *ret) {
+        int r = fstatat(AT_FDCWD, path, ret, AT_SYMLINK_NOFOLLOW), error = errno;
+        void (*fn)(const struct fixture *f) = after_absence;
+
+        if (r < 0 && fn) {
+                after_absence = NULL;
+                fn(renaming);
+        }
+        errno = error;
+        return r;
+}
+
 /* ---- the handler ---- */
 
 static void see(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -274,7 +290,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
         struct fixture *f = *state;
 
-        after_rename = NULL;
+        after_rename = after_absence = NULL;
         taskdir_free(f->taskdir);
         timers_free(f->timers);
         for (size_t i = 0; i < ARRAY_LEN(f->watch.dirs); i++)
@@ -839,6 +855,32 @@ static void test_a_successor_that_is_being_written(void **state) {
         assert_seen(f, "-one ");
 }
 
+static void make_empty(const struct fixture *f) {
+        CLEANUP(closep)
+        int fd = open(path_of(f, "high/one.task"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+}
+
+/* It is made just when nothing was found in its place. */
+static void test_a_successor_that_comes_in_the_middle(void **state) {
+        struct fixture *f = *state;
+
+        renaming = f;
+        put(f, "high/one.task", "a");
+        put(f, "low/one.task", "hidden");
+        assert_scan(f, "+one@0=a ");
+        drop(f, "high/one.task");
+        after_absence = make_empty;
+        event(f, "high", "one.task", IN_DELETE);
+        assert_null(after_absence);
+        assert_seen(f, "+one@1=hidden ");
+        event(f, "high", "one.task", IN_CREATE);
+        put(f, "high/one.task", "b");
+        event(f, "high", "one.task", IN_CLOSE_WRITE);
+        assert_seen(f, "+one@0=b ");
+}
+
 /* A scan that somebody asks for reads no half of a file either. */
 static void test_a_scan_while_a_file_is_written(void **state) {
         struct fixture *f = *state;
@@ -1390,6 +1432,7 @@ int main(void) {
                 TEST(test_a_file_that_is_being_written),
                 TEST(test_a_writers_end_that_is_lost),
                 TEST(test_a_successor_that_is_being_written),
+                TEST(test_a_successor_that_comes_in_the_middle),
                 TEST(test_a_scan_while_a_file_is_written),
                 TEST(test_times_far_away),
                 TEST(test_a_file_that_does_not_rest),
