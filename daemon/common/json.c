@@ -11,6 +11,7 @@ DEFINE_CLEANUP(json_object *, json_object_put)
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define GROWTH 6                   /* a control becomes \u0001 */
+#define DIGITS_OF_ANY 19           /* a number of fewer characters fits into 64 bits */
 
 /* One pass over the text. Without out it only tells whether there is anything to repair. */
 struct scan {
@@ -84,9 +85,18 @@ static bool scan_escape(struct scan *s, bool is_key) {
         return repair(s, 1, "\\\\", "an unknown escape");
 }
 
+/* Most of a text: what stays as it is, a byte a character. */
+static void skip_plain(struct scan *s) {
+        const unsigned char *at = s->at;
+
+        while (at < s->end && *at >= ' ' && *at < 0x80 && *at != '"' && *at != '\\')
+                at++;
+        keep(s, (size_t) (at - s->at));
+}
+
 static bool scan_string(struct scan *s, bool is_key) {
         keep(s, 1);
-        while (s->at < s->end && *s->at != '"') {
+        for (skip_plain(s); s->at < s->end && *s->at != '"'; skip_plain(s)) {
                 unsigned char c = *s->at;
                 size_t n = utf8_sequence(s->at, (size_t) (s->end - s->at));
                 char escaped[8];
@@ -142,6 +152,8 @@ static bool is_number(const char *text, bool *ret_integer) {
 }
 
 static bool is_in_range(const char *number, bool integer) {
+        if (integer && strlen(number) < DIGITS_OF_ANY)
+                return true;
         errno = 0;
         if (!integer)
                 return isfinite(strtod(number, NULL));
@@ -152,19 +164,23 @@ static bool is_in_range(const char *number, bool integer) {
         return errno == 0;
 }
 
+static bool is_of_word(unsigned char c) {
+        return isalnum(c) || c == '+' || c == '-' || c == '.' || c == '_';
+}
+
 /* true, false, null, a number, or whatever else consists of such characters. */
 static bool scan_word(struct scan *s) {
         size_t n = 0, left = (size_t) (s->end - s->at);
         char word[400]; /* the longest finite number of any sense has 309 digits */
         bool integer;
 
-        while (n < left && (isalnum(s->at[n]) || (s->at[n] && strchr("+-._", s->at[n]))))
+        while (n < left && is_of_word(s->at[n]))
                 n++;
         if (n == 0)
                 return fail(s, "a value is missing");
         if (n == left)
                 return fail_early(s);
-        (void) snprintf(word, sizeof(word), "%.*s", (int) MIN(n, sizeof(word)), s->at);
+        *(char *) mempcpy(word, s->at, MIN(n, sizeof(word) - 1)) = '\0';
         if (streq(word, "true") || streq(word, "false") || streq(word, "null")) {
                 keep(s, n);
                 return true;
@@ -179,12 +195,17 @@ static bool scan_word(struct scan *s) {
         return true;
 }
 
+static bool is_blank(unsigned char c) {
+        return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static bool skip_blanks(struct scan *s) {
         size_t n = 0, left = (size_t) (s->end - s->at);
 
-        while (n < left && s->at[n] && strchr(" \t\n\r", s->at[n]))
+        while (n < left && is_blank(s->at[n]))
                 n++;
-        keep(s, n);
+        if (n > 0)
+                keep(s, n);
         return s->at < s->end || fail_early(s);
 }
 
@@ -282,7 +303,7 @@ static bool scan_document(struct scan *s) {
         if (!scan_values(s))
                 return false;
         end = s->at;
-        while (s->at < s->end && *s->at && strchr(" \t\n\r", *s->at))
+        while (s->at < s->end && is_blank(*s->at))
                 s->at++;
         if (s->at < s->end && !s->rules->repair)
                 return fail(s, "text after the end");
