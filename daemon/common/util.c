@@ -22,6 +22,21 @@ char *str_printf(const char *format, ...) {
         return n < 0 ? NULL : text;
 }
 
+char *str_join_list(const char *const *texts, size_t n) {
+        size_t size = 1;
+        char *joined, *at;
+
+        for (size_t i = 0; i < n; i++)
+                size += strlen(texts[i]);
+        joined = at = malloc(size);
+        if (!joined)
+                return NULL;
+        *at = '\0';
+        for (size_t i = 0; i < n; i++)
+                at = stpcpy(at, texts[i]);
+        return joined;
+}
+
 int str_replace(char **s, const char *value) {
         char *copy = NULL;
 

@@ -87,6 +87,12 @@ static inline bool str_ends_with(const char *s, const char *suffix) {
  */
 char *str_printf(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* The texts one after the other, or NULL when memory is short. The caller owns it. */
+char *str_join_list(const char *const *texts, size_t n);
+#define str_join(...)                                     \
+        str_join_list((const char *const[]){__VA_ARGS__}, \
+                      ARRAY_LEN(((const char *const[]){__VA_ARGS__})))
+
 /*
  * Overwrites *s with a copy of value (NULL for none). Returns 0 or -ENOMEM with
  * *s left alone.

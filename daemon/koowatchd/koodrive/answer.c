@@ -231,7 +231,7 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                         ret->url_problem = "it contains the account's token";
                 }
         }
-        if (root && !redact_is_needed(root, &secrets))
+        if (root && !redact_is_needed(root, http->body, http->body_length, &secrets))
                 ret->json = STEAL_PTR(root);
         json_object_put(root);
 }

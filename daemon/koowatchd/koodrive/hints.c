@@ -89,6 +89,45 @@ usec_t hint_retry_after(const char *text, usec_t now) {
         return MIN(MAX((usec_t) MIN(date, DATE_FAR) * USEC_SEC - now, 0), RETRY_AFTER_MAX);
 }
 
+/* n digits of text as a number; -1: others are among them. */
+static int read_digits(const char *text, size_t n) {
+        int number = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (text[i] < '0' || text[i] > '9')
+                        return -1;
+                number = 10 * number + (text[i] - '0');
+        }
+        return number;
+}
+
+/*
+ * "Tue, 20 May 2025 02:29:42 GMT", which RFC 9110 has servers write: libcurl reads it as well,
+ * at thirty times the cost. -1: it is another form.
+ */
+static time_t read_usual_date(const char *text) {
+        static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        struct tm tm = {};
+
+        if (strlen(text) != 29 || text[3] != ',' || text[19] != ':' || text[22] != ':' ||
+            !streq(text + 25, " GMT"))
+                return -1;
+        while (tm.tm_mon < 12 && memcmp(text + 8, months + 3 * tm.tm_mon, 3) != 0)
+                tm.tm_mon++;
+        tm.tm_mday = read_digits(text + 5, 2);
+        tm.tm_year = read_digits(text + 12, 4) - 1900;
+        tm.tm_hour = read_digits(text + 17, 2);
+        tm.tm_min = read_digits(text + 20, 2);
+        tm.tm_sec = read_digits(text + 23, 2);
+        if (tm.tm_mon == 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_year < 0 ||
+            tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 ||
+            tm.tm_sec > 60)
+                return -1;
+        return timegm(&tm);
+}
+
 usec_t hint_date(const char *text) {
-        return text ? sane_date(curl_getdate(text, NULL)) : -1;
+        time_t date = text ? read_usual_date(text) : -1;
+
+        return sane_date(date < 0 && text ? curl_getdate(text, NULL) : date);
 }

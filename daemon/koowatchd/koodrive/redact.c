@@ -77,9 +77,13 @@ static int look_for_secret(json_object *value, int flags, json_object *parent, c
         return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-bool redact_is_needed(json_object *root, const struct secrets *secrets) {
+bool redact_is_needed(json_object *root, const char *text, size_t length,
+                      const struct secrets *secrets) {
         struct secrets copy = *secrets; /* json_c_visit() takes no pointer to const */
+        bool is_plain = !memchr(text, '\\', length) && !memchr(text, '\0', length); /* UTF-16 */
 
+        if (is_plain && !holds_secret(text, length, secrets))
+                return false;
         return json_c_visit(root, 0, look_for_secret, &copy) < 0;
 }
 

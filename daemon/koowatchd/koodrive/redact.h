@@ -27,5 +27,9 @@ void redact_copy(char *ret, size_t size, const char *text, const struct secrets 
 /* Whether a secret is anywhere in the text. */
 bool redact_finds(const char *text, const struct secrets *secrets);
 
-/* Whether a secret is anywhere in the object, names included. */
-bool redact_is_needed(json_object *root, const struct secrets *secrets);
+/*
+ * Whether a secret is anywhere in the object that was read from text, names included. Secrets
+ * are printable ASCII: in a text without escapes they would stand as they are.
+ */
+bool redact_is_needed(json_object *root, const char *text, size_t length,
+                      const struct secrets *secrets);

@@ -100,11 +100,11 @@ static int sign(const struct koodrive_identity *who, const char *url, const char
 /* Puts the headers into the request as text. Returns false when memory is short. */
 static bool write_headers(struct koodrive_request *r, const struct header_list *h,
                           const char *authorization) {
-        r->headers[0] = str_printf("Authorization: %s", authorization);
+        r->headers[0] = str_join("Authorization", ": ", authorization);
         if (!r->headers[0])
                 return false;
         for (size_t i = 0; i < h->count; i++) {
-                r->headers[i + 1] = str_printf("%s: %s", h->list[i].name, h->list[i].value);
+                r->headers[i + 1] = str_join(h->list[i].name, ": ", h->list[i].value);
                 if (!r->headers[i + 1])
                         return false;
         }
@@ -121,7 +121,7 @@ static int build(const struct koodrive_identity *who, const char *path, char *bo
         int error = -ENOMEM;
 
         hex_encode(trace_seed, KOODRIVE_TRACE_SEED_LENGTH, r.trace_id);
-        r.url = str_printf("%s%s", who->endpoint, path);
+        r.url = str_join(who->endpoint, "", path);
         if (!r.url || !body)
                 goto fail;
 
@@ -172,20 +172,35 @@ static char *build_body(const char *const (*pairs)[2], size_t n) {
         return text;
 }
 
-int koodrive_request_task(const struct koodrive_query *q, struct koodrive_request *ret) {
+/* What JSON writes as it is. */
+static bool is_plain(const char *text) {
+        return !text || name_is_valid(text, 0, SIZE_MAX, "-._+/=", false);
+}
+
+/* Each poll has one: what needs no escaping is put together without json-c. */
+static char *task_body(const struct koodrive_query *q) {
         const char *const pairs[][2] = {
                 {"taskId", q->task_id},
                 {"shareId", q->share_id},
                 {"kdstoken", q->kdstoken},
         };
+
+        if (!q->task_id || !q->share_id || !is_plain(q->task_id) || !is_plain(q->share_id) ||
+            !is_plain(q->kdstoken))
+                return build_body(pairs, ARRAY_LEN(pairs));
+        return str_join("{\"taskId\":\"", q->task_id, "\",\"shareId\":\"", q->share_id,
+                        q->kdstoken ? "\",\"kdstoken\":\"" : "", q->kdstoken ? q->kdstoken : "",
+                        "\"}");
+}
+
+int koodrive_request_task(const struct koodrive_query *q, struct koodrive_request *ret) {
         time_t seconds = (time_t) (q->date / USEC_SEC);
         char date[DATE_LENGTH + 1];
         struct tm tm;
 
         if (!gmtime_r(&seconds, &tm) || strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm) == 0)
                 return -EINVAL;
-        return build(&q->who, PATH_TASK, build_body(pairs, ARRAY_LEN(pairs)), date, NULL,
-                     q->trace_seed, ret);
+        return build(&q->who, PATH_TASK, task_body(q), date, NULL, q->trace_seed, ret);
 }
 
 int koodrive_request_refresh(const struct koodrive_identity *who, enum refresh_kind kind,

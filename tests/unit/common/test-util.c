@@ -59,6 +59,14 @@ static void test_str_replace(void **state) {
         assert_null(s);
 }
 
+static void test_str_join(void **state) {
+        CLEANUP(freep) char *s = str_join("a", "", "bc"), *none = str_join("");
+
+        (void) state;
+        assert_string_equal(s, "abc");
+        assert_string_equal(none, "");
+}
+
 static void test_str_printf(void **state) {
         CLEANUP(freep) char *s = str_printf("%s-%d", "a", 7);
 
@@ -451,6 +459,7 @@ static void test_is_printable(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_str_replace),
+                cmocka_unit_test(test_str_join),
                 cmocka_unit_test(test_str_printf),
                 cmocka_unit_test(test_secret_free),
                 cmocka_unit_test(test_macros),

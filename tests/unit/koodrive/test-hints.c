@@ -248,6 +248,21 @@ static void test_date(void **state) {
                 usec_t expected;
         } cases[] = {
                 {NOW_TEXT, NOW},
+                {"Sat, 29 Feb 2020 23:59:59 GMT", 1583020799 * USEC_SEC},
+                {"Thu, 30 Apr 2026 12:00:00 GMT", 1777550400 * USEC_SEC},
+                {"Mon, 31 Aug 2026 00:00:00 GMT", 1788134400 * USEC_SEC},
+                {"Thu, 31 Dec 2026 09:08:07 GMT", 1798708087 * USEC_SEC},
+                /* Older forms. */
+                {"Tuesday, 20-May-25 02:29:12 GMT", NOW},
+                {"Tue May 20 02:29:12 2025", NOW},
+                {"Tue, 20 May 2025 02:29:12 +0000", NOW},
+                {"20 May 2025 02:29:12 GMT", NOW},
+                /* No time at all. */
+                {"Tue, 20 Mai 2025 02:29:12 GMT", -1},
+                {"Tue, 20 May 2025 24:00:00 GMT", -1},
+                {"Tue, 20 May 2025 02:60:12 GMT", -1},
+                {"Tue, 20 May 2025 02:29:61 GMT", -1},
+                {"Tue, 32 May 2025 02:29:12 GMT", -1},
                 {"Wed, 01 Jan 2020 00:00:00 GMT", 1577836800 * USEC_SEC},
                 {"Fri, 01 Jan 2100 00:00:00 GMT", 4102444800 * USEC_SEC},
                 /* No clock that counts. */

@@ -228,6 +228,12 @@ static void test_repeated_secrets(void **state) {
                 {400, "{\"msg\":\"token " TOKEN_HEX " expired\"}", false},
                 {400, "{\"msg\":\"Bearer+" TOKEN_HEX "\"}", false},
                 {400, "{\"" KDSTOKEN "\":0}", false},
+                /* In another writing. */
+                {400, "{\"msg\":\"\\u0042earer " TOKEN_HEX "\"}", false},
+                {400, "{\"msg\":\"\\u0061ea2968ec8cfac338cd4647f071c44644c491d0a2039cd6c\"}",
+                 false},
+                {400, "{\"\\u0061ea2968ec8cfac338cd4647f071c44644c491d0a2039cd6c\":0}", false},
+                {400, "{\"msg\":\"\\u0001\"}", true},
                 {200, JOB("\"taskStatus\":2,\"x\":[0,null,{\"y\":[\"" KDSTOKEN "\"]}]"), false},
                 {200, JOB("\"taskStatus\":2,\"downloadUrl\":\"https://a/?t=" KDSTOKEN "&u=1\""),
                  false},
@@ -258,10 +264,24 @@ static void test_secrets_in_numbers(void **state) {
                 json_object *root = json_tokener_parse(texts[i]);
 
                 assert_non_null(root);
-                if (!redact_is_needed(root, &secrets))
+                if (!redact_is_needed(root, texts[i], strlen(texts[i]), &secrets))
                         fail_msg("%s", texts[i]);
                 json_object_put(root);
         }
+}
+
+static void test_repeated_secret_in_utf16(void **state) {
+        static const char text[] = "{\"msg\":\"" KDSTOKEN "\"}";
+        char body[2 * sizeof(text)] = {};
+        CLEANUP(koodrive_answer_clear) struct koodrive_answer a = {};
+
+        for (size_t i = 0; i < sizeof(text); i++)
+                body[2 * i] = text[i];
+        koodrive_answer_read(
+                &(struct http_answer){.status = 400, .body = body, .body_length = 2 * strlen(text)},
+                &query, *state, NOW, &a);
+        assert_string_equal(a.message, "*"); /* it was read */
+        assert_null(a.json);
 }
 
 /* json-c's own, which has no memory for a number's text. */
@@ -277,12 +297,13 @@ const char *json_object_get_string(json_object *value) {
 
 static void test_no_memory_to_look(void **state) {
         const struct secrets secrets = {{"1234"}};
-        json_object *root = json_tokener_parse("{\"a\": 5}");
+        const char *text = "{\"a\": 5, \"b\": \"\\n\"}"; /* with an escape, which is looked into */
+        json_object *root = json_tokener_parse(text);
 
         (void) state;
-        assert_false(redact_is_needed(root, &secrets));
+        assert_false(redact_is_needed(root, text, strlen(text), &secrets));
         has_no_text = true;
-        assert_true(redact_is_needed(root, &secrets)); /* it may be one */
+        assert_true(redact_is_needed(root, text, strlen(text), &secrets)); /* it may be one */
         has_no_text = false;
         json_object_put(root);
 }
@@ -301,6 +322,7 @@ int main(void) {
                 cmocka_unit_test(test_what_a_secret_becomes),
                 cmocka_unit_test(test_repeated_secrets),
                 cmocka_unit_test(test_secrets_in_numbers),
+                cmocka_unit_test(test_repeated_secret_in_utf16),
                 cmocka_unit_test(test_no_memory_to_look),
         };
 
