@@ -5,13 +5,13 @@
 #include "koowatchd/account/account-pause.h"
 #include "koowatchd/account/attribution.h"
 #include "koowatchd/account/clock-offset.h"
+#include "koowatchd/account/flight.h"
 #include "koowatchd/account/identity.h"
 #include "koowatchd/account/rate-limit.h"
 #include "koowatchd/account/token-refresh.h"
 #include "koowatchd/koodrive/answer.h"
 
-#define RECOVER_AFTER (10 * USEC_SEC)    /* of good answers, then the rate doubles */
-#define FIRST_REQUEST_MAX (2 * USEC_SEC) /* it tells the time, and if the credential is good */
+#define RECOVER_AFTER (10 * USEC_SEC) /* of good answers, then the rate doubles */
 #define KEEPALIVE (14 * USEC_MINUTE)
 
 struct account {
@@ -31,9 +31,8 @@ struct account {
         uint64_t generation;      /* of what is known; see account_sent() */
         usec_t recover_at;        /* then the rate doubles */
 
-        unsigned in_flight;
+        struct flight flight;
         usec_t last_sent, last_accepted; /* 0: never */
-        usec_t first_request_until;      /* until then only the first one is in flight */
 
         bool retired;
         bool clock_corrected; /* after a refusal, and no request was accepted since */
@@ -136,7 +135,7 @@ struct koodrive_identity account_identity(const struct account *a) {
 }
 
 unsigned account_in_flight(const struct account *a) {
-        return a->in_flight;
+        return a->flight.count;
 }
 
 static void enter_state(struct account *a, enum account_state state, const char *reason) {
@@ -239,9 +238,10 @@ static bool can_refresh(const struct account *a) {
 usec_t account_next(const struct account *a) {
         unsigned most = account_is_probing(a) ? 1 : a->identity.settings.max_in_flight;
 
-        if (!a->identity.secret || a->refresh.token_refused || a->in_flight >= most)
+        if (!a->identity.secret || a->refresh.token_refused)
                 return USEC_INFINITY;
-        return MAX(MAX(a->pause.until, a->first_request_until), rate_limiter_next(&a->rate));
+        return MAX(MAX(a->pause.until, flight_next(&a->flight, most)),
+                   rate_limiter_next(&a->rate, flight_may_join(&a->flight)));
 }
 
 usec_t account_keepalive(const struct account *a) {
@@ -259,7 +259,7 @@ usec_t account_refresh_at(const struct account *a) {
                 at = a->pause.until;
         else if (a->state == ACCOUNT_OK)
                 at = token_refresh_early_at(&a->refresh, a->last_accepted);
-        return MAX(at, rate_limiter_next(&a->rate));
+        return MAX(at, rate_limiter_next(&a->rate, false));
 }
 
 static void count_request(struct account *a, usec_t now) {
@@ -268,16 +268,13 @@ static void count_request(struct account *a, usec_t now) {
 }
 
 uint64_t account_sent(struct account *a, usec_t now) {
-        if (a->last_sent == 0)
-                a->first_request_until = now + FIRST_REQUEST_MAX;
+        flight_sent(&a->flight, now, a->last_sent == 0);
         count_request(a, now);
-        a->in_flight++;
         return a->generation;
 }
 
 void account_abandoned(struct account *a) {
-        a->in_flight--;
-        a->first_request_until = 0;
+        flight_ended(&a->flight, false);
 }
 
 usec_t account_date(const struct account *a, usec_t now, usec_t wall) {
@@ -439,8 +436,7 @@ static enum account_verdict handle_outdated(struct account *a,
 enum account_verdict account_answered(struct account *a, const struct account_reply *reply) {
         enum koodrive_class class = reply->answer->disposition.class;
 
-        a->in_flight--;
-        a->first_request_until = 0;
+        flight_ended(&a->flight, is_about_task(class));
         if (reply->generation != a->generation)
                 return handle_outdated(a, reply->answer);
         if (reply->answer->date >= 0)

@@ -5,6 +5,7 @@
 #include "common/util.h"
 
 #define GAP_MAX (50 * USEC_MSEC)
+#define GAP_MIN (5 * USEC_MSEC) /* a shorter one costs a wake-up without sparing anybody much */
 
 /* The other side's clock runs through a network: a window 2 % wider keeps its count below the
  * limit. */
@@ -13,8 +14,10 @@ static usec_t window(usec_t period) {
 }
 
 /* Between two sends at least: requests that fail stop the next one before it has gone. */
-static usec_t gap(const struct rate_limiter *rate) {
-        return MIN(rate->limit.period / 2 / rate->limit.count, GAP_MAX);
+static usec_t gap(const struct rate_limiter *rate, bool together) {
+        usec_t gap = MIN(rate->limit.period / 2 / rate->limit.count, GAP_MAX);
+
+        return together && gap < GAP_MIN ? 0 : gap;
 }
 
 int rate_limiter_set_limit(struct rate_limiter *rate, struct rate_limit limit) {
@@ -50,7 +53,7 @@ void rate_limiter_clear(struct rate_limiter *rate) {
         *rate = (struct rate_limiter){};
 }
 
-usec_t rate_limiter_next(const struct rate_limiter *rate) {
+usec_t rate_limiter_next(const struct rate_limiter *rate, bool together) {
         unsigned count = MAX(rate->limit.count / rate->divisor, 1U);
         unsigned size = rate->limit.count;
         usec_t period = rate->limit.period, sent, last, next;
@@ -63,7 +66,7 @@ usec_t rate_limiter_next(const struct rate_limiter *rate) {
         sent = rate->sent[(rate->next + size - count) % size];
         next = sent < 0 ? 0 : usec_add(sent, window(period));
         /* Where less than the limit is let through, that is gap enough. */
-        return last < 0 || rate->divisor > 1 ? next : MAX(next, last + gap(rate));
+        return last < 0 || rate->divisor > 1 ? next : MAX(next, last + gap(rate, together));
 }
 
 void rate_limiter_take(struct rate_limiter *rate, usec_t now) {

@@ -9,6 +9,7 @@
  * server is down or refuses, not as many as are allowed; unless it is throttled, when fewer
  * are allowed.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/config-values.h"
@@ -25,8 +26,11 @@ struct rate_limiter {
 int rate_limiter_set_limit(struct rate_limiter *rate, struct rate_limit limit);
 void rate_limiter_clear(struct rate_limiter *rate);
 
-/* When the next request may go: a time at or before now means at once. */
-usec_t rate_limiter_next(const struct rate_limiter *rate);
+/*
+ * When the next request may go: a time at or before now means at once. together: the other side
+ * is known to answer, so that a gap of less than 5 ms need not be kept.
+ */
+usec_t rate_limiter_next(const struct rate_limiter *rate, bool together);
 
 /* Notes a request that goes at now. */
 void rate_limiter_take(struct rate_limiter *rate, usec_t now);

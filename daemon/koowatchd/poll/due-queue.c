@@ -5,12 +5,12 @@
 #include "common/util.h"
 
 void due_queue_init(struct due_queue *queue) {
-        queue->count = 0;
+        *queue = (struct due_queue){};
         for (size_t i = 0; i < DUE_BUCKETS; i++)
                 TAILQ_INIT(&queue->buckets[i]);
 }
 
-static struct due_bucket *bucket_of(struct due_queue *queue, usec_t interval) {
+static size_t bucket_of(usec_t interval) {
         usec_t bound = 100 * USEC_MSEC;
         size_t i = 0;
 
@@ -18,11 +18,23 @@ static struct due_bucket *bucket_of(struct due_queue *queue, usec_t interval) {
                 bound += bound / 4;
                 i++;
         }
-        return &queue->buckets[i];
+        return i;
+}
+
+/* The first bucket from i on that is not empty; DUE_BUCKETS: there is none. */
+static size_t next_used(const struct due_queue *queue, size_t i) {
+        for (; i < DUE_BUCKETS; i = (i / 64 + 1) * 64) {
+                uint64_t used = queue->used[i / 64] >> i % 64;
+
+                if (used)
+                        return i + (size_t) __builtin_ctzll(used);
+        }
+        return DUE_BUCKETS;
 }
 
 void due_queue_add(struct due_queue *queue, struct due_entry *entry, usec_t due, usec_t interval) {
-        struct due_bucket *bucket = bucket_of(queue, interval);
+        size_t i = bucket_of(interval);
+        struct due_bucket *bucket = &queue->buckets[i];
         struct due_entry *after = TAILQ_LAST(bucket, due_bucket);
 
         assert(!due_queue_has(entry) && interval > 0);
@@ -36,14 +48,20 @@ void due_queue_add(struct due_queue *queue, struct due_entry *entry, usec_t due,
                 TAILQ_INSERT_AFTER(bucket, after, entry, link);
         else
                 TAILQ_INSERT_HEAD(bucket, entry, link);
+        queue->used[i / 64] |= UINT64_C(1) << i % 64;
         queue->count++;
 }
 
 void due_queue_remove(struct due_queue *queue, struct due_entry *entry) {
+        size_t i;
+
         if (!due_queue_has(entry))
                 return;
-        TAILQ_REMOVE(bucket_of(queue, entry->interval), entry, link);
+        i = bucket_of(entry->interval);
+        TAILQ_REMOVE(&queue->buckets[i], entry, link);
         entry->link.tqe_prev = NULL;
+        if (TAILQ_EMPTY(&queue->buckets[i]))
+                queue->used[i / 64] &= ~(UINT64_C(1) << i % 64);
         queue->count--;
 }
 
@@ -51,13 +69,9 @@ struct due_entry *due_queue_first(const struct due_queue *queue, usec_t now) {
         struct due_entry *best = NULL;
         double best_share = 0;
 
-        for (size_t i = 0; queue->count > 0 && i < DUE_BUCKETS; i++) {
+        for (size_t i = next_used(queue, 0); i < DUE_BUCKETS; i = next_used(queue, i + 1)) {
                 struct due_entry *head = TAILQ_FIRST(&queue->buckets[i]);
-                double share;
-
-                if (!head)
-                        continue;
-                share = (double) (now - head->due) / (double) head->interval;
+                double share = (double) (now - head->due) / (double) head->interval;
                 if (!best || share > best_share) {
                         best = head;
                         best_share = share;
@@ -69,10 +83,10 @@ struct due_entry *due_queue_first(const struct due_queue *queue, usec_t now) {
 struct due_entry *due_queue_oldest(const struct due_queue *queue) {
         struct due_entry *oldest = NULL;
 
-        for (size_t i = 0; queue->count > 0 && i < DUE_BUCKETS; i++) {
+        for (size_t i = next_used(queue, 0); i < DUE_BUCKETS; i = next_used(queue, i + 1)) {
                 struct due_entry *head = TAILQ_FIRST(&queue->buckets[i]);
 
-                if (head && (!oldest || head->due < oldest->due))
+                if (!oldest || head->due < oldest->due)
                         oldest = head;
         }
         return oldest;

@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "common/timespan.h"
@@ -25,6 +26,7 @@ TAILQ_HEAD(due_bucket, due_entry);
 
 struct due_queue {
         struct due_bucket buckets[DUE_BUCKETS];
+        uint64_t used[(DUE_BUCKETS + 63) / 64]; /* a bit for each bucket that is not empty */
         size_t count;
 };
 

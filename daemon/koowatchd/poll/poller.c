@@ -97,6 +97,18 @@ static bool is_unreachable(const struct account *account, enum koodrive_class cl
                (class == KOODRIVE_UNREACHABLE || class == KOODRIVE_MISCONFIGURED);
 }
 
+/*
+ * Waking up costs more than a poll: those that are due at about the same time share an instant.
+ * A hundredth of the delay, at most, keeps nobody waiting.
+ */
+static usec_t share_instant(usec_t due, usec_t delay) {
+        usec_t step = 1;
+
+        while (step <= delay / 200)
+                step *= 2;
+        return usec_add(due, step - 1) & -step;
+}
+
 static void on_done(void *userdata, const struct http_answer *http) {
         struct poll_request *req = userdata;
         struct poller *poller = req->poller;
@@ -141,7 +153,7 @@ static void on_done(void *userdata, const struct http_answer *http) {
         if (delay == POLL_STOP)
                 poll_stop(poller, p);
         else
-                poll_arm(poller, p, now + delay,
+                poll_arm(poller, p, share_instant(now + delay, delay),
                          verdict == ACCOUNT_VERDICT_NOT_ACCOUNT ? delay : interval);
         koodrive_answer_clear(&answer);
         queue_pump(queue);

@@ -25,7 +25,7 @@ static void set_limit(struct rate_limiter *rate, unsigned count, usec_t period) 
 /* Sends as fast as is allowed from now on; ret has the times. */
 static void send_eagerly(struct rate_limiter *rate, usec_t now, usec_t *ret, size_t n) {
         for (size_t i = 0; i < n; i++) {
-                now = MAX(now, rate_limiter_next(rate));
+                now = MAX(now, rate_limiter_next(rate, false));
                 rate_limiter_take(rate, now);
                 ret[i] = now;
         }
@@ -35,7 +35,7 @@ static void test_first_at_once(void **state) {
         struct rate_limiter *rate = *state;
 
         set_limit(rate, 10, USEC_SEC);
-        assert_true(rate_limiter_next(rate) <= 0);
+        assert_true(rate_limiter_next(rate, false) <= 0);
 }
 
 /* Also right after it has been idle, which is where a bucket of tokens lets more through. */
@@ -87,10 +87,25 @@ static void test_gap(void **state) {
                 usec_t now = (usec_t) (i + 1) * USEC_DAY;
 
                 set_limit(rate, cases[i].limit.count, cases[i].limit.period);
-                assert_true(rate_limiter_next(rate) <= now);
+                assert_true(rate_limiter_next(rate, false) <= now);
                 rate_limiter_take(rate, now);
-                assert_int_equal(rate_limiter_next(rate), now + cases[i].gap);
+                assert_int_equal(rate_limiter_next(rate, false), now + cases[i].gap);
+                assert_int_equal(rate_limiter_next(rate, true),
+                                 now + (cases[i].gap < 5 * USEC_MSEC ? 0 : cases[i].gap));
         }
+}
+
+/* Without gaps it is the same limit. */
+static void test_together_within_the_limit(void **state) {
+        struct rate_limiter *rate = *state;
+        usec_t now = USEC_DAY;
+
+        set_limit(rate, 200, USEC_SEC);
+        for (unsigned i = 0; i < 200; i++) {
+                assert_true(rate_limiter_next(rate, true) <= now);
+                rate_limiter_take(rate, now);
+        }
+        assert_true(rate_limiter_next(rate, true) > now + USEC_SEC);
 }
 
 /* The window alone decides when less is allowed: two at once are no burst. */
@@ -100,10 +115,10 @@ static void test_no_gap_when_halved(void **state) {
         set_limit(rate, 10, USEC_SEC);
         rate_limiter_halve(rate);
         for (unsigned i = 0; i < 5; i++) {
-                assert_true(rate_limiter_next(rate) <= USEC_DAY);
+                assert_true(rate_limiter_next(rate, false) <= USEC_DAY);
                 rate_limiter_take(rate, USEC_DAY);
         }
-        assert_true(rate_limiter_next(rate) > USEC_DAY + USEC_SEC);
+        assert_true(rate_limiter_next(rate, false) > USEC_DAY + USEC_SEC);
 }
 
 static void test_time_from_zero(void **state) {
@@ -111,14 +126,14 @@ static void test_time_from_zero(void **state) {
 
         set_limit(rate, 2, USEC_SEC);
         rate_limiter_take(rate, 0);
-        assert_int_equal(rate_limiter_next(rate), 50 * USEC_MSEC);
+        assert_int_equal(rate_limiter_next(rate, false), 50 * USEC_MSEC);
         rate_limiter_take(rate, 0);
-        assert_in_range(rate_limiter_next(rate), USEC_SEC, USEC_SEC * 11 / 10);
+        assert_in_range(rate_limiter_next(rate, false), USEC_SEC, USEC_SEC * 11 / 10);
 }
 
 /* The time that n sends take, with nothing noted before. */
 static usec_t span_of(struct rate_limiter *rate, size_t n) {
-        usec_t sent[SENDS], begin = rate_limiter_next(rate) + USEC_DAY;
+        usec_t sent[SENDS], begin = rate_limiter_next(rate, false) + USEC_DAY;
 
         assert_in_range(n, 1, SENDS - 1);
         send_eagerly(rate, begin, sent, n + 1);
@@ -180,8 +195,8 @@ static void test_new_limit_remembers(void **state) {
                 for (unsigned k = 0; k < 4; k++)
                         rate_limiter_take(rate, now + k);
                 set_limit(rate, counts[i], USEC_SEC);
-                while (rate_limiter_next(rate) < now + USEC_SEC) {
-                        rate_limiter_take(rate, MAX(now + 4, rate_limiter_next(rate)));
+                while (rate_limiter_next(rate, false) < now + USEC_SEC) {
+                        rate_limiter_take(rate, MAX(now + 4, rate_limiter_next(rate, false)));
                         allowed++;
                 }
                 assert_int_equal(allowed, counts[i] > 4 ? counts[i] - 4 : 0);
@@ -194,7 +209,7 @@ static void test_new_period(void **state) {
         set_limit(rate, 1, USEC_SEC);
         rate_limiter_take(rate, USEC_DAY);
         set_limit(rate, 1, USEC_MINUTE);
-        assert_in_range(rate_limiter_next(rate), USEC_DAY + USEC_MINUTE,
+        assert_in_range(rate_limiter_next(rate, false), USEC_DAY + USEC_MINUTE,
                         USEC_DAY + USEC_MINUTE * 11 / 10);
 }
 
@@ -258,6 +273,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_first_at_once, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_never_over_the_limit, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_limit_is_used, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_together_within_the_limit, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_gap, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_no_gap_when_halved, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_time_from_zero, set_up, tear_down),

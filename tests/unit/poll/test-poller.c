@@ -236,8 +236,26 @@ static void test_when_it_is_due_and_again(void **state) {
         assert_int_equal(poller_in_flight(f->poller), 0);
         pass(f, 7 * SEC - 1);
         assert_string_equal(f->asked, "0");
-        pass(f, 1);
+        pass(f, 7 * SEC / 100);
         assert_string_equal(f->asked, "00");
+}
+
+/* What is due within a hundredth of its delay: it goes on the same wake-up, and never early. */
+static void test_polls_share_an_instant(void **state) {
+        struct fixture *f = *state;
+        usec_t least[2];
+
+        f->delay = 100 * SEC;
+        for (int i = 0; i < 2; i++) {
+                start(f, i, clock_boot(), SEC);
+                pass(f, 0);
+                answer_good(f, i);
+                least[i] = clock_boot() + f->delay;
+                pass(f, 100 * USEC_MSEC);
+        }
+        for (int i = 0; i < 2; i++)
+                assert_in_range(f->polls[i].timer.node.key, least[i], least[i] + SEC);
+        assert_int_equal(f->polls[0].timer.node.key, f->polls[1].timer.node.key);
 }
 
 static void test_until_the_owner_says_stop(void **state) {
@@ -381,7 +399,7 @@ static void test_brought_forward_in_flight(void **state) {
         assert_string_equal(f->told, "1:transient ");
 
         f->told[0] = '\0';
-        pass(f, f->delay);
+        pass(f, f->delay + f->delay / 100);
         assert_string_equal(f->asked, "111");
         poll_now(f->poller, &f->polls[1], clock_boot());
         good(f, 2); /* the task's state is what it is, whoever asked */
@@ -777,6 +795,7 @@ static void test_overdue_in_proportion_to_the_new_interval(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_when_it_is_due_and_again),
+                TEST(test_polls_share_an_instant),
                 TEST(test_until_the_owner_says_stop),
                 TEST(test_the_most_overdue_in_proportion_goes_first),
                 TEST(test_no_more_than_the_rate_allows),
