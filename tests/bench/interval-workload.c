@@ -4,21 +4,20 @@
 
 #include "common/util.h"
 
-#define MEDIAN_DURATION ((double) (60 * USEC_SEC))
-#define PENDING_SHARE 0.3 /* of tasks that wait before they run, */
-#define PENDING_MAX 0.25  /* at most this part of their duration */
-#define BOW 0.03          /* progress runs ahead or behind by up to 3 points, */
-#define NOISE 0.01        /* and each answer errs by up to one more */
+#define WAITING ((double) (5 * USEC_SEC)) /* median, with a sigma of 1 */
+#define RUNNING ((double) USEC_MINUTE)    /* median */
+#define RUNNING_MAX (6 * USEC_HOUR)
+#define POWER_MIN 0.7 /* of smooth progress: x to the power of ... */
+#define POWER_MAX 1.3
+#define STEPS 5
 
 static const double kind_share[WORKLOAD_KINDS] = {0.60, 0.25, 0.15};
 
 struct workload_task {
         enum workload_kind kind;
-        usec_t duration, pending; /* from registration to the end; and to the start of the run */
-        bool absent;              /* no progress field where there is nothing to tell */
-        double bow, noise;        /* of smooth progress: departure from the line */
-        int steps;                /* of stepped progress */
-        double step_at[5];        /* parts of the run */
+        usec_t waiting, running; /* from registration to the start, and from there to the end */
+        bool absent;             /* no progress field where there is nothing to tell */
+        double power;
 };
 
 /* splitmix64 */
@@ -36,10 +35,6 @@ static double normal(uint64_t *seed) {
         return radius * cos(2 * M_PI * workload_random(seed));
 }
 
-static double symmetric(uint64_t *seed, double limit) {
-        return limit * (2 * workload_random(seed) - 1);
-}
-
 static enum workload_kind draw_kind(uint64_t *seed, unsigned kinds) {
         for (;;) {
                 double u = workload_random(seed);
@@ -52,74 +47,55 @@ static enum workload_kind draw_kind(uint64_t *seed, unsigned kinds) {
         }
 }
 
-/* One to five jumps, at irregular times, none of them at the very start or end. */
-static void draw_steps(struct workload_task *task, uint64_t *seed) {
-        double sum = 0, total;
-
-        task->steps = 1 + (int) (5 * workload_random(seed));
-        for (int i = 0; i < task->steps; i++) {
-                sum += 0.3 + workload_random(seed);
-                task->step_at[i] = sum;
-        }
-        total = sum + 0.3 + workload_random(seed);
-        for (int i = 0; i < task->steps; i++)
-                task->step_at[i] /= total;
+static usec_t log_normal(uint64_t *seed, double median, double sigma) {
+        return (usec_t) (median * exp(sigma * normal(seed)));
 }
 
 static struct workload_task draw_task(const struct workload *workload, uint64_t *seed) {
-        struct workload_task task = {.kind = draw_kind(seed, workload->kinds)};
+        struct workload_task task = {
+                .kind = draw_kind(seed, workload->kinds),
+                .waiting = log_normal(seed, WAITING, 1),
+                .running = MIN(log_normal(seed, RUNNING, workload->sigma), RUNNING_MAX),
+                .absent = workload_random(seed) < 0.5,
+                .power = POWER_MIN + (POWER_MAX - POWER_MIN) * workload_random(seed),
+        };
 
-        task.duration = workload->duration;
-        if (!task.duration)
-                task.duration = (usec_t) (MEDIAN_DURATION * exp(workload->sigma * normal(seed)));
-        if (workload_random(seed) < PENDING_SHARE)
-                task.pending =
-                        (usec_t) (PENDING_MAX * workload_random(seed) * (double) task.duration);
-        task.absent = workload_random(seed) < 0.5;
-        task.bow = symmetric(seed, BOW);
-        task.noise = NOISE;
-        draw_steps(&task, seed);
+        if (workload->duration) {
+                task.waiting = 0;
+                task.running = workload->duration;
+        }
         return task;
 }
 
 /* Of a running task; part is that of the run which has passed, in [0, 1). */
-static int progress_at(const struct workload_task *task, double part, uint64_t *seed) {
-        int percent = 0;
-
+static int progress_at(const struct workload_task *task, double part) {
         switch (task->kind) {
         case WORKLOAD_SMOOTH:
-                part += task->bow * 4 * part * (1 - part) + symmetric(seed, task->noise);
-                percent = (int) floor(100 * part);
-                return MIN(MAX(percent, 0), 100);
+                return (int) (100 * pow(part, task->power));
         case WORKLOAD_STEPS:
-                for (int i = 0; i < task->steps; i++)
-                        if (part >= task->step_at[i])
-                                percent = 100 * (i + 1) / (task->steps + 1);
-                return percent;
+                return 100 / STEPS * (int) (STEPS * part);
         default:
                 return task->absent ? -1 : 0;
         }
 }
 
+/* Polls it until its end is found. Returns the delay of that. */
 static usec_t poll_task(const struct workload_task *task, const struct workload *workload,
                         const struct workload_policy *policy, uint64_t *seed, size_t *polls) {
+        usec_t now = 0, end = task->waiting + task->running;
         struct poll_interval pace;
-        usec_t now = 0;
 
         poll_interval_init(&pace, 0);
-        for (*polls += 1; now < task->duration; *polls += 1) {
-                bool running = now >= task->pending;
+        for (*polls += 1; now < end; *polls += 1) {
+                usec_t ran = now - task->waiting;
                 int progress = task->absent ? -1 : 0;
 
-                if (running)
-                        progress = progress_at(task,
-                                               (double) (now - task->pending) /
-                                                       (double) (task->duration - task->pending),
-                                               seed);
-                now += policy->next(&pace, &workload->limits, now, running, progress,
+                if (ran >= 0)
+                        progress = progress_at(task, (double) ran / (double) task->running);
+                now += policy->next(&pace, &workload->limits, now, ran >= 0, progress,
                                     workload_random(seed));
         }
-        return now - task->duration;
+        return now - end;
 }
 
 static int compare(const void *a, const void *b) {
@@ -143,7 +119,7 @@ struct workload_result workload_run(const struct workload *workload,
                 double delay = (double) poll_task(&task, workload, policy, &seed, &polls);
 
                 delays[i] = delay / (double) USEC_SEC;
-                relative[i] = delay / (double) task.duration;
+                relative[i] = delay / (double) (task.waiting + task.running);
                 sum += delays[i];
         }
         qsort(delays, n, sizeof(*delays), compare);
@@ -153,9 +129,9 @@ struct workload_result workload_run(const struct workload *workload,
                 .polls = (double) polls / (double) n,
                 .median = delays[n / 2],
                 .mean = sum / (double) n,
-                .p90 = delays[n * 9 / 10],
+                .p95 = delays[n * 95 / 100],
                 .p99 = delays[n * 99 / 100],
-                .relative_p90 = relative[n * 9 / 10],
+                .relative_p95 = relative[n * 95 / 100],
         };
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * The reference workload of the interval policy, in simulated time: tasks whose
- * durations are log-normal around a minute, 60 % of them with smooth progress,
- * 25 % in steps, 15 % silent. The unit test asserts on it, the bench prints it.
+ * The reference workload of the interval policy, in simulated time: tasks that wait for a
+ * log-normal time around 5 s, then run for one around a minute; 60 % of them with smooth progress,
+ * a power of the time between 0.7 and 1.3, 25 % in five steps, 15 % silent. The unit test asserts
+ * on it, the bench prints it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,16 +26,16 @@ struct workload_policy {
 
 /* Delays are from a task's end to the poll that finds it, in seconds. */
 struct workload_result {
-        double polls, median, mean, p90, p99;
-        double relative_p90; /* of delay / duration */
+        double polls, median, mean, p95, p99;
+        double relative_p95; /* of delay / duration, the wait included */
 };
 
 struct workload {
         uint64_t seed;
         size_t tasks;
-        double sigma;    /* of the duration's natural logarithm */
+        double sigma;    /* of the natural logarithm of the time that it runs */
         unsigned kinds;  /* bit mask of 1 << enum workload_kind */
-        usec_t duration; /* the same for all, in place of log-normal, when not 0 */
+        usec_t duration; /* of all, without a wait, in place of log-normal, when not 0 */
         struct poll_interval_limits limits;
 };
 

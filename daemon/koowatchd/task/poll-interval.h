@@ -19,11 +19,13 @@ struct poll_interval_limits {
 
 /* A task's memory of its own course; the owner embeds it and never looks inside. */
 struct poll_interval {
-        usec_t started;  /* of the run, as far as answers show it */
-        usec_t base;     /* the last answer before progress moved, */
-        double end;      /* and where the line from there meets 100 % */
-        int8_t from;     /* progress at base */
-        int8_t progress; /* of the last answer, -1 before the first */
+        usec_t started; /* of the run, as far as answers show it */
+        usec_t base;    /* of the course, at which progress was from; what follows counts from it */
+        float last;     /* the last answer, in s */
+        float low, high; /* the end is expected between them; high 0: not at all yet */
+        float mark;      /* when progress was first marked points further than from */
+        int8_t from, marked, progress; /* of the last answer that counted, -1 before the first */
+        int8_t step;                   /* points that it moves by at once; 0: it is smooth */
         bool ran;
 };
 

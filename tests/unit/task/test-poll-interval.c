@@ -33,12 +33,32 @@ static void test_small(void **state) {
 }
 
 static void test_workload(void **state) {
-        static const double sigmas[] = {0.8, 1.0, 1.2, 1.5};
+        (void) state;
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+                struct workload workload = {
+                        .seed = seed,
+                        .tasks = 20000,
+                        .sigma = 1.5,
+                        .kinds = (1U << WORKLOAD_KINDS) - 1,
+                        .limits = limits,
+                };
+                struct workload_result result = workload_run(&workload, &workload_pace);
+
+                assert_true(result.polls <= 11);
+                assert_true(result.median <= 1.5);
+                assert_true(result.p95 <= 15);
+                assert_true(result.relative_p95 <= 0.22);
+        }
+}
+
+/* It is made for no spread of durations in particular. */
+static void test_other_spreads(void **state) {
+        static const double sigmas[] = {0.3, 0.8, 1.0, 1.2};
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(sigmas); i++) {
                 struct workload workload = {
-                        .seed = 20250520 + i,
+                        .seed = 1,
                         .tasks = 20000,
                         .sigma = sigmas[i],
                         .kinds = (1U << WORKLOAD_KINDS) - 1,
@@ -46,10 +66,9 @@ static void test_workload(void **state) {
                 };
                 struct workload_result result = workload_run(&workload, &workload_pace);
 
-                assert_true(result.polls <= 14);
-                assert_true(result.median <= 2);
-                assert_true(result.mean <= 6);
-                assert_true(result.relative_p90 <= 0.25);
+                assert_true(result.polls <= 11);
+                assert_true(result.median <= 1.6);
+                assert_true(result.relative_p95 <= 0.22);
         }
 }
 
@@ -170,7 +189,7 @@ static void test_distrusts_first_percent(void **state) {
         (void) state;
         poll_interval_init(&interval, 0);
         (void) next(&interval, 0, 0);
-        assert_true(next(&interval, now, 1) <= now);
+        assert_true(next(&interval, now, 1) <= 4 * now);
 }
 
 static void test_queue_is_not_age(void **state) {
@@ -241,7 +260,7 @@ static void test_back_to_start(void **state) {
         poll_interval_init(&interval, 0);
         (void) next(&interval, 0, 0);
         assert_true(next(&interval, 40 * USEC_SEC, 10) >= 20 * USEC_SEC);
-        assert_in_range(next(&interval, 60 * USEC_SEC, 0), 14 * USEC_SEC, 16 * USEC_SEC);
+        assert_in_range(next(&interval, 60 * USEC_SEC, 0), 11 * USEC_SEC, 14 * USEC_SEC);
 }
 
 static void test_progress_vanishes(void **state) {
@@ -301,8 +320,8 @@ static void assert_spread(usec_t now, usec_t low, usec_t high) {
 
 static void test_jitter(void **state) {
         (void) state;
-        /* A quarter of 80 s, then the floor and the cap, where one side is cut off. */
-        assert_spread(80 * USEC_SEC, 18 * USEC_SEC, 22 * USEC_SEC);
+        /* A share of the age, then the floor and the cap, where one side is cut off. */
+        assert_spread(100 * USEC_SEC, 189 * USEC_SEC / 10, 231 * USEC_SEC / 10);
         assert_spread(0, limits.interval_min, limits.interval_min * 11 / 10);
         assert_spread(USEC_DAY, limits.interval_max * 9 / 10, limits.interval_max);
 }
@@ -373,6 +392,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_small),
                 cmocka_unit_test(test_workload),
+                cmocka_unit_test(test_other_spreads),
                 cmocka_unit_test(test_day),
                 cmocka_unit_test(test_starts_at_floor),
                 cmocka_unit_test(test_silent_grows),
