@@ -2,7 +2,7 @@
  * INI reader
  *
  * Physical lines are checked byte for byte and joined into one logical line in a
- * buffer of the largest size allowed; only then is that taken apart in place. A
+ * buffer that holds the longest there can be; only then is that taken apart in place. A
  * logical line in which anything is wrong is reported once and skipped as a
  * whole, and the keys behind a broken section line are skipped with it: they
  * would otherwise land in the section before.
@@ -24,8 +24,8 @@ struct reader {
         const char *next, *end; /* borrowed: what has not been read yet */
         unsigned line;          /* the physical line read last, from 1 */
 
-        char *joined; /* the logical line so far; INI_LINE_MAX bytes and a NUL */
-        size_t length;
+        char *joined; /* the logical line so far; size bytes and a NUL */
+        size_t length, size;
         unsigned start; /* where it began */
         bool bad;       /* reported already */
 
@@ -40,7 +40,7 @@ struct span {
 
 static void reader_clear(struct reader *reader) {
         if (reader->joined)
-                explicit_bzero(reader->joined, INI_LINE_MAX + 1);
+                explicit_bzero(reader->joined, reader->size + 1);
         free(reader->joined);
         free(reader->section);
 }
@@ -229,7 +229,8 @@ int ini_parse(const char *text, size_t length, const struct ini_handler *handler
         size_t n = strlen(BYTE_ORDER_MARK);
         int r = 0;
 
-        reader.joined = malloc(INI_LINE_MAX + 1);
+        reader.size = MIN(length, INI_LINE_MAX);
+        reader.joined = malloc(reader.size + 1);
         if (!reader.joined)
                 return -ENOMEM;
 

@@ -170,8 +170,9 @@ static int prepare_database(struct sqlite_store *s) {
 }
 
 static int open_database(struct sqlite_store *s) {
-        int code =
-                sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+        int code = sqlite3_open_v2(s->path, &s->db,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                                   NULL);
 
         if (code == SQLITE_OK)
                 code = sqlite_schema_configure(s->db);
