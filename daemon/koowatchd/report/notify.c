@@ -9,6 +9,7 @@
 #include "common/util.h"
 
 #define STATUS_MAX 2048
+#define MORE_TIME (30 * USEC_SEC)
 
 enum kind { EVENT, WATCHDOG, STATUS };
 
@@ -21,6 +22,7 @@ struct message {
 static struct {
         TAILQ_HEAD(message_list, message) waiting;
         struct datagram manager;
+        usec_t busy; /* when more time was asked for last; 0: nothing takes long */
 } state = {.waiting = TAILQ_HEAD_INITIALIZER(state.waiting), .manager = {.fd = -1}};
 
 static bool is_watched(void) {
@@ -107,7 +109,17 @@ PRINTF_LIKE(2, 3) static void send_message(enum kind kind, const char *format, .
         (void) notify_flush();
 }
 
+void notify_busy(usec_t now) {
+        if (state.busy > 0 && now - state.busy < USEC_SEC)
+                return;
+        if (state.busy > 0)
+                send_message(WATCHDOG, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%lld",
+                             (long long) MORE_TIME);
+        state.busy = now;
+}
+
 void notify_ready(void) {
+        state.busy = 0;
         send_message(EVENT, "READY=1");
 }
 

@@ -19,6 +19,11 @@ void notify_reloading(void);
 /* timeout: how long the stop takes at most. */
 void notify_stopping(usec_t timeout);
 void notify_watchdog(void);
+/*
+ * At now, on any one clock, a start or reload is still under way, and the loop does not turn: asks
+ * for more time, every second from the second call on. Ends with notify_ready().
+ */
+void notify_busy(usec_t now);
 /* Cut to what the service manager takes; control characters and bytes that are no UTF-8 become '?'.
  */
 void notify_status(char *text);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/report/notify.h"
 #include "koowatchd/task/taskdir-table.h"
 
 /* A piece: some milliseconds each, and what they lead to is written in between. */
@@ -375,8 +376,10 @@ static void on_timer(struct timer *timer, usec_t now) {
 
 void look_scan(struct taskdir *t) {
         begin(t, false);
-        while (t->look->phase != LOOK_IDLE)
+        while (t->look->phase != LOOK_IDLE) {
                 step(t);
+                notify_busy(clock_boot());
+        }
         if (t->timers)
                 timer_arm(t->timers, &t->look->timer, clock_boot() + LOOK_PERIOD);
 }

@@ -170,6 +170,28 @@ static void test_another_manager(void **state) {
         receiver_expect(f->manager, NULL);
 }
 
+/* A start with very many files: more time each second, and nothing for a short one. */
+static void test_busy(void **state) {
+        const char more[] = "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000000";
+        const struct fixture *f = *state;
+        usec_t now = USEC_DAY;
+
+        for (int i = 0; i < 2; i++) {
+                notify_busy(now);
+                notify_busy(now + USEC_SEC - 1);
+                receiver_expect(f->manager, NULL);
+                notify_busy(now + USEC_SEC);
+                receiver_expect(f->manager, more);
+                notify_busy(now + 2 * USEC_SEC - 1);
+                receiver_expect(f->manager, NULL);
+                notify_busy(now + 2 * USEC_SEC);
+                receiver_expect(f->manager, more);
+                notify_ready();
+                receiver_expect(f->manager, "READY=1");
+                now += USEC_HOUR; /* a reload */
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_each_message, set_up, tear_down),
@@ -179,6 +201,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_abstract_address, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_no_manager, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_another_manager, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_busy, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
