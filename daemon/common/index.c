@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SIZE_MIN 16
 
@@ -13,21 +14,27 @@ static uint64_t hash_seed(void) {
         return seed;
 }
 
-/* FNV-1a from a random start, and then each bit of it spread over all of them. */
-uint64_t hash_text(const char *text, uint64_t start) {
-        uint64_t hash = start ^ hash_seed();
-
-        for (; *text; text++)
-                hash = (hash ^ (unsigned char) *text) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 32;
+/* Spreads each bit over all of them. */
+static uint64_t mix(uint64_t hash) {
         hash *= UINT64_C(0xd6e8feb86659fd93);
         return hash ^ hash >> 32;
 }
 
-uint64_t hash_number(uint64_t number, uint64_t start) {
-        uint64_t hash = (start ^ hash_seed() ^ number) * UINT64_C(0xd6e8feb86659fd93);
+uint64_t hash_text(const char *text, uint64_t start) {
+        size_t left = strlen(text);
+        uint64_t hash = start ^ hash_seed() ^ left, word;
 
-        return hash ^ hash >> 32;
+        for (; left >= sizeof(word); text += sizeof(word), left -= sizeof(word)) {
+                memcpy(&word, text, sizeof(word));
+                hash = mix(hash ^ word);
+        }
+        word = 0;
+        memcpy(&word, text, left);
+        return mix(mix(hash ^ word));
+}
+
+uint64_t hash_number(uint64_t number, uint64_t start) {
+        return mix(start ^ hash_seed() ^ number);
 }
 
 void index_clear(struct index *index) {

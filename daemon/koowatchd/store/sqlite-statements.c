@@ -11,7 +11,8 @@ static const char *const sql[STATEMENTS] = {
         [COMMIT] = "COMMIT",
         [FIND_TASK] =
                 "SELECT registered, inode, mtime_ns, event_id, gone, refusals, refused, "
-                "boot, booted, confirmed, (SELECT state FROM event WHERE event.event_id = task.event_id), name, away "
+                "boot, booted, confirmed, CASE WHEN event_id <> '' THEN "
+                "(SELECT state FROM event WHERE event.event_id = task.event_id) END, name, away "
                 "FROM task WHERE " KEY,
         [PUT_TASK] = "INSERT OR REPLACE INTO task (account, share_id, task_id, name, registered, "
                      "inode, mtime_ns, event_id, refusals, refused, boot, booted, confirmed) "
