@@ -139,7 +139,7 @@ def test_a_thousand_hooks(koowatch, sim):
     koowatch.add_task("another", sim.add_task())
     koowatch.wait_entry("^another: hook finished.d/000 ended: done")
     wait_polls(sim, held, 3)
-    koowatch.wait_entry("^photos: hook finished.d/999 ended: done", timeout=60)
+    koowatch.wait_entry("^photos: hook finished.d/999 ended: done", timeout=120)
     assert len(os.listdir(ran)) == 1000
     starts = [entry for entry in koowatch.entries if re.match("(photos|another): hook .* started", entry.message)]
     order = [entry.fields["KOOWATCH_NAME"] for entry in starts]
