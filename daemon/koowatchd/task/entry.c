@@ -68,6 +68,10 @@ struct entry *entries_next(const struct entries *entries, size_t *at) {
 
 /* ---- one entry ---- */
 
+static bool is_duplicate(enum entry_state state) {
+        return state == ENTRY_DUPLICATE || state == ENTRY_LATE_DUPLICATE;
+}
+
 struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
         struct entry *e = calloc(1, sizeof(*e));
 
@@ -91,6 +95,8 @@ void entry_free(struct entry *e) {
                 index_remove(&e->table->by_key, e);
         entry_set_hook_problem(e, false);
         entry_set_left_file(e, false);
+        if (is_duplicate(e->state))
+                LIST_REMOVE(e, duplicate);
         e->table->counts[e->state]--;
         watch_free(e->watch);
         taskdir_file_unref(e->is.file);
@@ -118,7 +124,7 @@ void entries_clear(struct entries *entries) {
 bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
         struct store_key a, b;
 
-        if (e->state != ENTRY_DUPLICATE && e->state != ENTRY_LATE_DUPLICATE)
+        if (!is_duplicate(e->state))
                 return false;
         a = task_key(e->is.task);
         b = task_key(owner->is.task);
@@ -126,7 +132,7 @@ bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
 }
 
 bool entries_have_duplicates(const struct entries *entries) {
-        return entries->counts[ENTRY_DUPLICATE] + entries->counts[ENTRY_LATE_DUPLICATE] > 0;
+        return !LIST_EMPTY(&entries->duplicates);
 }
 
 static bool precedes(const struct entry *a, const struct entry *b) {
@@ -137,14 +143,10 @@ static bool precedes(const struct entry *a, const struct entry *b) {
 
 struct entry *entry_find_successor(const struct entry *owner) {
         struct entry *found = NULL, *e;
-        size_t at = 0;
 
-        /* Duplicates are mistakes: rare enough to look at all, and only when there is one. */
-        if (!entries_have_duplicates(owner->table))
-                return NULL;
-        while ((e = entries_next(owner->table, &at)))
-                if (entry_is_duplicate_of(e, owner) && (!found || precedes(e, found)))
-                        found = e;
+        LIST_FOREACH(e, &owner->table->duplicates, duplicate)
+        if (entry_is_duplicate_of(e, owner) && (!found || precedes(e, found)))
+                found = e;
         return found;
 }
 
@@ -190,6 +192,10 @@ void entry_set_state(struct entry *e, enum entry_state state) {
                 entry_set_left_file(e, false);
         if (entry_owns_key(e) && state < ENTRY_LOOKUP)
                 index_remove(&e->table->by_key, e);
+        if (is_duplicate(e->state) && !is_duplicate(state))
+                LIST_REMOVE(e, duplicate);
+        else if (is_duplicate(state) && !is_duplicate(e->state))
+                LIST_INSERT_HEAD(&e->table->duplicates, e, duplicate);
         e->table->counts[e->state]--;
         e->table->counts[state]++;
         e->state = state;

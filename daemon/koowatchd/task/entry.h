@@ -50,10 +50,11 @@ struct entry {
         /* A reference to its file, or once that is missing, to the one that was read last; and the
          * settings in force, NULL: INVALID. */
         struct watch_subject is;
-        struct watch *watch;     /* ACTIVE; FINISHED until that is on disk */
-        struct watch_end *end;   /* FINISHED */
-        struct entry_wait *wait; /* LOOKUP, *_MISSING */
-        TAILQ_ENTRY(entry) link; /* of the list of changed ones, or of those in a commit */
+        struct watch *watch;         /* ACTIVE; FINISHED until that is on disk */
+        struct watch_end *end;       /* FINISHED */
+        struct entry_wait *wait;     /* LOOKUP, *_MISSING */
+        LIST_ENTRY(entry) duplicate; /* of entries::duplicates: (LATE_)DUPLICATE */
+        TAILQ_ENTRY(entry) link;     /* of the list of changed ones, or of those in a commit */
         enum entry_state state : 8;
         bool file_invalid : 1;     /* the file as it is now; the settings are an earlier one's */
         bool is_named : 1;         /* found by its name */
@@ -70,6 +71,7 @@ struct entry {
 
 struct entries {
         struct index by_name, by_key;
+        LIST_HEAD(, entry) duplicates; /* mistakes, and few: looked through for those of one key */
         unsigned counts[ENTRY_STATES];
         unsigned hook_problems, left_files;
 };

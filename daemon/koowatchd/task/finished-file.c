@@ -53,13 +53,13 @@ static void remove_one(struct taskdir *taskdir, const struct entry *e, bool said
 void finished_remove_file(struct taskdir *taskdir, struct entry *e) {
         struct removal removal = {};
         const struct entry *other;
-        size_t at = 0;
 
-        if (entries_have_duplicates(e->table) && e->is.file->removes_finished &&
-            !entry_is_missing(e))
-                while ((other = entries_next(e->table, &at)))
+        if (e->is.file->removes_finished && !entry_is_missing(e)) {
+                LIST_FOREACH(other, &e->table->duplicates, duplicate) {
                         if (entry_is_duplicate_of(other, e) && other->state == ENTRY_DUPLICATE)
                                 remove_one(taskdir, other, e->has_left_file, &removal);
+                }
+        }
         if (removal.removed)
                 taskdir_sync(taskdir);
         remove_one(taskdir, e, e->has_left_file, &removal);
