@@ -408,7 +408,7 @@ int url_check(const char *url, bool allow_plain) {
                 r = url_part(parsed, CURLUPART_SCHEME, &scheme);
         if (r == 0)
                 r = url_part(parsed, CURLUPART_HOST, &host);
-        if (r < 0 || streq(scheme, "https"))
+        if (r != 0 || streq(scheme, "https"))
                 return r;
 
         return streq(scheme, "http") && (allow_plain || host_is_loopback(host)) ? 0 : -EINVAL;
