@@ -5,9 +5,9 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "common/json-parse.h"
+#include "common/utf16.h"
 #include "common/util.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define GROWTH 6                   /* a control becomes \u0001 */
@@ -18,10 +18,11 @@ struct scan {
         const unsigned char *start, *at, *end;
         const struct json_rules *rules;
         char *out; /* where the plain text goes, if it is wanted */
-        bool repaired;
+        bool repaired, escaped;
         uint64_t objects; /* a bit a level: it is an object, not an array */
         unsigned depth;
         size_t containers, values;
+        size_t bytes; /* of names and texts, where nothing is escaped */
         char *fault;
 };
 
@@ -69,6 +70,7 @@ static bool hex_digits(const unsigned char *at, size_t n) {
 static bool scan_escape(struct scan *s, bool is_key) {
         size_t left = (size_t) (s->end - s->at);
 
+        s->escaped = true;
         if (left < 2)
                 return fail_early(s);
         if (s->at[1] == 'u' && left >= 6 && hex_digits(s->at + 2, 4)) {
@@ -95,6 +97,8 @@ static void skip_plain(struct scan *s) {
 }
 
 static bool scan_string(struct scan *s, bool is_key) {
+        const unsigned char *start = s->at + 1;
+
         keep(s, 1);
         for (skip_plain(s); s->at < s->end && *s->at != '"'; skip_plain(s)) {
                 unsigned char c = *s->at;
@@ -117,6 +121,7 @@ static bool scan_string(struct scan *s, bool is_key) {
         }
         if (s->at == s->end)
                 return fail_early(s);
+        s->bytes += (size_t) (s->at - start);
         keep(s, 1);
         return true;
 }
@@ -324,42 +329,19 @@ static int scan_all(struct scan *s, char *out) {
         return scan_document(s) ? 0 : -EBADMSG;
 }
 
-static int parse_once(const char *text, size_t length, json_tokener *tokener, json_object **ret,
-                      char *fault) {
-        CLEANUP(json_object_putp) json_object *root = NULL;
-        enum json_tokener_error error;
+static int parse(const struct scan *s, const char *text, size_t length, json_tokener *tokener,
+                 json_object **ret) {
+        const struct json_counts counts = {
+                .values = s->values,
+                .bytes = s->bytes,
+                .is_exact = !s->escaped && !s->repaired,
+        };
 
-        json_tokener_reset(tokener);
-        errno = 0;
-        root = json_tokener_parse_ex(tokener, text, (int) length);
-        error = json_tokener_get_error(tokener);
-        if (errno == ENOMEM || (error == json_tokener_success && !root))
-                return -ENOMEM;
-        if (error != json_tokener_success) {
-                (void) snprintf(fault, JSON_FAULT_MAX, "%s", json_tokener_error_desc(error));
-                return -EBADMSG;
-        }
-        *ret = STEAL_PTR(root);
-        return 0;
-}
+        const char *fault;
+        int r = json_parse(text, length, &counts, tokener, ret, &fault);
 
-/*
- * Before 0.17 json-c goes on without a member, or the rest of a string, for which it has no
- * memory, and a number behind it resets errno. It does not do so twice in the same place.
- */
-static int parse(const char *text, size_t length, json_tokener *tokener, json_object **ret,
-                 char *fault) {
-        CLEANUP(json_object_putp) json_object *root = NULL, *again = NULL;
-        int r;
-
-        r = parse_once(text, length, tokener, &root, fault);
-        if (r == 0 && json_c_version_num() < (17 << 8)) {
-                r = parse_once(text, length, tokener, &again, fault);
-                if (r == 0 && !json_object_equal(root, again))
-                        r = -ENOMEM;
-        }
-        if (r == 0)
-                *ret = STEAL_PTR(root);
+        if (r == -EBADMSG)
+                (void) snprintf(s->fault, JSON_FAULT_MAX, "%s", fault);
         return r;
 }
 
@@ -370,58 +352,7 @@ static int read_repaired(struct scan *s, json_tokener *tokener, json_object **re
         if (!text)
                 return -ENOMEM;
         (void) scan_all(s, text);
-        return parse(text, (size_t) (s->out - text), tokener, ret, s->fault);
-}
-
-static char *put_utf8(uint32_t c, char *out) {
-        if (c < 0x80) {
-                *out++ = (char) c;
-                return out;
-        }
-        if (c < 0x800) {
-                *out++ = (char) (0xc0 | c >> 6);
-        } else {
-                if (c < 0x10000) {
-                        *out++ = (char) (0xe0 | c >> 12);
-                } else {
-                        *out++ = (char) (0xf0 | c >> 18);
-                        *out++ = (char) (0x80 | (c >> 12 & 0x3f));
-                }
-                *out++ = (char) (0x80 | (c >> 6 & 0x3f));
-        }
-        *out++ = (char) (0x80 | (c & 0x3f));
-        return out;
-}
-
-static bool is_surrogate(uint32_t unit, uint32_t first) {
-        return (unit & 0xfc00) == first;
-}
-
-/* UTF-16 without its mark, as UTF-8; an odd byte at the end is left out. */
-static char *from_utf16(const unsigned char *at, size_t length, bool big, size_t *ret_length) {
-        char *text = malloc(length / 2 * 3 + 1), *out = text;
-        uint32_t high = 0;
-
-        if (!text)
-                return NULL;
-        for (size_t i = 0; i + 1 < length; i += 2) {
-                uint32_t unit = (uint32_t) at[i + !big] << 8 | at[i + big];
-
-                if (high && is_surrogate(unit, 0xdc00)) {
-                        out = put_utf8(0x10000 + ((high & 0x3ff) << 10 | (unit & 0x3ff)), out);
-                        high = 0;
-                        continue;
-                }
-                if (high)
-                        out = stpcpy(out, REPLACEMENT);
-                high = is_surrogate(unit, 0xd800) ? unit : 0;
-                if (is_surrogate(unit, 0xdc00))
-                        out = stpcpy(out, REPLACEMENT);
-                else if (!high)
-                        out = put_utf8(unit, out);
-        }
-        *ret_length = (size_t) (out - text);
-        return text;
+        return parse(s, text, (size_t) (s->out - text), tokener, ret);
 }
 
 /* Takes marks of the encoding off; *ret_owned is what the text was recoded to, if it was. */
@@ -444,7 +375,7 @@ static int decode(struct scan *s, char **ret_owned) {
                 t += 2;
                 length -= 2;
         }
-        *ret_owned = from_utf16(t, length, big, &length);
+        *ret_owned = utf16_to_utf8(t, length, big, &length);
         if (!*ret_owned)
                 return -ENOMEM;
         s->start = (const unsigned char *) *ret_owned;
@@ -483,7 +414,7 @@ int json_read(const char *text, size_t length, const struct json_rules *rules,
                 return r;
         if (s.repaired)
                 return read_repaired(&s, tokener, ret);
-        return parse((const char *) s.start, (size_t) (s.end - s.start), tokener, ret, fault);
+        return parse(&s, (const char *) s.start, (size_t) (s.end - s.start), tokener, ret);
 }
 
 const char *json_text(json_object *object, int flags) {
