@@ -101,8 +101,5 @@ static void on_event(void *userdata, int error, const char *body) {
 }
 
 void delivery_run_start(struct delivery_run *r) {
-        if (r->event)
-                run(r);
-        else
-                store_get_event(r->shared->store, r->row->id, on_event, r);
+        store_get_event(r->shared->store, r->row->id, on_event, r);
 }

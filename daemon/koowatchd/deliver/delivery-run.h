@@ -43,7 +43,7 @@ struct delivery_runs {
 struct delivery_run {
         const struct delivery_runs *shared;
         struct delivery_row *row; /* borrowed */
-        json_object *event;       /* owned; NULL: it is read from the store */
+        json_object *event;       /* owned, while it is new or being run; NULL: the store has it */
 };
 
 void delivery_run_start(struct delivery_run *run);
