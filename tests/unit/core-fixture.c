@@ -301,7 +301,7 @@ static void connect_modules(struct core *c) {
                                                                .userdata = c});
 }
 
-void core_start(struct core *c) {
+void core_open(struct core *c) {
         const struct poller_handler handler = {on_ask,     watch_on_answer, on_attempt,
                                                on_attempt, watch_on_polled, c};
         const struct delivery_settings settings = {c->hooks, 4, 3, USEC_DAY};
@@ -340,6 +340,10 @@ void core_start(struct core *c) {
                            c->hooks);
         deliveries_load(c->deliveries);
         assert_int_equal(registry_set_directories(c->registry, directories, state_tasks), 0);
+}
+
+void core_start(struct core *c) {
+        core_open(c);
         core_scan(c);
 }
 

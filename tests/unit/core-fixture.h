@@ -54,6 +54,8 @@ int core_tear_down(void **state);
 
 /* Starts the modules, over what is in directories and store, and scans; core_stop() ends them. */
 void core_start(struct core *core);
+/* Likewise, without the scan. */
+void core_open(struct core *core);
 void core_stop(struct core *core);
 /* As when the daemon is killed, and started again. */
 void core_restart(struct core *core);

@@ -16,6 +16,10 @@ void memory_fail(unsigned n) {
         has_failed = false;
 }
 
+unsigned memory_left(void) {
+        return left;
+}
+
 bool memory_end(void) {
         left = 0;
         return has_failed;

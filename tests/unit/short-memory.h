@@ -12,6 +12,8 @@
 
 /* The nth allocation from now on fails, and no other one. */
 void memory_fail(unsigned n);
+/* How many it still is until then; 0: none fails. */
+unsigned memory_left(void);
 /* From now on none does. Returns whether one has. */
 bool memory_end(void);
 

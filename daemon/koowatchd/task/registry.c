@@ -25,6 +25,7 @@ struct registry {
         struct stale_tasks stale;
         struct strays strays;
         struct timer recheck_timer;
+        bool has_missed; /* since the last scan began there was no memory for a file */
 };
 
 /* ---- files ---- */
@@ -111,6 +112,7 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         e = entry_for(r, file, task);
         if (!e) {
                 log_error("%s: out of memory, retrying in a minute", file->path);
+                r->has_missed = true;
                 return READ_AGAIN_SOON;
         }
         old = entry_set_file(e, file->file);
@@ -154,6 +156,7 @@ static void on_stray(void *userdata, const char *path) {
 static void on_scan(void *userdata) {
         struct registry *r = userdata;
 
+        r->has_missed = false;
         r->enrollment.scanning = true;
         r->enrollment.started = 0;
 }
@@ -163,7 +166,7 @@ static void on_scanned(void *userdata, bool complete, bool has_gaps) {
 
         r->enrollment.scanning = false;
         finished_remove_left(r->taskdir, &r->enrollment.entries);
-        if (complete)
+        if (complete && !r->has_missed)
                 stale_tasks_find(&r->stale, has_gaps);
 }
 

@@ -176,6 +176,7 @@ static int note_entry(struct taskdir *t, const char *base) {
         struct look *l = t->look;
         char name[NAME_MAX + 1], back[NAME_MAX + 1];
         struct stat st = {};
+        int r;
 
         if (t->timers && current(t)->removes_finished &&
             taskdir_file_put_back(dirfd(l->stream), base, back, sizeof(back)))
@@ -185,8 +186,9 @@ static int note_entry(struct taskdir *t, const char *base) {
                 return 0;
         }
         l->has_files = true;
-        if (mark_seen(t, name, base) || taskdir_is_hidden(t, name, l->dir))
-                return 0;
+        r = mark_seen(t, name, base) ? 1 : taskdir_is_hidden(t, name, l->dir);
+        if (r != 0)
+                return MIN(r, 0); /* what cannot be told apart must not count as gone */
         if (fstatat(dirfd(l->stream), base, &st, 0) == 0 && is_fresh(t, base, &st)) {
                 struct taskdir_file *known = taskdir_find(t, name);
 

@@ -124,17 +124,19 @@ static bool counts_in(const struct taskdir *t, const char *name, unsigned dir) {
         return file && file->dir == dir;
 }
 
-bool taskdir_is_hidden(const struct taskdir *t, const char *name, unsigned dir) {
+int taskdir_is_hidden(const struct taskdir *t, const char *name, unsigned dir) {
         for (unsigned i = 0; i < dir; i++) {
                 CLEANUP(freep) char *path = str_printf("%s/%s" TASK_SUFFIX, t->dirs[i].path, name);
                 struct stat st;
 
-                if (!path || fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-                        return true;
+                if (!path)
+                        return -ENOMEM;
+                if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                        return 1;
                 if ((errno != ENOENT || t->dirs[i].away_since > 0) && counts_in(t, name, i))
-                        return true;
+                        return 1;
         }
-        return false;
+        return 0;
 }
 
 /* Looks for name in one directory. Returns whether that settles which file counts. */

@@ -54,5 +54,6 @@ bool taskdir_load(struct taskdir *taskdir, unsigned dir, int dirfd, const char *
  * this directory, where there was none a moment ago; NULL: it may be in any.
  */
 void taskdir_look_up(struct taskdir *taskdir, const char *name, const struct directory *gone);
-/* Whether a directory above dir has a file of this name, as far as can be told. */
-bool taskdir_is_hidden(const struct taskdir *taskdir, const char *name, unsigned dir);
+/* Whether a directory above dir has a file of this name, as far as can be told: 1, 0, or -ENOMEM.
+ */
+int taskdir_is_hidden(const struct taskdir *taskdir, const char *name, unsigned dir);

@@ -930,6 +930,27 @@ static void test_parse_bool(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void test_url_is_loopback(void **state) {
+        static const struct {
+                const char *url;
+                int expected;
+        } cases[] = {
+                {"http://localhost", 1},   {"https://LOCALHOST:8080/a", 1},
+                {"http://127.0.0.1", 1},   {"http://127.255.255.254/", 1},
+                {"http://[::1]:80/a", 1},  {"http://u:p@localhost/", 1},
+                {"http://128.0.0.1", 0},   {"http://126.255.255.255", 0},
+                {"http://[::2]", 0},       {"http://localhost.example.com", 0},
+                {"http://example.com", 0}, {"http://", 0},
+                {"localhost", 0},          {"", 0},
+                {"http://local host/", 0}, {"http://[::1", 0},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+                if (url_is_loopback(cases[i].url) != cases[i].expected)
+                        fail_msg("\"%s\"", cases[i].url);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_defaults),
@@ -962,6 +983,7 @@ int main(void) {
                 cmocka_unit_test(test_url_check),
                 TEST(test_short_memory_in_libcurl),
                 cmocka_unit_test(test_parse_bool),
+                cmocka_unit_test(test_url_is_loopback),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

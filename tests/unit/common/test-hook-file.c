@@ -243,6 +243,24 @@ static void test_why_it_did_not_run(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* What keeps it from being executed, where the error alone does not say it. */
+static void test_explained_by_what_it_is(void **state) {
+        char directory[DIRECTORY_MAX];
+        CLEANUP(freep) char *path = NULL, *denied = NULL, *nothing = NULL, *other = NULL;
+
+        (void) state;
+        directory_make(directory);
+        path = str_printf("%s/hook", directory);
+        assert_int_equal(replace_file(path, "#!/bin/sh\n", 10, 0600), 0);
+        denied = hook_file_explain(path, EACCES);
+        assert_non_null(strstr(denied, ", which runs the hooks, may not execute it"));
+        nothing = hook_file_explain(directory, ENOEXEC);
+        assert_non_null(strstr(nothing, "it is neither a program nor a script"));
+        other = hook_file_explain(path, ENOMEM);
+        assert_string_equal(other, "it cannot be executed: Cannot allocate memory");
+        directory_remove(directory);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 TEST(test_accepted),
@@ -256,6 +274,7 @@ int main(void) {
                 /* The last ones: for root alone. */
                 TEST(test_refused_for_an_owner),
                 TEST(test_any_owner_will_do_for_a_first_look),
+                TEST(test_explained_by_what_it_is),
         };
         size_t count = ARRAY_LEN(tests);
 

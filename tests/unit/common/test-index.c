@@ -93,12 +93,28 @@ static void test_texts_hash_in_their_order(void **state) {
         assert_true(hash_text("a", HASH_START) == hash_text("a", HASH_START));
 }
 
+/* Whoever is not in it, though another one has the same hash, leaves it as it is. */
+static void test_remove_what_is_not_there(void **state) {
+        struct object in = {.key = "a"}, out = {.key = "a"}, other = {.key = "b"};
+        struct index index;
+
+        (void) state;
+        index_init(&index, same_hash);
+        index_remove(&index, &out);
+        assert_int_equal(index_add(&index, &in), 0);
+        index_remove(&index, &out);
+        index_remove(&index, &other);
+        assert_int_equal(index.count, 1);
+        index_clear(&index);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_random_steps),
                 cmocka_unit_test(test_colliding_keys),
                 cmocka_unit_test(test_empty),
                 cmocka_unit_test(test_texts_hash_in_their_order),
+                cmocka_unit_test(test_remove_what_is_not_there),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #include "common/index.h"
 #include "common/ini.h"
 #include "common/json.h"
+#include "common/log-backlog.h"
+#include "common/log-record.h"
 #include "unit/short-memory.h"
 #include "unit/support.h"
 
@@ -177,11 +179,46 @@ static void test_hooks(void **state) {
         directory_remove(directory);
 }
 
+static char last_fault[128];
+
+static void note_fault(void *userdata, bool is_error, const char *file, unsigned line,
+                       const char *text) {
+        (void) userdata;
+        (void) is_error;
+        (void) file;
+        (void) line;
+        (void) snprintf(last_fault, sizeof(last_fault), "%s", text);
+}
+
+/* A fault is told all the same, without what is in it. */
+static void test_a_fault(void **state) {
+        struct settings_faults faults = {.on_fault = note_fault, .file = "a"};
+
+        (void) state;
+        settings_fault(&faults, true, 1, "unknown key %s", "A");
+        assert_string_equal(last_fault, "unknown key A");
+        memory_fail(1);
+        settings_fault(&faults, true, 1, "unknown key %s", "A");
+        assert_true(memory_end());
+        assert_string_equal(last_fault, "unknown key %s");
+}
+
+static void test_log_backlog(void **state) {
+        struct log_backlog backlog = LOG_BACKLOG_EMPTY(backlog);
+        const struct log_record record = {.identifier = "test", .message = "words"};
+
+        (void) state;
+        assert_short_memory(log_backlog_push(&backlog, &record), (void) 0);
+        assert_int_equal(backlog.count, 1);
+        log_backlog_pop(&backlog);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_index), cmocka_unit_test(test_json),
-                cmocka_unit_test(test_ini),   cmocka_unit_test(test_config),
-                cmocka_unit_test(test_hooks),
+                cmocka_unit_test(test_index),       cmocka_unit_test(test_json),
+                cmocka_unit_test(test_ini),         cmocka_unit_test(test_config),
+                cmocka_unit_test(test_hooks),       cmocka_unit_test(test_a_fault),
+                cmocka_unit_test(test_log_backlog),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,11 +164,28 @@ static void test_clocks(void **state) {
         assert_true(clock_wall() > 1700000000 * USEC_SEC);
 }
 
+/* The last one that there is, and what would be beyond. */
+static void test_the_last_microsecond(void **state) {
+        char buffer[8];
+        usec_t span;
+
+        (void) state;
+        assert_int_equal(timespan_parse("9223372036854.775806s", &span), 0);
+        assert_int_equal(span, INT64_MAX - 1);
+        assert_int_equal(timespan_parse("9223372036854.999999s", &span), -ERANGE);
+        assert_string_equal(timestamp_format(0, buffer, sizeof(buffer)), ""); /* no room */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse_valid), cmocka_unit_test(test_parse_invalid),
-                cmocka_unit_test(test_format),      cmocka_unit_test(test_add),
-                cmocka_unit_test(test_timestamp),   cmocka_unit_test(test_clocks),
+                cmocka_unit_test(test_parse_valid),
+                cmocka_unit_test(test_parse_invalid),
+                cmocka_unit_test(test_format),
+                cmocka_unit_test(test_add),
+                cmocka_unit_test(test_timestamp),
+                cmocka_unit_test(test_clocks),
+                cmocka_unit_test(test_the_last_microsecond),
+                cmocka_unit_test(test_clocks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

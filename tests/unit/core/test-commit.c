@@ -256,6 +256,16 @@ static void test_no_history(void **state) {
         assert_non_null(core_row(c, "t1"));
 }
 
+static void test_no_timer(void **state) {
+        struct core *c = *state;
+        struct commit *commit;
+
+        time_fail_next_open();
+        assert_int_equal(
+                commit_new(c->timers, c->store, "state.db", c->registry, c->deliveries, &commit),
+                -ENOMEM);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
@@ -267,6 +277,7 @@ int main(void) {
                 TEST(test_history),
                 TEST(test_history_of_a_write_that_fails),
                 TEST(test_no_history),
+                TEST(test_no_timer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

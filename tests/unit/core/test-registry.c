@@ -655,6 +655,130 @@ static void test_a_finished_file_that_is_another_one_when_it_is_back(void **stat
         assert_true(core_has(c, "state", "one"));
 }
 
+/* Many are written in several batches, one after the other. */
+static void test_many_are_written_in_batches(void **state) {
+        struct core *c = *state;
+        size_t writes = fake_store_writes(c->store);
+
+        put_many(c, 0, 501);
+        assert_int_equal(fake_store_writes(c->store), writes + 2);
+        assert_int_equal(fake_store_tasks(c->store), 501);
+}
+
+/* The owner's file is moved below that of its duplicate, which counts for more then. */
+static void test_moved_below_a_duplicate(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "high", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 1);
+        core_put(c, "low", "zwei", "t1");
+        core_scan(c);
+        assert_string_equal(row_name(c, "t1"), "one");
+        move(c, "high/one.task", "state/one.task");
+        core_scan(c);
+        assert_string_equal(row_name(c, "t1"), "zwei");
+        assert_int_equal(registry_count(c->registry).running, 1); /* it goes on as it was */
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+        core_pass(c, 11 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* The store answers when the directory has been away for long: the task waits as the others do. */
+static void test_found_while_its_directory_is_away(void **state) {
+        struct core *c = *state;
+
+        fake_store_set_immediate(c->store, false);
+        core_put(c, "low", "one", "t1");
+        registry_scan(c->registry);
+        move(c, "low", "aside");
+        core_pass(c, 8 * USEC_MINUTE);
+        fake_store_set_immediate(c->store, true);
+        core_pass(c, 11 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        move(c, "aside", "low");
+        core_pass(c, 3 * USEC_MINUTE);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* It is read again each minute, as its token may come; that is told once. */
+static void test_a_token_file_that_comes_later(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *token = str_printf("%s/token", c->directory);
+        CLEANUP(freep)
+        char *text = str_printf("[Task]\nTaskId=t1\nShareId=7\nKdsTokenFile=%s\n", token);
+        CLEANUP(freep) char *first = NULL, *later = NULL;
+
+        if (geteuid() != 0)
+                skip(); /* only where root alone can write */
+        core_put_text(c, "low", "one", text);
+        core_listen(c);
+        core_scan(c);
+        first = core_heard(c);
+        assert_non_null(strstr(first, "one.task: the file in KdsTokenFile= cannot be read"));
+        assert_int_equal(replace_file(token, "a\nb", 3, 0600), 0);
+        core_listen(c);
+        core_pass(c, 5 * USEC_MINUTE);
+        later = core_heard(c);
+        assert_string_equal(later, "");
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+        core_listen(c);
+        core_scan(c); /* at a reload it is told again */
+        free(later);
+        later = core_heard(c);
+        assert_non_null(strstr(later, "is not one line of printable ASCII"));
+        assert_int_equal(replace_file(token, "abc\n", 4, 0600), 0);
+        core_pass(c, 70 * SEC);
+        assert_int_equal(registry_count(c->registry).invalid, 0);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* Its file is back before that could be written: it is not forgotten. */
+static void test_a_stale_one_that_comes_back(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_put(c, "low", "two", "t2");
+        core_put(c, "low", "three", "t3");
+        core_scan(c);
+        core_stop(c);
+        core_remove(c, "low", "one");
+        core_remove(c, "low", "three");
+        fake_store_set_immediate(c->store, false);
+        core_start(c);
+        while (fake_store_pending(c->store) > 0)
+                fake_store_step(c->store);
+        core_turn(c); /* that they are gone is under way */
+        fake_store_fail_next(c->store, -EIO);
+        fake_store_run(c->store);
+        fake_store_set_immediate(c->store, true);
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 6 * SEC);
+        assert_non_null(core_row(c, "t1"));
+        assert_false(core_row(c, "t1")->gone);
+        assert_true(!core_row(c, "t3") || core_row(c, "t3")->gone);
+}
+
+/* Nothing can wait for a moment, without a timer: it is deleted at once. */
+static void test_no_timer_for_the_grace(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_put(c, "low", "two", "t2");
+        core_scan(c);
+        time_fail_next_open();
+        core_remove(c, "low", "one");
+        core_scan(c);
+        assert_true(!core_row(c, "t1") || core_row(c, "t1")->gone);
+        core_remove(c, "low", "two");
+        core_scan(c);
+        assert_false(core_row(c, "t2")->gone);
+        core_pass(c, SEC);
+        assert_true(!core_row(c, "t2") || core_row(c, "t2")->gone);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -685,6 +809,12 @@ int main(void) {
                 TEST(test_a_finished_file_whose_directory_is_away),
                 TEST(test_a_finished_file_that_is_away),
                 TEST(test_a_finished_file_that_is_another_one_when_it_is_back),
+                TEST(test_many_are_written_in_batches),
+                TEST(test_moved_below_a_duplicate),
+                TEST(test_found_while_its_directory_is_away),
+                TEST(test_a_token_file_that_comes_later),
+                TEST(test_a_stale_one_that_comes_back),
+                TEST(test_no_timer_for_the_grace),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

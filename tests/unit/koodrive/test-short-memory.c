@@ -11,6 +11,8 @@
 #include "koowatchd/koodrive/link.h"
 #include "koowatchd/koodrive/request.h"
 #include "koowatchd/koodrive/signature.h"
+#include "koowatchd/loop/content-coding.h"
+#include "koowatchd/loop/heap.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/task/task.h"
@@ -279,13 +281,32 @@ static void test_answer(void **state) {
         json_tokener_free(tokener);
 }
 
+static int decode(const char *body, size_t length) {
+        CLEANUP(freep) char *text = NULL;
+        const char *why;
+        int r = content_decode("gzip", body, length, 100, &text, &length, &why);
+
+        assert_true((r < 0) == (text == NULL));
+        return MIN(r, 0);
+}
+
+static void test_loop(void **state) {
+        static const char packed[] = "\x1f\x8b\x08\0\0\0\0\0\x02\x03\x4b\x04\0\x43\xbe\xb7\xe8"
+                                     "\x01\0\0\0";
+        struct heap heap = {};
+
+        (void) state;
+        assert_short_memory(decode(packed, sizeof(packed) - 1), (void) 0);
+        assert_short_memory(heap_reserve(&heap), heap_clear(&heap));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_requests), cmocka_unit_test(test_signature),
                 cmocka_unit_test(test_account),  cmocka_unit_test(test_parts_of_an_account),
                 cmocka_unit_test(test_task),     cmocka_unit_test(test_batch),
                 cmocka_unit_test(test_events),   cmocka_unit_test(test_link),
-                cmocka_unit_test(test_answer),
+                cmocka_unit_test(test_answer),   cmocka_unit_test(test_loop),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

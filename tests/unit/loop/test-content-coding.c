@@ -195,6 +195,17 @@ static void test_every_limit(void **state) {
         }
 }
 
+/* Without a checksum only the end shows that it was one: nothing may follow it. */
+static void test_deflate_with_something_behind(void **state) {
+        struct bytes raw = pack(RAW, TEXT, strlen(TEXT)), zlib = pack(ZLIB, TEXT, strlen(TEXT));
+
+        (void) state;
+        raw.data[raw.length++] = '\x01';
+        assert_fault("deflate", &raw, -EBADMSG, "corrupt");
+        zlib.data[zlib.length++] = '\x01';
+        assert_decoded("deflate", &zlib, TEXT);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_gzip_under_any_name),
@@ -206,6 +217,7 @@ int main(void) {
                 cmocka_unit_test(test_what_is_broken),
                 cmocka_unit_test(test_the_limit_is_one_of_what_comes_out),
                 cmocka_unit_test(test_every_limit),
+                cmocka_unit_test(test_deflate_with_something_behind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

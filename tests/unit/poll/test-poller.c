@@ -1,4 +1,6 @@
 /* The poller with an account of its own, on a clock and with answers that the test makes. */
+#include <errno.h>
+
 #include "common/config.h"
 #include "koowatchd/poll/poller.h"
 #include "unit/fake-http.h"
@@ -792,6 +794,13 @@ static void test_overdue_in_proportion_to_the_new_interval(void **state) {
         assert_string_equal(f->asked, "132");
 }
 
+static void test_no_timer_for_an_account(void **state) {
+        struct fixture *f = *state;
+
+        time_fail_next_open();
+        assert_int_equal(poller_add_account(f->poller, f->account), -ENOMEM);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_when_it_is_due_and_again),
@@ -821,6 +830,7 @@ int main(void) {
                 TEST(test_a_request_that_cannot_be_written),
                 TEST(test_a_random_walk),
                 TEST(test_overdue_in_proportion_to_the_new_interval),
+                TEST(test_no_timer_for_an_account),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1406,6 +1406,81 @@ static void test_what_is_told_of_too_many(void **state) {
         assert_silence(&c);
 }
 
+/* More files that have just come than are waited for: all directories are looked at instead. */
+static void test_many_fresh_files(void **state) {
+        struct fixture *f = *state;
+        char name[32];
+        size_t found = 0;
+
+        assert_scan(f, "");
+        f->again = READ_AGAIN_NOT;
+        for (int i = 0; i < 260; i++) {
+                int fd;
+
+                (void) snprintf(name, sizeof(name), "high/f%d.task", i);
+                fd = open(path_of(f, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                assert_int_equal(write(fd, "a", 1), 1);
+                (void) close(fd);
+                event(f, "high", name + strlen("high/"), IN_CREATE);
+        }
+        assert_seen(f, "");
+        for (int i = 0; i < 5; i++) {
+                time_pass(f->timers, 30 * USEC_SEC);
+                for (const char *at = f->seen; (at = strchr(at, '+')); at++)
+                        found++;
+                f->seen[0] = '\0';
+        }
+        assert_int_equal(found, 260);
+}
+
+/* Who is waited for a moment comes before one that is being written; both are dropped at the end.
+ */
+static void test_fresh_files_at_the_end(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(closep) int fd = -1;
+
+        assert_scan(f, "");
+        fd = open(path_of(f, "high/slow.task"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        event(f, "high", "slow.task", IN_CREATE);
+        for (int i = 0; i < 2; i++) {
+                const char *name = i > 0 ? "two.task" : "one.task";
+                CLEANUP(freep) char *path = str_printf("high/%s", name);
+                int file = open(path_of(f, path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+                assert_int_equal(write(file, "a", 1), 1);
+                (void) close(file);
+                event(f, "high", name, IN_CREATE);
+                if (i == 0) {
+                        time_pass(f->timers, 1100 * USEC_MSEC);
+                        assert_seen(f, "+one@0=a ");
+                }
+        }
+        event(f, "high", "gone.task", IN_CREATE); /* and is not there any more */
+        assert_seen(f, "");
+}
+
+/* A size that says nothing of what is in it. */
+static void test_a_file_that_is_larger_than_it_says(void **state) {
+        struct fixture *f = *state;
+
+        if (geteuid() != 0 || access("/proc/kallsyms", R_OK) < 0)
+                skip();
+        assert_int_equal(symlink("/proc/kallsyms", path_of(f, "high/one.task")), 0);
+        assert_scan(f, "+one@0!the file is larger than 64 KiB ");
+        assert_false(f->may_pass);
+}
+
+static void test_an_empty_directory_name(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *text = str_printf(":%s/high::%s/low:", f->top, f->top);
+
+        put(f, "low/one.task", "a");
+        assert_int_equal(taskdir_configure(f->taskdir, "::", NULL), 0);
+        assert_scan(f, "");
+        assert_int_equal(taskdir_configure(f->taskdir, text, NULL), 0);
+        assert_scan(f, "+one@1=a ");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1455,6 +1530,10 @@ int main(void) {
                 TEST(test_an_event_in_a_directory_that_has_gone),
                 TEST(test_what_is_told_of_directories),
                 TEST(test_what_is_told_of_too_many),
+                TEST(test_many_fresh_files),
+                TEST(test_fresh_files_at_the_end),
+                TEST(test_a_file_that_is_larger_than_it_says),
+                TEST(test_an_empty_directory_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
