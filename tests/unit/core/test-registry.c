@@ -476,7 +476,6 @@ static void test_a_directory_that_is_away(void **state) {
 /* The spread is one of a scan, not of those that come one by one. */
 static void test_one_by_one_is_not_spread(void **state) {
         struct core *c = *state;
-        CLEANUP(freep) char *path = str_printf("%s/low/99.task", c->directory);
 
         core_put(c, "low", "first", "t1");
         core_scan(c);

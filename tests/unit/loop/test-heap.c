@@ -144,6 +144,27 @@ static void test_reserve(void **state) {
         assert_ptr_equal(heap_first(&f->heap), &f->nodes[0]);
 }
 
+/* Whatever is taken out of the middle, the others come in their order. */
+static void test_sorts_after_removals(void **state) {
+        struct fixture *f = *state;
+        uint64_t seed = 7;
+
+        for (unsigned round = 0; round < 40; round++) {
+                int64_t last = INT64_MIN;
+                struct heap_node *first;
+
+                for (size_t i = 0; i < NODES; i++)
+                        heap_put(&f->heap, &f->nodes[i], (int64_t) (random_next(&seed) % 100000));
+                for (size_t i = 0; i < NODES / 2; i++)
+                        heap_remove(&f->heap, &f->nodes[random_next(&seed) % NODES]);
+                while ((first = heap_first(&f->heap))) {
+                        assert_true(first->key >= last);
+                        last = first->key;
+                        heap_remove(&f->heap, first);
+                }
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_empty, set_up, tear_down),
@@ -153,6 +174,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_extreme_keys, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_any_order, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_reserve, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_sorts_after_removals, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

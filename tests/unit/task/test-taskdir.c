@@ -1481,6 +1481,23 @@ static void test_an_empty_directory_name(void **state) {
         assert_scan(f, "+one@1=a ");
 }
 
+/* An empty directory is a gap, as one that is not there is; both with files have none. */
+static void test_gaps(void **state) {
+        struct fixture *f = *state;
+
+        assert_scan(f, "");
+        assert_true(f->has_gaps);
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        assert_true(f->has_gaps);
+        put(f, "low/two.task", "b");
+        assert_scan(f, "+two@1=b ");
+        assert_false(f->has_gaps);
+        move(f, "low", "aside");
+        assert_scan(f, "");
+        assert_true(f->has_gaps);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1534,6 +1551,7 @@ int main(void) {
                 TEST(test_fresh_files_at_the_end),
                 TEST(test_a_file_that_is_larger_than_it_says),
                 TEST(test_an_empty_directory_name),
+                TEST(test_gaps),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
