@@ -778,6 +778,23 @@ static void test_no_timer_for_the_grace(void **state) {
         assert_true(!core_row(c, "t2") || core_row(c, "t2")->gone);
 }
 
+/* A duplicate's file is moved above the owner's, which it takes over from. */
+static void test_moved_above_the_owner(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 1);
+        core_put(c, "state", "zwei", "t1");
+        core_scan(c);
+        move(c, "state/zwei.task", "high/zwei.task");
+        core_scan(c);
+        assert_string_equal(row_name(c, "t1"), "zwei");
+        assert_int_equal(registry_count(c->registry).running, 1);
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -814,6 +831,7 @@ int main(void) {
                 TEST(test_a_token_file_that_comes_later),
                 TEST(test_a_stale_one_that_comes_back),
                 TEST(test_no_timer_for_the_grace),
+                TEST(test_moved_above_the_owner),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
