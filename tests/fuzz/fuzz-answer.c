@@ -105,8 +105,7 @@ static void check_event(const struct koodrive_answer *a) {
         REQUIRE(!strstr(line, TOKEN));
         if (a->json) /* in the link it may be */
                 REQUIRE(!strstr(json_text(a->json, JSON_C_TO_STRING_PLAIN), KDSTOKEN));
-        again = event_parse(line);
-        REQUIRE(again && json_object_equal(event, again));
+        REQUIRE(event_parse(line, &again) == 0 && json_object_equal(event, again));
         REQUIRE(event_result(again) == (done ? a->result : KOODRIVE_RESULT_UNKNOWN));
         json_object_put(again);
         json_object_put(event);

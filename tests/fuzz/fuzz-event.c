@@ -103,7 +103,10 @@ static char *take_text(struct bytes *b) {
 static json_object *take_json(struct bytes *b) {
         CLEANUP(freep) char *text = take_text(b);
 
-        return event_parse(text); /* read as an answer is, but for a level */
+        json_object *event = NULL;
+
+        (void) event_parse(text, &event); /* read as an answer is, but for a level */
+        return event;
 }
 
 static void require_taken(json_object *event, unsigned attempt) {

@@ -14,7 +14,18 @@
 #include "koowatchd/task/registration.h"
 
 #define WALL (1747708152 * USEC_SEC)
-#define GOOD_BODY "{\"event\":\"finished\",\"eventId\":\"e\",\"name\":\"n\",\"hooks\":[\"a\"]}"
+
+/* What a column might hold, or what of it another one does. */
+static const char *const likely_texts[] = {
+        "{\"event\":\"finished\",\"eventId\":\"e\",\"name\":\"n\",\"hooks\":[\"a\"]}",
+        "{\"hooks\":{},\"taskResultCode\":[2]}",
+        "[\"finished.d/a\"]",
+        "[1,[],{}]",
+        "null",
+        "",
+        "0123456789abcdef0123456789abcdef",
+        "1e999",
+};
 
 static const char *const task_columns[] = {
         "account", "share_id", "task_id", "name", "registered", "inode",     "mtime_ns", "event_id",
@@ -125,7 +136,8 @@ static void bind(sqlite3_stmt *q, int column, struct bytes *b) {
         } else if (what == 6) {
                 (void) sqlite3_bind_null(q, column);
         } else if (what == 7) {
-                (void) sqlite3_bind_text(q, column, GOOD_BODY, -1, SQLITE_STATIC);
+                (void) sqlite3_bind_text(q, column, likely_texts[take(b, ARRAY_LEN(likely_texts))],
+                                         -1, SQLITE_STATIC);
         } else {
                 (void) sqlite3_bind_int(q, column, take_byte(b));
         }
@@ -149,7 +161,7 @@ static void on_event(void *userdata, int error, const char *body) {
 
         REQUIRE((error == 0) == (body != NULL));
         if (body)
-                *event = event_parse(body);
+                (void) event_parse(body, event);
 }
 
 /* The line that its hook runner gets. */
@@ -160,6 +172,8 @@ static void use_event(const char *event_id, const struct delivery_row *row) {
         store_get_event(store, event_id, on_event, &event);
         if (!event)
                 return;
+        (void) event_string(event, "name");
+        (void) event_integer(event, "polls");
         (void) event_names_hooks(event);
         (void) event_result(event);
         line = event_line(event, row->attempts.made + 1, row->settled);

@@ -1,5 +1,7 @@
 #include "koowatchd/report/event.h"
 
+#include <errno.h>
+
 #include "common/json.h"
 
 DEFINE_CLEANUP(json_object *, json_object_put)
@@ -129,8 +131,13 @@ int event_parse(const char *text, json_object **ret) {
         static const struct json_rules rules = {
                 .depth = 64, .containers = 100000, .values = 1000000, .repair = true};
         char fault[JSON_FAULT_MAX];
+        int r = json_read(text, strlen(text), &rules, NULL, ret, fault);
 
-        return json_read(text, strlen(text), &rules, NULL, ret, fault);
+        if (r == 0 && !json_object_is_type(*ret, json_type_object)) {
+                json_object_put(STEAL_PTR(*ret));
+                return -EBADMSG;
+        }
+        return r;
 }
 
 const char *event_string(json_object *event, const char *key) {

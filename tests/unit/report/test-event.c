@@ -1,4 +1,6 @@
 /* Events: which keys are there, and which are left out because nothing is known. */
+#include <errno.h>
+
 #include "koowatchd/report/event.h"
 #include "unit/support.h"
 
@@ -338,6 +340,18 @@ static void test_members(void **state) {
         assert_int_equal(event_integer(event, "nothing"), -1);
 }
 
+static void test_what_is_no_event(void **state) {
+        static const char *const texts[] = {"", "null", "1", "\"a\"", "[]", "[{}]", "{", "{]"};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+                json_object *event = NULL;
+
+                assert_int_equal(event_parse(texts[i], &event), -EBADMSG);
+                assert_null(event);
+        }
+}
+
 static void test_whether_hooks_are_named(void **state) {
         static const struct {
                 const char *text;
@@ -375,6 +389,7 @@ int main(void) {
                 cmocka_unit_test(test_url_is_the_callers),
                 cmocka_unit_test(test_account),
                 cmocka_unit_test(test_members),
+                cmocka_unit_test(test_what_is_no_event),
                 cmocka_unit_test(test_whether_hooks_are_named),
         };
 
