@@ -309,6 +309,15 @@ static void test_cleared_twice(void **state) {
         hook_list_clear(&list);
 }
 
+/* Of devices /dev/null alone masks: another one is a hook, which is refused when it is opened. */
+static void test_other_devices_do_not_mask(void **state) {
+        struct fixture *f = *state;
+
+        make_hook(f, "low/finished.d/10-a");
+        make_link(f, "/dev/zero", "high/finished.d/10-a");
+        assert_hooks(f, "high/finished.d/10-a");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 TEST(test_order_is_that_of_the_bytes),
@@ -323,6 +332,7 @@ int main(void) {
                 TEST(test_a_named_hook_is_not_found_past_an_unreadable_directory),
                 TEST(test_what_is_wrong_with_a_named_hook),
                 TEST(test_cleared_twice),
+                TEST(test_other_devices_do_not_mask),
         };
 
         return cmocka_run_group_tests_name("hook directories", tests, NULL, NULL);

@@ -323,6 +323,17 @@ static void test_a_store_that_cannot_be_read_at_the_start(void **state) {
         assert_non_null(core_run_line(0));
 }
 
+/* What a hook has done is on disk before its run is over: the daemon may die meanwhile. */
+static void test_settled_while_it_runs(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_hook("finished.d/a", HOOK_DONE);
+        core_turn(c);
+        core_restart(c);
+        assert_non_null(strstr(core_run_line(0), "\"settled\":[\"finished.d/a\"]"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -342,6 +353,7 @@ int main(void) {
                 TEST(test_no_hooks),
                 TEST(test_other_settings),
                 TEST(test_a_store_that_cannot_be_read_at_the_start),
+                TEST(test_settled_while_it_runs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -795,6 +795,24 @@ static void test_moved_above_the_owner(void **state) {
         assert_int_equal(registry_count(c->registry).invalid, 1);
 }
 
+/* An editor renames, and a rescan finds it again: half a second is given to that. */
+static void test_half_a_second(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 1);
+        core_remove(c, "low", "one");
+        core_scan(c);
+        core_pass(c, 400 * USEC_MSEC);
+        assert_int_equal(registry_count(c->registry).running, 1);
+        assert_false(core_row(c, "t1")->gone);
+        core_pass(c, 200 * USEC_MSEC);
+        assert_int_equal(registry_count(c->registry).running, 0);
+        assert_null(core_row(c, "t1"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -832,6 +850,7 @@ int main(void) {
                 TEST(test_a_stale_one_that_comes_back),
                 TEST(test_no_timer_for_the_grace),
                 TEST(test_moved_above_the_owner),
+                TEST(test_half_a_second),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -639,6 +639,31 @@ static void test_outcome_names(void **state) {
         assert_string_equal(outcome_name(OUTCOME_REJECTED), "rejected");
 }
 
+/* The pause is the policy's, which counts progress for one that runs alone. */
+static void test_the_pause_is_by_status_and_progress(void **state) {
+        static const enum koodrive_status statuses[] = {KOODRIVE_STATUS_PENDING,
+                                                        KOODRIVE_STATUS_RUNNING};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+                struct task_state c = course_begun();
+                struct poll_interval own;
+
+                poll_interval_init(&own, START);
+                for (int k = 1; k < 9; k++) {
+                        usec_t now = START + k * USEC_MINUTE;
+                        const struct koodrive_answer answer = {.status = statuses[i],
+                                                               .raw_status = statuses[i],
+                                                               .progress = 10 * k};
+
+                        assert_int_equal(observe(&c, now, &answer).delay,
+                                         poll_interval_next(&own, &limits.interval, now,
+                                                            statuses[i] == KOODRIVE_STATUS_RUNNING,
+                                                            10 * k, MIDDLE));
+                }
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_ends),
@@ -675,6 +700,7 @@ int main(void) {
                 cmocka_unit_test(test_forgiven),
                 cmocka_unit_test(test_faults_do_not_time_out),
                 cmocka_unit_test(test_outcome_names),
+                cmocka_unit_test(test_the_pause_is_by_status_and_progress),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
