@@ -365,7 +365,7 @@ void enrollment_update(struct entry *e, struct task *task, const struct taskdir_
                 watch_retry(e->watch, clock_boot());
                 mark_dirty(e);
         } else if (e->state == ENTRY_FINISHED &&
-                   finished_is_new_file(e, old->inode, old->mtime_ns)) {
+                   (old->is_removed || finished_is_new_file(e, old->inode, old->mtime_ns))) {
                 activate(e, NULL);
                 check_hooks(e);
         } else if (e->state == ENTRY_FINISHED && e->is.file->removes_finished &&

@@ -10,7 +10,8 @@
 
 bool finished_is_new_file(const struct entry *e, uint64_t inode, int64_t mtime_ns) {
         return e->is.file->removes_finished &&
-               (e->is.file->inode != inode || e->is.file->mtime_ns != mtime_ns);
+               (e->is.file->is_removed || e->is.file->inode != inode ||
+                e->is.file->mtime_ns != mtime_ns);
 }
 
 /* What became of files that were to be removed. */

@@ -31,8 +31,9 @@ struct taskdir_file {
         uint8_t dir;        /* 0 is the highest */
         enum read_again read_again : 2;
         bool removes_finished : 1; /* finished files are removed there: STATE/tasks.d, below /run */
-        bool is_link : 1;          /* not followed, and known by what the link itself is */
-        char name[];               /* without ".task" */
+        bool is_removed : 1; /* by us: what comes under its name is another one, however like it */
+        bool is_link : 1;    /* not followed, and known by what the link itself is */
+        char name[];         /* without ".task" */
 };
 
 /* With one reference; NULL when memory is short. */

@@ -72,8 +72,8 @@ void taskdir_drop(struct taskdir *t, struct taskdir_file *file) {
 
 /* A change of mode or owner, or of links to it, is none that matters. */
 static bool has_same_text(const struct taskdir_file *a, const struct taskdir_file *b) {
-        return a->text_hash != 0 && a->text_hash == b->text_hash && a->inode == b->inode &&
-               a->mtime_ns == b->mtime_ns && a->dir == b->dir &&
+        return !a->is_removed && a->text_hash != 0 && a->text_hash == b->text_hash &&
+               a->inode == b->inode && a->mtime_ns == b->mtime_ns && a->dir == b->dir &&
                a->removes_finished == b->removes_finished;
 }
 

@@ -248,14 +248,17 @@ char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
         return str_printf("%s/%s" TASK_SUFFIX, t->dirs[file->dir].path, file->name);
 }
 
-int taskdir_remove(struct taskdir *t, const struct taskdir_file *file) {
+int taskdir_remove(struct taskdir *t, struct taskdir_file *file) {
         CLEANUP(closep) int fd = -1;
         int r;
 
         if (file->dir >= t->count)
                 return -ENOENT;
         fd = open(t->dirs[file->dir].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = fd < 0 ? -errno : taskdir_file_remove(fd, file);
+        if (fd < 0)
+                return -errno;
+        r = taskdir_file_remove(fd, file);
+        file->is_removed = r == 0;
         t->dirs[file->dir].sync.is_needed |= r == 0;
         return r;
 }

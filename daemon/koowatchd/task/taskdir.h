@@ -59,4 +59,4 @@ void taskdir_sync(struct taskdir *taskdir);
  * looked at, then unlinked or put back. Returns 0, -ESTALE when it is another one
  * (which stays), or a negative errno.
  */
-int taskdir_remove(struct taskdir *taskdir, const struct taskdir_file *file);
+int taskdir_remove(struct taskdir *taskdir, struct taskdir_file *file);

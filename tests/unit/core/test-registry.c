@@ -813,6 +813,29 @@ static void test_half_a_second(void **state) {
         assert_null(core_row(c, "t1"));
 }
 
+/* A link to what was removed is put back at once: it has the same inode and time, and is new. */
+static void test_a_finished_file_that_is_published_again(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/state/one.task", c->directory);
+        CLEANUP(freep) char *kept = str_printf("%s/kept", c->directory);
+
+        finish_task(c);
+        assert_int_equal(link(path, kept), 0);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_false(core_has(c, "state", "one"));
+        assert_int_equal(link(kept, path), 0);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+        core_answer(c, "t1", 2);
+        core_pass(c, SEC);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_false(core_has(c, "state", "one"));
+        assert_string_equal(c->finished, "t1:completed t1:completed ");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
@@ -851,6 +874,7 @@ int main(void) {
                 TEST(test_no_timer_for_the_grace),
                 TEST(test_moved_above_the_owner),
                 TEST(test_half_a_second),
+                TEST(test_a_finished_file_that_is_published_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
