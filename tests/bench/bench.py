@@ -26,7 +26,7 @@ sys.path.insert(0, str(TOP / "tests" / "simulator"))
 
 import certificates  # noqa: E402
 
-PATIENCE = 600  # seconds until a benchmark that waits for something gives up
+PATIENCE = 3600  # seconds until a benchmark that waits for something gives up
 TOKEN = "Bearer " + "6ebb6266dd5cdefa1d7126af2eb6173c" * 8  # about 256 characters
 TOKEN = TOKEN[:256]
 KDSTOKEN = "0123456789abcdef" * 3
@@ -155,8 +155,9 @@ def cores():
     return all_cores[0], all_cores[-1]
 
 
-def pinned(core, command):
-    return ["taskset", "-c", str(core), *map(str, command)]
+def on(core):
+    """For Popen() and run(): the process keeps to that core."""
+    return {"preexec_fn": lambda: os.sched_setaffinity(0, {core})}
 
 
 def own_cpu_seconds(pid):
@@ -303,17 +304,31 @@ class Server:
         if not shutil.which("nginx"):
             sys.exit("nginx is missing (apt-get install nginx-light)")
         command = ["nginx", "-c", self.directory / "conf", "-p", self.directory, "-e", self.directory / "error.log"]
-        self._process = subprocess.Popen(pinned(cores()[1], command), stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL, **on(cores()[1]))
         wait_until(self._is_up, "nginx", self._process)
         return self
 
     def __exit__(self, *exception):
+        self.go_on()
         end(self._process)
 
     def _is_up(self):
         with contextlib.suppress(OSError):
             return self.counts()
         return None
+
+    def hold(self):
+        """Answers nothing until go_on()."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self):
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def _pids(self):
+        pid = self._process.pid
+        return [pid, *map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
     def complete(self):
         """From now on every task has completed."""
@@ -366,30 +381,33 @@ class Notifications:
         self._socket.close()
 
 
-TURNS = struct.Struct("=QQQQQQQ")
-
-
 class Turns:
     """The daemon's turns of its loop, as turns.c counts them in a file that both have mapped."""
 
-    def __init__(self, path):
-        path.write_bytes(bytes(TURNS.size))
-        self.path = path
-        with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), TURNS.size)
+    NAMES = ("turns", "cpu_max", "wall_max", "disk_max", "spawns")
+    LAYOUT = struct.Struct("=7Q1024Q")  # struct turns; nanoseconds
 
-    def reset(self):
-        self._map[:] = bytes(TURNS.size)
+    def __init__(self, path):
+        path.write_bytes(bytes(self.LAYOUT.size))
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), self.LAYOUT.size)
+
+    def restart(self):
+        """Forgets what was, and the turn that is going on."""
+        self._map[:8] = struct.pack("=Q", 1)
 
     def read(self):
-        names = ("turns", "cpu_max", "wall_max", "spawns", "spawn_wall", "spawn_turns", "spawn_turn_wall")
-        return dict(zip(names, TURNS.unpack(self._map)))
+        """spawn_turns: what those with one posix_spawn() took, by the wall clock."""
+        _, *values = self.LAYOUT.unpack(self._map)
+        count = values[5]
+        return {**dict(zip(self.NAMES, values)), "spawn_turns": values[6 : 6 + count]}
 
 
 class Daemon:
     """A koowatchd in a folder of its own; settings is its configuration, section by section."""
 
-    def __init__(self, bench, url, ca=None, build=None, accounts=1, in_flight=64, rate="10000/s", interval="1h"):
+    def __init__(self, bench, url, ca=None, build=None, accounts=1, in_flight=64, rate="10000/s", interval="1h", interval_max=None):
+        self._bench = bench
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="daemon-", dir=bench.path))
         self.path.chmod(0o755)
         self.build = build or bench.build
@@ -406,7 +424,7 @@ class Daemon:
                 "LogTarget": "console",
                 "LogLevel": "warning",
             },
-            "Poll": {"IntervalMin": interval, "IntervalMax": interval},
+            "Poll": {"IntervalMin": interval, "IntervalMax": interval_max or interval},
             "Hooks": {"Directories": self.hooks, "Runner": "spawn"},
         }
         self.accounts = ["default"] + [f"account-{i}" for i in range(1, accounts)]
@@ -461,18 +479,20 @@ class Daemon:
         inherited = {name: os.environ[name] for name in passed if name in os.environ}
         return {"PATH": "/usr/bin:/bin", **inherited, **extra}
 
-    def start(self, wrapper=(), wait=True, turns=None, **environment):
-        """Returns when the daemon says READY=1. turns: turns.so, to count what the loop does."""
+    def start(self, wrapper=(), wait=True, count_turns=False, is_pinned=True, **environment):
+        """Returns when the daemon says READY=1."""
         self.write_config()
         self._starts += 1
         self.notifications = Notifications(self.path / f"notify-{self._starts}")
         environment["NOTIFY_SOCKET"] = str(self.notifications.path)
-        if turns:
-            self.turns = Turns(self.path / f"turns-{self._starts}")
-            environment.update(LD_PRELOAD=str(turns), KOOWATCH_TURNS=str(self.turns.path))
+        if count_turns:
+            path = self.path / f"turns-{self._starts}"
+            self.turns = Turns(path)
+            environment.update(LD_PRELOAD=str(self._bench.program("bench-turns.so")), KOOWATCH_TURNS=str(path))
         command = [*wrapper, self.build / "koowatchd", "--config", self.path / "conf", "--bus", "none"]
         self.process = subprocess.Popen(
-            pinned(cores()[0], command),
+            command,
+            **(on(cores()[0]) if is_pinned else {}),
             env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -491,9 +511,15 @@ class Daemon:
         self.process.send_signal(signal.SIGHUP)
         self.wait_ready(ready + 1)
 
-    def log_lines(self, text):
-        with open(self.path / "log", errors="replace") as file:
-            return sum(text in line for line in file)
+    def count_log(self, text):
+        """Lines of the log with a text in them."""
+        with open(self.path / "log", "rb") as file:
+            return file.read().count(text)
+
+    def status(self):
+        """What was said last: "watching 3 (1 running), ..."."""
+        self.notifications.poll()
+        return next((m[7:] for _, m in reversed(self.notifications.messages) if m.startswith("STATUS=")), "")
 
     def stop(self):
         if self.process:

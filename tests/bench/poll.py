@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import bench as common
-from bench import ANSWER_BYTES, HERE, KDSTOKEN, PROTOCOLS, TOKEN, Daemon, Server, cores, pinned
+from bench import ANSWER_BYTES, HERE, KDSTOKEN, PROTOCOLS, TOKEN, Daemon, Server, cores, on
 
 TITLE = "poll: CPU of a poll (user and system, of the process and its children)"
 IN_FLIGHT = 64
@@ -35,18 +35,19 @@ class Load:
 
 
 @contextlib.contextmanager
-def koowatchd(bench, server, load, build=None):
+def koowatchd(bench, server, load, build=None, wrapper=()):
     """The first polls go at the rate of all the later ones, so that they stay spread."""
     paced = load.interval > 0
     # An account sends at most 10,000 requests a second.
     daemon = Daemon(
         bench, server.url, server.ca, build, accounts=1 if paced else 4, in_flight=load.in_flight,
         rate=f"{max(load.watches * 1000 // load.interval, 1)}/s" if paced else "10000/s",
-        interval=f"{load.interval or 1}ms",
+        # Between equal limits there would be no jitter.
+        interval=f"{load.interval * 90 // 100 or 1}ms", interval_max=f"{load.interval * 105 // 100 or 1}ms",
     )  # fmt: skip
     with daemon:
         daemon.make_tasks(load.watches)
-        daemon.start()
+        daemon.start(wrapper)
         if paced:
             common.wait_until(lambda: server.requests >= load.watches, "the first polls", daemon.process, pause=0.2)
             daemon.settings["Account"]["RateLimit"] = "10000/s"
@@ -57,7 +58,8 @@ def koowatchd(bench, server, load, build=None):
 @contextlib.contextmanager
 def program(bench, command, **environment):
     process = subprocess.Popen(
-        pinned(cores()[0], command),
+        list(map(str, command)),
+        **on(cores()[0]),
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

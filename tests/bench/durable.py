@@ -1,0 +1,57 @@
+"""Outcomes that end together: each is committed, told and handed over."""
+
+import time
+
+import bench as common
+import poll
+from bench import Daemon, Server
+
+TITLE = "durable: outcomes that end together, without hooks (the poll that finds each is included)"
+WATCHDOG = 1.0  # seconds
+
+
+def measure(bench, count, count_turns=False):
+    """All are due when the server begins to answer. Returns outcomes a second, microseconds of CPU
+    for each, the longest time without a watchdog ping, and turns of the loop."""
+    with Server(bench) as server, Daemon(bench, server.url, accounts=4, interval="1s") as daemon:
+        daemon.settings["Daemon"]["LogLevel"] = "info"
+        daemon.make_tasks(count)
+        server.complete()
+        server.hold()
+        daemon.start(count_turns=count_turns, WATCHDOG_USEC=str(int(WATCHDOG * 1e6)))
+        time.sleep(2.5)  # the first polls are spread over two seconds
+        if count_turns:
+            daemon.turns.restart()
+        pid = daemon.process.pid
+        cpu, began = common.own_cpu_seconds(pid), time.monotonic()
+        server.go_on()
+        told = b": completed, "
+        common.wait_until(lambda: daemon.count_log(told) >= count, f"{count} outcomes", daemon.process, pause=0.01)
+        took = time.monotonic() - began
+        common.wait_idle(pid)
+        cpu = common.own_cpu_seconds(pid) - cpu
+        pings = [began, *(moment for moment in daemon.notifications.times("WATCHDOG=1") if moment > began)]
+        gap = max(later - earlier for earlier, later in zip(pings, pings[1:]))
+        return count / took, cpu / count * 1e6, gap, daemon.turns.read() if count_turns else None
+
+
+def poll_cost(bench):
+    load = poll.Load(bench, bench.size(1_000, 200), 0, settle=1, seconds=5)
+    with Server(bench) as server:
+        return poll.measure(bench, server, poll.koowatchd, load)[0]
+
+
+def run(bench):
+    count = bench.size(5_000, 200)
+    rows, polls = [], []
+    for _ in range(bench.rounds):
+        rows.append(measure(bench, count))
+        polls.append(poll_cost(bench))
+    bench.add(f"{count:,} outcomes: a second", [rate for rate, _, _, _ in rows], goal=10_000, at_most=False)
+    bench.add("  CPU an outcome", [cpu for _, cpu, _, _ in rows], "µs")
+    bench.add("  × a poll (saturated, HTTP/1.1)", [row[1] / cost for row, cost in zip(rows, polls)], goal=2)
+    bench.add("  longest time without a watchdog ping", [gap for _, _, gap, _ in rows], "s", goal=WATCHDOG)
+
+
+def unit_cost(bench, count):
+    return measure(bench, count)[1]
