@@ -7,7 +7,9 @@ import sys
 import time
 
 import bench as common
-from bench import TOP, Daemon, Server
+from bench import TOP
+from instance import Daemon
+from stub import Server
 
 sys.path.insert(0, str(TOP / "tests" / "integration"))
 from runner_socket import RunnerSocket  # noqa: E402

@@ -3,7 +3,8 @@
 import time
 
 import bench as common
-from bench import Daemon, Server
+from instance import Daemon
+from stub import Server
 
 TITLE = "idle: watches that wait (a name of 24 characters, ids of 19 digits, an access token of 48, no variables)"
 SECONDS = 10

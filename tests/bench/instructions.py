@@ -5,11 +5,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import bench as common
 import poll
-from bench import PROTOCOLS, Server
+from stub import PROTOCOLS, Server
 
 TITLE = "instructions: of a poll, with 64 requests open all the time (callgrind)"
 VALGRIND = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
@@ -19,8 +20,20 @@ def control(pid, option):
     subprocess.run(["callgrind_control", *option, str(pid)], check=True, capture_output=True)
 
 
+def dump_counts(process, server, out):
+    """Returns the polls until then, and the file. On a busy machine a command can be lost."""
+    for _ in range(10):
+        polls = server.requests
+        control(process.pid, ["-d"])
+        for _ in range(100):
+            if dumps := list(out.parent.glob(out.name + ".*")):
+                return polls, min(dumps, key=lambda path: path.stat().st_mtime_ns)
+            time.sleep(0.1)
+    sys.exit("callgrind writes no dump")
+
+
 def measure(bench, protocol, who, watches, polls):
-    """Returns instructions a poll, of those after the first ones."""
+    """Returns instructions a poll, when the first ones are done."""
     load = poll.Load(bench, watches, 0, settle=0, seconds=0)
     out = bench.path / f"callgrind-{time.monotonic_ns()}"
     valgrind = [*VALGRIND, f"--callgrind-out-file={out}"]
@@ -35,12 +48,11 @@ def measure(bench, protocol, who, watches, polls):
         control(process.pid, ["-i", "on"])
         began = server.requests
         common.wait_until(lambda: server.requests > began + polls, "polls", process, pause=0.1)
-        control(process.pid, ["-d"])
-        polls = server.requests - began
-    dumps = sorted(out.parent.glob(out.name + ".*"), key=lambda path: path.stat().st_mtime_ns)
-    text = dumps[0].read_text()
+        polls, dump = dump_counts(process, server, out)
+        polls -= began
+    text = dump.read_text()
     if keep := os.environ.get("KEEP"):
-        shutil.copy(dumps[0], f"{keep}/callgrind.{who}.{protocol.replace('/', '-')}.{watches}")
+        shutil.copy(dump, f"{keep}/callgrind.{who}.{protocol.replace('/', '-')}.{watches}")
     return int(re.search(r"^totals: (\d+)", text, re.MULTILINE)[1]) / polls
 
 

@@ -6,4 +6,5 @@ TITLE = "pace: polls a task, and seconds from its end to the poll that finds it"
 
 
 def run(bench):
-    bench.text = subprocess.run([bench.program("bench-poll-interval")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    command = [bench.program("bench-poll-interval")]
+    bench.text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -7,7 +7,9 @@ import subprocess
 import time
 
 import bench as common
-from bench import ANSWER_BYTES, HERE, KDSTOKEN, PROTOCOLS, TOKEN, Daemon, Server, cores, on
+from bench import HERE, KDSTOKEN, TOKEN, cores, on
+from instance import Daemon
+from stub import ANSWER_BYTES, PROTOCOLS, Server
 
 TITLE = "poll: CPU of a poll (user and system, of the process and its children)"
 IN_FLIGHT = 64

@@ -6,7 +6,8 @@ import subprocess
 import time
 
 import bench as common
-from bench import Daemon, cores, on
+from bench import cores, on
+from instance import Daemon
 
 TITLE = "start: task files to READY=1 (first: nothing is known of them; again: all are in the store)"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens

@@ -3,7 +3,7 @@
 import time
 
 import bench as common
-from bench import Daemon
+from instance import Daemon
 from start import NOWHERE
 
 TITLE = "storm: task files that appear while the daemon runs, until all are watched"
