@@ -27,8 +27,9 @@ def answer(status, size=ANSWER_BYTES):
     job = f'"userId":"1505084218764547200","taskType":1,"taskStatus":{status},"taskResultCode":{result}'
     job += f',"createTime":"20260101000000","startTime":"20260101000005","endTime":{ends}'
     job += f',"progress":{progress},"downloadUrl":{link}'
-    head, tail = f'{{"jobInfo":{{{job}}},"taskInfos":[{{"fileId":"', '","status":1}],"code":0,"msg":"Success."}'
-    return head + "F" * (size - len(head) - len(tail)) + tail
+    files = [f'{{"fileId":"FbY3m0a1c{i:024d}","status":1,"srcContainerId":"default"}}' for i in range(3)]
+    head, tail = f'{{"jobInfo":{{{job}}},"taskInfos":[{",".join(files)}],"code":0,"msg":"Success', '."}'
+    return head + "." * (size - len(head) - len(tail)) + tail
 
 
 NGINX = """\
