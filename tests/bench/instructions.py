@@ -16,15 +16,16 @@ TITLE = "instructions: of a poll, with 64 requests open all the time (callgrind)
 VALGRIND = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
 
 
-def control(pid, option):
-    subprocess.run(["callgrind_control", *option, str(pid)], check=True, capture_output=True)
+def control(bench, process, *option):
+    command = ["callgrind_control", f"--vgdb-prefix={bench.path}/vgdb", *option, str(process.pid)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
-def dump_counts(process, server, out):
+def dump_counts(bench, process, server, out):
     """Returns the polls until then, and the file. On a busy machine a command can be lost."""
     for _ in range(10):
         polls = server.requests
-        control(process.pid, ["-d"])
+        control(bench, process, "-d")
         for _ in range(100):
             if dumps := list(out.parent.glob(out.name + ".*")):
                 return polls, min(dumps, key=lambda path: path.stat().st_mtime_ns)
@@ -36,7 +37,7 @@ def measure(bench, protocol, who, watches, polls):
     """Returns instructions a poll, when the first ones are done."""
     load = poll.Load(bench, watches, 0, settle=0, seconds=0)
     out = bench.path / f"callgrind-{time.monotonic_ns()}"
-    valgrind = [*VALGRIND, f"--callgrind-out-file={out}"]
+    valgrind = [*VALGRIND, f"--vgdb-prefix={bench.path}/vgdb", f"--callgrind-out-file={out}"]
     with Server(bench, protocol) as server, contextlib.ExitStack() as stack:
         if who == "bare":
             command = [*valgrind, *poll.poller(bench, server, load, [bench.program("bench-bare")])]
@@ -45,10 +46,10 @@ def measure(bench, protocol, who, watches, polls):
             process = stack.enter_context(poll.koowatchd(bench, server, load, wrapper=valgrind))
         warm = bench.size(2_000, 200)
         common.wait_until(lambda: server.requests > warm, "polls", process, pause=0.1)
-        control(process.pid, ["-i", "on"])
+        control(bench, process, "-i", "on")
         began = server.requests
         common.wait_until(lambda: server.requests > began + polls, "polls", process, pause=0.1)
-        polls, dump = dump_counts(process, server, out)
+        polls, dump = dump_counts(bench, process, server, out)
         polls -= began
     text = dump.read_text()
     if keep := os.environ.get("KEEP"):

@@ -27,9 +27,10 @@ def answer(status, size=ANSWER_BYTES):
     job = f'"userId":"1505084218764547200","taskType":1,"taskStatus":{status},"taskResultCode":{result}'
     job += f',"createTime":"20260101000000","startTime":"20260101000005","endTime":{ends}'
     job += f',"progress":{progress},"downloadUrl":{link}'
-    files = [f'{{"fileId":"FbY3m0a1c{i:024d}","status":1,"srcContainerId":"default"}}' for i in range(3)]
-    head, tail = f'{{"jobInfo":{{{job}}},"taskInfos":[{",".join(files)}],"code":0,"msg":"Success', '."}'
-    return head + "." * (size - len(head) - len(tail)) + tail
+    files = [f'{{"fileId":"FbY3m0a1c{i:024d}","status":1,"srcContainerId":"' for i in range(3)]
+    head = f'{{"jobInfo":{{{job}}},"taskInfos":[' + 'default"},'.join(files)
+    tail = '"}],"code":0,"msg":"Success."}'
+    return head + "d" * (size - len(head) - len(tail)) + tail
 
 
 NGINX = """\
