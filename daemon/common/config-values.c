@@ -422,7 +422,7 @@ int url_is_loopback(const char *url) {
         r = url_open(url, 0, &parsed);
         if (r == 0)
                 r = url_part(parsed, CURLUPART_HOST, &host);
-        if (r < 0)
+        if (r != 0)
                 return r == -ENOMEM ? r : 0;
 
         return host_is_loopback(host);

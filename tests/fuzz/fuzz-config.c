@@ -62,7 +62,7 @@ static void check_account(const struct account_config *a) {
 
         REQUIRE(name_is_valid(a->name, 1, 64, "._-", true));
         REQUIRE(a->endpoint && *a->endpoint && !str_ends_with(a->endpoint, "/"));
-        REQUIRE(url_is_allowed(a->endpoint, a->allow_plain_http));
+        REQUIRE(url_check(a->endpoint, a->allow_plain_http) == 0);
         REQUIRE(a->rate_limit.count >= 1 && a->rate_limit.period > 0);
         REQUIRE(a->max_in_flight >= 1 && a->max_in_flight <= 256);
         REQUIRE(a->auth == AUTH_TOKEN || a->auth == AUTH_APP);

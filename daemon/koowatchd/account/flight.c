@@ -10,7 +10,7 @@ usec_t flight_next(const struct flight *f, unsigned most) {
 }
 
 bool flight_may_join(const struct flight *f) {
-        return f->count < FLIGHT_FEW + f->open;
+        return !f->has_failed && f->count < FLIGHT_FEW + f->open;
 }
 
 void flight_sent(struct flight *f, usec_t now, bool is_first) {
@@ -24,5 +24,6 @@ void flight_sent(struct flight *f, usec_t now, bool is_first) {
 void flight_ended(struct flight *f, bool good) {
         f->count--;
         f->alone = 0;
+        f->has_failed = !good;
         f->open = good ? MIN(f->open + 1, OPEN_MAX) : 0;
 }

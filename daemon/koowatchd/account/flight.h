@@ -4,8 +4,9 @@
  *
  * Pure. MaxInFlight= is the most. The very first request goes alone: its answer tells the time,
  * and whether the credential is good. Of polls that are due together three go together after a
- * pause or a failure, and each good answer lets one more join: of a server that is gone this is
- * known after three requests, and one that answers gets them all in a few round trips.
+ * pause, and each good answer lets one more join: of a server that is gone this is known after
+ * three requests, and one that answers gets them all in a few round trips. After a failure they
+ * go one by one until there is a good answer.
  */
 #include <stdbool.h>
 
@@ -13,9 +14,10 @@
 
 /* All zero: nothing has been sent. */
 struct flight {
-        unsigned count; /* on their way */
-        unsigned open;  /* how many more than FLIGHT_FEW may go together */
-        usec_t alone;   /* until then the first one goes alone */
+        unsigned count;  /* on their way */
+        unsigned open;   /* how many more than FLIGHT_FEW may go together */
+        bool has_failed; /* the last one that has ended: then none go together */
+        usec_t alone;    /* until then the first one goes alone */
 };
 
 #define FLIGHT_FEW 3

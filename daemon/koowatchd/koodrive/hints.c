@@ -67,28 +67,6 @@ bool hint_stamp_refused(const char *message, usec_t *ret_server_time) {
         return true;
 }
 
-usec_t hint_retry_after(const char *text, usec_t now) {
-        unsigned long seconds;
-        time_t date;
-        char *end;
-
-        if (str_empty(text))
-                return -1;
-        if (*text >= '0' && *text <= '9') {
-                seconds = strtoul(text, &end, 10);
-                if (*end == '.' && end[1])
-                        end += 1 + strspn(end + 1, "0123456789");
-                if (*end && *end != ',') /* two headers that were joined: the first counts */
-                        return -1;
-                return seconds > RETRY_AFTER_MAX / USEC_SEC ? RETRY_AFTER_MAX
-                                                            : (usec_t) seconds * USEC_SEC;
-        }
-        date = curl_getdate(text, NULL);
-        if (date < 0)
-                return -1;
-        return MIN(MAX((usec_t) MIN(date, DATE_FAR) * USEC_SEC - now, 0), RETRY_AFTER_MAX);
-}
-
 /* n digits of text as a number; -1: others are among them. */
 static int read_digits(const char *text, size_t n) {
         int number = 0;
@@ -126,8 +104,34 @@ static time_t read_usual_date(const char *text) {
         return timegm(&tm);
 }
 
-usec_t hint_date(const char *text) {
-        time_t date = text ? read_usual_date(text) : -1;
+static time_t read_date(const char *text) {
+        time_t date = read_usual_date(text);
 
-        return sane_date(date < 0 && text ? curl_getdate(text, NULL) : date);
+        return date < 0 ? curl_getdate(text, NULL) : date;
+}
+
+usec_t hint_retry_after(const char *text, usec_t now) {
+        unsigned long seconds;
+        time_t date;
+        char *end;
+
+        if (str_empty(text))
+                return -1;
+        if (*text >= '0' && *text <= '9') {
+                seconds = strtoul(text, &end, 10);
+                if (*end == '.' && end[1])
+                        end += 1 + strspn(end + 1, "0123456789");
+                if (*end && *end != ',') /* two headers that were joined: the first counts */
+                        return -1;
+                return seconds > RETRY_AFTER_MAX / USEC_SEC ? RETRY_AFTER_MAX
+                                                            : (usec_t) seconds * USEC_SEC;
+        }
+        date = read_date(text);
+        if (date < 0)
+                return -1;
+        return MIN(MAX((usec_t) MIN(date, DATE_FAR) * USEC_SEC - now, 0), RETRY_AFTER_MAX);
+}
+
+usec_t hint_date(const char *text) {
+        return text ? sane_date(read_date(text)) : -1;
 }
