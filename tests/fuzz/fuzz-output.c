@@ -2,6 +2,8 @@
  * What hooks print, in any pieces: each byte is logged, in its order, or counted as dropped. The
  * input is two numbers, the size of a piece and how often the rest is printed.
  */
+#include <stdarg.h>
+
 #include "fuzz/fuzz.h"
 #include "koowatch-hook/output.h"
 
