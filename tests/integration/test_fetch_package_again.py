@@ -172,7 +172,7 @@ def test_a_package_that_may_change_within_its_second_is_not_continued(server, en
 def test_a_package_of_unknown_size_is_not_continued(server, env, store):
     hold = Hold(100_000, length=False)
     server.answers = [hold]
-    code, text = fetch({**env, "KOOWATCH_TIMEOUT": "6"})
+    code, text = fetch({**env, "KOOWATCH_TIMEOUT": "9"})
     hold.go_on.set()
     assert code == 75
     assert "starts again" in text
