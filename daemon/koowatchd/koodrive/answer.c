@@ -1,5 +1,8 @@
 #include "koowatchd/koodrive/answer.h"
 
+#include <ctype.h>
+#include <errno.h>
+
 #include "common/json.h"
 #include "koowatchd/koodrive/body.h"
 #include "koowatchd/koodrive/field.h"
@@ -199,11 +202,38 @@ static bool is_about_task(json_object *job, const char *status_key, bool is_name
                                            field_integer(job, status_key, &n));
 }
 
-/* As it came, too: what no URL may hold has become %7C and the like in what hooks get. */
-static bool link_holds(json_object *job, const char *url, const struct secrets *secrets) {
-        const char *written = json_get_string(job, "downloadUrl");
+/* %7C becomes what it stands for; what is no such, or stands for a NUL, stays. In place. */
+static void decode_link(char *url) {
+        char *out = url;
 
-        return redact_finds(url, secrets) || (written && redact_finds(written, secrets));
+        for (const char *at = url; *at; at++) {
+                char digits[3] = {0}, *end;
+                unsigned long c = 0;
+
+                if (*at == '%' && isxdigit((unsigned char) at[1])) {
+                        memcpy(digits, at + 1, 2);
+                        c = strtoul(digits, &end, 16);
+                        c = *end || end != digits + 2 ? 0 : c;
+                }
+                *out++ = c ? (char) c : *at;
+                at += c ? 2 : 0;
+        }
+        *out = '\0';
+}
+
+/* Also where it is written as in a URL. Returns 1, 0 or -ENOMEM. */
+static int link_holds(const char *url, const struct secrets *secrets) {
+        CLEANUP(freep) char *decoded = NULL;
+
+        if (redact_finds(url, secrets))
+                return 1;
+        if (!strchr(url, '%'))
+                return 0;
+        decoded = strdup(url);
+        if (!decoded)
+                return -ENOMEM;
+        decode_link(decoded);
+        return redact_finds(decoded, secrets);
 }
 
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
@@ -213,6 +243,7 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
         const char *status_key = NULL;
         json_object *root, *job;
         bool is_named = false;
+        int held;
 
         root = koodrive_answer_begin(http, &secrets, tokener, now, ret);
         job = root && http_answer_is_ok(http) ? find_job(root, &status_key, &is_named) : NULL;
@@ -226,7 +257,10 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                 ret->retry_after = ret->window = -1;
                 if (read_job(job, status_key, ret) < 0)
                         koodrive_answer_fault(ret, "no memory to read the answer");
-                if (ret->download_url && link_holds(job, ret->download_url, &credential)) {
+                held = ret->download_url ? link_holds(ret->download_url, &credential) : 0;
+                if (held < 0)
+                        koodrive_answer_fault(ret, "no memory to read the answer");
+                if (held > 0) {
                         free(STEAL_PTR(ret->download_url));
                         ret->url_problem = "it contains the account's token";
                 }
