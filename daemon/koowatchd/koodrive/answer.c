@@ -1,8 +1,5 @@
 #include "koowatchd/koodrive/answer.h"
 
-#include <ctype.h>
-#include <errno.h>
-
 #include "common/json.h"
 #include "koowatchd/koodrive/body.h"
 #include "koowatchd/koodrive/field.h"
@@ -202,40 +199,6 @@ static bool is_about_task(json_object *job, const char *status_key, bool is_name
                                            field_integer(job, status_key, &n));
 }
 
-/* %7C becomes what it stands for; what is no such, or stands for a NUL, stays. In place. */
-static void decode_link(char *url) {
-        char *out = url;
-
-        for (const char *at = url; *at; at++) {
-                char digits[3] = {0}, *end;
-                unsigned long c = 0;
-
-                if (*at == '%' && isxdigit((unsigned char) at[1])) {
-                        memcpy(digits, at + 1, 2);
-                        c = strtoul(digits, &end, 16);
-                        c = *end || end != digits + 2 ? 0 : c;
-                }
-                *out++ = c ? (char) c : *at;
-                at += c ? 2 : 0;
-        }
-        *out = '\0';
-}
-
-/* Also where it is written as in a URL. Returns 1, 0 or -ENOMEM. */
-static int link_holds(const char *url, const struct secrets *secrets) {
-        CLEANUP(freep) char *decoded = NULL;
-
-        if (redact_finds(url, secrets))
-                return 1;
-        if (!strchr(url, '%'))
-                return 0;
-        decoded = strdup(url);
-        if (!decoded)
-                return -ENOMEM;
-        decode_link(decoded);
-        return redact_finds(decoded, secrets);
-}
-
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
         const struct secrets secrets = redact_secrets(&query->who, query->kdstoken);
@@ -257,7 +220,7 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
                 ret->retry_after = ret->window = -1;
                 if (read_job(job, status_key, ret) < 0)
                         koodrive_answer_fault(ret, "no memory to read the answer");
-                held = ret->download_url ? link_holds(ret->download_url, &credential) : 0;
+                held = ret->download_url ? redact_finds_in_url(ret->download_url, &credential) : 0;
                 if (held < 0)
                         koodrive_answer_fault(ret, "no memory to read the answer");
                 if (held > 0) {

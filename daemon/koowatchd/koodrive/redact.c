@@ -1,5 +1,7 @@
 #include "koowatchd/koodrive/redact.h"
 
+#include <curl/curl.h>
+#include <errno.h>
 #include <json-c/json_visit.h>
 
 #include "common/util.h"
@@ -89,4 +91,19 @@ bool redact_is_needed(json_object *root, const char *text, size_t length,
 
 bool redact_finds(const char *text, const struct secrets *secrets) {
         return holds_secret(text, strlen(text), secrets);
+}
+
+int redact_finds_in_url(const char *url, const struct secrets *secrets) {
+        bool found = redact_finds(url, secrets);
+        char *decoded;
+        int length;
+
+        if (found || !strchr(url, '%'))
+                return found;
+        decoded = curl_easy_unescape(NULL, url, 0, &length);
+        if (!decoded)
+                return -ENOMEM;
+        found = holds_secret(decoded, (size_t) length, secrets);
+        curl_free(decoded);
+        return found;
 }

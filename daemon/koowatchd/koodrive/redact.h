@@ -27,6 +27,9 @@ void redact_copy(char *ret, size_t size, const char *text, const struct secrets 
 /* Whether a secret is anywhere in the text. */
 bool redact_finds(const char *text, const struct secrets *secrets);
 
+/* Likewise in a URL, also percent-encoded. Returns 1, 0 or -ENOMEM. */
+int redact_finds_in_url(const char *url, const struct secrets *secrets);
+
 /*
  * Whether a secret is anywhere in the object that was read from text, names included. Secrets
  * are printable ASCII: in a text without escapes they would stand as they are.
