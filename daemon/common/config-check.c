@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/account-config.h"
+#include "common/account-keys.h"
 #include "common/config-keys.h"
 #include "common/settings.h"
 
@@ -29,52 +30,14 @@ static void check_intervals(const struct config *config, const struct config_ori
                                max_text);
 }
 
-static int check_endpoint(const struct account_config *account, struct settings_faults *faults) {
-        int r = url_check(account->endpoint, account->allow_plain_http);
-
-        if (r == -EINVAL)
-                settings_fault(faults, true, account->line,
-                               "Endpoint of account %s: expected https://, because the host is not "
-                               "this machine; AllowPlainHttp=yes sends the token unencrypted",
-                               account->name);
-        return r == -ENOMEM ? r : 0;
-}
-
-/* Resets what Auth leaves unused, so that nobody comes to use it. */
-static void check_auth(struct account_config *account, struct settings_faults *faults) {
-        if (account->auth != AUTH_APP) {
-                (void) str_replace(&account->app_id, NULL); /* none: it cannot fail */
-                return;
-        }
-
-        if (!account->app_id)
-                settings_fault(faults, true, account->line,
-                               "AppId of account %s: required with Auth=app", account->name);
-        if (!account->user_id)
-                settings_fault(faults, true, account->line,
-                               "UserId of account %s: required, Auth=app signs it", account->name);
-        if (!account->agent_name && strstr(account->signed_headers, "x-hw-agentname"))
-                settings_fault(
-                        faults, true, account->line,
-                        "AgentName of account %s: required, SignedHeaders contains x-hw-agentname",
-                        account->name);
-
-        if (account->refresh != REFRESH_NONE)
-                settings_fault(faults, false, account->line,
-                               "Refresh of account %s: ignored, Auth=app has no token to refresh",
-                               account->name);
-        account->refresh = REFRESH_NONE;
-}
-
 int config_check(struct config *config, const struct config_origin *intervals,
-                 struct settings_faults *faults) {
+                 const struct account_keys *keys, struct settings_faults *faults) {
         int r = 0;
 
         check_intervals(config, intervals, faults);
         for (size_t i = 0; i < config->n_accounts && r == 0; i++) {
                 faults->file = config->accounts[i].file;
-                r = check_endpoint(&config->accounts[i], faults);
-                check_auth(&config->accounts[i], faults);
+                r = keys->check(&config->accounts[i], faults);
         }
         return r;
 }

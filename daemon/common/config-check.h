@@ -4,6 +4,7 @@
  *
  * Made after the last file has been read, as only then is it known which values meet.
  */
+struct account_keys;
 struct config;
 struct settings_faults;
 
@@ -14,9 +15,8 @@ struct config_origin {
 };
 
 /*
- * Checks values that are good by themselves, and takes back what others make void (AppId of an
- * account without Auth=app). intervals: where IntervalMin or IntervalMax was set. Returns 0 or
- * -ENOMEM.
+ * Checks values that are good by themselves; those of accounts by keys. intervals: where
+ * IntervalMin or IntervalMax was set. Returns 0 or -ENOMEM.
  */
 int config_check(struct config *config, const struct config_origin *intervals,
-                 struct settings_faults *faults);
+                 const struct account_keys *keys, struct settings_faults *faults);

@@ -1,6 +1,8 @@
 #pragma once
 /*
  * Configuration keys: what they are, in one table, and where their values go
+ *
+ * Those of accounts are in account-keys.h.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +13,6 @@
 #include "common/timespan.h"
 
 struct account_config;
-
-#define SECTION_ACCOUNT "Account"
 
 /* What the keys fill. */
 struct config {
@@ -37,17 +37,10 @@ struct config {
         unsigned max_parallel;
         unsigned attempts;
 
-        struct account_config *accounts; /* always one named "default" among them */
+        struct account_config *accounts; /* one named "default" among them, if any is read */
         size_t n_accounts;
 };
 
-/* The fields are those of struct config, in SECTION_ACCOUNT those of struct account_config. */
+/* The fields are those of struct config. */
 extern const struct setting config_keys[];
 extern const size_t config_n_keys;
-
-/*
- * Calls fn(section, key, default text) once a row, in the order of the table.
- */
-void config_each_key(void (*fn)(void *userdata, const char *section, const char *key,
-                                const char *default_text),
-                     void *userdata);

@@ -73,7 +73,6 @@ int config_parse_task_directories(const char *text, void *field); /* STATE may b
 
 /* char * */
 int config_parse_header_value(const char *text, void *field);
-int config_parse_proxy(const char *text, void *field);
 int config_parse_app_id(const char *text, void *field); /* without blank and comma */
 /*
  * Names of headers that koowatchd sends, separated by semicolons: lower-cased, sorted, each once;
@@ -81,23 +80,8 @@ int config_parse_app_id(const char *text, void *field); /* without blank and com
  */
 int config_parse_signed_headers(const char *text, void *field);
 
-/*
- * char *: without a slash at the end. Takes plain HTTP to any host, as only the caller
- * can know whether that is allowed; see url_check().
- */
-int config_parse_endpoint(const char *text, void *field);
-
 /* What follows the word STATE in an element of a list, or NULL when it does not start with it. */
 const char *config_after_state(const char *element);
 
 /* Returns 0 or -EINVAL. */
 int parse_bool(const char *text, bool *ret);
-
-/*
- * Whether url is https://, or http:// to a loopback host (localhost, 127.0.0.0/8,
- * [::1]), or http:// and allow_plain; control characters and user:password@ never.
- * Returns 0 when it is, else -EINVAL, or -ENOMEM: nothing is known of it.
- */
-int url_check(const char *url, bool allow_plain);
-/* Whether its host is one of those loopback hosts: 1, 0, or -ENOMEM. */
-int url_is_loopback(const char *url);

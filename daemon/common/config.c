@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "common/account-config.h"
+#include "common/account-keys.h"
 #include "common/config-check.h"
 #include "common/config-keys.h"
 #include "common/config-values.h"
@@ -21,16 +22,11 @@
 #define BLANKS " \t"
 #define SOURCE_NONE "(built in)"
 
-static bool is_account_key(const struct setting *key) {
-        return streq(key->section, SECTION_ACCOUNT);
-}
-
-static int reset_keys(void *object, bool of_account) {
+static int reset_keys(const struct setting *keys, size_t n, void *object) {
         int r = 0;
 
-        for (size_t i = 0; i < config_n_keys && r == 0; i++)
-                if (is_account_key(config_keys + i) == of_account)
-                        r = settings_reset(config_keys + i, object);
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = settings_reset(keys + i, object);
 
         return r;
 }
@@ -69,7 +65,7 @@ const struct account_config *config_account(const struct config *config, const c
         return find_account(config, name);
 }
 
-static int add_account(struct config *config, const char *name) {
+static int add_account(struct config *config, const struct account_keys *keys, const char *name) {
         struct account_config *accounts, *account;
         int r;
 
@@ -82,7 +78,7 @@ static int add_account(struct config *config, const char *name) {
         *account = (struct account_config){.file = SOURCE_NONE};
 
         r = str_replace(&account->name, name);
-        return r < 0 ? r : reset_keys(account, true);
+        return r < 0 ? r : reset_keys(keys->rows, keys->n_rows, account);
 }
 
 /* Returns the copy, which the config owns, or NULL. */
@@ -106,6 +102,7 @@ static const char *add_source(struct config *config, const char *path) {
 /* One reading of all files. */
 struct reader {
         struct config *config;
+        const struct account_keys *accounts;
         struct settings_faults faults;                   /* its file is borrowed from config */
         struct config_origin interval_min, interval_max; /* where they were last set */
 
@@ -139,7 +136,7 @@ static int begin_account(struct reader *reader, unsigned line, const char *name)
 
         account = find_account(reader->config, name);
         if (!account) {
-                r = add_account(reader->config, name);
+                r = add_account(reader->config, reader->accounts, name);
                 if (r < 0)
                         return r;
                 account = find_account(reader->config, name);
@@ -161,12 +158,21 @@ static int on_section(void *userdata, unsigned line, const char *section) {
 
         reader->section = NULL;
         if (account)
-                return begin_account(reader, line, account);
+                return reader->accounts ? begin_account(reader, line, account) : 0;
 
         reader->section = settings_section(config_keys, config_n_keys, section);
         if (!reader->section)
                 settings_unknown_section(&reader->faults, line, section);
         return 0;
+}
+
+static int assign_account_key(struct reader *reader, const struct settings_line *written) {
+        const struct setting *key = settings_find(reader->accounts->rows, reader->accounts->n_rows,
+                                                  SECTION_ACCOUNT, written, &reader->faults);
+
+        return key ? settings_assign(key, find_account(reader->config, reader->account), written,
+                                     &reader->faults)
+                   : 0;
 }
 
 static void note_interval(struct reader *reader, const struct setting *key, unsigned line) {
@@ -183,21 +189,20 @@ static int on_key(void *userdata, unsigned line, const char *section, const char
         const struct settings_line written = {line, section, name, value};
         struct reader *reader = userdata;
         const struct setting *key;
-        void *object = reader->config;
 
         if (!*section)
                 settings_fault(&reader->faults, false, line,
                                "key %s before the first section, ignored", settings_shown(name));
         if (!reader->section)
                 return 0;
+        if (streq(reader->section, SECTION_ACCOUNT))
+                return assign_account_key(reader, &written);
 
         key = settings_find(config_keys, config_n_keys, reader->section, &written, &reader->faults);
         if (!key)
                 return 0;
         note_interval(reader, key, line);
-        if (is_account_key(key))
-                object = find_account(reader->config, reader->account);
-        return settings_assign(key, object, &written, &reader->faults);
+        return settings_assign(key, reader->config, &written, &reader->faults);
 }
 
 static void on_error(void *userdata, unsigned line, const char *text) {
@@ -317,7 +322,7 @@ int config_set_state_directory(struct config *config, const char *path) {
 static int read_all_files(struct reader *reader, const char *path, bool required) {
         int r;
 
-        r = reset_keys(reader->config, false);
+        r = reset_keys(config_keys, config_n_keys, reader->config);
         if (r == -ENOMEM)
                 return r;
         reader->faults.file = path;
@@ -325,7 +330,7 @@ static int read_all_files(struct reader *reader, const char *path, bool required
                 settings_fault(&reader->faults, true, 0,
                                "STATE_DIRECTORY in the environment: expected an absolute path");
 
-        r = add_account(reader->config, ACCOUNT_DEFAULT);
+        r = reader->accounts ? add_account(reader->config, reader->accounts, ACCOUNT_DEFAULT) : 0;
         if (r < 0)
                 return r;
 
@@ -339,15 +344,16 @@ static int read_all_files(struct reader *reader, const char *path, bool required
 
         r = config_check(reader->config,
                          reader->interval_max.file ? &reader->interval_max : &reader->interval_min,
-                         &reader->faults);
+                         reader->accounts, &reader->faults);
         return r < 0 ? r : replace_state_word(reader->config);
 }
 
-int config_read(const char *path, bool required, settings_fault_fn on_fault, void *userdata,
-                struct config **ret) {
+int config_read(const char *path, bool required, const struct account_keys *accounts,
+                settings_fault_fn on_fault, void *userdata, struct config **ret) {
         CLEANUP(config_freep) struct config *config = calloc(1, sizeof(*config));
         struct reader reader = {
                 .config = config,
+                .accounts = accounts,
                 .faults = {.on_fault = on_fault, .userdata = userdata},
         };
         int r;

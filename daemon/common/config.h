@@ -2,8 +2,8 @@
 /*
  * The configuration: koowatch.conf and the drop-ins beside it, as a struct
  *
- * One table in config-keys.c names every key with its section, parser, place and
- * default; the manual page and conf/koowatch.conf are checked against it. Both
+ * A table in config-keys.c, and one in account-keys.c, names every key with its section, parser,
+ * place and default; the manual page and conf/koowatch.conf are checked against it. Both
  * programs read the same files: koowatchd all of it, koowatch-hook [Daemon]
  * LogLevel and LogTarget, and [Hooks].
  *
@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "common/account-config.h"
+#include "common/account-keys.h"
 #include "common/config-keys.h"
 #include "common/settings.h"
 #include "common/timespan.h"
@@ -26,11 +27,13 @@
 /*
  * Reads path, then path's directory's koowatch.conf.d (named after the file: X.conf
  * has X.conf.d)/ *.conf in byte order. A missing main file is no fault unless
- * required; then all is default. Returns 0, -EBADMSG when there was an error among
- * the faults, or another negative errno: it could not be read for now (a fault may name the file).
+ * required; then all is default. accounts: account_keys, or NULL: sections of accounts are passed
+ * over, whatever is in them, and there is no account. Returns 0, -EBADMSG when there was an error
+ * among the faults, or another negative errno: it could not be read for now (a fault may name the
+ * file).
  */
-int config_read(const char *path, bool required, settings_fault_fn on_fault, void *userdata,
-                struct config **ret);
+int config_read(const char *path, bool required, const struct account_keys *accounts,
+                settings_fault_fn on_fault, void *userdata, struct config **ret);
 
 struct config *config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free)

@@ -75,6 +75,14 @@ static inline const char *str_after(const char *s, const char *prefix) {
         return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+/* Cuts slashes off the end, but not the only character. */
+static inline void str_cut_slashes(char *path) {
+        size_t n = strlen(path);
+
+        while (n > 1 && path[n - 1] == '/')
+                path[--n] = '\0';
+}
+
 static inline bool str_ends_with(const char *s, const char *suffix) {
         size_t n = strlen(s), k = strlen(suffix);
 

@@ -91,8 +91,8 @@ static void prepare_process(void) {
 static int read_config(const char *path, struct config **ret) {
         int r;
 
-        r = config_read(path ? path : CONFIG_PATH_DEFAULT, path != NULL, config_log_fault, NULL,
-                        ret);
+        r = config_read(path ? path : CONFIG_PATH_DEFAULT, path != NULL, NULL, config_log_fault,
+                        NULL, ret);
         if (r == -EBADMSG)
                 log_error("%s: the configuration is invalid, no hook is run",
                           path ? path : CONFIG_PATH_DEFAULT);

@@ -169,7 +169,7 @@ int check(const char *config_path, bool config_required) {
         };
         int r;
 
-        r = config_read(config_path, config_required, on_config_fault, &c, &config);
+        r = config_read(config_path, config_required, &account_keys, on_config_fault, &c, &config);
         if (r == -EBADMSG)
                 return 1; /* which directories and accounts there are is not known */
         if (r < 0)

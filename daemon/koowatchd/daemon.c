@@ -130,8 +130,8 @@ static void reload(struct daemon *d) {
         int r;
 
         notify_reloading();
-        r = config_read(d->options->config_path, d->options->config_required, config_log_fault,
-                        NULL, &new);
+        r = config_read(d->options->config_path, d->options->config_required, &account_keys,
+                        config_log_fault, NULL, &new);
         if (r == 0)
                 r = adopt(d, new);
         status_set_config_error(d->modules.status, r < 0);
@@ -294,8 +294,8 @@ int daemon_run(const struct daemon_options *options) {
                 log_error("cannot initialise libcurl");
                 return EXIT_FAILURE;
         }
-        r = config_read(options->config_path, options->config_required, config_log_fault, NULL,
-                        &d.config);
+        r = config_read(options->config_path, options->config_required, &account_keys,
+                        config_log_fault, NULL, &d.config);
         if (r == -EBADMSG) {
                 log_error("%s: the configuration is invalid; koowatchd --check reports the same "
                           "errors without starting",

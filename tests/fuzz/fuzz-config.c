@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "common/config.h"
+#include "common/url.h"
 #include "fuzz/faults.h"
 
 #define SEPARATOR "\n%%\n" /* between koowatch.conf and a drop-in */
@@ -48,7 +49,7 @@ static int read_text(const void *text, size_t size, struct faults *faults, struc
                 write_file(drop_in, rest, size - (size_t) (rest - (const char *) text));
         else
                 (void) unlink(drop_in);
-        return config_read(path, true, on_fault, faults, ret);
+        return config_read(path, true, &account_keys, on_fault, faults, ret);
 }
 
 /* Each element of a list of directories. */

@@ -43,7 +43,7 @@ def settings(path):
 
 
 def config_keys():
-    return settings("daemon/common/config-keys.c")
+    return settings("daemon/common/config-keys.c") | settings("daemon/common/account-keys.c")
 
 
 def task_keys():
@@ -105,8 +105,8 @@ def test_man_page_has_each_key_with_its_default():
 
 
 def test_man_page_has_each_bound():
-    """The numbers in what config-keys.c expects, and 1d, are in the paragraph of the key."""
-    source = read("daemon/common/config-keys.c")
+    """The numbers in what the tables expect, and 1d, are in the paragraph of the key."""
+    source = read("daemon/common/config-keys.c") + read("daemon/common/account-keys.c")
     interval = re.search(r'#define EXPECT_INTERVAL "(.*)"', source)[1]
     assert " 1d " in interval
     rows = re.findall(

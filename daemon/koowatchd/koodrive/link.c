@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "common/config-values.h"
+#include "common/url.h"
 #include "common/util.h"
 
 #define FORBIDDEN "\"<>\\^`{|}" /* what no URL may hold as it is (RFC 3986, 2) */

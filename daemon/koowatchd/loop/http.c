@@ -5,7 +5,7 @@
 #include <openssl/x509_vfy.h>
 #include <time.h>
 
-#include "common/config-values.h"
+#include "common/url.h"
 #include "koowatchd/loop/content-coding.h"
 #include "koowatchd/loop/http-connections.h"
 #include "koowatchd/loop/proxy.h"

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/config.h"
+#include "common/url.h"
 #include "unit/support.h"
 
 struct fixture {
@@ -21,6 +22,16 @@ struct trace {
         const struct fixture *fixture;
         FILE *out;
 };
+
+/* Calls fn a row of both tables. */
+static void each_key(void (*fn)(void *, const char *, const char *, const char *), void *userdata) {
+        for (size_t i = 0; i < config_n_keys; i++)
+                fn(userdata, config_keys[i].section, config_keys[i].name,
+                   config_keys[i].default_text);
+        for (size_t i = 0; i < account_keys.n_rows; i++)
+                fn(userdata, account_keys.rows[i].section, account_keys.rows[i].name,
+                   account_keys.rows[i].default_text);
+}
 
 static int set_up(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
@@ -81,7 +92,7 @@ static int read_required(struct fixture *f, bool required) {
         f->config = config_free(f->config);
         trace.out = open_memstream(&f->faults, &size);
         assert_non_null(trace.out);
-        r = config_read(f->main, required, on_fault, &trace, &f->config);
+        r = config_read(f->main, required, &account_keys, on_fault, &trace, &f->config);
         assert_int_equal(fclose(trace.out), 0);
         return r;
 }
@@ -299,7 +310,7 @@ static void test_reset_by_empty_value(void **state) {
 
         out = open_memstream(&reset, &size);
         assert_non_null(out);
-        config_each_key(reset_key, out);
+        each_key(reset_key, out);
         assert_int_equal(fclose(out), 0);
         put(f, "k.conf.d/10-a.conf", reset);
         check_defaults(read_clean(f));
@@ -319,10 +330,29 @@ static void test_defaults_written_out(void **state) {
 
         out = open_memstream(&text, &size);
         assert_non_null(out);
-        config_each_key(write_default, out);
+        each_key(write_default, out);
         assert_int_equal(fclose(out), 0);
         put(f, "k.conf", text);
         check_defaults(read_clean(f));
+}
+
+/* As the hook runner reads it: a fault of an account is the daemon's to report. */
+static void test_without_accounts(void **state) {
+        struct fixture *f = *state;
+        struct trace trace = {.fixture = f};
+        size_t size;
+
+        put(f, "k.conf",
+            "[Account]\nEndpoint=ftp://x\nNone=1\n[Account a b]\n[Hooks]\nAttempts=3\n"
+            "[Account x]\nAuth=app\n");
+        trace.out = open_memstream(&f->faults, &size);
+        assert_non_null(trace.out);
+        assert_int_equal(config_read(f->main, true, NULL, on_fault, &trace, &f->config), 0);
+        assert_int_equal(fclose(trace.out), 0);
+        assert_string_equal(f->faults, "");
+        assert_int_equal(f->config->attempts, 3);
+        assert_int_equal(f->config->n_accounts, 0);
+        assert_null(config_account(f->config, "default"));
 }
 
 static void test_drop_ins(void **state) {
@@ -958,6 +988,7 @@ int main(void) {
                 TEST(test_every_key),
                 TEST(test_reset_by_empty_value),
                 TEST(test_defaults_written_out),
+                TEST(test_without_accounts),
                 TEST(test_drop_ins),
                 TEST(test_drop_ins_without_main),
                 TEST(test_accounts_merge),

@@ -134,7 +134,8 @@ static void test_config(void **state) {
         put(directory, "a.conf", main_file, 0644);
         make(directory, "a.conf.d");
         put(directory, "a.conf.d/b.conf", drop_in, 0644);
-        assert_short_memory(config_read(path, true, on_fault, NULL, &config), (void) 0);
+        assert_short_memory(config_read(path, true, &account_keys, on_fault, NULL, &config),
+                            (void) 0);
         assert_string_equal(config_account(config, "other")->app_id, "app");
         assert_short_memory(copy_account(config_account(config, "other"), &copy), (void) 0);
         assert_true(account_config_is_same(&copy, config_account(config, "other")));
