@@ -2,7 +2,7 @@
 /*
  * JSON parse: json-c's parser, with nothing missing when memory is short
  *
- * For json.c, which has looked through the text before.
+ * For json.c, where the text has been scanned before.
  */
 #include <json-c/json.h>
 #include <stdbool.h>

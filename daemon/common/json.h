@@ -13,21 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define JSON_FAULT_MAX 96
-
-struct json_rules {
-        unsigned depth;    /* of nested objects and arrays, 64 at most */
-        size_t containers; /* an empty object takes two bytes of text and a kilobyte of memory */
-        size_t values;
-        /*
-         * Read what is meant, where that is clear: UTF-16 and byte order marks; bytes that are no
-         * UTF-8, which become U+FFFD; controls in strings and a backslash that escapes nothing,
-         * which become characters; a word or a number that JSON has not, or a number that is out
-         * of range, which become null: a value that is not known. What follows the end is left
-         * out. Without it each of these is a fault, but for a number out of range.
-         */
-        bool repair;
-};
+#include "common/json-scan.h"
 
 /*
  * Reads an object or an array; other values are a fault. tokener has no flags set, a depth of

@@ -1,11 +1,14 @@
 #include "koowatchd/koodrive/answer.h"
 
+#include <errno.h>
+
 #include "common/json.h"
 #include "koowatchd/koodrive/body.h"
 #include "koowatchd/koodrive/field.h"
 #include "koowatchd/koodrive/hints.h"
 #include "koowatchd/koodrive/link.h"
 #include "koowatchd/koodrive/redact.h"
+#include "koowatchd/koodrive/usual-answer.h"
 #include "koowatchd/loop/http-answer.h"
 
 /*
@@ -145,12 +148,7 @@ static void read_failure(const struct http_answer *http, const struct secrets *s
         redact_copy(a->why, sizeof(a->why), http->error, secrets);
 }
 
-json_object *koodrive_answer_begin(const struct http_answer *http, const struct secrets *secrets,
-                                   json_tokener *tokener, usec_t now, struct koodrive_answer *a) {
-        char fault[JSON_FAULT_MAX];
-        enum koodrive_body body;
-        json_object *root;
-
+static void answer_init(const struct http_answer *http, struct koodrive_answer *a) {
         *a = (struct koodrive_answer){
                 .http_status = http->status,
                 .date = hint_date(http_header(http, "Date")),
@@ -159,6 +157,15 @@ json_object *koodrive_answer_begin(const struct http_answer *http, const struct 
                 .server_time = -1,
                 .progress = -1,
         };
+}
+
+json_object *koodrive_answer_begin(const struct http_answer *http, const struct secrets *secrets,
+                                   json_tokener *tokener, usec_t now, struct koodrive_answer *a) {
+        char fault[JSON_FAULT_MAX];
+        enum koodrive_body body;
+        json_object *root;
+
+        answer_init(http, a);
         if (http->outcome != HTTP_ANSWERED) {
                 read_failure(http, secrets, a);
                 return NULL;
@@ -199,8 +206,8 @@ static bool is_about_task(json_object *job, const char *status_key, bool is_name
                                            field_integer(job, status_key, &n));
 }
 
-void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
-                          json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
+void koodrive_answer_read_whole(const struct http_answer *http, const struct koodrive_query *query,
+                                json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
         const struct secrets secrets = redact_secrets(&query->who, query->kdstoken);
         const struct secrets credential = redact_secrets(&query->who, NULL);
         const char *status_key = NULL;
@@ -233,11 +240,46 @@ void koodrive_answer_read(const struct http_answer *http, const struct koodrive_
         json_object_put(root);
 }
 
+void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
+                          json_tokener *tokener, usec_t now, struct koodrive_answer *ret) {
+        struct koodrive_usual usual;
+
+        if (!http_answer_is_ok(http) ||
+            !koodrive_usual_read(http->body, http->body_length, query->task_id, &usual)) {
+                koodrive_answer_read_whole(http, query, tokener, now, ret);
+                return;
+        }
+        answer_init(http, ret);
+        ret->disposition = (struct koodrive_disposition){.class = KOODRIVE_TASK};
+        ret->status = usual.is_running ? KOODRIVE_STATUS_RUNNING : KOODRIVE_STATUS_PENDING;
+        ret->raw_status = (long) ret->status;
+        ret->progress = usual.progress;
+        ret->type = usual.type;
+        ret->unread = http;
+        ret->query = query;
+}
+
+int koodrive_answer_json(const struct koodrive_answer *a, json_object **ret) {
+        struct koodrive_answer whole;
+
+        if (!a->unread) {
+                *ret = json_object_get(a->json);
+                return 0;
+        }
+        koodrive_answer_read_whole(a->unread, a->query, NULL, 0, &whole);
+        *ret = json_object_get(whole.json);
+        koodrive_answer_clear(&whole);
+        /* It has been read before: now memory is short. */
+        return whole.disposition.class == KOODRIVE_TASK ? 0 : -ENOMEM;
+}
+
 void koodrive_answer_clear(struct koodrive_answer *a) {
         free(a->download_url);
         json_object_put(a->json);
         a->download_url = NULL;
         a->json = NULL;
+        a->unread = NULL;
+        a->query = NULL;
 }
 
 const char *koodrive_status_name(enum koodrive_status status) {

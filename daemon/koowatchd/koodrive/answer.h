@@ -57,18 +57,30 @@ struct koodrive_answer {
         int type;                /* taskType; 0: not said */
         char *download_url;      /* as link_clean() leaves it; NULL: none */
         const char *url_problem; /* static: why there is none although KooDrive has sent one */
-        json_object *json; /* the whole answer; NULL where it is no object, or repeats a secret */
+        json_object *json;       /* as koodrive_answer_json() gives it, unless unread */
+        /* Of an answer of which only the task's state was read; borrowed. */
+        const struct http_answer *unread;
+        const struct koodrive_query *query;
 };
 
 /*
  * Reads the answer to a query; one about another task is a transient fault. tokener is
  * reused from call to call (koodrive_tokener_new()). now is wall clock, for a Retry-After
  * that names a date in an answer that does not tell the server's. Never fails: what cannot be read
- * has a class too.
+ * has a class too. http and query are borrowed until the answer is cleared.
  */
 void koodrive_answer_read(const struct http_answer *http, const struct koodrive_query *query,
                           json_tokener *tokener, usec_t now, struct koodrive_answer *ret);
+/* The same, and all of it at once, also where a shorter look would do. */
+void koodrive_answer_read_whole(const struct http_answer *http, const struct koodrive_query *query,
+                                json_tokener *tokener, usec_t now, struct koodrive_answer *ret);
 void koodrive_answer_clear(struct koodrive_answer *answer);
+
+/*
+ * The whole answer, which the caller owns; NULL where it is no object, or repeats a secret. Returns
+ * 0 or -ENOMEM.
+ */
+int koodrive_answer_json(const struct koodrive_answer *answer, json_object **ret);
 
 /*
  * What all answers have in common, for koodrive_answer_read() and its like: everything but the

@@ -10,25 +10,27 @@
 #define CONTAINERS_MAX 10000 /* a thousand files of a share need a thousand objects, ... */
 #define VALUES_MAX 50000     /* ... and five thousand values */
 
+const struct json_rules koodrive_json_rules = {
+        .depth = DEPTH_MAX,
+        .containers = CONTAINERS_MAX,
+        .values = VALUES_MAX,
+        .repair = true,
+};
+
 json_tokener *koodrive_tokener_new(void) {
         return json_tokener_new_ex(DEPTH_MAX + 1);
 }
 
 json_object *body_parse(const struct http_answer *http, json_tokener *tokener,
                         char fault[JSON_FAULT_MAX]) {
-        static const struct json_rules rules = {
-                .depth = DEPTH_MAX,
-                .containers = CONTAINERS_MAX,
-                .values = VALUES_MAX,
-                .repair = true,
-        };
         json_object *root = NULL;
         int r;
 
         if (http->body_length > KOODRIVE_ANSWER_MAX)
                 r = -EFBIG;
         else
-                r = json_read(http->body, http->body_length, &rules, tokener, &root, fault);
+                r = json_read(http->body, http->body_length, &koodrive_json_rules, tokener, &root,
+                              fault);
         if (r < 0 && r != -EBADMSG)
                 (void) snprintf(fault, JSON_FAULT_MAX, "%s", strerror(-r));
         if (r == 0 && !json_object_is_type(root, json_type_object)) {

@@ -13,6 +13,9 @@
 
 #define KOODRIVE_ANSWER_MAX (1024 * 1024)
 
+/* The limits that answers are read with. */
+extern const struct json_rules koodrive_json_rules;
+
 /* A tokener with the limits that answers are read with. NULL when memory is short. */
 json_tokener *koodrive_tokener_new(void);
 

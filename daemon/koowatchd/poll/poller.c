@@ -72,10 +72,15 @@ static void poll_request_free(struct poll_request *req) {
 }
 DEFINE_CLEANUP(struct poll_request *, poll_request_free)
 
-static void request_finish(struct poll_request *req) {
+/* Nothing waits for it any more; the caller owns it. */
+static struct poll_request *request_end(struct poll_request *req) {
         req->poll->request = NULL;
         req->poller->in_flight--;
-        poll_request_free(req);
+        return req;
+}
+
+static void request_finish(struct poll_request *req) {
+        poll_request_free(request_end(req));
 }
 
 static bool has_one_poll(const struct poller_queue *queue) {
@@ -110,6 +115,7 @@ static usec_t share_instant(usec_t due, usec_t delay) {
 }
 
 static void on_done(void *userdata, const struct http_answer *http) {
+        CLEANUP(poll_request_freep) UNUSED struct poll_request *ended = NULL;
         struct poll_request *req = userdata;
         struct poller *poller = req->poller;
         struct poll *p = req->poll;
@@ -143,7 +149,7 @@ static void on_done(void *userdata, const struct http_answer *http) {
                                                    });
         if (req->sent >= queue->probed && !is_unreachable(queue->account, answer.disposition.class))
                 queue->probing = false;
-        request_finish(req);
+        ended = request_end(req); /* query borrows from it */
 
         if (verdict == ACCOUNT_VERDICT_NOT_ACCOUNT &&
             (!outdated || answer.disposition.class == KOODRIVE_TASK))

@@ -76,6 +76,12 @@ static json_object *new_event(const char *type, const char *id) {
         return STEAL_PTR(event);
 }
 
+static bool add_whole_answer(json_object *event, const struct koodrive_answer *a) {
+        json_object *json;
+
+        return koodrive_answer_json(a, &json) == 0 && (!json || add(event, "answer", json));
+}
+
 static bool add_answer(json_object *event, const struct event_task *t) {
         const struct koodrive_answer *a = t->answer;
 
@@ -85,7 +91,7 @@ static bool add_answer(json_object *event, const struct event_task *t) {
                 return add_integer(event, "httpStatus", a->http_status) &&
                        add_string(event, "errorCode", *a->code ? a->code : NULL) &&
                        add_string(event, "errorMessage", *a->message ? a->message : a->why) &&
-                       (!a->json || add(event, "answer", json_object_get(a->json)));
+                       add_whole_answer(event, a);
         if (t->outcome == OUTCOME_COMPLETED) {
                 if (!add_string(event, "result", koodrive_result_name(a->result)))
                         return false;
@@ -95,7 +101,7 @@ static bool add_answer(json_object *event, const struct event_task *t) {
         }
         return (a->raw_status < 0 || add_integer(event, "taskStatus", a->raw_status)) &&
                (a->progress < 0 || add_integer(event, "progress", a->progress)) &&
-               (!a->json || add(event, "answer", json_object_get(a->json)));
+               add_whole_answer(event, a);
 }
 
 json_object *event_of_task(const char *type, const char *id, const struct event_task *t) {

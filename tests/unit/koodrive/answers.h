@@ -40,9 +40,24 @@ static inline int tear_down(void **state) {
 
 static inline struct koodrive_answer read_http(json_tokener *tokener,
                                                const struct http_answer *http) {
-        struct koodrive_answer a;
+        struct koodrive_answer a, whole;
+        json_object *json;
 
+        /* The short way of a usual answer leads where the long one leads. */
         koodrive_answer_read(http, &query, tokener, NOW, &a);
+        koodrive_answer_read_whole(http, &query, tokener, NOW, &whole);
+        assert_true(a.disposition.class == whole.disposition.class && a.status == whole.status);
+        assert_true(a.progress == whole.progress && a.result == whole.result);
+        assert_true(a.raw_status == whole.raw_status && a.type == whole.type);
+        assert_true(a.date == whole.date && a.retry_after == whole.retry_after);
+        assert_true(a.url_problem == whole.url_problem);
+        assert_int_equal(koodrive_answer_json(&a, &json), 0);
+        assert_true(!json == !whole.json && (!json || json_object_equal(json, whole.json)));
+
+        koodrive_answer_clear(&whole);
+        json_object_put(STEAL_PTR(a.json));
+        a.json = json;
+        a.unread = NULL; /* what it borrows does not live as long */
         return a;
 }
 
