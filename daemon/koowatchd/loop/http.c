@@ -20,10 +20,12 @@ struct http_transfer {
         struct http_transfer *next; /* http::active or http::idle */
         CURL *easy;
         struct curl_slist *headers;
-        char *url; /* that parsed stands for: they outlive the request, for the next one */
+        /* Outlive the request, for the next one; url is what parsed stands for. */
+        char *url, *ca_file;
         CURLU *parsed;
-        char *proxy; /* as the request names it, for its password */
-        char *body;  /* the answer's */
+        bool is_set_up; /* easy has the options of url and ca_file, and no proxy's */
+        char *proxy;    /* as the request names it, for its password */
+        char *body;     /* the answer's */
         size_t length, size;
         bool too_long;
         unsigned attempts; /* connections that the request was about to go out on */
@@ -86,6 +88,7 @@ static void transfer_free(struct http_transfer *t) {
         curl_slist_free_all(t->headers);
         curl_url_cleanup(t->parsed);
         free(t->url);
+        free(t->ca_file);
         secret_free(t->proxy);
         free(t->body);
         free(t);
@@ -111,7 +114,7 @@ static int transfer_take(struct http *h, struct http_transfer **ret) {
         return 0;
 }
 
-/* Takes a transfer out of the multi handle and back into the pool, blank. */
+/* Takes a transfer out of the multi handle and back into the pool, without what was sent. */
 static void transfer_recycle(struct http_transfer *t) {
         struct http *h = t->http;
         struct http_transfer **at = &h->active;
@@ -124,7 +127,12 @@ static void transfer_recycle(struct http_transfer *t) {
                 http_pool_remove(t->pool, t->easy);
                 t->pool = NULL;
         }
-        curl_easy_reset(t->easy);
+        if (t->is_set_up) {
+                (void) curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+                (void) curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, NULL);
+        } else {
+                curl_easy_reset(t->easy);
+        }
         secret_free(STEAL_PTR(t->proxy));
         curl_slist_free_all(STEAL_PTR(t->headers));
         if (t->size > KEPT_BODY) {
@@ -260,6 +268,7 @@ static void transfer_finish(struct http_transfer *t, CURLcode code) {
                 if (answer.connect_status <= 299)
                         answer.connect_status = 0;
         }
+        t->is_set_up = code == CURLE_OK && !t->proxy;
         retire_connections(t, code);
         t->on_done(t->userdata, &answer);
         transfer_recycle(t);
@@ -363,17 +372,17 @@ static CURLcode set_url(struct http_transfer *t, const char *url) {
         return curl_easy_setopt(t->easy, CURLOPT_CURLU, parsed);
 }
 
-static CURLcode set_options(struct http_transfer *t, const struct http_request *q) {
-        CURL *e = t->easy;
+#define SET(option, value) bad = bad ? bad : curl_easy_setopt(t->easy, option, value)
+
+/* What goes for each request to the same server. */
+static CURLcode set_up(struct http_transfer *t, const struct http_request *q) {
         int is_local = !q->proxy && t->http->proxy_in_environment ? url_is_loopback(q->url) : 0;
         CURLcode bad = is_local < 0 ? CURLE_OUT_OF_MEMORY : set_url(t, q->url);
 
-#define SET(option, value) bad = bad ? bad : curl_easy_setopt(e, option, value)
+        if (str_replace(&t->ca_file, q->ca_file) < 0)
+                return CURLE_OUT_OF_MEMORY;
         SET(CURLOPT_PRIVATE, t);
         SET(CURLOPT_PROTOCOLS_STR, "http,https");
-        SET(CURLOPT_HTTPHEADER, t->headers);
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) q->body_length);
-        SET(CURLOPT_COPYPOSTFIELDS, q->body);
         SET(CURLOPT_USERAGENT, "koowatch/" KOOWATCH_VERSION);
         SET(CURLOPT_FOLLOWLOCATION, 0L);
         SET(CURLOPT_NOSIGNAL, 1L);
@@ -399,9 +408,29 @@ static CURLcode set_options(struct http_transfer *t, const struct http_request *
                 SET(CURLOPT_PROXY, q->proxy);
         else if (is_local || !t->http->proxy_in_environment)
                 SET(CURLOPT_NOPROXY, "*"); /* in clear, the token is for this machine alone */
-#undef SET
         return bad;
 }
+
+static bool is_set_up_for(const struct http_transfer *t, const struct http_request *q) {
+        return t->is_set_up && !q->proxy && streq(t->url, q->url) &&
+               (t->ca_file && q->ca_file ? streq(t->ca_file, q->ca_file)
+                                         : !t->ca_file && !q->ca_file);
+}
+
+static CURLcode set_options(struct http_transfer *t, const struct http_request *q) {
+        CURLcode bad = CURLE_OK;
+
+        if (!is_set_up_for(t, q)) {
+                curl_easy_reset(t->easy);
+                bad = set_up(t, q);
+        }
+        t->is_set_up = false; /* for the next one only when this one ends well */
+        SET(CURLOPT_HTTPHEADER, t->headers);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) q->body_length);
+        SET(CURLOPT_COPYPOSTFIELDS, q->body);
+        return bad;
+}
+#undef SET
 
 /* Makes it end from the loop, in the words that are in t->error. */
 static void transfer_refuse(struct http_transfer *t, CURLcode code) {
