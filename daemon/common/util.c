@@ -93,10 +93,6 @@ void hex_encode(const void *bytes, size_t n, char *ret) {
         ret[2 * n] = '\0';
 }
 
-double random_share(void) {
-        return (double) arc4random() / 4294967296.0;
-}
-
 bool name_is_valid(const char *s, size_t min, size_t max, const char *extra, bool no_leading_dot) {
         size_t n = 0;
 

@@ -120,9 +120,6 @@ bool secret_trim(char *s, size_t length);
 /* Writes 2 * n lower-case hexadecimal digits and a NUL. */
 void hex_encode(const void *bytes, size_t n, char *ret);
 
-/* A random number, uniform in [0, 1): for jitter. */
-double random_share(void);
-
 /*
  * Whether s has min to max characters, all of A-Z, a-z, 0-9 or one of extra,
  * and, with no_leading_dot, does not start with a dot.

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 
 #include "common/config.h"
+#include "common/random.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/post.h"
 #include "koowatchd/koodrive/answer.h"
@@ -39,7 +40,7 @@ static int refresh_post(struct http *http, const struct account *account, struct
         struct koodrive_request request;
         int error;
 
-        arc4random_buf(trace_seed, sizeof(trace_seed));
+        random_bytes(trace_seed, sizeof(trace_seed));
         error = koodrive_request_refresh(&who, settings->refresh, r->secret, trace_seed, &request);
         if (error < 0)
                 return error;

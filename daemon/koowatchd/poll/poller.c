@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/config.h"
+#include "common/random.h"
 #include "koowatchd/account/post.h"
 #include "koowatchd/koodrive/body.h"
 
@@ -174,7 +175,7 @@ static int send_request(struct poll *p, struct poll_request *req, usec_t now) {
         struct koodrive_request request;
         int r;
 
-        arc4random_buf(query.trace_seed, sizeof(query.trace_seed));
+        random_bytes(query.trace_seed, sizeof(query.trace_seed));
         req->poller->handler.on_ask(req->poller->handler.userdata, p, &query);
         if (str_replace(&req->authorization, query.who.authorization) < 0 ||
             str_replace(&req->kdstoken, query.kdstoken) < 0)

@@ -4,6 +4,7 @@
 
 #include "common/crash-point.h"
 #include "common/log.h"
+#include "common/random.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/store.h"

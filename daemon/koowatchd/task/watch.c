@@ -4,6 +4,7 @@
 
 #include "common/config.h"
 #include "common/crash-point.h"
+#include "common/random.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/koodrive/link.h"
