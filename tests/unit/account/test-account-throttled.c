@@ -123,6 +123,27 @@ static void test_throttled_rate_recovers(void **state) {
                 assert_in_range(sends_in_two_seconds(f), whole - 2, whole + 2);
 }
 
+/* The first ten seconds of good answers are at half the rate, and then it is whole. */
+static void test_throttled_half_the_rate_for_ten_seconds(void **state) {
+        struct fixture *f = *state;
+        usec_t begin;
+        unsigned halved = 0, whole;
+
+        f->settings.rate_limit = (struct rate_limit){64, USEC_SEC};
+        configure(f);
+        (void) wait_out(f);
+        ask_throttled(f, USEC_SEC, -1);
+        (void) wait_out(f);
+        ask_task(f, 0, &good);
+        begin = f->now;
+        for (; wait_out(f) >= 0 && f->now < begin + 10 * USEC_SEC; halved++)
+                ask_task(f, 0, &good);
+        assert_in_range(halved, 310, 352);
+        ask_task(f, 0, &good);
+        whole = sends_in_two_seconds(f);
+        assert_in_range(whole, 64 + 48, 64 + 72);
+}
+
 /* Three failures make it unreachable; a throttling before is none of them. */
 static void test_throttled_then_unreachable(void **state) {
         struct fixture *f = *state;
@@ -165,6 +186,7 @@ int main(void) {
                 TEST(test_throttled_again_counts_once),
                 TEST(test_throttled_silence_holds),
                 TEST(test_throttled_rate_recovers),
+                TEST(test_throttled_half_the_rate_for_ten_seconds),
                 TEST(test_throttled_then_unreachable),
                 TEST(test_throttled_once_more_behind_a_good_answer),
         };

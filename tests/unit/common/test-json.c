@@ -346,6 +346,7 @@ static void test_what_is_taken_for_utf16(void **state) {
                 assert_null(read_bytes(&tolerant, others[i], lengths[i]));
         assert_null(read_bytes(&tolerant, BYTES("\xff")));
         assert_null(read_bytes(&tolerant, BYTES("\xef\xbb\xbf")));
+        assert_string_equal(fault, "it is empty");
         check_bytes(BYTES("\xef\xbb\xbf{}"), "{}");
 }
 

@@ -161,6 +161,11 @@ static void test_row_of_section_and_key(void **state) {
 static void test_sections(void **state) {
         struct fixture *f = *state;
 
+        for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+                assert_ptr_equal(settings_section(&table[i], 1, table[i].section),
+                                 table[i].section);
+                assert_ptr_equal(find(f, table[i].section, table[i].name), &table[i]);
+        }
         assert_ptr_equal(settings_section(table, ARRAY_LEN(table), "Two"), table[NUMBER].section);
         assert_null(settings_section(table, ARRAY_LEN(table), "two"));
         settings_unknown_section(&f->faults, 9, "Three");

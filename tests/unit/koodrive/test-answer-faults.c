@@ -236,6 +236,33 @@ static void test_overdue(void **state) {
         }
 }
 
+/* One whose end is missing: by its type it was KooDrive's. */
+static void test_overdue_without_an_end(void **state) {
+        static const struct {
+                enum http_outcome outcome;
+                const char *type;
+                bool overdue;
+        } cases[] = {
+                {HTTP_MALFORMED, "application/json", true},
+                {HTTP_MALFORMED, "text/html", false},
+                {HTTP_DROPPED, "application/json", false},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                const struct http_header header = {"content-type", cases[i].type};
+                CLEANUP(koodrive_answer_clear)
+                struct koodrive_answer a =
+                        read_http(*state, &(struct http_answer){.outcome = cases[i].outcome,
+                                                                .error = "it has no end",
+                                                                .status = 200,
+                                                                .headers = &header,
+                                                                .n_headers = 1});
+
+                if (a.disposition.overdue != cases[i].overdue)
+                        fail_msg("%d, %s", (int) cases[i].outcome, cases[i].type);
+        }
+}
+
 static void test_no_answer(void **state) {
         static const struct http_header date = {"Date", NOW_TEXT};
         static const struct {
@@ -309,6 +336,7 @@ int main(void) {
                 cmocka_unit_test(test_status_of_something_else),
                 cmocka_unit_test(test_nested_error),
                 cmocka_unit_test(test_overdue),
+                cmocka_unit_test(test_overdue_without_an_end),
                 cmocka_unit_test(test_no_answer),
                 cmocka_unit_test(test_a_refused_tunnel),
         };

@@ -144,6 +144,22 @@ static void test_result_code(void **state) {
         }
 }
 
+static void test_type(void **state) {
+        static const struct {
+                const char *text;
+                int expected;
+        } cases[] = {{"1", 1}, {"\"2\"", 2}, {"999", 999}, {"1000", 0},
+                     {"0", 0}, {"-1", 0},    {"null", 0},  {"\"x\"", 0}};
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep)
+                char *body = str_printf(JOB("\"taskStatus\":1,\"taskType\":%s"), cases[i].text);
+
+                check_task(*state,
+                           &(struct task_case){body, 1, .progress = -1, .type = cases[i].expected});
+        }
+}
+
 /* Clamped for display; that it says 100 ends nothing. */
 static void test_progress(void **state) {
         static const struct {
@@ -365,6 +381,7 @@ int main(void) {
                 cmocka_unit_test(test_status_nobody_documents),
                 cmocka_unit_test(test_huge_numbers),
                 cmocka_unit_test(test_result_code),
+                cmocka_unit_test(test_type),
                 cmocka_unit_test(test_progress),
                 cmocka_unit_test(test_download_url),
                 cmocka_unit_test(test_download_url_is_never_cut),

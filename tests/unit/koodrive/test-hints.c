@@ -1,6 +1,9 @@
 /*
  * Hints in headers and texts
  */
+#include <curl/curl.h>
+#include <dlfcn.h>
+
 #include "koowatchd/koodrive/hints.h"
 #include "unit/koodrive/answers.h"
 
@@ -242,6 +245,61 @@ static void test_stamp_refused(void **state) {
         assert_int_equal(unsetenv("TZ"), 0);
 }
 
+/* libcurl's own, and how often it was asked: the form that RFC 9110 wants is read without it. */
+static unsigned asked_libcurl;
+
+time_t curl_getdate(const char *text, const time_t *unused) {
+        static time_t (*original)(const char *text, const time_t *unused);
+
+        if (!original)
+                *(void **) &original = dlsym(RTLD_NEXT, "curl_getdate");
+        asked_libcurl++;
+        return original(text, unused);
+}
+
+static void test_usual_form(void **state) {
+        static const struct {
+                const char *text;
+                time_t expected;
+        } usual[] = {
+                {"Wed, 01 Jan 2025 00:00:00 GMT", 1735689600},
+                {"Fri, 28 Feb 2025 23:59:59 GMT", 1740787199},
+                {"Mon, 31 Mar 2025 01:00:00 GMT", 1743382800},
+                {"Wed, 30 Apr 2025 00:01:00 GMT", 1745971260},
+                {"Sat, 31 May 2025 00:00:01 GMT", 1748649601},
+                {"Mon, 30 Jun 2025 19:20:29 GMT", 1751311229},
+                {"Thu, 31 Jul 2025 09:08:07 GMT", 1753952887},
+                {"Sun, 31 Aug 2025 00:00:00 GMT", 1756598400},
+                {"Tue, 30 Sep 2025 00:00:00 GMT", 1759190400},
+                {"Fri, 31 Oct 2025 00:00:00 GMT", 1761868800},
+                {"Sun, 30 Nov 2025 00:00:00 GMT", 1764460800},
+                {"Wed, 31 Dec 2025 23:59:60 GMT", 1767225600}, /* a leap second */
+        };
+        static const char *const others[] = {
+                "Tue. 20 May 2025 02:29:12 GMT", "Tue, 20 May 2025 02.29:12 GMT",
+                "Tue, 20 May 2025 02:29.12 GMT", "Tue, 20 May 2025 02:29:12 UTC",
+                "Tue, 20 Mai 2025 02:29:12 GMT", "Tue, 00 May 2025 02:29:12 GMT",
+                "Tue, 32 May 2025 02:29:12 GMT", "Tue, 2x May 2025 02:29:12 GMT",
+                "Tue, 20 May 20x5 02:29:12 GMT", "Tue, 20 May 2025 24:29:12 GMT",
+                "Tue, 20 May 2025 x2:29:12 GMT", "Tue, 20 May 2025 02:60:12 GMT",
+                "Tue, 20 May 2025 02:x9:12 GMT", "Tue, 20 May 2025 02:29:61 GMT",
+                "Tue, 20 May 2025 02:29:1x GMT", "Tue, 20 May 2025 02:29:12  GMT",
+                "Tue, 20 May 2025 02:29:/2 GMT", "Tue, 20 May 2025 02:29:1: GMT",
+        };
+
+        (void) state;
+        asked_libcurl = 0;
+        for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+                if (hint_date(usual[i].text) != usual[i].expected * USEC_SEC || asked_libcurl > 0)
+                        fail_msg("%s", usual[i].text);
+        for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+                usec_t date = hint_date(others[i]);
+
+                if (asked_libcurl != i + 1)
+                        fail_msg("%s: %jd without libcurl", others[i], (intmax_t) date);
+        }
+}
+
 static void test_date(void **state) {
         static const struct {
                 const char *text;
@@ -299,6 +357,7 @@ int main(void) {
                 cmocka_unit_test(test_window_of_message),
                 cmocka_unit_test(test_window_of_headers),
                 cmocka_unit_test(test_stamp_refused),
+                cmocka_unit_test(test_usual_form),
                 cmocka_unit_test(test_date),
         };
 

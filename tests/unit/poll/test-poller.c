@@ -121,7 +121,9 @@ static int set_up(void **state) {
         f->account = make_account(f);
         for (int i = 0; i < POLLS; i++) {
                 (void) snprintf(f->ids[i], sizeof(f->ids[i]), "%d", 1000 + i);
+                memset(&f->polls[i], 0xff, sizeof(f->polls[i])); /* its owner's, from anywhere */
                 assert_int_equal(poll_open(f->poller, &f->polls[i]), 0);
+                assert_false(poll_is_started(&f->polls[i]));
         }
         *state = f;
         return 0;
