@@ -157,6 +157,8 @@ static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *que
         watch_on_ask(NULL, poll, query);
         assert_true(number < CORE_REQUESTS);
         (void) snprintf(c->asked[number], sizeof(c->asked[number]), "%s", query->task_id);
+        (void) snprintf(c->kdstoken, sizeof(c->kdstoken), "%s",
+                        query->kdstoken ? query->kdstoken : "");
 }
 
 static usec_t on_attempt(void *userdata, struct account *account) {

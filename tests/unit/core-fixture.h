@@ -34,6 +34,7 @@ struct core {
         struct registry *registry;
         struct commit *commit;
         char asked[CORE_REQUESTS][24]; /* which task each request asks about */
+        char kdstoken[24];             /* that the last request asked with */
         char *finished;                /* "t1:completed " for each outcome that was reported */
         char *told; /* "t1 " for each entry of an outcome that the log did not drop */
         char told_id[EVENT_ID_LENGTH + 1]; /* of the last of them */

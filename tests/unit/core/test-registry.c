@@ -813,6 +813,115 @@ static void test_half_a_second(void **state) {
         assert_null(core_row(c, "t1"));
 }
 
+/* Nor is it asked about meanwhile; back in time, it goes on. */
+static void test_no_polls_in_the_grace(void **state) {
+        static const char text[] = TASK("t1", "IntervalMin=100ms\nIntervalMax=100ms\n");
+        struct core *c = *state;
+
+        core_put_text(c, "low", "one", text);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 1);
+        core_remove(c, "low", "one");
+        core_scan(c);
+        core_pass(c, 400 * USEC_MSEC);
+        assert_false(core_is_asked(c, "t1"));
+        core_put_text(c, "low", "one", text);
+        core_scan(c);
+        core_pass(c, 200 * USEC_MSEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
+/* The directory decides which of several duplicates is next, and then the name. */
+static void test_which_duplicate_succeeds(void **state) {
+        static const char *const next[] = {"two", "zwei", "aaa"};
+        struct core *c = *state;
+
+        core_put(c, "high", "one", "t1");
+        core_scan(c);
+        core_put(c, "low", "zwei", "t1");
+        core_scan(c);
+        core_put(c, "low", "two", "t1");
+        core_scan(c);
+        core_put(c, "state", "aaa", "t1");
+        core_scan(c);
+        core_remove(c, "high", "one");
+        for (size_t i = 0; i < ARRAY_LEN(next); i++) {
+                core_scan(c);
+                core_pass(c, GRACE_OVER);
+                core_pass(c, 11 * SEC);
+                assert_string_equal(row_name(c, "t1"), next[i]);
+                assert_true(core_is_asked(c, "t1"));
+                core_answer(c, "t1", 1);
+                core_remove(c, i == 2 ? "state" : "low", next[i]);
+        }
+}
+
+/* The watch is the new file's then: what it asks with, and what its event says. */
+static void test_a_watch_that_was_taken_over(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "old", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 1);
+        core_put_text(c, "high", "new", TASK("t1", "KdsToken=abc\n"));
+        core_scan(c);
+        core_remove(c, "low", "old");
+        core_scan(c);
+        core_pass(c, 11 * SEC);
+        assert_string_equal(c->kdstoken, "abc");
+        core_answer(c, "t1", 2);
+        assert_non_null(strstr(core_run_line(0), "high/new.task"));
+}
+
+/* However many: each goes when its directory is back. */
+static void test_many_finished_files_whose_directory_is_away(void **state) {
+        struct core *c = *state;
+        char id[16];
+
+        core_put(c, "low", "first", "t1"); /* once there was an answer, many are asked at once */
+        core_scan(c);
+        core_pass(c, SEC);
+        core_answer(c, "t1", 1);
+        for (unsigned i = 0; i < 40; i++) {
+                (void) snprintf(id, sizeof(id), "%u", i);
+                core_put(c, "state", id, id);
+        }
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        for (unsigned i = 0; i < 40; i++) {
+                (void) snprintf(id, sizeof(id), "%u", i);
+                core_answer(c, id, 2);
+        }
+        rename_directory(c, "state", "aside");
+        core_scan(c);
+        for (unsigned i = 0; i < 40; i++)
+                core_end_run(HOOK_DONE);
+        core_pass(c, SEC);
+        rename_directory(c, "aside", "state");
+        core_scan(c);
+        for (unsigned i = 0; i < 40; i++) {
+                (void) snprintf(id, sizeof(id), "%u", i);
+                assert_false(core_has(c, "state", id));
+        }
+}
+
+/* The third of a scan comes within twice ten milliseconds. */
+static void test_few_are_spread_little(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "first", "t1");
+        core_scan(c);
+        core_pass(c, SEC);
+        core_answer(c, "t1", 2);
+        for (unsigned i = 0; i < 180; i += 3) {
+                put_many(c, i, i + 3);
+                time_pass(c->timers, 20 * USEC_MSEC);
+                assert_int_equal(asked(c, i + 3), i + 3);
+        }
+}
+
 /* A link to what was removed is put back at once: it has the same inode and time, and is new. */
 static void test_a_finished_file_that_is_published_again(void **state) {
         struct core *c = *state;
@@ -874,6 +983,11 @@ int main(void) {
                 TEST(test_no_timer_for_the_grace),
                 TEST(test_moved_above_the_owner),
                 TEST(test_half_a_second),
+                TEST(test_no_polls_in_the_grace),
+                TEST(test_which_duplicate_succeeds),
+                TEST(test_a_watch_that_was_taken_over),
+                TEST(test_many_finished_files_whose_directory_is_away),
+                TEST(test_few_are_spread_little),
                 TEST(test_a_finished_file_that_is_published_again),
         };
 

@@ -61,6 +61,7 @@ static void test_an_edit_brings_the_next_poll_forward(void **state) {
         core_scan(c);
         core_pass(c, SEC);
         assert_true(core_is_asked(c, "t1"));
+        assert_string_equal(c->kdstoken, "abc");
         assert_int_equal(core_row(c, "t1")->refusals, 0);
 }
 

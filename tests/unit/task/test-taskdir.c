@@ -452,6 +452,52 @@ static void test_a_directory_that_stays_away(void **state) {
         assert_seen(f, "-one ");
 }
 
+/* One without known files may go, or be another, without a word. */
+static void test_a_directory_that_has_become_empty(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "high/one.task", "a");
+        put(f, "low/two.task", "b");
+        assert_scan(f, "+one@0=a +two@1=b ");
+        drop(f, "high/one.task");
+        assert_scan(f, "-one ");
+        move(f, "high", "aside");
+        for (int i = 0; i < 20; i++)
+                assert_look(f, "");
+        assert_int_equal(mkdir(path_of(f, "high"), 0700), 0);
+        for (int i = 0; i < 20; i++)
+                assert_look(f, "");
+}
+
+/* A reload keeps in mind which directory it was, and where each file lies. */
+static void test_a_reload_knows_the_directories(void **state) {
+        struct fixture *f = *state;
+        char name[32];
+
+        for (int i = 0; i < 40; i++) {
+                (void) snprintf(name, sizeof(name), "%s/t%d.task", i % 2 ? "high" : "low", i);
+                put(f, name, "a");
+        }
+        taskdir_scan(f->taskdir);
+        f->seen[0] = '\0';
+        configure(f, "low:high", "low");
+        drop(f, "high/t1.task");
+        event(f, "high", "t1.task", IN_DELETE); /* it is that directory */
+        assert_seen(f, "-t1 ");
+        assert_scan(f, "");
+        configure(f, "high:low", "low");
+        move(f, "high", "aside");
+        assert_int_equal(mkdir(path_of(f, "high"), 0700), 0);
+        event(f, "high", "t3.task", IN_DELETE); /* and this one is not */
+        assert_seen(f, "");
+        assert_scan(f, "");
+        taskdir_look(f->taskdir);
+        time_pass(f->timers, 0);
+        configure(f, "low", "low"); /* in the middle of a look, which ends */
+        f->seen[0] = '\0';
+        assert_look(f, "");
+}
+
 static void test_an_unreadable_directory_changes_nothing(void **state) {
         struct fixture *f = *state;
 
@@ -1508,6 +1554,8 @@ int main(void) {
                 TEST(test_another_directory_that_is_empty),
                 TEST(test_another_directory_with_files),
                 TEST(test_a_directory_that_stays_away),
+                TEST(test_a_directory_that_has_become_empty),
+                TEST(test_a_reload_knows_the_directories),
                 TEST(test_an_unreadable_directory_changes_nothing),
                 TEST(test_an_unsettled_file_is_read_again),
                 TEST(test_files_that_cannot_be_taken),
