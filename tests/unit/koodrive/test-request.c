@@ -212,6 +212,44 @@ static void test_slashes_are_plain(void **state) {
         assert_non_null(strstr(r.body, "\"kdstoken\":\"a/b+c==\"}"));
 }
 
+/* json-c's own, and how often it was asked: it is not, where nothing needs escaping. */
+static unsigned made_objects;
+
+json_object *json_object_new_object(void) {
+        static json_object *(*original)(void);
+
+        if (!original)
+                *(void **) &original = dlsym(RTLD_NEXT, "json_object_new_object");
+        made_objects++;
+        return original();
+}
+
+static void test_what_is_put_together_without_json_c(void **state) {
+        static const struct {
+                const char *task_id, *share_id, *kdstoken;
+                bool is_plain;
+        } cases[] = {
+                {TASK, SHARE, KDSTOKEN, true},      {TASK, SHARE, NULL, true},
+                {"a-._+/=Z", "9", "a/b+c==", true}, {"a\"", SHARE, NULL, false},
+                {TASK, "a\\b", NULL, false},        {TASK, SHARE, "a b", false},
+                {TASK, SHARE, "\n", false},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(koodrive_request_clear) struct koodrive_request r = {};
+                struct koodrive_query q = by_token;
+
+                q.task_id = cases[i].task_id;
+                q.share_id = cases[i].share_id;
+                q.kdstoken = cases[i].kdstoken;
+                made_objects = 0;
+                assert_int_equal(koodrive_request_task(&q, &r), 0);
+                if ((made_objects == 0) != cases[i].is_plain)
+                        fail_msg("row %zu: %s", i, r.body);
+        }
+}
+
 /* Signed for an app */
 
 static void assert_signed(const struct koodrive_query *q, const char *names,
@@ -591,6 +629,7 @@ int main(void) {
                 cmocka_unit_test(test_date_is_utc),
                 cmocka_unit_test(test_quotes),
                 cmocka_unit_test(test_slashes_are_plain),
+                cmocka_unit_test(test_what_is_put_together_without_json_c),
                 cmocka_unit_test(test_signed_in_full),
                 cmocka_unit_test(test_signed_with_date),
                 cmocka_unit_test(test_signed_without_kdstoken),

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "common/util.h"
 #include "interval-workload.h"
 #include "koowatchd/task/poll-interval.h"
@@ -87,6 +89,68 @@ static void test_day(void **state) {
                 double at_cap = (double) (USEC_DAY / limits.interval_max);
 
                 assert_true(result.polls <= at_cap / 0.95 + 30);
+        }
+}
+
+/* What the head of poll-interval.c says, answer by answer; times in seconds. */
+static void test_courses(void **state) {
+        static const struct poll_interval_limits wide = {2 * USEC_SEC, 10 * USEC_HOUR};
+        static const struct {
+                const char *what;
+                struct {
+                        double at;
+                        int progress; /* -2: it waits in the queue */
+                        double delay;
+                } answers[5];
+        } cases[] = {
+                {"a queue: in proportion to its age", {{100, -2, 58}, {200, -2, 116}}},
+                {"young", {{5, 0, 5}, {9, 0, 9}, {20, 0, 10}, {100, 0, 21}}},
+                {"soon after the queue", {{100, -2, 58}, {110, 0, 5}, {130, 10, 93.75}}},
+                {"long after the queue", {{100, -2, 58}, {111, 20, 5.5}, {131, 30, 75}}},
+                {"back in the queue", {{0, 0, 2.1}, {40, 20, 93.07}, {100, -2, 58}, {120, 10, 10}}},
+                {"the first of what runs for long", {{60, 40, 2.1}, {80, 50, 56.57}}},
+                {"even", {{0, 0, 2.1}, {40, 20, 93.07}, {80, 40, 96.44}, {160, 80, 31.46}}},
+                {"a few percent", {{0, 0, 2.1}, {40, 1, 150}, {80, 4, 300}, {100, 5, 375}}},
+                {"fast, then slow",
+                 {{0, 0, 2.1}, {40, 40, 35.26}, {80, 56, 77.29}, {160, 80, 45.7}}},
+                {"slow, then fast", {{0, 0, 2.1}, {40, 6, 150}, {80, 24, 75.83}, {120, 54, 37.65}}},
+                {"near each other",
+                 {{0, 0, 2.1}, {40, 40, 35.26}, {44, 45, 31.62}, {45, 46, 31.06}}},
+                {"at 100", {{0, 0, 2.1}, {40, 40, 35.26}, {90, 100, 2.1}, {120, 100, 9}}},
+                {"late", {{0, 0, 2.1}, {40, 40, 35.26}, {120, 40, 6.37}, {240, 40, 42.37}}},
+                {"quarters",
+                 {{0, 0, 2.1}, {40, 25, 70.12}, {70, 25, 52.12}, {80, 50, 32.5}, {120, 75, 29}}},
+                {"halves",
+                 {{0, 0, 2.1}, {50, 0, 10.5}, {100, 50, 33}, {190, 50, 3.3}, {300, 50, 99}}},
+                {"tenths, then a fifth",
+                 {{0, 0, 2.1},
+                  {30, 10, 112.5},
+                  {50, 10, 141.43},
+                  {60, 30, 86.67},
+                  {100, 30, 113.33}}},
+                {"back a little", {{0, 0, 2.1}, {40, 40, 35.26}, {50, 36, 29.26}, {60, 35, 12.6}}},
+                {"silent in between",
+                 {{0, 0, 2.1}, {40, 40, 35.26}, {60, -1, 23.26}, {70, 60, 55.08}}},
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct poll_interval interval;
+
+                poll_interval_init(&interval, 0);
+                for (size_t k = 0; k < ARRAY_LEN(cases[i].answers); k++) {
+                        double at = cases[i].answers[k].at, delay;
+                        int progress = cases[i].answers[k].progress;
+
+                        if (k > 0 && at == 0)
+                                break;
+                        delay = (double) poll_interval_next(
+                                        &interval, &wide, (usec_t) (at * (double) USEC_SEC),
+                                        progress > -2, MAX(progress, -1), MIDDLE) /
+                                (double) USEC_SEC;
+                        if (fabs(delay - cases[i].answers[k].delay) > 0.01)
+                                fail_msg("%s: %.2f s after answer %zu", cases[i].what, delay, k);
+                }
         }
 }
 
@@ -394,6 +458,7 @@ int main(void) {
                 cmocka_unit_test(test_workload),
                 cmocka_unit_test(test_other_spreads),
                 cmocka_unit_test(test_day),
+                cmocka_unit_test(test_courses),
                 cmocka_unit_test(test_starts_at_floor),
                 cmocka_unit_test(test_silent_grows),
                 cmocka_unit_test(test_frozen_grows),
