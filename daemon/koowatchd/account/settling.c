@@ -23,7 +23,7 @@ void settling_renamed(struct settling *s, const struct file_state *state) {
 
 usec_t settling_look(struct settling *s, const struct file_state *state, bool is_whole, usec_t now,
                      usec_t wall) {
-        if (s->since == 0 || !file_state_is_same(state, &s->seen)) {
+        if (!file_state_is_same(state, &s->seen)) { /* nor is any file what it begins with */
                 s->seen = *state;
                 s->since = now;
         }

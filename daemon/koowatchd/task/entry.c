@@ -122,12 +122,8 @@ void entries_clear(struct entries *entries) {
 }
 
 bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
-        struct store_key a, b;
+        struct store_key a = task_key(e->is.task), b = task_key(owner->is.task);
 
-        if (!is_duplicate(e->state))
-                return false;
-        a = task_key(e->is.task);
-        b = task_key(owner->is.task);
         return store_key_is_same(&a, &b);
 }
 

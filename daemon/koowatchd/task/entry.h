@@ -95,7 +95,7 @@ struct entry *entries_next(const struct entries *entries, size_t *at);
 /* The key of a task's settings; strings are borrowed from them. */
 struct store_key task_key(const struct task *task);
 
-/* Whether it waits for the owner's key. */
+/* Whether it, a duplicate, waits for the owner's key. */
 bool entry_is_duplicate_of(const struct entry *entry, const struct entry *owner);
 bool entries_have_duplicates(const struct entries *entries);
 /*

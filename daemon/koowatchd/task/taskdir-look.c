@@ -124,7 +124,6 @@ static void open_current(struct taskdir *t) {
 
         if (l->dir == t->count) {
                 l->phase = LOOK_SWEEP;
-                l->at = 0;
                 return;
         }
         l->has_files = t->missed = false;
