@@ -391,13 +391,16 @@ static void test_a_late_duplicate(void **state) {
 /* A start that finds all as it was writes nothing. */
 static void test_a_start_without_news(void **state) {
         struct core *c = *state;
+        usec_t registered;
         size_t writes;
 
         core_put(c, "low", "one", "t1");
         core_put(c, "low", "two", "t2");
         core_scan(c);
+        registered = core_row(c, "t1")->registered;
         core_pass(c, 3 * SEC);
         core_answer(c, "t1", 2);
+        assert_int_equal(core_row(c, "t1")->registered, registered);
         core_end_run(HOOK_DONE);
         core_turn(c);
         writes = fake_store_writes(c->store);
@@ -490,6 +493,32 @@ static void test_one_by_one_is_not_spread(void **state) {
         core_scan(c);
         core_pass(c, 100 * USEC_MSEC);
         assert_int_equal(asked(c, 99), 99);
+}
+
+/* Nor is a spread one of what goes on after the scan. */
+static void test_what_goes_on_is_not_spread(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "first", "t1");
+        core_scan(c);
+        core_pass(c, SEC);
+        core_answer(c, "t1", 2);
+        put_many(c, 0, 200);
+        core_pass(c, 3 * SEC);
+        for (unsigned i = 0; i < 200; i++) {
+                char id[16];
+
+                (void) snprintf(id, sizeof(id), "%u", i);
+                core_answer(c, id, 0);
+        }
+        account_retire(c->account);
+        registry_check_accounts(c->registry);
+        core_pass(c, USEC_MINUTE);
+        assert_int_equal(asked(c, 200), 0);
+        core_configure_account(c);
+        registry_check_accounts(c->registry);
+        core_pass(c, 200 * USEC_MSEC);
+        assert_int_equal(asked(c, 200), 200);
 }
 
 /* Each once, at the next look at it: not while it may still be being renamed. */
@@ -968,6 +997,7 @@ int main(void) {
                 TEST(test_an_account_that_leaves),
                 TEST(test_a_directory_that_is_away),
                 TEST(test_one_by_one_is_not_spread),
+                TEST(test_what_goes_on_is_not_spread),
                 TEST(test_strays),
                 TEST(test_hooks_are_checked),
                 TEST(test_a_look),

@@ -1156,6 +1156,25 @@ static void test_remove_while_others_write(void **state) {
         assert_scan(f, "+one@1=newest ");
 }
 
+/* What was aside when the daemon died is found again; what has another name, or place, is not. */
+static void test_a_file_that_was_left_aside(void **state) {
+        struct fixture *f = *state;
+
+        put(f, "low/.one.finished", "a");
+        put(f, "low/two.finished", "b");
+        put(f, "low/.finished", "c");
+        put(f, "low/.three.finishe", "d");
+        put(f, "low/..finished", "e");
+        put(f, "high/.four.finished", "f");
+        assert_scan(f, "stray /low/two.finished +one@1=a ");
+        assert_true(has(f, "low/one.task"));
+        assert_false(has(f, "low/.one.finished"));
+        assert_true(has(f, "low/two.finished"));
+        assert_true(has(f, "low/.finished"));
+        assert_true(has(f, "low/.three.finishe"));
+        assert_true(has(f, "high/.four.finished"));
+}
+
 static void test_remove_where_nobody_looks(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *path = NULL;
@@ -1584,6 +1603,7 @@ int main(void) {
                 TEST(test_remove),
                 TEST(test_remove_what_is_another_file_by_now),
                 TEST(test_remove_while_others_write),
+                TEST(test_a_file_that_was_left_aside),
                 TEST(test_remove_where_nobody_looks),
                 TEST(test_files_that_cannot_be_opened),
                 TEST(test_a_file_that_goes_during_the_look),
