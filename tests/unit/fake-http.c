@@ -18,6 +18,7 @@ struct http_transfer {
 struct http {
         TAILQ_HEAD(transfers, http_transfer) waiting; /* oldest first */
         unsigned posted;
+        bool fails; /* the next http_post() */
 };
 
 int http_new(struct ev_loop *loop, size_t max_answer, struct http **ret) {
@@ -53,6 +54,10 @@ int http_fail(struct http *http, const char *why, http_done_fn on_done, void *us
 int http_post(struct http *http, const struct http_request *request, http_done_fn on_done,
               void *userdata, struct http_transfer **ret) {
         (void) request;
+        if (http->fails) {
+                http->fails = false;
+                return -ENOMEM;
+        }
         return http_fail(http, NULL, on_done, userdata, ret);
 }
 
@@ -105,6 +110,10 @@ unsigned fake_http_oldest(const struct http *http) {
         if (TAILQ_EMPTY(&http->waiting))
                 abort();
         return TAILQ_FIRST(&http->waiting)->number;
+}
+
+void fake_http_fail_next(struct http *http) {
+        http->fails = true;
 }
 
 const char *fake_http_failure(const struct http *http, unsigned number) {

@@ -17,5 +17,7 @@ bool fake_http_waits(const struct http *http, unsigned number);
 unsigned fake_http_oldest(const struct http *http);
 /* The words of http_fail(); NULL: it was posted. It must wait. */
 const char *fake_http_failure(const struct http *http, unsigned number);
+/* The next http_post() finds no memory. */
+void fake_http_fail_next(struct http *http);
 /* Ends one that waits. */
 void fake_http_answer(struct http *http, unsigned number, const struct http_answer *answer);

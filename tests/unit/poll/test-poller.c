@@ -704,6 +704,30 @@ static void test_a_request_that_cannot_be_written(void **state) {
         assert_true(strlen(f->asked) > 1); /* it is tried again */
 }
 
+/* It waits for its interval, or for a second: memory is not to be asked for again and again. */
+static void test_a_request_without_memory(void **state) {
+        static const struct {
+                usec_t interval, pause;
+        } cases[] = {
+                {10 * SEC, 10 * SEC},
+                {SEC, SEC},
+                {100 * USEC_MSEC, SEC},
+        };
+        struct fixture *f = *state;
+
+        for (int i = 0; i < (int) ARRAY_LEN(cases); i++) {
+                unsigned posted = fake_http_posted(f->http);
+
+                fake_http_fail_next(f->http);
+                start(f, i, clock_boot(), cases[i].interval);
+                pass(f, cases[i].pause - 1);
+                assert_int_equal(fake_http_posted(f->http), posted);
+                pass(f, 1);
+                assert_int_equal(fake_http_posted(f->http), posted + 1);
+                poll_stop(f->poller, &f->polls[i]);
+        }
+}
+
 /* Whatever happens in whatever order: the limits hold, and in the end everybody is asked about. */
 static void test_a_random_walk(void **state) {
         static const struct rate_limit rate = {5, 10 * SEC};
@@ -830,6 +854,7 @@ int main(void) {
                 TEST(test_a_refresh_waits_for_the_credential),
                 TEST(test_accounts_do_not_wait_for_each_other),
                 TEST(test_a_request_that_cannot_be_written),
+                TEST(test_a_request_without_memory),
                 TEST(test_a_random_walk),
                 TEST(test_overdue_in_proportion_to_the_new_interval),
                 TEST(test_no_timer_for_an_account),
