@@ -545,6 +545,19 @@ static void test_strays(void **state) {
         assert_string_equal(again, "");
 }
 
+/* What has become wrong, or right, with nobody telling is in the status line after 15 s. */
+static void test_four_times_a_minute(void **state) {
+        struct core *c = *state;
+        unsigned before = c->status_changes;
+
+        core_pass(c, 15 * SEC - 1);
+        before = c->status_changes;
+        core_pass(c, 1);
+        assert_int_equal(c->status_changes, before + 1);
+        core_pass(c, 4 * USEC_MINUTE);
+        assert_int_equal(c->status_changes, before + 17);
+}
+
 /* All hooks, of events and those that tasks name, at a reload and when a directory changes. */
 static void test_hooks_are_checked(void **state) {
         struct core *c = *state;
@@ -999,6 +1012,7 @@ int main(void) {
                 TEST(test_one_by_one_is_not_spread),
                 TEST(test_what_goes_on_is_not_spread),
                 TEST(test_strays),
+                TEST(test_four_times_a_minute),
                 TEST(test_hooks_are_checked),
                 TEST(test_a_look),
                 TEST(test_the_store_cannot_say_what_is_stale),
