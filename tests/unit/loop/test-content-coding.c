@@ -109,7 +109,8 @@ static void test_members_are_joined(void **state) {
 static void test_what_is_plain_stays(void **state) {
         static const char *const names[] = {"gzip",  "deflate",  "br",   "zstd",
                                             "UTF-8", "identity", "none", NULL};
-        static const char *const texts[] = {TEXT, "", "\n [1]", "<html>", "\xef\xbb\xbf{}"};
+        static const char *const texts[] = {TEXT,          "", "\n [1]", "<html>", "\xef\xbb\xbf{}",
+                                            "\xef\xbb\xbf"};
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(names); i++)

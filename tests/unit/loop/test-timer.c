@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 
 #include "koowatchd/loop/timer.h"
 #include "unit/loop-until.h"
@@ -178,6 +179,42 @@ static void test_a_timer_that_is_all_zero_is_left_alone(void **state) {
         timers_free(NULL);
 }
 
+/* The kernel's, and how often it was called. */
+static unsigned times_set;
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old) {
+        times_set++;
+        return (int) syscall(SYS_timerfd_settime, fd, flags, new, old);
+}
+
+/* A system call each time that another timer is the first, or at another time; else none. */
+static void test_system_calls(void **state) {
+        struct fixture *f = *state;
+        usec_t now = clock_boot();
+
+        times_set = 0;
+        arm(f, 0, now + USEC_HOUR);
+        assert_int_equal(times_set, 1);
+        arm(f, 0, now + USEC_HOUR);
+        arm(f, 1, now + 2 * USEC_HOUR);
+        arm(f, 2, now + USEC_HOUR);
+        timer_disarm(f->timers, &f->clocks[1].timer);
+        timer_disarm(f->timers, &f->clocks[0].timer);
+        assert_int_equal(times_set, 1);
+        arm(f, 2, now + USEC_MINUTE);
+        assert_int_equal(times_set, 2);
+        timer_disarm(f->timers, &f->clocks[2].timer);
+        assert_int_equal(times_set, 3);
+        timer_disarm(f->timers, &f->clocks[2].timer);
+        assert_int_equal(times_set, 3);
+
+        arm(f, 1, now + 2 * USEC_HOUR);
+        arm(f, 0, now);
+        assert_int_equal(times_set, 5);
+        LOOP_UNTIL(f->loop, f->clocks[0].calls > 0);
+        assert_int_equal(times_set, 6);
+}
+
 /* The kernel's, which lacks memory for some calls. */
 static unsigned failing_calls;
 
@@ -224,6 +261,7 @@ int main(void) {
                 TEST(test_armed_again_from_inside),
                 TEST(test_closed_from_inside),
                 TEST(test_a_timer_that_is_all_zero_is_left_alone),
+                TEST(test_system_calls),
                 TEST(test_epoll_lacks_memory),
         };
 
