@@ -135,6 +135,23 @@ static void test_a_store_that_says_nothing(void **state) {
         assert_int_equal(commit_state(c->commit), COMMIT_OK);
 }
 
+/* It answers in time: that is awaited no more. */
+static void test_a_store_that_answers_late(void **state) {
+        struct core *c = *state;
+
+        fake_store_set_immediate(c->store, false);
+        core_put(c, "low", "one", "t1");
+        registry_scan(c->registry);
+        fake_store_step(c->store);
+        core_turn(c);
+        core_pass(c, 9 * SEC);
+        assert_true(commit_is_busy(c->commit));
+        fake_store_set_immediate(c->store, true);
+        assert_false(commit_is_busy(c->commit));
+        core_pass(c, USEC_MINUTE);
+        assert_int_equal(commit_state(c->commit), COMMIT_OK);
+}
+
 /* Who has met it, reading or writing: it is said once. */
 static void test_damage(void **state) {
         struct core *c = *state;
@@ -272,6 +289,7 @@ int main(void) {
                 TEST(test_a_write_that_fails),
                 TEST(test_the_end_after_a_failure),
                 TEST(test_a_store_that_says_nothing),
+                TEST(test_a_store_that_answers_late),
                 TEST(test_damage),
                 TEST(test_counts),
                 TEST(test_history),

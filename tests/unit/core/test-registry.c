@@ -52,6 +52,20 @@ static void test_hooks_of_a_file_that_takes_over(void **state) {
         assert_non_null(strstr(registry_hook_problem(c->registry), "high: Hook=none"));
 }
 
+static void test_hooks_of_a_duplicate_that_succeeds(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_put_text(c, "low", "two", TASK("t1", "Hook=none\n"));
+        core_scan(c);
+        assert_null(registry_hook_problem(c->registry));
+        core_remove(c, "low", "one");
+        core_scan(c);
+        core_pass(c, GRACE_OVER);
+        assert_non_null(strstr(registry_hook_problem(c->registry), "two: Hook=none"));
+}
+
 static void test_a_hook_problem_goes_with_its_task(void **state) {
         struct core *c = *state;
 
@@ -992,6 +1006,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_counts_while_a_deletion_waits),
                 TEST(test_hooks_of_a_file_that_takes_over),
+                TEST(test_hooks_of_a_duplicate_that_succeeds),
                 TEST(test_a_hook_problem_goes_with_its_task),
                 TEST(test_a_lookup_that_fails_at_once),
                 TEST(test_a_successor_of_a_batch_that_failed),
