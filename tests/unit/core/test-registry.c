@@ -816,6 +816,36 @@ static void test_a_stale_one_that_comes_back(void **state) {
         assert_true(!core_row(c, "t3") || core_row(c, "t3")->gone);
 }
 
+/* The daemon ends before that could be written, or decided: the next one finds them again. */
+static void test_an_end_with_stale_ones(void **state) {
+        struct core *c = *state;
+
+        for (unsigned i = 0; i < 2; i++) { /* two registrations of one name: the file says which */
+                core_put(c, "low", "one", i == 0 ? "t1" : "t2");
+                core_scan(c);
+        }
+        core_put(c, "low", "two", "t3");
+        core_put(c, "low", "three", "t4");
+        core_put(c, "low", "four", "t5");
+        core_scan(c);
+        core_stop(c);
+        core_put_text(c, "low", "one", "[Task]\nNonsense\n");
+        core_remove(c, "low", "three");
+        core_remove(c, "low", "two");
+        fake_store_set_immediate(c->store, false);
+        core_start(c);
+        while (fake_store_pending(c->store) > 0)
+                fake_store_step(c->store);
+        core_turn(c);
+        assert_true(fake_store_pending(c->store) > 0);
+        core_restart(c);
+        fake_store_set_immediate(c->store, true);
+        core_turn(c);
+        assert_true(!core_row(c, "t3") || core_row(c, "t3")->gone);
+        assert_true(!core_row(c, "t4") || core_row(c, "t4")->gone);
+        assert_false(core_row(c, "t5")->gone);
+}
+
 /* Nothing can wait for a moment, without a timer: it is deleted at once. */
 static void test_no_timer_for_the_grace(void **state) {
         struct core *c = *state;
@@ -1039,6 +1069,7 @@ int main(void) {
                 TEST(test_found_while_its_directory_is_away),
                 TEST(test_a_token_file_that_comes_later),
                 TEST(test_a_stale_one_that_comes_back),
+                TEST(test_an_end_with_stale_ones),
                 TEST(test_no_timer_for_the_grace),
                 TEST(test_moved_above_the_owner),
                 TEST(test_half_a_second),
