@@ -137,10 +137,10 @@ static void test_a_timeout_of_one_that_runs(void **state) {
 }
 
 /* Answers every request, for so long, with what is no news. */
-static void go_on(struct core *c, usec_t span) {
+static void go_on(struct core *c, usec_t span, int status) {
         for (usec_t passed = 0; passed < span; passed += SEC) {
                 if (core_is_asked(c, "t1"))
-                        core_answer(c, "t1", 1);
+                        core_answer(c, "t1", status);
                 core_pass(c, SEC);
         }
 }
@@ -153,10 +153,9 @@ static unsigned runs_of(const char *text) {
         return n;
 }
 
-/* Since it has been watched, not before; once, and the watch goes on. */
-static void test_a_stall(void **state) {
-        struct core *c = *state;
-        CLEANUP(freep) char *path = str_printf("%s/hooks/stalled.d", c->directory), *text = NULL;
+/* Of half an hour, and a hook for it. */
+static void configure_stall(struct core *c) {
+        CLEANUP(freep) char *path = str_printf("%s/hooks/stalled.d", c->directory);
 
         assert_int_equal(mkdir(path, 0700), 0);
         core_put_text(c, "hooks/stalled.d", "a", "#!/bin/true\n");
@@ -167,17 +166,37 @@ static void test_a_stall(void **state) {
                                    .stall_timeout = 30 * USEC_MINUTE,
                            },
                            c->hooks);
+}
+
+/* Since it has been watched, not before; once, and the watch goes on. */
+static void test_a_stall(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        configure_stall(c);
         start(c, TASK(""));
-        go_on(c, 29 * USEC_MINUTE);
+        go_on(c, 29 * USEC_MINUTE, 1);
         assert_int_equal(runs_of("\"event\":\"stalled\""), 0);
         core_listen(c);
-        go_on(c, 2 * USEC_MINUTE);
+        go_on(c, 2 * USEC_MINUTE, 1);
         text = core_heard(c);
         assert_int_equal(runs_of("\"event\":\"stalled\""), 1);
         assert_non_null(strstr(core_run_line(0), "\"taskId\":\"t1\""));
         assert_null(strstr(core_run_line(0), "finishedAt"));
         assert_non_null(strstr(text, "one: no progress for StallTimeout="));
-        go_on(c, USEC_HOUR);
+        go_on(c, USEC_HOUR, 1);
+        assert_int_equal(runs_of("\"event\":\"stalled\""), 1);
+}
+
+/* Also where nothing has happened at all. */
+static void test_a_stall_in_the_queue(void **state) {
+        struct core *c = *state;
+
+        configure_stall(c);
+        start(c, TASK(""));
+        go_on(c, 29 * USEC_MINUTE, 0);
+        assert_int_equal(runs_of("\"event\":\"stalled\""), 0);
+        go_on(c, 2 * USEC_MINUTE, 0);
         assert_int_equal(runs_of("\"event\":\"stalled\""), 1);
 }
 
@@ -259,6 +278,7 @@ int main(void) {
                 TEST(test_running),
                 TEST(test_a_timeout_of_one_that_runs),
                 TEST(test_a_stall),
+                TEST(test_a_stall_in_the_queue),
                 TEST(test_three_failures_in_a_row),
                 TEST(test_a_status_that_nobody_knows),
                 TEST(test_steps_are_shown),
