@@ -109,6 +109,23 @@ static void test_parse_invalid(void **state) {
         }
 }
 
+/* Cut, where there is too little room, and nothing behind it is written. */
+static void test_format_without_room(void **state) {
+        static const char whole[] = "1d 2h 3min 4s 5ms 6us";
+        const usec_t span =
+                USEC_DAY + 2 * USEC_HOUR + 3 * USEC_MINUTE + 4 * USEC_SEC + 5 * USEC_MSEC + 6;
+
+        (void) state;
+        for (size_t size = 1; size <= sizeof(whole); size++) {
+                CLEANUP(freep) char *exact = malloc(size);
+
+                assert_non_null(exact);
+                assert_ptr_equal(timespan_format(span, exact, size), exact);
+                assert_int_equal(strlen(exact), size - 1);
+                assert_memory_equal(exact, whole, size - 1);
+        }
+}
+
 static void test_format(void **state) {
         static const struct {
                 usec_t span;
@@ -178,13 +195,10 @@ static void test_the_last_microsecond(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse_valid),
-                cmocka_unit_test(test_parse_invalid),
-                cmocka_unit_test(test_format),
-                cmocka_unit_test(test_add),
-                cmocka_unit_test(test_timestamp),
-                cmocka_unit_test(test_clocks),
-                cmocka_unit_test(test_the_last_microsecond),
+                cmocka_unit_test(test_parse_valid), cmocka_unit_test(test_parse_invalid),
+                cmocka_unit_test(test_format),      cmocka_unit_test(test_format_without_room),
+                cmocka_unit_test(test_add),         cmocka_unit_test(test_timestamp),
+                cmocka_unit_test(test_clocks),      cmocka_unit_test(test_the_last_microsecond),
                 cmocka_unit_test(test_clocks),
         };
 

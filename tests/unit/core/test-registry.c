@@ -1,5 +1,6 @@
 /* The registry where courses cross: what is counted, checked and kept when files come and go. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "koowatchd/account/account.h"
@@ -285,6 +286,39 @@ static void test_an_edit_of_a_finished_file(void **state) {
         assert_string_equal(second, "");
         core_pass(c, 3 * SEC);
         assert_false(core_is_asked(c, "t1"));
+}
+
+/* Either its inode or its time tells that it was changed while no daemon ran. */
+static void test_an_edit_of_a_finished_file_while_no_daemon_ran(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *path = str_printf("%s/low/one.task", c->directory);
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        for (int i = 0; i < 3; i++) {
+                CLEANUP(freep) char *text = NULL;
+                struct timespec times[2];
+                struct stat st;
+
+                core_stop(c);
+                assert_int_equal(stat(path, &st), 0);
+                times[0] = times[1] = st.st_mtim;
+                times[1].tv_sec += i == 1;
+                if (i == 2)
+                        core_put(c, "low", "one", "t1");
+                assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+                core_open(c);
+                core_listen(c);
+                core_scan(c);
+                text = core_heard(c);
+                assert_int_equal(strstr(text, "one: already finished, the changed file has no") !=
+                                         NULL,
+                                 i > 0);
+        }
 }
 
 /* A finished file goes without a word; one that cannot go is told of, and done all the same. */
@@ -1047,6 +1081,7 @@ int main(void) {
                 TEST(test_hooks_of_a_new_registration),
                 TEST(test_what_is_told_as_invalid),
                 TEST(test_an_edit_of_a_finished_file),
+                TEST(test_an_edit_of_a_finished_file_while_no_daemon_ran),
                 TEST(test_the_end_of_a_finished_file),
                 TEST(test_a_start_is_spread),
                 TEST(test_duplicates_of_a_finished_file),

@@ -76,18 +76,25 @@ static void test_what_is_refused(void **state) {
 
 static void test_fields_of_a_log_entry(void **state) {
         CLEANUP(event_clear)
-        struct event e = event_with(",\"account\":\"eu\",\"taskId\":\"t\",\"shareId\":5");
+        struct event e = event_with(",\"account\":\"eu\",\"taskId\":\"t\",\"shareId\":\"s\"");
+        CLEANUP(event_clear) struct event odd = event_with(",\"taskId\":\"t\",\"shareId\":5");
+        static const struct log_field expected[] = {
+                {"KOOWATCH_NAME", "photos"},   {"KOOWATCH_ACCOUNT", "eu"},
+                {"KOOWATCH_EVENT_ID", "id-1"}, {"KOOWATCH_HOOK", "finished.d/a"},
+                {"KOODRIVE_TASK_ID", "t"},     {"KOODRIVE_SHARE_ID", "s"},
+        };
         struct log_fields fields = {};
 
         (void) state;
         event_log_fields(&e, "finished.d/a", &fields);
-        assert_string_equal(fields.list[0].value, "photos");
-        assert_string_equal(fields.list[1].value, "eu");
-        assert_string_equal(fields.list[2].value, "id-1");
-        assert_string_equal(fields.list[3].name, "KOOWATCH_HOOK");
-        assert_string_equal(fields.list[3].value, "finished.d/a");
-        assert_string_equal(fields.list[4].value, "t");
-        assert_int_equal(fields.count, 5); /* a shareId that is no string is left out */
+        assert_int_equal(fields.count, ARRAY_LEN(expected));
+        for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+                assert_string_equal(fields.list[i].name, expected[i].name);
+                assert_string_equal(fields.list[i].value, expected[i].value);
+        }
+        fields = (struct log_fields){};
+        event_log_fields(&odd, "finished.d/a", &fields);
+        assert_int_equal(fields.count, 4); /* a shareId that is no string is left out */
 }
 
 int main(void) {

@@ -1,6 +1,8 @@
 /*
  * Fields, in every way that they are written
  */
+#include <errno.h>
+
 #include "koowatchd/koodrive/field.h"
 #include "unit/support.h"
 
@@ -19,6 +21,7 @@ static void check(bool (*read)(json_object *object, const char *key, int64_t *re
                 bool found;
 
                 assert_non_null(object);
+                errno = ERANGE; /* somebody else's */
                 found = read(object, "a", &value);
                 if (found != cases[i].found || (found && value != cases[i].expected))
                         fail_msg("%s: %d, %jd", cases[i].text, found, (intmax_t) value);
