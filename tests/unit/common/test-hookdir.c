@@ -169,12 +169,38 @@ static void test_mask_below_hides_nothing(void **state) {
 
 static void test_leftovers_are_no_hooks(void **state) {
         static const char *const names[] = {
-                ".hidden",      "10-a~",         "10-a.dpkg-old", "10-a.rpmnew",  "10-a.dpkg-dist",
-                "10-a.rpmsave", "10-a.bak",      "10-a.BAK",      "10-a.bak.2",   "10-a.bak-2026",
-                "10-a.orig",    "10-a.save",     "10-a.ucf-old",  "10-a.ucf-new", "10-a.old",
-                "10-a.new",     "10-a.swp",      "10-a.tmp",      "10-a.rej",     "10-a.pacnew",
-                "10-a.pacsave", "10-a.pacorig",  "10-a.part",     "10-a.copy",    "#10-a#",
-                "10-a.sh.bak",  "10-a.disabled",
+                ".hidden",
+                "10-a~",
+                "10-a.dpkg-old",
+                "10-a.rpmnew",
+                "10-a.dpkg-dist",
+                "10-a.rpmsave",
+                "10-a.bak",
+                "10-a.BAK",
+                "10-a.bak.2",
+                "10-a.bak-2026",
+                "10-a.orig",
+                "10-a.save",
+                "10-a.ucf-old",
+                "10-a.ucf-new",
+                "10-a.old",
+                "10-a.new",
+                "10-a.swp",
+                "10-a.tmp",
+                "10-a.rej",
+                "10-a.pacnew",
+                "10-a.pacsave",
+                "10-a.pacorig",
+                "10-a.part",
+                "10-a.copy",
+                "#10-a#",
+                "10-a.sh.bak",
+                "10-a.disabled",
+                "10-a.swo",
+                "a.bak",
+                "~",
+                "#",
+                "10-a.bak.1_2",
         };
         char path[128];
 
@@ -196,6 +222,10 @@ static void test_names(void **state) {
         assert_true(hook_name_is_valid("mail-2"));
         assert_true(hook_name_is_valid("42"));
         assert_true(hook_name_is_valid("bak"));
+        assert_true(hook_name_is_valid("#10-a"));
+        assert_true(hook_name_is_valid("10-a#"));
+        assert_true(hook_name_is_valid("10~a"));
+        assert_true(hook_name_is_valid("_.-"));
         assert_true(hook_name_is_valid("gr\xC3\xBC\xC3\x9F"));
         assert_false(hook_name_is_valid(""));
         assert_false(hook_name_is_valid("."));
