@@ -149,6 +149,19 @@ static void test_a_load_that_fails(void **state) {
         assert_int_equal(counts(c).pending, 2);
 }
 
+/* The daemon ends before the store has told: it is not asked for once more. */
+static void test_a_load_at_the_end(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_stop(c);
+        fake_store_fail_next(c->store, -EIO);
+        core_start(c);
+        deliveries_stop(c->deliveries);
+        core_pass(c, USEC_MINUTE);
+        assert_int_equal(counts(c).pending, 0);
+}
+
 static unsigned count_of(const char *text, const char *part) {
         unsigned n = 0;
 
@@ -346,6 +359,7 @@ int main(void) {
                 TEST(test_attempts_survive_a_restart),
                 TEST(test_slots),
                 TEST(test_a_load_that_fails),
+                TEST(test_a_load_at_the_end),
                 TEST(test_what_is_told_of_a_parked_one),
                 TEST(test_what_is_told_of_deferrals),
                 TEST(test_an_event_that_cannot_be_read),

@@ -1104,6 +1104,11 @@ static void test_which_file_counts(void **state) {
         assert_int_equal(unlink(path_of(f, "high/one.task")), 0);
         assert_int_equal(symlink("nowhere", path_of(f, "high/one.task")), 0);
         assert_false(has_last(f));
+        put(f, "somewhere", "d");
+        assert_int_equal(unlink(path_of(f, "high/one.task")), 0);
+        assert_int_equal(symlink("../somewhere", path_of(f, "high/one.task")), 0);
+        errno = EIO; /* somebody else's */
+        assert_int_equal(taskdir_has(f->taskdir, "one", 1, 1), 0);
         assert_int_equal(unlink(path_of(f, "high/one.task")), 0);
         assert_true(has_last(f));
         make_unreadable(f, "high");
