@@ -437,17 +437,21 @@ static void test_cannot_be_signed(void **state) {
 }
 
 static void test_host_over_the_limit(void **state) {
-        CLEANUP(freep) char *host = malloc(1001), *endpoint = NULL;
-        struct koodrive_query q = by_app;
-        struct koodrive_request r;
+        static const size_t lengths[] = {319, 320, 321, 1000};
 
         (void) state;
-        memset(host, 'a', 1000);
-        host[1000] = '\0';
-        endpoint = str_printf("https://%s/prefix", host);
-        q.who.endpoint = endpoint;
-        q.who.signed_headers = "host;x-date";
-        assert_int_equal(koodrive_request_task(&q, &r), -EINVAL);
+        for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+                CLEANUP(freep) char *host = calloc(1, lengths[i] + 1), *endpoint = NULL;
+                CLEANUP(koodrive_request_clear) struct koodrive_request r = {};
+                struct koodrive_query q = by_app;
+
+                assert_non_null(host);
+                memset(host, 'a', lengths[i]);
+                endpoint = str_printf("https://%s/prefix", host);
+                q.who.endpoint = endpoint;
+                q.who.signed_headers = "host;x-date";
+                assert_int_equal(koodrive_request_task(&q, &r), i == 0 ? 0 : -EINVAL);
+        }
 }
 
 /* For a new token */
