@@ -32,7 +32,6 @@ void directory_is_there(struct directory *d, const struct stat *st) {
 }
 
 void directory_is_away(struct directory *d, const struct stat *st, usec_t now) {
-        d->away_inode = st ? st->st_ino : 0;
         if (d->files == 0 || d->away_since > 0)
                 return;
         d->away_since = MAX(now, (usec_t) 1);

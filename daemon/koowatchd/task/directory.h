@@ -27,7 +27,6 @@ struct directory {
         char *path;
         struct directory_sync sync;
         uint64_t device, inode; /* of when it was seen last, and was not away; 0: never */
-        uint64_t away_inode;    /* of what is in its place; 0: nothing */
         usec_t away_since;      /* clock_boot(); 0: it is there */
         unsigned files;         /* that count and lie in it */
         bool removes_finished;

@@ -162,6 +162,22 @@ static void test_a_load_at_the_end(void **state) {
         assert_int_equal(counts(c).pending, 0);
 }
 
+/* What the store knows to have been told is not written again at the end. */
+static void test_an_end_without_news(void **state) {
+        struct core *c = *state;
+        size_t writes;
+
+        finish_one(c, "one", "t1");
+        deliveries_stop(c->deliveries);
+        core_turn(c);
+        core_restart(c);
+        core_pass(c, SEC);
+        writes = fake_store_writes(c->store);
+        deliveries_stop(c->deliveries);
+        core_turn(c);
+        assert_int_equal(fake_store_writes(c->store), writes);
+}
+
 static unsigned count_of(const char *text, const char *part) {
         unsigned n = 0;
 
@@ -360,6 +376,7 @@ int main(void) {
                 TEST(test_slots),
                 TEST(test_a_load_that_fails),
                 TEST(test_a_load_at_the_end),
+                TEST(test_an_end_without_news),
                 TEST(test_what_is_told_of_a_parked_one),
                 TEST(test_what_is_told_of_deferrals),
                 TEST(test_an_event_that_cannot_be_read),

@@ -49,6 +49,27 @@ static void test_other_json(void **state) {
         check_faults(*state, cases, ARRAY_LEN(cases));
 }
 
+/* By its type, whatever it begins with. */
+static void test_web_page_by_type(void **state) {
+        static const struct {
+                const char *type;
+                bool is_page;
+        } cases[] = {
+                {"text/html", true},
+                {"TEXT/HTML;charset=UTF-8", true},
+                {"text/htm", false},
+                {"text/plain", false},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                const struct http_header header = {"content-type", cases[i].type};
+                CLEANUP(koodrive_answer_clear)
+                struct koodrive_answer a = read_headers(*state, 403, "no", &header, 1);
+
+                assert_int_equal(strstr(a.why, "a web page") != NULL, cases[i].is_page);
+        }
+}
+
 /* What is clear in spite of it. */
 static void test_repaired(void **state) {
         static const struct task_case cases[] = {
@@ -179,15 +200,11 @@ static void test_too_long(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_no_json),
-                cmocka_unit_test(test_other_json),
-                cmocka_unit_test(test_repaired),
-                cmocka_unit_test(test_firewall),
-                cmocka_unit_test(test_truncated_anywhere),
-                cmocka_unit_test(test_nul_bytes),
-                cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_too_many_values),
-                cmocka_unit_test(test_too_long),
+                cmocka_unit_test(test_no_json),          cmocka_unit_test(test_other_json),
+                cmocka_unit_test(test_web_page_by_type), cmocka_unit_test(test_repaired),
+                cmocka_unit_test(test_firewall),         cmocka_unit_test(test_truncated_anywhere),
+                cmocka_unit_test(test_nul_bytes),        cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_too_many_values),  cmocka_unit_test(test_too_long),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
