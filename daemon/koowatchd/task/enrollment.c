@@ -212,6 +212,8 @@ static void refuse_duplicate(struct entry *e, const struct entry *owner) {
                        finished_is_new_file(owner, e->is.file->inode, e->is.file->mtime_ns);
 
         entry_set_state(e, is_late ? ENTRY_LATE_DUPLICATE : ENTRY_DUPLICATE);
+        if (entry_is_missing(owner))
+                entry_mark_dirty(&en->changes, entry_owner(e)); /* its file was renamed, it seems */
         if (text && !entry_is_missing(owner)) /* else it is being renamed, or about to go */
                 enrollment_report_invalid(en, e->is.file->name, text, false);
 }
@@ -285,6 +287,8 @@ static void start_grace(struct entry *e) {
         if (active)
                 watch_stop(e->watch);
         entry_set_state(e, active ? ENTRY_ACTIVE_MISSING : ENTRY_FINISHED_MISSING);
+        if (entry_find_successor(e))
+                mark_dirty(e); /* its file was renamed, it seems */
         if (entry_wait_grace(&owner_of(e)->waits, e) < 0)
                 delete_later(e);
 }
@@ -302,6 +306,7 @@ void enrollment_leave(struct entry *e) {
 /* Its file is there again. What is to be deleted has something left of what it was. */
 static void come_back(struct entry *e) {
         entry_stop_waiting(e);
+        mark_dirty(e); /* it may have been written as another file's */
         if (e->end) {
                 entry_set_state(e, ENTRY_FINISHED);
         } else if (e->watch) {

@@ -94,13 +94,23 @@ static int delete_task(struct store_batch *batch, struct entry *e) {
         return e->end || e->watch ? put_task(batch, e, successor) : 0;
 }
 
+/*
+ * While it is missing, as the file that may be it under another name: should that one be invalid at
+ * the next start, its name is all that tells whose it is.
+ */
+static const struct entry *stands_for(const struct entry *e) {
+        const struct entry *successor = entry_is_missing(e) ? entry_find_successor(e) : NULL;
+
+        return successor && successor->state != ENTRY_LATE_DUPLICATE ? successor : e;
+}
+
 static int write_entry(struct store_batch *batch, struct entry *e) {
         e->is_deleted = e->is_dropped = false;
         if (!entry_owns_key(e))
                 return 0;
         if (e->state == ENTRY_TO_DELETE)
                 return delete_task(batch, e);
-        return e->end || e->watch ? put_task(batch, e, e) : 0;
+        return e->end || e->watch ? put_task(batch, e, stands_for(e)) : 0;
 }
 
 static void clear_successors(const struct entries *entries) {

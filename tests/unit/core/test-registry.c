@@ -198,6 +198,56 @@ static void test_a_file_that_is_invalid_at_the_start(void **state) {
         assert_false(core_row(c, "t2")->gone);
 }
 
+/* The row follows at once: under the former name it would not be known as the invalid file's. */
+static void test_a_finished_file_renamed_and_then_broken(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        core_remove(c, "low", "one");
+        core_put(c, "low", "two", "t1");
+        core_scan(c);
+        core_turn(c);
+        assert_string_equal(row_name(c, "t1"), "two");
+        core_put_text(c, "low", "two", TASK("t1", "[Nonsense\n"));
+        core_scan(c);
+        core_restart(c);
+        core_pass(c, 3 * SEC);
+        core_put(c, "low", "two", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        assert_string_equal(c->finished, "t1:completed ");
+}
+
+/* And back, when the file comes back. */
+static void test_a_finished_file_that_was_renamed_and_is_back(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        core_remove(c, "low", "one");
+        core_put(c, "low", "two", "t1");
+        core_scan(c);
+        core_turn(c);
+        core_remove(c, "low", "two");
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_turn(c);
+        assert_string_equal(row_name(c, "t1"), "one");
+        core_pass(c, 3 * SEC);
+        assert_string_equal(row_name(c, "t1"), "one");
+        assert_false(core_row(c, "t1")->gone);
+}
+
 /* A file in a higher directory comes while the store has not told what it knows of the key. */
 static void test_taken_over_during_the_lookup(void **state) {
         struct core *c = *state;
@@ -1077,6 +1127,8 @@ int main(void) {
                 TEST(test_a_successor_that_is_broken_meanwhile),
                 TEST(test_no_memory_for_a_new_registration),
                 TEST(test_a_file_that_is_invalid_at_the_start),
+                TEST(test_a_finished_file_renamed_and_then_broken),
+                TEST(test_a_finished_file_that_was_renamed_and_is_back),
                 TEST(test_taken_over_during_the_lookup),
                 TEST(test_hooks_of_a_new_registration),
                 TEST(test_what_is_told_as_invalid),
