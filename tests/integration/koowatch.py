@@ -284,6 +284,8 @@ class Koowatch:
 
     def _read_log(self, pipe):
         for line in pipe:
+            if b"Unable to get registers from thread" in line:
+                continue  # LeakSanitizer's, of a thread that has just ended
             with self._news:
                 self.entries.append(Entry(line.decode(errors="replace").rstrip("\n")))
                 self._news.notify_all()
