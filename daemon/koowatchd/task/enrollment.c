@@ -9,7 +9,6 @@
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/store.h"
 #include "koowatchd/task/finished-file.h"
-#include "koowatchd/task/task.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/taskdir.h"
 
@@ -45,8 +44,10 @@ void enrollment_report_invalid(struct enrollment *en, const char *name, const ch
 
 static struct account *account_of(const struct entry *e) {
         const struct registry_handler *handler = &owner_of(e)->handler;
+        struct task_view view;
 
-        return handler->find_account(handler->userdata, task_key(e->is.task).account);
+        task_record_view(e->is.task, &view);
+        return handler->find_account(handler->userdata, view.account);
 }
 
 static void assign_watch(struct entry *e) {
@@ -73,7 +74,7 @@ static void read_again_later(struct entry *e, const char *what, const char *why)
         entry_stop_waiting(e);
         if (e->state != ENTRY_INVALID)
                 entry_set_state(e, ENTRY_INVALID);
-        task_free(STEAL_PTR(e->is.task));
+        task_record_free(STEAL_PTR(e->is.task));
         watch_free(STEAL_PTR(e->watch));
         free(STEAL_PTR(e->end));
         e->file_invalid = true;
@@ -93,10 +94,11 @@ static void activate(struct entry *e, const struct store_task *stored) {
         watch_begin(e->watch, stored, clock_boot());
         start_polling(e);
         if (!stored) {
-                const struct task_ref task = watch_ref(e->watch);
+                struct task_view view;
+                const struct task_ref task = watch_ref(e->watch, &view);
 
                 mark_dirty(e);
-                report_registered(&task, e->is.task->description);
+                report_registered(&task, view.description);
         }
         status_changed(e);
 }
@@ -190,7 +192,8 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
 static void look_up(struct entry *e) {
         struct enrollment *en = owner_of(e);
         struct entry_wait *wait = entry_wait_lookup(&en->waits, e);
-        struct store_key key = task_key(e->is.task);
+        struct task_view view;
+        struct store_key key = task_key(e->is.task, &view);
 
         if (wait)
                 store_find_task(en->store, &key, on_found, wait);
@@ -359,10 +362,10 @@ static void on_deleted(struct entry *e) {
 /* ---- files that are read ---- */
 
 /* Settings for an entry that has some already, of the same key. old: the file they came from. */
-void enrollment_update(struct entry *e, struct task *task, const struct taskdir_file *old) {
+void enrollment_update(struct entry *e, struct task_record *task, const struct taskdir_file *old) {
         struct entry *other;
 
-        task_free(e->is.task);
+        task_record_free(e->is.task);
         e->is.task = task;
         if (e->watch)
                 assign_watch(e);
@@ -398,7 +401,7 @@ void enrollment_update(struct entry *e, struct task *task, const struct taskdir_
                 take_over(other, e);
 }
 
-void enrollment_add(struct entry *e, struct task *task) {
+void enrollment_add(struct entry *e, struct task_record *task) {
         e->is.task = task;
         enroll(e);
 }

@@ -40,9 +40,10 @@ void enrollment_report_invalid(struct enrollment *enrollment, const char *name, 
                                bool running);
 
 /* The entry has got its first valid settings (taken over). */
-void enrollment_add(struct entry *entry, struct task *task);
+void enrollment_add(struct entry *entry, struct task_record *task);
 /* It has got others of the same key (taken over); old: the file of those before. */
-void enrollment_update(struct entry *entry, struct task *task, const struct taskdir_file *old);
+void enrollment_update(struct entry *entry, struct task_record *task,
+                       const struct taskdir_file *old);
 /* Its file was read, whatever is in it. */
 void enrollment_resume(struct entry *entry);
 /* No file stands for it any more: it is dropped, now or later. */

@@ -62,7 +62,8 @@ void entry_forget_changes(struct entry_changes *c, struct entry *e) {
 
 /* Writes what the store is to know of e, by the name and as the file of another entry maybe. */
 static int put_task(struct store_batch *batch, const struct entry *e, const struct entry *by) {
-        struct store_key key = task_key(e->is.task);
+        struct task_view view;
+        struct store_key key = task_key(e->is.task, &view);
         struct store_task task = {
                 .inode = by->is.file->inode,
                 .mtime_ns = by->is.file->mtime_ns,
@@ -82,7 +83,8 @@ static int put_task(struct store_batch *batch, const struct entry *e, const stru
  * done stays done; but one whose file came later is a registration of its own.
  */
 static int delete_task(struct store_batch *batch, struct entry *e) {
-        struct store_key key = task_key(e->is.task);
+        struct task_view view;
+        struct store_key key = task_key(e->is.task, &view);
         struct entry *successor = entry_find_successor(e);
 
         e->is_deleted = true;

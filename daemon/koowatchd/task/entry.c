@@ -2,18 +2,17 @@
 
 #include <assert.h>
 
-#include "common/config.h"
-#include "koowatchd/task/task.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/watch.h"
 
 /* ---- the tables ---- */
 
-struct store_key task_key(const struct task *task) {
+struct store_key task_key(const struct task_record *task, struct task_view *view) {
+        task_record_view(task, view);
         return (struct store_key){
-                .account = task->account ? task->account : ACCOUNT_DEFAULT,
-                .share_id = task->share_id,
-                .task_id = task->task_id,
+                .account = view->account,
+                .share_id = view->share_id,
+                .task_id = view->task_id,
         };
 }
 
@@ -31,13 +30,15 @@ static uint64_t hash_of_key(const struct store_key *key) {
 }
 
 static uint64_t key_hash(const void *entry) {
-        struct store_key key = task_key(((const struct entry *) entry)->is.task);
+        struct task_view view;
+        struct store_key key = task_key(((const struct entry *) entry)->is.task, &view);
 
         return hash_of_key(&key);
 }
 
 static bool key_matches(const void *entry, const void *key) {
-        struct store_key own = task_key(((const struct entry *) entry)->is.task);
+        struct task_view view;
+        struct store_key own = task_key(((const struct entry *) entry)->is.task, &view);
 
         return store_key_is_same(&own, key);
 }
@@ -57,7 +58,8 @@ struct entry *entries_find_key(const struct entries *entries, const struct store
 }
 
 struct entry *entry_owner(const struct entry *entry) {
-        struct store_key key = task_key(entry->is.task);
+        struct task_view view;
+        struct store_key key = task_key(entry->is.task, &view);
 
         return entries_find_key(entry->table, &key);
 }
@@ -100,7 +102,7 @@ void entry_free(struct entry *e) {
         e->table->counts[e->state]--;
         watch_free(e->watch);
         taskdir_file_unref(e->is.file);
-        task_free(e->is.task);
+        task_record_free(e->is.task);
         free(e->end);
         free(e);
 }
@@ -122,7 +124,9 @@ void entries_clear(struct entries *entries) {
 }
 
 bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
-        struct store_key a = task_key(e->is.task), b = task_key(owner->is.task);
+        struct task_view view_a, view_b;
+        const struct store_key a = task_key(e->is.task, &view_a),
+                               b = task_key(owner->is.task, &view_b);
 
         return store_key_is_same(&a, &b);
 }

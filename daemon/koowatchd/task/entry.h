@@ -92,8 +92,8 @@ struct entry *entry_owner(const struct entry *entry);
 /* All that are found by a name, in no order; see index_next(). */
 struct entry *entries_next(const struct entries *entries, size_t *at);
 
-/* The key of a task's settings; strings are borrowed from them. */
-struct store_key task_key(const struct task *task);
+/* The key of a task's settings; borrowed from them, and from the view, which it fills. */
+struct store_key task_key(const struct task_record *task, struct task_view *view);
 
 /* Whether it, a duplicate, waits for the owner's key. */
 bool entry_is_duplicate_of(const struct entry *entry, const struct entry *owner);

@@ -4,7 +4,6 @@
 #include "koowatchd/report/report.h"
 #include "koowatchd/task/entry.h"
 #include "koowatchd/task/hook-check.h"
-#include "koowatchd/task/task.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/taskdir.h"
 
@@ -36,7 +35,12 @@ static void note_problem(struct hook_problems *p, struct entry *e, const char *p
 }
 
 static const char *hooks_of(const struct entry *e) {
-        return e->state == ENTRY_ACTIVE ? e->is.task->hooks : NULL;
+        struct task_view view;
+
+        if (e->state != ENTRY_ACTIVE)
+                return NULL;
+        task_record_view(e->is.task, &view);
+        return view.hooks;
 }
 
 void hook_problems_check(struct hook_problems *p, struct entry *e, const struct taskdir *taskdir) {

@@ -60,11 +60,13 @@ static bool has_account(void *userdata, const char *name) {
 
 /* The entry of a file that was read, with its name free for another key. NULL: no memory. */
 static struct entry *entry_for(struct registry *r, const struct task_file *file,
-                               const struct task *task) {
+                               const struct task_record *task) {
         struct entry *e = entries_find_name(&r->enrollment.entries, file->file->name);
 
         if (e && e->is.task && task) {
-                struct store_key old = task_key(e->is.task), new = task_key(task);
+                struct task_view old_view, new_view;
+                struct store_key old = task_key(e->is.task, &old_view);
+                struct store_key new = task_key(task, &new_view);
 
                 if (!store_key_is_same(&old, &new)) {
                         entry_detach_name(e);
@@ -94,13 +96,25 @@ static bool is_still_invalid(const struct task_file *file, struct reading *readi
         return task_file_read(file, &check, &task) == -EAGAIN;
 }
 
+static int read_record(const struct task_file *file, const struct task_file_check *check,
+                       struct task_record **ret) {
+        CLEANUP(task_freep) struct task *task = NULL;
+        int error = task_file_read(file, check, &task);
+
+        if (error == 0) {
+                *ret = task_record_new(task);
+                error = *ret ? 0 : -ENOMEM;
+        }
+        return error;
+}
+
 static enum read_again on_file(void *userdata, const struct task_file *file) {
         struct registry *r = userdata;
         struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
         struct reading reading = {file, r, known && known->is.task};
         const struct task_file_check check = {has_account, on_fault, &reading};
         CLEANUP(taskdir_file_unrefp) struct taskdir_file *old = NULL;
-        CLEANUP(task_freep) struct task *task = NULL;
+        CLEANUP(task_record_freep) struct task_record *task = NULL;
         struct entry *e;
         int error;
 
@@ -108,7 +122,7 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
                 taskdir_file_unref(entry_set_file(known, file->file));
                 return READ_AGAIN_SOON;
         }
-        error = task_file_read(file, &check, &task);
+        error = read_record(file, &check, &task);
         e = entry_for(r, file, task);
         if (!e) {
                 log_error("%s: out of memory, retrying in a minute", file->path);

@@ -6,16 +6,15 @@
 
 #define KDSTOKEN_FILE_MAX 4096
 
-const char *task_file_load_kdstoken(struct task *task) {
+const char *task_file_read_kdstoken(const char *path, char **ret) {
         CLEANUP(secret_freep) char *text = NULL;
         size_t length;
 
-        if (read_path(task->kdstoken_file, KDSTOKEN_FILE_MAX, &text, &length) < 0)
+        if (read_path(path, KDSTOKEN_FILE_MAX, &text, &length) < 0)
                 return "the file in KdsTokenFile= cannot be read, or is larger than 4 KiB";
         if (!secret_trim(text, length))
                 return "the file in KdsTokenFile= is not one line of printable ASCII";
-        secret_free(task->kdstoken);
-        task->kdstoken = STEAL_PTR(text);
+        *ret = STEAL_PTR(text);
         return NULL;
 }
 
@@ -25,7 +24,7 @@ static const char *check_place(const struct task_file *file, struct task *task) 
                 return NULL;
         if (!file->root_only)
                 return "KdsTokenFile= is allowed only in a directory that only root can write to";
-        return task_file_load_kdstoken(task);
+        return task_file_read_kdstoken(task->kdstoken_file, &task->kdstoken);
 }
 
 int task_file_read(const struct task_file *file, const struct task_file_check *check,

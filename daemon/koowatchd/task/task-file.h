@@ -24,7 +24,7 @@ int task_file_read(const struct task_file *file, const struct task_file_check *c
                    struct task **ret);
 
 /*
- * Reads KdsTokenFile= into task->kdstoken, which stays as it was when that fails.
- * Returns NULL, or what is wrong.
+ * The token in KdsTokenFile=, a secret that the caller frees. Returns NULL, or what is wrong with
+ * *ret left alone.
  */
-const char *task_file_load_kdstoken(struct task *task);
+const char *task_file_read_kdstoken(const char *path, char **ret);

@@ -9,7 +9,6 @@
 #include "common/settings.h"
 
 #define KDSTOKEN_MAX 4096
-#define VARIABLES_MAX 256
 
 struct reader {
         struct task *task;
@@ -168,7 +167,7 @@ static int set_variable(struct reader *r, unsigned line, const char *name, const
                 return 0;
         }
 
-        if (r->n_variables >= VARIABLES_MAX) {
+        if (r->n_variables >= TASK_VARIABLES_MAX) {
                 settings_fault(&r->faults, true, line,
                                "too many variables, at most 256 are allowed");
                 return 0;

@@ -12,6 +12,7 @@
 #include "common/util.h"
 
 #define TASK_FILE_MAX (64 * 1024)
+#define TASK_VARIABLES_MAX 256
 
 struct task {
         char *task_id, *share_id;

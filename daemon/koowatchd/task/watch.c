@@ -15,7 +15,7 @@
 #include "koowatchd/store/store.h"
 #include "koowatchd/task/registration.h"
 #include "koowatchd/task/task-file.h"
-#include "koowatchd/task/task.h"
+#include "koowatchd/task/task-record.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/taskdir.h"
 
@@ -26,7 +26,7 @@ struct watch {
         struct task_state state;
         struct watch_shared *shared;
         void *owner;
-        const struct watch_subject *subject;
+        struct watch_subject *subject;
         struct account *account;
         /* Of struct registration; its since is the state's. */
         usec_t registered;
@@ -64,7 +64,7 @@ void watch_free(struct watch *w) {
         free(w);
 }
 
-void watch_assign(struct watch *w, void *owner, const struct watch_subject *subject,
+void watch_assign(struct watch *w, void *owner, struct watch_subject *subject,
                   struct account *account) {
         w->owner = owner;
         w->subject = subject;
@@ -127,21 +127,22 @@ void watch_write(const struct watch *w, struct store_task *ret) {
 
 static struct task_limits limits_of(const struct watch *w) {
         struct task_limits limits = w->shared->limits;
-        const struct task *task = w->subject->task;
+        struct task_view task;
 
-        if (task->interval_min > 0)
-                limits.interval.interval_min = task->interval_min;
-        if (task->interval_max > 0)
-                limits.interval.interval_max = task->interval_max;
+        task_record_view(w->subject->task, &task);
+        if (task.interval_min > 0)
+                limits.interval.interval_min = task.interval_min;
+        if (task.interval_max > 0)
+                limits.interval.interval_max = task.interval_max;
         /* One of the two may be the task's and the other the configuration's: the task's holds. */
         if (limits.interval.interval_min > limits.interval.interval_max) {
-                if (task->interval_max > 0)
+                if (task.interval_max > 0)
                         limits.interval.interval_min = limits.interval.interval_max;
                 else
                         limits.interval.interval_max = limits.interval.interval_min;
         }
-        if (task->timeout > 0)
-                limits.timeout = task->timeout;
+        if (task.timeout > 0)
+                limits.timeout = task.timeout;
         return limits;
 }
 
@@ -175,12 +176,13 @@ struct account *watch_account(const struct watch *w) {
         return w->account;
 }
 
-struct task_ref watch_ref(const struct watch *w) {
+struct task_ref watch_ref(const struct watch *w, struct task_view *view) {
+        task_record_view(w->subject->task, view);
         return (struct task_ref){
                 .name = w->subject->file->name,
                 .account = account_name(w->account),
-                .task_id = w->subject->task->task_id,
-                .share_id = w->subject->task->share_id,
+                .task_id = view->task_id,
+                .share_id = view->share_id,
         };
 }
 
@@ -198,7 +200,9 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
         const struct account_config *settings = account_settings(w->account);
         CLEANUP(freep) char *path = taskdir_path(w->shared->taskdir, w->subject->file);
         const char *url = answer->download_url, *problem = answer->url_problem;
-        const struct task_ref task = watch_ref(w);
+        const char *variables[TASK_VARIABLES_MAX + 1];
+        struct task_view view;
+        const struct task_ref task = watch_ref(w, &view);
 
         if (!path || (url && link_check(url, settings->allow_plain_http, &problem) < 0))
                 return NULL;
@@ -206,6 +210,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                 url = NULL;
                 report_link_withheld(&task, problem);
         }
+        task_view_variables(&view, variables);
         return event_of_task(type, id,
                              &(struct event_task){
                                      .name = task.name,
@@ -213,8 +218,8 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .task_id = task.task_id,
                                      .share_id = task.share_id,
                                      .file = path,
-                                     .hooks = w->subject->task->hooks,
-                                     .variables = (const char *const *) w->subject->task->variables,
+                                     .hooks = view.hooks,
+                                     .variables = variables,
                                      .registered = w->registered,
                                      .finished = outcome == OUTCOME_NONE ? 0 : time_of_day(w),
                                      .polls = w->state.polls,
@@ -262,22 +267,34 @@ static struct watch *watch_of(struct poll *poll) {
         return container_of(poll, struct watch, poll);
 }
 
+/* A file that cannot be read now leaves the token that was read last. */
+static void load_kdstoken(struct watch_subject *subject, const char *path) {
+        CLEANUP(secret_freep) char *kdstoken = NULL;
+
+        if (!task_file_read_kdstoken(path, &kdstoken))
+                (void) task_record_set_kdstoken(&subject->task, kdstoken);
+}
+
 void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *query) {
         struct watch *w = watch_of(poll);
+        struct task_view *view = &w->shared->asked;
 
         (void) userdata;
-        /* A file that cannot be read now leaves the token that was read last. */
-        if (w->subject->task->kdstoken_file)
-                (void) task_file_load_kdstoken(w->subject->task);
-        query->task_id = w->subject->task->task_id;
-        query->share_id = w->subject->task->share_id;
-        query->kdstoken = w->subject->task->kdstoken;
+        task_record_view(w->subject->task, view);
+        if (view->kdstoken_file) {
+                load_kdstoken(w->subject, view->kdstoken_file);
+                task_record_view(w->subject->task, view);
+        }
+        query->task_id = view->task_id;
+        query->share_id = view->share_id;
+        query->kdstoken = view->kdstoken;
 }
 
 void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
                      const char *trace_id, double seconds) {
         const struct watch *w = watch_of(poll);
-        const struct task_ref task = watch_ref(w);
+        struct task_view view;
+        const struct task_ref task = watch_ref(w, &view);
 
         (void) userdata;
         metrics_polled(w->shared->metrics, task.account, answer->disposition.class, seconds);
@@ -286,7 +303,8 @@ void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_an
 
 static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         const struct task_limits limits = limits_of(w);
-        const struct task_ref task = watch_ref(w);
+        struct task_view view;
+        const struct task_ref task = watch_ref(w, &view);
         unsigned refusals = w->state.refusals;
         struct task_verdict verdict =
                 task_state_fail(&w->state, &limits, now, answer, random_share());
@@ -303,7 +321,8 @@ static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, us
 /* What of a task's state is worth telling; an end is reported when it is on disk, not before. */
 static void report_state(struct watch *w, const struct koodrive_answer *answer,
                          const struct task_verdict *verdict, unsigned faults) {
-        const struct task_ref task = watch_ref(w);
+        struct task_view view;
+        const struct task_ref task = watch_ref(w, &view);
 
         if (faults >= FAULTS_REPORTED)
                 report_recovered(&task, faults);

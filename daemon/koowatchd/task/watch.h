@@ -12,6 +12,7 @@
 #include "common/timespan.h"
 #include "common/util.h"
 #include "koowatchd/report/report.h"
+#include "koowatchd/task/task-record.h"
 #include "koowatchd/task/task-state.h"
 
 struct account;
@@ -21,15 +22,14 @@ struct metrics;
 struct poll;
 struct poller;
 struct store_task;
-struct task;
 struct taskdir;
 struct taskdir_file;
 struct watch;
 
-/* What a watch is about; its owner's, and may change. */
+/* What a watch is about; its owner's, and may change. The watch reads KdsTokenFile= into it. */
 struct watch_subject {
         struct taskdir_file *file;
-        struct task *task;
+        struct task_record *task;
 };
 
 /* What is left of one that has ended. */
@@ -48,6 +48,7 @@ struct watch_shared {
         struct task_limits limits;     /* for tasks that set none of their own */
         int64_t boot;                  /* see boot-id.h */
         unsigned running;              /* how many have a task that runs; counted by them */
+        struct task_view asked;        /* about, last: what the query of watch_on_ask() borrows */
 
         /*
          * It has ended (end is handed over), and its event is with the deliveries. The watch must
@@ -69,7 +70,7 @@ void watch_free(struct watch *watch);
 DEFINE_CLEANUP(struct watch *, watch_free)
 
 /* Whose it is, and what it is about from now on, all borrowed. */
-void watch_assign(struct watch *watch, void *owner, const struct watch_subject *subject,
+void watch_assign(struct watch *watch, void *owner, struct watch_subject *subject,
                   struct account *account);
 
 /* Begins, at now on clock_boot(); stored: what the store knows of it, NULL: it is new. */
@@ -90,7 +91,8 @@ void watch_retry(struct watch *watch, usec_t now);
 
 /* Borrowed, until it is assigned again. */
 struct account *watch_account(const struct watch *watch);
-struct task_ref watch_ref(const struct watch *watch);
+/* Borrowed, also from the view, which it fills. */
+struct task_ref watch_ref(const struct watch *watch, struct task_view *view);
 
 /* The poller's handler, see poller.h; userdata is not used. */
 void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *query);
