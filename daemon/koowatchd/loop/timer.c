@@ -94,7 +94,7 @@ int timer_open(struct timers *t, struct timer *timer, timer_fn fn) {
         r = heap_reserve(&t->heap);
         if (r < 0)
                 return r;
-        *timer = (struct timer){.fn = fn};
+        timer_set(timer, fn);
         return 0;
 }
 

@@ -18,10 +18,15 @@ struct timer;
 /* now is clock_boot(). The timer is disarmed before the call, and may be freed from inside it. */
 typedef void (*timer_fn)(struct timer *timer, usec_t now);
 
+/* While it is not armed its memory may hold something else, until timer_set() is called. */
 struct timer {
         struct heap_node node; /* key: due, on clock_boot() */
         timer_fn fn;
 };
+
+static inline void timer_set(struct timer *timer, timer_fn fn) {
+        *timer = (struct timer){.fn = fn};
+}
 
 /* Returns 0 or a negative errno. */
 int timers_new(struct ev_loop *loop, struct timers **ret);

@@ -1,5 +1,6 @@
 #include "koowatchd/poll/poller.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "common/config.h"
@@ -29,11 +30,13 @@ struct poller {
         LIST_HEAD(, poller_queue) queues;
         unsigned in_flight;
         bool draining;
+        LIST_HEAD(, poll_request) requests;
 };
 
 /* A request on its way. */
 struct poll_request {
         struct poller *poller;
+        LIST_ENTRY(poll_request) requests;
         struct poll *poll;
         struct http_transfer *transfer;
         usec_t sent;
@@ -51,18 +54,31 @@ static void on_queue_timer(struct timer *timer, usec_t now) {
         queue_pump(container_of(timer, struct poller_queue, timer));
 }
 
+/* From WAITING, where its timer is not armed any more. */
+static void poll_make_due(struct poll *p, usec_t due) {
+        usec_t interval = p->due.interval;
+
+        p->due = (struct due_entry){};
+        p->state = POLL_DUE;
+        due_queue_add(&p->queue->due, &p->due, due, interval);
+}
+
 static void on_poll_timer(struct timer *timer, usec_t now) {
         struct poll *p = container_of(timer, struct poll, timer);
 
         (void) now;
         /* The node keeps its key: when it was due, however late the loop is. */
-        due_queue_add(&p->queue->due, &p->due, timer->node.key, p->due.interval);
+        poll_make_due(p, timer->node.key);
         queue_pump(p->queue);
 }
 
 /* The one place that arms a poll's timer. */
 static void poll_arm(struct poller *poller, struct poll *p, usec_t due, usec_t interval) {
+        assert(p->state != POLL_DUE);
+        if (p->state != POLL_WAITING)
+                timer_set(&p->timer, on_poll_timer);
         p->due.interval = MAX(interval, USEC_MSEC);
+        p->state = POLL_WAITING;
         timer_arm(poller->timers, &p->timer, due);
 }
 
@@ -75,7 +91,8 @@ DEFINE_CLEANUP(struct poll_request *, poll_request_free)
 
 /* Nothing waits for it any more; the caller owns it. */
 static struct poll_request *request_end(struct poll_request *req) {
-        req->poll->request = NULL;
+        LIST_REMOVE(req, requests);
+        req->poll->state = POLL_IDLE;
         req->poller->in_flight--;
         return req;
 }
@@ -210,7 +227,9 @@ static int start_request(struct poll *p, usec_t now) {
         TAILQ_REMOVE(&p->queue->polls, p, peers);
         TAILQ_INSERT_TAIL(&p->queue->polls, p, peers);
         poller->in_flight++;
-        p->request = STEAL_PTR(req);
+        p->state = POLL_IN_FLIGHT;
+        LIST_INSERT_HEAD(&poller->requests, req, requests);
+        req = NULL;
         return 0;
 }
 
@@ -224,12 +243,12 @@ static void queue_keep_alive(struct poller_queue *queue, usec_t now) {
         bool probe = queue->probing && account_in_flight(queue->account) == 0;
         struct poll *p = TAILQ_FIRST(&queue->polls);
 
-        while (p && probe && !timer_is_armed(&p->timer))
+        while (p && probe && p->state != POLL_WAITING)
                 p = TAILQ_NEXT(p, peers);
-        if (p && timer_is_armed(&p->timer) && !due_queue_oldest(&queue->due) &&
+        if (p && p->state == POLL_WAITING && !due_queue_oldest(&queue->due) &&
             (probe || account_keepalive(queue->account) <= now)) {
                 timer_disarm(queue->poller->timers, &p->timer);
-                due_queue_add(&queue->due, &p->due, now, p->due.interval);
+                poll_make_due(p, now);
         }
 }
 
@@ -255,6 +274,7 @@ static usec_t queue_send_due(struct poller_queue *queue, usec_t now) {
                 if (next > now)
                         return next;
                 due_queue_remove(&queue->due, first);
+                p->state = POLL_IDLE;
                 if (start_request(p, now) < 0) /* memory is short */
                         poll_arm(queue->poller, p, now + MAX(p->due.interval, USEC_SEC),
                                  p->due.interval);
@@ -360,14 +380,22 @@ void poller_probe(struct poller *poller, struct account *account) {
 }
 
 int poll_open(struct poller *poller, struct poll *p) {
+        int r;
+
         *p = (struct poll){};
-        return timer_open(poller->timers, &p->timer, on_poll_timer);
+        r = timer_open(poller->timers, &p->timer, on_poll_timer);
+        if (r == 0)
+                p->state = POLL_IDLE;
+        return r;
 }
 
 void poll_close(struct poller *poller, struct poll *p) {
-        if (p->queue)
-                poll_stop(poller, p);
+        if (p->state == POLL_CLOSED)
+                return;
+        poll_stop(poller, p);
+        timer_set(&p->timer, on_poll_timer);
         timer_close(poller->timers, &p->timer);
+        p->state = POLL_CLOSED;
 }
 
 void poll_start(struct poller *poller, struct poll *p, struct account *account, usec_t due,
@@ -378,27 +406,42 @@ void poll_start(struct poller *poller, struct poll *p, struct account *account, 
         poll_arm(poller, p, due, interval);
 }
 
+static struct poll_request *request_of(const struct poller *poller, const struct poll *p) {
+        struct poll_request *req;
+
+        LIST_FOREACH(req, &poller->requests, requests)
+        if (req->poll == p)
+                break;
+        return req;
+}
+
+static void request_abandon(struct poll_request *req, struct poller_queue *queue) {
+        http_cancel(req->transfer);
+        account_abandoned(queue->account);
+        request_finish(req);
+        queue_pump(queue);
+}
+
 void poll_stop(struct poller *poller, struct poll *p) {
         struct poller_queue *queue = p->queue;
 
         if (!queue)
                 return;
-        timer_disarm(poller->timers, &p->timer);
-        due_queue_remove(&queue->due, &p->due);
+        if (p->state == POLL_WAITING)
+                timer_disarm(poller->timers, &p->timer);
+        else if (p->state == POLL_DUE)
+                due_queue_remove(&queue->due, &p->due);
         TAILQ_REMOVE(&queue->polls, p, peers);
         p->queue = NULL;
-        if (p->request) {
-                http_cancel(p->request->transfer);
-                account_abandoned(queue->account);
-                request_finish(p->request);
-                queue_pump(queue);
-        }
+        if (p->state == POLL_IN_FLIGHT)
+                request_abandon(request_of(poller, p), queue);
+        p->state = POLL_IDLE;
 }
 
 void poll_now(struct poller *poller, struct poll *p, usec_t now) {
-        if (p->request)
-                p->request->outdated = true;
-        else if (p->queue && timer_is_armed(&p->timer))
+        if (p->state == POLL_IN_FLIGHT)
+                request_of(poller, p)->outdated = true;
+        else if (p->state == POLL_WAITING)
                 timer_arm(poller->timers, &p->timer, now);
 }
 

@@ -8,7 +8,9 @@
  * owner's business: it gets each one that concerns the task and says when to ask
  * again.
  */
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/queue.h>
 
 #include "common/timespan.h"
@@ -20,17 +22,31 @@
 
 struct poller;
 struct poller_queue; /* an account's queue */
-struct poll_request; /* one in flight */
 
-/* Embedded in its owner, zeroed; only the poller looks inside. */
-struct poll {
-        struct timer timer;
-        struct due_entry due;         /* its interval is valid also while it waits */
-        struct poller_queue *queue;   /* NULL: idle */
-        TAILQ_ENTRY(poll) peers;      /* of the same account */
-        struct poll_request *request; /* NULL: none is in flight */
-        bool dropped;                 /* the last request got no answer, through nobody's fault */
+enum poll_state {
+        POLL_CLOSED,
+        POLL_IDLE,
+        POLL_WAITING, /* until it is due */
+        POLL_DUE,     /* until its account lets it go */
+        POLL_IN_FLIGHT,
 };
+
+/*
+ * Embedded in its owner, zeroed; only the poller looks inside. There may be a million: what waits
+ * and what is due share their memory, and a request knows its poll, not the other way round.
+ */
+struct poll {
+        union {
+                struct timer timer;   /* WAITING */
+                struct due_entry due; /* DUE; its interval is valid always */
+        };
+        struct poller_queue *queue; /* IDLE: NULL */
+        TAILQ_ENTRY(poll) peers;    /* of the same account */
+        enum poll_state state : 8;
+        bool dropped; /* the last request got no answer, through nobody's fault */
+};
+static_assert(offsetof(struct due_entry, interval) >= sizeof(struct timer),
+              "the interval is kept while a poll waits");
 
 #define POLL_STOP ((usec_t) -1)
 
