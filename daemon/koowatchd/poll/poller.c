@@ -438,6 +438,10 @@ void poll_stop(struct poller *poller, struct poll *p) {
         p->state = POLL_IDLE;
 }
 
+struct account *poll_account(const struct poll *p) {
+        return p->queue->account;
+}
+
 void poll_now(struct poller *poller, struct poll *p, usec_t now) {
         if (p->state == POLL_IN_FLIGHT)
                 request_of(poller, p)->outdated = true;

@@ -98,6 +98,8 @@ void poll_stop(struct poller *poller, struct poll *poll);
 static inline bool poll_is_started(const struct poll *poll) {
         return poll->queue;
 }
+/* The account that a started poll asks. */
+struct account *poll_account(const struct poll *poll);
 /*
  * What is asked with has changed: the next request is brought forward to now. A fault that
  * the one in flight has is not reported; the next one follows at once then.

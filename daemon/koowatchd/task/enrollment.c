@@ -17,7 +17,7 @@
 #define SPREAD_MAX (2 * USEC_SEC)
 
 static struct enrollment *owner_of(const struct entry *e) {
-        return container_of(e->table, struct enrollment, entries);
+        return container_of(entry_table(e), struct enrollment, entries);
 }
 
 static void mark_dirty(struct entry *e) {
@@ -50,10 +50,6 @@ static struct account *account_of(const struct entry *e) {
         return handler->find_account(handler->userdata, view.account);
 }
 
-static void assign_watch(struct entry *e) {
-        watch_assign(e->watch, e, &e->is, account_of(e));
-}
-
 static void start_polling(struct entry *e) {
         struct enrollment *en = owner_of(e);
         usec_t spread = 0;
@@ -64,7 +60,8 @@ static void start_polling(struct entry *e) {
                 spread = MIN((usec_t) en->started * SPREAD_EACH, SPREAD_MAX);
                 en->started++;
         }
-        watch_start(e->watch, clock_boot() + (usec_t) (random_share() * (double) spread));
+        watch_start(e->watch, account_of(e),
+                    clock_boot() + (usec_t) (random_share() * (double) spread));
 }
 
 /* Back to a file that has not been read: the next look reads it. */
@@ -84,14 +81,13 @@ static void read_again_later(struct entry *e, const char *what, const char *why)
 
 /* The registration begins, now or when the store says that it did. */
 static void activate(struct entry *e, const struct store_task *stored) {
-        if (!e->watch && watch_new(&owner_of(e)->shared, e, &e->watch) < 0) {
+        if (!e->watch && watch_new(&e->is, &e->watch) < 0) {
                 read_again_later(e, e->is.file->name, strerror(ENOMEM));
                 return;
         }
         free(STEAL_PTR(e->end));
         entry_set_state(e, ENTRY_ACTIVE);
-        assign_watch(e);
-        watch_begin(e->watch, stored, clock_boot());
+        watch_begin(e->watch, account_of(e), stored, clock_boot());
         start_polling(e);
         if (!stored) {
                 struct task_view view;
@@ -103,8 +99,12 @@ static void activate(struct entry *e, const struct store_task *stored) {
         status_changed(e);
 }
 
-static void on_finished(void *owner, struct watch_end *end) {
-        struct entry *e = owner;
+static struct entry *entry_of(struct watch_subject *subject) {
+        return container_of(subject, struct entry, is);
+}
+
+static void on_finished(struct watch_subject *subject, struct watch_end *end) {
+        struct entry *e = entry_of(subject);
 
         free(e->end);
         e->end = end;
@@ -113,18 +113,18 @@ static void on_finished(void *owner, struct watch_end *end) {
         status_changed(e);
 }
 
-static void on_refusals(void *owner) {
-        mark_dirty(owner);
+static void on_refusals(struct watch_subject *subject) {
+        mark_dirty(entry_of(subject));
 }
 
-static void on_registration(void *owner) {
-        struct entry *e = owner;
+static void on_registration(struct watch_subject *subject) {
+        struct entry *e = entry_of(subject);
 
         entry_note_change(&owner_of(e)->changes, e);
 }
 
-static void on_watch_status(void *owner) {
-        status_changed(owner);
+static void on_watch_status(struct watch_subject *subject) {
+        status_changed(entry_of(subject));
 }
 
 /* ---- what the store knows ---- */
@@ -239,7 +239,7 @@ static void take_over(struct entry *e, struct entry *other) {
         if (e->state == ENTRY_LOOKUP) {
                 look_up(e);
         } else {
-                assign_watch(e);
+                watch_assign(e->watch, &e->is);
                 start_polling(e);
                 check_hooks(e);
                 mark_dirty(e);
@@ -326,6 +326,7 @@ static void succeed(struct entry *e, struct watch *watch) {
                 enroll(e);
                 return;
         }
+        watch_assign(watch, &e->is);
         if (entry_claim_key(e) < 0) {
                 watch_free(watch);
                 read_again_later(e, e->is.file->name, strerror(ENOMEM));
@@ -333,7 +334,6 @@ static void succeed(struct entry *e, struct watch *watch) {
         }
         e->watch = watch;
         entry_set_state(e, ENTRY_ACTIVE);
-        assign_watch(e);
         start_polling(e);
         check_hooks(e);
 }
@@ -367,8 +367,6 @@ void enrollment_update(struct entry *e, struct task_record *task, const struct t
 
         task_record_free(e->is.task);
         e->is.task = task;
-        if (e->watch)
-                assign_watch(e);
         check_hooks(e);
         if (e->state == ENTRY_ACTIVE) {
                 watch_retry(e->watch, clock_boot());
@@ -407,8 +405,6 @@ void enrollment_add(struct entry *e, struct task_record *task) {
 }
 
 void enrollment_resume(struct entry *e) {
-        if (e->watch)
-                assign_watch(e);
         if (entry_is_missing(e))
                 come_back(e);
         if (e->state == ENTRY_ACTIVE && !watch_is_started(e->watch))
@@ -416,7 +412,7 @@ void enrollment_resume(struct entry *e) {
 }
 
 static void check_polling(struct entry *e) {
-        const struct account *account = watch_account(e->watch);
+        const struct account *account = account_of(e);
         bool has_account = account_is_configured(account);
         bool may_poll = has_account && !taskdir_is_suspended(owner_of(e)->taskdir, e->is.file);
 
@@ -446,16 +442,16 @@ void enrollment_init(struct enrollment *en, struct timers *timers, struct store 
         *en = (struct enrollment){
                 .store = store,
                 .taskdir = taskdir,
-                .shared = *shared,
         };
         entries_init(&en->entries);
+        en->entries.shared = *shared;
         entry_changes_init(&en->changes, on_deleted);
         entry_waits_init(&en->waits, timers, delete_later);
         en->hook_problems.entries = &en->entries;
-        en->shared.on_finished = on_finished;
-        en->shared.on_refusals = on_refusals;
-        en->shared.on_registration = on_registration;
-        en->shared.on_status = on_watch_status;
+        en->entries.shared.on_finished = on_finished;
+        en->entries.shared.on_refusals = on_refusals;
+        en->entries.shared.on_registration = on_registration;
+        en->entries.shared.on_status = on_watch_status;
 }
 
 void enrollment_clear(struct enrollment *en) {

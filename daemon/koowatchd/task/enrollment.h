@@ -25,7 +25,6 @@ struct enrollment {
         struct entry_changes changes;
         struct entry_waits waits;
         struct hook_problems hook_problems;
-        struct watch_shared shared;
         bool scanning;    /* files are read that may be many */
         unsigned started; /* polls, since that began */
 };

@@ -20,7 +20,7 @@ void entry_changes_init(struct entry_changes *c, void (*on_deleted)(struct entry
 
 /* Its outcome and its event are to be written together. */
 static bool is_urgent(const struct entry *e) {
-        return e->end && e->watch;
+        return entry_end(e) && e->watch;
 }
 
 static void add_dirty(struct entry_changes *c, struct entry *e) {
@@ -137,7 +137,7 @@ int entry_changes_collect(struct entry_changes *c, struct store_batch *batch, bo
                         break;
                 r = write_entry(batch, e);
                 if (r < 0) {
-                        clear_successors(e->table);
+                        clear_successors(entry_table(e));
                         return r;
                 }
                 *ret_drops |= e->is_dropped;
@@ -161,7 +161,7 @@ void entry_changes_committed(struct entry_changes *c, bool written) {
 
         e = TAILQ_FIRST(&c->in_commit);
         if (e && !written)
-                clear_successors(e->table);
+                clear_successors(entry_table(e));
         /* All are clean before any goes: its successor may be one of them, and change. */
         while ((e = TAILQ_FIRST(&c->in_commit))) {
                 TAILQ_REMOVE(&c->in_commit, e, link);
@@ -171,7 +171,7 @@ void entry_changes_committed(struct entry_changes *c, bool written) {
                         TAILQ_INSERT_TAIL(&deleted, e, link);
                 } else if (!written || e->is_dirty) {
                         add_dirty(c, e);
-                } else if (e->end) {
+                } else if (entry_end(e)) {
                         watch_free(STEAL_PTR(e->watch));
                 }
         }

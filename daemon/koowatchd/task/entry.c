@@ -61,7 +61,7 @@ struct entry *entry_owner(const struct entry *entry) {
         struct task_view view;
         struct store_key key = task_key(entry->is.task, &view);
 
-        return entries_find_key(entry->table, &key);
+        return entries_find_key(entry_table(entry), &key);
 }
 
 struct entry *entries_next(const struct entries *entries, size_t *at) {
@@ -79,7 +79,7 @@ struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
 
         if (!e)
                 return NULL;
-        e->table = entries;
+        e->is.shared = &entries->shared;
         e->is.file = taskdir_file_ref(file);
         if (index_add(&entries->by_name, e) < 0) {
                 taskdir_file_unref(e->is.file);
@@ -94,16 +94,18 @@ struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
 void entry_free(struct entry *e) {
         entry_detach_name(e);
         if (entry_owns_key(e))
-                index_remove(&e->table->by_key, e);
+                index_remove(&entry_table(e)->by_key, e);
         entry_set_hook_problem(e, false);
         entry_set_left_file(e, false);
-        if (is_duplicate(e->state))
+        if (is_duplicate(e->state)) {
                 LIST_REMOVE(e, duplicate);
-        e->table->counts[e->state]--;
-        watch_free(e->watch);
+        } else {
+                watch_free(e->watch);
+                free(e->end);
+        }
+        entry_table(e)->counts[e->state]--;
         taskdir_file_unref(e->is.file);
         task_record_free(e->is.task);
-        free(e->end);
         free(e);
 }
 
@@ -144,10 +146,14 @@ static bool precedes(const struct entry *a, const struct entry *b) {
 struct entry *entry_find_successor(const struct entry *owner) {
         struct entry *found = NULL, *e;
 
-        LIST_FOREACH(e, &owner->table->duplicates, duplicate)
+        LIST_FOREACH(e, &entry_table(owner)->duplicates, duplicate)
         if (entry_is_duplicate_of(e, owner) && (!found || precedes(e, found)))
                 found = e;
         return found;
+}
+
+const struct watch_end *entry_end(const struct entry *e) {
+        return is_duplicate(e->state) ? NULL : e->end;
 }
 
 bool entry_owns_key(const struct entry *e) {
@@ -160,12 +166,12 @@ bool entry_is_missing(const struct entry *e) {
 }
 
 void entry_set_hook_problem(struct entry *e, bool has_problem) {
-        e->table->hook_problems += (unsigned) has_problem - (unsigned) e->has_hook_problem;
+        entry_table(e)->hook_problems += (unsigned) has_problem - (unsigned) e->has_hook_problem;
         e->has_hook_problem = has_problem;
 }
 
 void entry_set_left_file(struct entry *e, bool has_left_file) {
-        e->table->left_files += (unsigned) has_left_file - (unsigned) e->has_left_file;
+        entry_table(e)->left_files += (unsigned) has_left_file - (unsigned) e->has_left_file;
         e->has_left_file = has_left_file;
 }
 
@@ -191,19 +197,23 @@ void entry_set_state(struct entry *e, enum entry_state state) {
         if (state != ENTRY_FINISHED && state != ENTRY_FINISHED_MISSING && state != ENTRY_TO_DELETE)
                 entry_set_left_file(e, false);
         if (entry_owns_key(e) && state < ENTRY_LOOKUP)
-                index_remove(&e->table->by_key, e);
-        if (is_duplicate(e->state) && !is_duplicate(state))
+                index_remove(&entry_table(e)->by_key, e);
+        if (is_duplicate(e->state) && !is_duplicate(state)) {
                 LIST_REMOVE(e, duplicate);
-        else if (is_duplicate(state) && !is_duplicate(e->state))
-                LIST_INSERT_HEAD(&e->table->duplicates, e, duplicate);
-        e->table->counts[e->state]--;
-        e->table->counts[state]++;
+                e->watch = NULL;
+                e->end = NULL;
+        } else if (is_duplicate(state) && !is_duplicate(e->state)) {
+                assert(!e->watch && !e->end);
+                LIST_INSERT_HEAD(&entry_table(e)->duplicates, e, duplicate);
+        }
+        entry_table(e)->counts[e->state]--;
+        entry_table(e)->counts[state]++;
         e->state = state;
 #undef TO
 }
 
 int entry_claim_key(struct entry *e) {
-        int r = index_add(&e->table->by_key, e);
+        int r = index_add(&entry_table(e)->by_key, e);
 
         if (r == 0)
                 entry_set_state(e, ENTRY_LOOKUP);
@@ -212,16 +222,17 @@ int entry_claim_key(struct entry *e) {
 
 void entry_take_key(struct entry *e, struct entry *other) {
         enum entry_state state = other->state;
+        struct watch *watch = STEAL_PTR(other->watch);
 
-        e->watch = STEAL_PTR(other->watch);
         entry_set_state(other, ENTRY_DUPLICATE);
-        (void) index_add(&e->table->by_key, e); /* there is room: the other has left */
+        (void) index_add(&entry_table(e)->by_key, e); /* there is room: the other has left */
         entry_set_state(e, state);
+        e->watch = watch;
 }
 
 void entry_detach_name(struct entry *e) {
         if (e->is_named)
-                index_remove(&e->table->by_name, e);
+                index_remove(&entry_table(e)->by_name, e);
         e->is_named = false;
 }
 

@@ -46,15 +46,18 @@ enum entry_state {
 };
 
 struct entry {
-        struct entries *table;
         /* A reference to its file, or once that is missing, to the one that was read last; and the
          * settings in force, NULL: INVALID. */
         struct watch_subject is;
-        struct watch *watch;         /* ACTIVE; FINISHED until that is on disk */
-        struct watch_end *end;       /* FINISHED */
-        struct entry_wait *wait;     /* LOOKUP, *_MISSING */
-        LIST_ENTRY(entry) duplicate; /* of entries::duplicates: (LATE_)DUPLICATE */
-        TAILQ_ENTRY(entry) link;     /* of the list of changed ones, or of those in a commit */
+        union {
+                struct {
+                        struct watch *watch;   /* ACTIVE; FINISHED until that is on disk */
+                        struct watch_end *end; /* FINISHED */
+                };
+                LIST_ENTRY(entry) duplicate; /* of entries::duplicates: (LATE_)DUPLICATE */
+        };
+        struct entry_wait *wait; /* LOOKUP, *_MISSING */
+        TAILQ_ENTRY(entry) link; /* of the list of changed ones, or of those in a commit */
         enum entry_state state : 8;
         bool file_invalid : 1;     /* the file as it is now; the settings are an earlier one's */
         bool is_named : 1;         /* found by its name */
@@ -74,7 +77,12 @@ struct entries {
         LIST_HEAD(, entry) duplicates; /* mistakes, and few: looked through for those of one key */
         unsigned counts[ENTRY_STATES];
         unsigned hook_problems, left_files;
+        struct watch_shared shared; /* kept by whoever has the entries; an entry finds them by it */
 };
+
+static inline struct entries *entry_table(const struct entry *entry) {
+        return container_of(entry->is.shared, struct entries, shared);
+}
 
 void entries_init(struct entries *entries);
 /* Frees all entries, also those that have lost their names. */
@@ -88,6 +96,9 @@ struct entry *entries_find_name(const struct entries *entries, const char *name)
 struct entry *entries_find_key(const struct entries *entries, const struct store_key *key);
 /* The owner of the key that the entry's task has, or NULL. */
 struct entry *entry_owner(const struct entry *entry);
+
+/* How it has ended, in whatever state it is; NULL: it has not. */
+const struct watch_end *entry_end(const struct entry *entry);
 
 /* All that are found by a name, in no order; see index_next(). */
 struct entry *entries_next(const struct entries *entries, size_t *at);

@@ -56,7 +56,7 @@ void finished_remove_file(struct taskdir *taskdir, struct entry *e) {
         const struct entry *other;
 
         if (e->is.file->removes_finished && !entry_is_missing(e)) {
-                LIST_FOREACH(other, &e->table->duplicates, duplicate) {
+                LIST_FOREACH(other, &entry_table(e)->duplicates, duplicate) {
                         if (entry_is_duplicate_of(other, e) && other->state == ENTRY_DUPLICATE)
                                 remove_one(taskdir, other, e->has_left_file, &removal);
                 }

@@ -271,7 +271,7 @@ void registry_set_handler(struct registry *r, const struct registry_handler *han
 
 void registry_configure(struct registry *r, const struct task_limits *limits,
                         const char *hook_directories) {
-        r->enrollment.shared.limits = *limits;
+        r->enrollment.entries.shared.limits = *limits;
         r->enrollment.hook_problems.directories = hook_directories;
         timer_arm(r->timers, &r->recheck_timer, clock_boot());
 }
@@ -302,7 +302,7 @@ void registry_check_accounts(struct registry *r) {
 }
 
 static bool has_finished_with(const struct entry *e, const char *event_id) {
-        return e && e->end && streq(e->end->event_id, event_id);
+        return e && entry_end(e) && streq(entry_end(e)->event_id, event_id);
 }
 
 static struct entry *find_finished(const struct entries *entries, const char *name,
@@ -351,8 +351,8 @@ struct registry_counts registry_count(const struct registry *r) {
         unsigned active = n[ENTRY_LOOKUP] + n[ENTRY_ACTIVE] + n[ENTRY_ACTIVE_MISSING];
 
         return (struct registry_counts){
-                .pending = active - r->enrollment.shared.running,
-                .running = r->enrollment.shared.running,
+                .pending = active - r->enrollment.entries.shared.running,
+                .running = r->enrollment.entries.shared.running,
                 .finished = n[ENTRY_FINISHED] + n[ENTRY_FINISHED_MISSING],
                 .invalid = n[ENTRY_INVALID] + n[ENTRY_DUPLICATE] + n[ENTRY_LATE_DUPLICATE],
                 .hook_problems = r->enrollment.entries.hook_problems,

@@ -24,35 +24,31 @@
 struct watch {
         struct poll poll;
         struct task_state state;
-        struct watch_shared *shared;
-        void *owner;
         struct watch_subject *subject;
-        struct account *account;
         /* Of struct registration; its since is the state's. */
-        usec_t registered;
-        enum registration_times times : 8;
-        bool running; /* counted as such */
+        usec_t registered : 56;
+        enum registration_times times : 4;
+        bool running : 1; /* counted as such */
 };
 
-int watch_new(struct watch_shared *shared, void *owner, struct watch **ret) {
+int watch_new(struct watch_subject *subject, struct watch **ret) {
         struct watch *w = calloc(1, sizeof(*w));
         int r;
 
         if (!w)
                 return -ENOMEM;
-        r = poll_open(shared->poller, &w->poll);
+        r = poll_open(subject->shared->poller, &w->poll);
         if (r < 0) {
                 free(w);
                 return r;
         }
-        w->shared = shared;
-        w->owner = owner;
+        w->subject = subject;
         *ret = w;
         return 0;
 }
 
 static void set_running(struct watch *w, bool running) {
-        w->shared->running += (unsigned) running - (unsigned) w->running;
+        w->subject->shared->running += (unsigned) running - (unsigned) w->running;
         w->running = running;
 }
 
@@ -60,15 +56,12 @@ void watch_free(struct watch *w) {
         if (!w)
                 return;
         set_running(w, false);
-        poll_close(w->shared->poller, &w->poll);
+        poll_close(w->subject->shared->poller, &w->poll);
         free(w);
 }
 
-void watch_assign(struct watch *w, void *owner, struct watch_subject *subject,
-                  struct account *account) {
-        w->owner = owner;
+void watch_assign(struct watch *w, struct watch_subject *subject) {
         w->subject = subject;
-        w->account = account;
 }
 
 /* ---- the registration ---- */
@@ -84,41 +77,42 @@ static void set_registration(struct watch *w, const struct registration *r) {
 }
 
 /* What KooDrive's clock says of it, as soon as that is known. */
-static void learn_time(struct watch *w, usec_t now) {
+static void learn_time(struct watch *w, const struct account *account, usec_t now) {
         struct registration r = registration_of(w);
         usec_t wall;
         bool is_news;
 
         if (r.times == REGISTRATION_BOTH)
                 return;
-        wall = account_wall(w->account, now, clock_wall());
+        wall = account_wall(account, now, clock_wall());
         if (wall < 0)
                 return;
         is_news = registration_learn(&r, wall, now);
         set_registration(w, &r);
         if (is_news)
-                w->shared->on_registration(w->owner);
+                w->subject->shared->on_registration(w->subject);
 }
 
-void watch_begin(struct watch *w, const struct store_task *stored, usec_t now) {
+void watch_begin(struct watch *w, const struct account *account, const struct store_task *stored,
+                 usec_t now) {
         struct registration r =
-                stored ? registration_read(stored, w->shared->boot, clock_wall(), now)
+                stored ? registration_read(stored, w->subject->shared->boot, clock_wall(), now)
                        : registration_new(clock_wall(), now);
 
         task_state_init(&w->state, r.since, now);
         set_registration(w, &r);
-        learn_time(w, now);
+        learn_time(w, account, now);
         if (stored && stored->refusals > 0) {
                 w->state.refusals = w->state.faults = stored->refusals;
-                w->state.refused =
-                        registration_read_time(stored, stored->refused, w->shared->boot, now);
+                w->state.refused = registration_read_time(stored, stored->refused,
+                                                          w->subject->shared->boot, now);
         }
 }
 
 void watch_write(const struct watch *w, struct store_task *ret) {
         struct registration r = registration_of(w);
 
-        registration_write(&r, w->shared->boot, ret);
+        registration_write(&r, w->subject->shared->boot, ret);
         ret->refusals = w->state.refusals;
         ret->refused = ret->refusals > 0 ? registration_write_time(&r, w->state.refused) : 0;
 }
@@ -126,7 +120,7 @@ void watch_write(const struct watch *w, struct store_task *ret) {
 /* ---- what is asked with, and how often ---- */
 
 static struct task_limits limits_of(const struct watch *w) {
-        struct task_limits limits = w->shared->limits;
+        struct task_limits limits = w->subject->shared->limits;
         struct task_view task;
 
         task_record_view(w->subject->task, &task);
@@ -146,16 +140,16 @@ static struct task_limits limits_of(const struct watch *w) {
         return limits;
 }
 
-void watch_start(struct watch *w, usec_t due) {
+void watch_start(struct watch *w, struct account *account, usec_t due) {
         struct task_limits limits = limits_of(w);
 
-        if (account_is_configured(w->account))
-                poll_start(w->shared->poller, &w->poll, w->account, due,
+        if (account_is_configured(account))
+                poll_start(w->subject->shared->poller, &w->poll, account, due,
                            limits.interval.interval_min);
 }
 
 void watch_stop(struct watch *w) {
-        poll_stop(w->shared->poller, &w->poll);
+        poll_stop(w->subject->shared->poller, &w->poll);
 }
 
 void watch_leave(struct watch *w) {
@@ -169,18 +163,14 @@ bool watch_is_started(const struct watch *w) {
 
 void watch_retry(struct watch *w, usec_t now) {
         task_state_reset_failures(&w->state);
-        poll_now(w->shared->poller, &w->poll, now);
-}
-
-struct account *watch_account(const struct watch *w) {
-        return w->account;
+        poll_now(w->subject->shared->poller, &w->poll, now);
 }
 
 struct task_ref watch_ref(const struct watch *w, struct task_view *view) {
         task_record_view(w->subject->task, view);
         return (struct task_ref){
                 .name = w->subject->file->name,
-                .account = account_name(w->account),
+                .account = view->account,
                 .task_id = view->task_id,
                 .share_id = view->share_id,
         };
@@ -190,15 +180,16 @@ struct task_ref watch_ref(const struct watch *w, struct task_view *view) {
 
 /* By the clock that the registration is told by. */
 static usec_t time_of_day(const struct watch *w) {
-        usec_t wall = clock_wall(), known = account_wall(w->account, clock_boot(), wall);
+        usec_t wall = clock_wall(),
+               known = account_wall(poll_account(&w->poll), clock_boot(), wall);
 
         return known < 0 ? wall : known;
 }
 
 static json_object *make_event(const struct watch *w, const char *type, const char *id,
                                enum outcome outcome, const struct koodrive_answer *answer) {
-        const struct account_config *settings = account_settings(w->account);
-        CLEANUP(freep) char *path = taskdir_path(w->shared->taskdir, w->subject->file);
+        const struct account_config *settings = account_settings(poll_account(&w->poll));
+        CLEANUP(freep) char *path = taskdir_path(w->subject->shared->taskdir, w->subject->file);
         const char *url = answer->download_url, *problem = answer->url_problem;
         const char *variables[TASK_VARIABLES_MAX + 1];
         struct task_view view;
@@ -239,13 +230,13 @@ static usec_t finish(struct watch *w, enum outcome outcome, const struct koodriv
         end->registered = w->registered;
         event_id_make(end->event_id);
         event = make_event(w, EVENT_FINISHED, end->event_id, outcome, answer);
-        if (!event || deliveries_add(w->shared->deliveries, event) < 0) {
+        if (!event || deliveries_add(w->subject->shared->deliveries, event) < 0) {
                 json_object_put(event);
                 return USEC_SEC;
         }
         set_running(w, false);
-        metrics_finished(w->shared->metrics, outcome, answer->result);
-        w->shared->on_finished(w->owner, STEAL_PTR(end));
+        metrics_finished(w->subject->shared->metrics, outcome, answer->result);
+        w->subject->shared->on_finished(w->subject, STEAL_PTR(end));
         return POLL_STOP;
 }
 
@@ -258,7 +249,7 @@ static void report_stall(struct watch *w, const struct koodrive_answer *answer) 
         if (!event)
                 return;
         report_stalled(event);
-        deliveries_add_once(w->shared->deliveries, event);
+        deliveries_add_once(w->subject->shared->deliveries, event);
 }
 
 /* ---- the poller's handler ---- */
@@ -277,7 +268,7 @@ static void load_kdstoken(struct watch_subject *subject, const char *path) {
 
 void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *query) {
         struct watch *w = watch_of(poll);
-        struct task_view *view = &w->shared->asked;
+        struct task_view *view = &w->subject->shared->asked;
 
         (void) userdata;
         task_record_view(w->subject->task, view);
@@ -297,8 +288,9 @@ void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_an
         const struct task_ref task = watch_ref(w, &view);
 
         (void) userdata;
-        metrics_polled(w->shared->metrics, task.account, answer->disposition.class, seconds);
-        report_polled(w->shared->report, &task, answer, trace_id, seconds);
+        metrics_polled(w->subject->shared->metrics, task.account, answer->disposition.class,
+                       seconds);
+        report_polled(w->subject->shared->report, &task, answer, trace_id, seconds);
 }
 
 static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
@@ -314,7 +306,7 @@ static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, us
         if (w->state.faults == FAULTS_REPORTED)
                 report_fault(&task, answer->why);
         if (w->state.refusals != refusals)
-                w->shared->on_refusals(w->owner);
+                w->subject->shared->on_refusals(w->subject);
         return verdict.delay;
 }
 
@@ -330,7 +322,7 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
                 report_unknown_status(&task, answer->raw_status);
         if (verdict->status_changed && verdict->outcome == OUTCOME_NONE) {
                 report_status_changed(&task, answer->status, answer->progress);
-                w->shared->on_status(w->owner);
+                w->subject->shared->on_status(w->subject);
         }
         if (verdict->stalled)
                 report_stall(w, answer);
@@ -347,7 +339,7 @@ static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, us
         if (verdict.outcome != OUTCOME_NONE)
                 return finish(w, verdict.outcome, answer);
         if (refusals > 0)
-                w->shared->on_refusals(w->owner);
+                w->subject->shared->on_refusals(w->subject);
         return verdict.delay;
 }
 
@@ -357,7 +349,7 @@ usec_t watch_on_answer(void *userdata, struct poll *poll, const struct koodrive_
 
         (void) userdata;
         CRASH_POINT("answer-read");
-        learn_time(w, now);
+        learn_time(w, poll_account(poll), now);
         return answer->disposition.class == KOODRIVE_TASK ? on_state(w, answer, now)
                                                           : on_fault(w, answer, now);
 }

@@ -26,8 +26,12 @@ struct taskdir;
 struct taskdir_file;
 struct watch;
 
-/* What a watch is about; its owner's, and may change. The watch reads KdsTokenFile= into it. */
+/*
+ * What a watch is about: a part of its owner, which finds itself again by it, and may change what
+ * is in it. The watch reads KdsTokenFile= into its task.
+ */
 struct watch_subject {
+        struct watch_shared *shared;
         struct taskdir_file *file;
         struct task_record *task;
 };
@@ -54,32 +58,32 @@ struct watch_shared {
          * It has ended (end is handed over), and its event is with the deliveries. The watch must
          * not be freed from inside the call.
          */
-        void (*on_finished)(void *owner, struct watch_end *end);
+        void (*on_finished)(struct watch_subject *subject, struct watch_end *end);
         /* What the store knows of it has changed: the refusals in a row. */
-        void (*on_refusals)(void *owner);
+        void (*on_refusals)(struct watch_subject *subject);
         /* Likewise, the registration: it may be written when there is something else to write. */
-        void (*on_registration)(void *owner);
+        void (*on_registration)(struct watch_subject *subject);
         /* What the status line shows of it has changed. */
-        void (*on_status)(void *owner);
+        void (*on_status)(struct watch_subject *subject);
 };
 
-/* owner: for the callbacks. It is about nothing yet. Returns 0 or -ENOMEM. */
-int watch_new(struct watch_shared *shared, void *owner, struct watch **ret);
+/* Borrows the subject. Returns 0 or -ENOMEM. */
+int watch_new(struct watch_subject *subject, struct watch **ret);
 /* Accepts NULL. */
 void watch_free(struct watch *watch);
 DEFINE_CLEANUP(struct watch *, watch_free)
 
-/* Whose it is, and what it is about from now on, all borrowed. */
-void watch_assign(struct watch *watch, void *owner, struct watch_subject *subject,
-                  struct account *account);
+/* Another owner has it, and the same task; borrowed. */
+void watch_assign(struct watch *watch, struct watch_subject *subject);
 
 /* Begins, at now on clock_boot(); stored: what the store knows of it, NULL: it is new. */
-void watch_begin(struct watch *watch, const struct store_task *stored, usec_t now);
+void watch_begin(struct watch *watch, const struct account *account,
+                 const struct store_task *stored, usec_t now);
 /* Writes what the store is to know of it. */
 void watch_write(const struct watch *watch, struct store_task *ret);
 
-/* Asks at due and from then on, unless its account is not configured any more. */
-void watch_start(struct watch *watch, usec_t due);
+/* Asks at due and from then on, unless the account is not configured any more. */
+void watch_start(struct watch *watch, struct account *account, usec_t due);
 /* Asks no more; its state is kept. */
 void watch_stop(struct watch *watch);
 /* Likewise, and for good perhaps: it is not counted as running. */
@@ -89,8 +93,6 @@ bool watch_is_started(const struct watch *watch);
  * now. */
 void watch_retry(struct watch *watch, usec_t now);
 
-/* Borrowed, until it is assigned again. */
-struct account *watch_account(const struct watch *watch);
 /* Borrowed, also from the view, which it fills. */
 struct task_ref watch_ref(const struct watch *watch, struct task_view *view);
 
