@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE_MIN 16
+#define SIZE_MIN 4
 
 static uint64_t hash_seed(void) {
         static uint64_t seed;
@@ -37,88 +37,137 @@ uint64_t hash_number(uint64_t number, uint64_t start) {
         return mix(start ^ hash_seed() ^ number);
 }
 
-void index_clear(struct index *index) {
-        free(index->slots);
-        index->slots = NULL;
-        index->count = index->size = 0;
+/* ---- one part ---- */
+
+/* By other bits of the hash than those that tell the part. */
+static size_t home_of(const struct index_part *part, uint64_t hash) {
+        return (hash & UINT32_MAX) * part->size >> 32;
 }
 
-void *index_find(const struct index *index, uint64_t hash, index_match_fn match, const void *key) {
-        size_t mask = index->size - 1;
-
-        if (index->size == 0)
-                return NULL;
-        for (size_t i = hash & mask; index->slots[i]; i = (i + 1) & mask)
-                if (match(index->slots[i], key))
-                        return index->slots[i];
-        return NULL;
+static size_t next_slot(const struct index_part *part, size_t i) {
+        return i + 1 < part->size ? i + 1 : 0;
 }
 
-static void place_object(struct index *index, void *object) {
-        size_t mask = index->size - 1, i = index->hash(object) & mask;
-
-        while (index->slots[i])
-                i = (i + 1) & mask;
-        index->slots[i] = object;
+/* The steps from one slot to another. */
+static size_t distance(const struct index_part *part, size_t from, size_t to) {
+        return to >= from ? to - from : to + part->size - from;
 }
 
-static int grow(struct index *index) {
-        struct index grown = *index;
+static void place_object(struct index_part *part, uint64_t hash, void *object) {
+        size_t i = home_of(part, hash);
 
-        grown.size = index->size ? 2 * index->size : SIZE_MIN;
+        while (part->slots[i])
+                i = next_slot(part, i);
+        part->slots[i] = object;
+}
+
+static int grow(const struct index *index, struct index_part *part) {
+        struct index_part grown = *part;
+
+        if (part->size > UINT32_MAX / 2)
+                return -ENOMEM;
+        grown.size = part->size > 0 ? part->size + part->size / 2 : SIZE_MIN;
         grown.slots = calloc(grown.size, sizeof(void *));
         if (!grown.slots)
                 return -ENOMEM;
-        for (size_t i = 0; i < index->size; i++)
-                if (index->slots[i])
-                        place_object(&grown, index->slots[i]);
-        free(index->slots);
-        *index = grown;
+        for (size_t i = 0; i < part->size; i++)
+                if (part->slots[i])
+                        place_object(&grown, index->hash(part->slots[i]), part->slots[i]);
+        free(part->slots);
+        *part = grown;
         return 0;
 }
 
+/* ---- the whole ---- */
+
+static struct index_part *part_of(const struct index *index, uint64_t hash) {
+        return &index->parts[hash >> 56];
+}
+
+void index_clear(struct index *index) {
+        for (size_t i = 0; index->parts && i < INDEX_PARTS; i++)
+                free(index->parts[i].slots);
+        free(index->parts);
+        index->parts = NULL;
+        index->count = 0;
+}
+
+void *index_find(const struct index *index, uint64_t hash, index_match_fn match, const void *key) {
+        const struct index_part *part;
+
+        if (index->count == 0)
+                return NULL;
+        part = part_of(index, hash);
+        if (part->size == 0)
+                return NULL;
+        for (size_t i = home_of(part, hash); part->slots[i]; i = next_slot(part, i))
+                if (match(part->slots[i], key))
+                        return part->slots[i];
+        return NULL;
+}
+
 int index_add(struct index *index, void *object) {
-        if (index->count >= index->size - index->size / 4) {
-                int r = grow(index);
+        uint64_t hash = index->hash(object);
+        struct index_part *part;
+
+        if (!index->parts)
+                index->parts = calloc(INDEX_PARTS, sizeof(*index->parts));
+        if (!index->parts)
+                return -ENOMEM;
+        part = part_of(index, hash);
+        if (part->count >= part->size - part->size / 4) {
+                int r = grow(index, part);
 
                 if (r < 0)
                         return r;
         }
-        place_object(index, object);
+        place_object(part, hash, object);
+        part->count++;
         index->count++;
         return 0;
 }
 
 /* Objects that were pushed along by the one that goes move back, so that no probe ends early. */
-void index_remove(struct index *index, void *object) {
-        size_t mask = index->size - 1, hole, i;
+static void close_gap(const struct index *index, struct index_part *part, size_t hole) {
+        for (size_t i = next_slot(part, hole); part->slots[i]; i = next_slot(part, i)) {
+                size_t home = home_of(part, index->hash(part->slots[i]));
 
-        if (index->size == 0)
-                return;
-        hole = index->hash(object) & mask;
-        while (index->slots[hole] != object) {
-                if (!index->slots[hole])
-                        return;
-                hole = (hole + 1) & mask;
-        }
-        for (i = (hole + 1) & mask; index->slots[i]; i = (i + 1) & mask) {
-                size_t home = index->hash(index->slots[i]) & mask;
-
-                if (((i - home) & mask) >= ((i - hole) & mask)) {
-                        index->slots[hole] = index->slots[i];
+                if (distance(part, home, i) >= distance(part, hole, i)) {
+                        part->slots[hole] = part->slots[i];
                         hole = i;
                 }
         }
-        index->slots[hole] = NULL;
+        part->slots[hole] = NULL;
+}
+
+void index_remove(struct index *index, void *object) {
+        uint64_t hash = index->hash(object);
+        struct index_part *part;
+        size_t i;
+
+        if (index->count == 0)
+                return;
+        part = part_of(index, hash);
+        if (part->size == 0)
+                return;
+        for (i = home_of(part, hash); part->slots[i] != object; i = next_slot(part, i))
+                if (!part->slots[i])
+                        return;
+        close_gap(index, part, i);
+        part->count--;
         index->count--;
 }
 
 void *index_next(const struct index *index, size_t *at) {
-        while (*at < index->size) {
-                void *object = index->slots[(*at)++];
+        for (size_t n = *at >> 32; index->parts && n < INDEX_PARTS; *at = ++n << 32) {
+                const struct index_part *part = &index->parts[n];
 
-                if (object)
-                        return object;
+                while ((*at & UINT32_MAX) < part->size) {
+                        void *object = part->slots[(*at)++ & UINT32_MAX];
+
+                        if (object)
+                                return object;
+                }
         }
         return NULL;
 }

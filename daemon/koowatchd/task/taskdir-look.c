@@ -13,7 +13,7 @@
 
 /* A piece: some milliseconds each, and what they lead to is written in between. */
 #define NAMES_A_PIECE 1000
-#define SLOTS_A_PIECE 20000
+#define KNOWN_A_PIECE 10000
 #define FILES_A_PIECE 50
 #define PAUSE (10 * USEC_MSEC)
 
@@ -263,11 +263,10 @@ static bool is_kept(const struct taskdir *t, const struct taskdir_file *file) {
 /* A file may be added meanwhile, and others move in the table: such a one is for the next look. */
 static void sweep_some(struct taskdir *t) {
         struct look *l = t->look;
-        const struct taskdir_file *file;
-        size_t end = l->at + SLOTS_A_PIECE;
 
-        while (l->at < end) {
-                file = index_next(&t->files, &l->at);
+        for (unsigned i = 0; i < KNOWN_A_PIECE; i++) {
+                const struct taskdir_file *file = index_next(&t->files, &l->at);
+
                 if (!file) {
                         l->phase = LOOK_DROP;
                         l->at = 0;

@@ -12,10 +12,10 @@ static uint64_t object_hash(const void *object) {
         return hash_text(((const struct object *) object)->key, HASH_START);
 }
 
-/* All in one place: every probe goes past every other object. */
+/* All in one place, the last one: every probe goes past every other object. */
 static uint64_t same_hash(const void *object) {
         (void) object;
-        return 15;
+        return UINT32_MAX;
 }
 
 static bool object_has_key(const void *object, const void *key) {
@@ -60,6 +60,44 @@ static void play(uint64_t (*hash)(const void *object), size_t steps) {
                 if (steps % 64 == 0)
                         assert_int_equal(count_all(&index), in);
         }
+        index_clear(&index);
+}
+
+static size_t hashed;
+
+static uint64_t counted_hash(const void *number) {
+        hashed++;
+        return hash_number(*(const uint32_t *) number, HASH_START);
+}
+
+static bool is_number(const void *number, const void *other) {
+        return *(const uint32_t *) number == *(const uint32_t *) other;
+}
+
+/* Adding one of many never goes through all of them. */
+static void test_grows_in_parts(void **state) {
+        enum { COUNT = 100000 };
+        CLEANUP(freep) uint32_t *numbers = calloc(COUNT, sizeof(*numbers));
+        struct index index;
+        size_t most = 0;
+
+        (void) state;
+        assert_non_null(numbers);
+        index_init(&index, counted_hash);
+        for (uint32_t i = 0; i < COUNT; i++) {
+                numbers[i] = i;
+                hashed = 0;
+                assert_int_equal(index_add(&index, &numbers[i]), 0);
+                most = MAX(most, hashed);
+        }
+        assert_in_range(most, 2, COUNT / 100);
+        for (uint32_t i = 0; i < COUNT; i++)
+                assert_ptr_equal(index_find(&index, counted_hash(&i), is_number, &i), &numbers[i]);
+        for (uint32_t i = 0; i < COUNT; i += 2)
+                index_remove(&index, &numbers[i]);
+        for (uint32_t i = 0; i < COUNT; i++)
+                assert_ptr_equal(index_find(&index, counted_hash(&i), is_number, &i),
+                                 i % 2 ? &numbers[i] : NULL);
         index_clear(&index);
 }
 
@@ -112,6 +150,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_random_steps),
                 cmocka_unit_test(test_colliding_keys),
+                cmocka_unit_test(test_grows_in_parts),
                 cmocka_unit_test(test_empty),
                 cmocka_unit_test(test_texts_hash_in_their_order),
                 cmocka_unit_test(test_remove_what_is_not_there),
