@@ -6,10 +6,19 @@
 #define URL_WAIT (10 * USEC_SEC)
 #define OVERDUE_FAULTS 3 /* in a row: then what is no answer goes on */
 
+/* For the long waits: there may be a million tasks. Rounded up, none of them ends early. */
+static int32_t to_seconds(usec_t time) {
+        return (int32_t) ((time + USEC_SEC - 1) / USEC_SEC);
+}
+
+static usec_t from_seconds(int32_t time) {
+        return time * USEC_SEC;
+}
+
 void task_state_init(struct task_state *c, usec_t registered, usec_t now) {
         *c = (struct task_state){
                 .registered = registered,
-                .changed = now,
+                .changed = to_seconds(now),
                 .status = KOODRIVE_STATUS_UNKNOWN,
                 .progress = -1,
         };
@@ -49,7 +58,7 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
         task_state_reset_failures(c);
         v.status_changed = a->status != c->status;
         if (v.status_changed || a->progress != c->progress) {
-                c->changed = now;
+                c->changed = to_seconds(now);
                 c->stalled = false;
         }
         c->status = (signed char) a->status;
@@ -76,7 +85,7 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
 
         if (a->status == KOODRIVE_STATUS_UNKNOWN && !c->unknown_status)
                 c->unknown_status = v.unknown_status = true;
-        if (!c->stalled && now >= usec_add(c->changed, limits->stall_timeout))
+        if (!c->stalled && now >= usec_add(from_seconds(c->changed), limits->stall_timeout))
                 c->stalled = v.stalled = true;
 
         v.delay = poll_interval_next(&c->interval, &limits->interval, now,
@@ -111,8 +120,8 @@ struct task_verdict task_state_fail(struct task_state *c, const struct task_limi
                 v.outcome = OUTCOME_TIMEOUT;
         if (disposition->class == KOODRIVE_RETRY_LIMITED) {
                 if (c->refusals++ == 0)
-                        c->refused = now;
-                end = c->refused + disposition->span;
+                        c->refused = to_seconds(now);
+                end = from_seconds(c->refused) + disposition->span;
                 if (c->refusals >= disposition->tries && now >= end)
                         v.outcome = OUTCOME_REJECTED;
                 /* The last try is not put off beyond the end. */
@@ -120,6 +129,15 @@ struct task_verdict task_state_fail(struct task_state *c, const struct task_limi
         }
         v.delay = MAX(v.delay, answer->retry_after);
         return v;
+}
+
+void task_state_set_refusals(struct task_state *c, unsigned refusals, usec_t refused) {
+        c->refusals = c->faults = refusals;
+        c->refused = to_seconds(refused);
+}
+
+usec_t task_state_refused(const struct task_state *c) {
+        return from_seconds(c->refused);
 }
 
 void task_state_reset_failures(struct task_state *c) {

@@ -6,6 +6,7 @@
  * again, and what of it is worth telling. All times are on one clock.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/timespan.h"
 #include "koowatchd/koodrive/answer.h"
@@ -16,8 +17,8 @@
 struct task_state {
         struct poll_interval interval;
         usec_t registered;
-        usec_t changed;    /* when status or progress last moved */
-        usec_t refused;    /* when the first of the refusals came */
+        int32_t changed;   /* when status or progress last moved, in s, rounded up */
+        int32_t refused;   /* when the first of the refusals came, likewise */
         unsigned polls;    /* answers about the task */
         unsigned faults;   /* answers that were none, since the last good one */
         unsigned refusals; /* those of them that speak against the task itself */
@@ -63,6 +64,11 @@ struct task_verdict task_state_update(struct task_state *state, const struct tas
 struct task_verdict task_state_fail(struct task_state *state, const struct task_limits *limits,
                                     usec_t now, const struct koodrive_answer *answer,
                                     double random);
+
+/* So many refusals in a row were counted before, the first of them at refused. */
+void task_state_set_refusals(struct task_state *state, unsigned refusals, usec_t refused);
+/* When the first of them came, give or take a second. */
+usec_t task_state_refused(const struct task_state *state);
 
 /* What was wrong may have been corrected: failures are counted from zero. */
 void task_state_reset_failures(struct task_state *state);

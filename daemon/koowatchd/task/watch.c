@@ -103,9 +103,9 @@ void watch_begin(struct watch *w, const struct account *account, const struct st
         set_registration(w, &r);
         learn_time(w, account, now);
         if (stored && stored->refusals > 0) {
-                w->state.refusals = w->state.faults = stored->refusals;
-                w->state.refused = registration_read_time(stored, stored->refused,
-                                                          w->subject->shared->boot, now);
+                task_state_set_refusals(&w->state, stored->refusals,
+                                        registration_read_time(stored, stored->refused,
+                                                               w->subject->shared->boot, now));
         }
 }
 
@@ -114,7 +114,8 @@ void watch_write(const struct watch *w, struct store_task *ret) {
 
         registration_write(&r, w->subject->shared->boot, ret);
         ret->refusals = w->state.refusals;
-        ret->refused = ret->refusals > 0 ? registration_write_time(&r, w->state.refused) : 0;
+        ret->refused =
+                ret->refusals > 0 ? registration_write_time(&r, task_state_refused(&w->state)) : 0;
 }
 
 /* ---- what is asked with, and how often ---- */
