@@ -6,11 +6,11 @@
 
 /* What is in a record, in this order. */
 enum {
-        TASK_NUMBER = 1U << 0, /* else a text */
-        SHARE_NUMBER = 1U << 1,
-        HAS_TIMEOUT = 1U << 2,
-        HAS_MIN = 1U << 3,
-        HAS_MAX = 1U << 4,
+        HAS_TIMEOUT = 1U << 0,
+        HAS_MIN = 1U << 1,
+        HAS_MAX = 1U << 2,
+        TASK_NUMBER = 1U << 3, /* else a text */
+        SHARE_NUMBER = 1U << 4,
         HAS_ACCOUNT = 1U << 5,
         HAS_KDSTOKEN_FILE = 1U << 6,
         HAS_HOOKS = 1U << 7,
@@ -78,11 +78,11 @@ static void put_id(struct writer *w, unsigned field, const char *id) {
 }
 
 static void put_task(struct writer *w, const struct task *task) {
-        put_id(w, TASK_NUMBER, task->task_id);
-        put_id(w, SHARE_NUMBER, task->share_id);
         put_span(w, HAS_TIMEOUT, task->timeout);
         put_span(w, HAS_MIN, task->interval_min);
         put_span(w, HAS_MAX, task->interval_max);
+        put_id(w, TASK_NUMBER, task->task_id);
+        put_id(w, SHARE_NUMBER, task->share_id);
         put_text(w, HAS_ACCOUNT, task->account);
         put_text(w, HAS_KDSTOKEN_FILE, task->kdstoken_file);
         put_text(w, HAS_HOOKS, task->hooks);
@@ -171,16 +171,20 @@ static const char *get_variables(struct reader *r) {
         return first;
 }
 
+static void read_spans(struct reader *r, struct task_view *ret) {
+        ret->timeout = get_span(r, HAS_TIMEOUT);
+        ret->interval_min = get_span(r, HAS_MIN);
+        ret->interval_max = get_span(r, HAS_MAX);
+}
+
 /* Returns where the token is, or would be. */
 static const char *read_record(const struct task_record *record, struct task_view *ret) {
         struct reader r = {record->fields, record->data};
         const char *kdstoken;
 
+        read_spans(&r, ret);
         ret->task_id = get_id(&r, TASK_NUMBER, ret->numbers[0]);
         ret->share_id = get_id(&r, SHARE_NUMBER, ret->numbers[1]);
-        ret->timeout = get_span(&r, HAS_TIMEOUT);
-        ret->interval_min = get_span(&r, HAS_MIN);
-        ret->interval_max = get_span(&r, HAS_MAX);
         ret->account = get_text(&r, HAS_ACCOUNT);
         if (!ret->account)
                 ret->account = ACCOUNT_DEFAULT;
@@ -195,6 +199,10 @@ static const char *read_record(const struct task_record *record, struct task_vie
 
 void task_record_view(const struct task_record *record, struct task_view *ret) {
         (void) read_record(record, ret);
+}
+
+void task_record_spans(const struct task_record *record, struct task_view *ret) {
+        read_spans(&(struct reader){record->fields, record->data}, ret);
 }
 
 void task_view_variables(const struct task_view *view, const char *ret[TASK_VARIABLES_MAX + 1]) {

@@ -33,6 +33,9 @@ DEFINE_CLEANUP(struct task_record *, task_record_free)
 /* The view is good until the record is freed or changed, and is not to be copied. */
 void task_record_view(const struct task_record *record, struct task_view *ret);
 
+/* Its spans alone, which are asked for with each answer. */
+void task_record_spans(const struct task_record *record, struct task_view *ret);
+
 /* The "Name=value" of a view, and NULL after the last. */
 void task_view_variables(const struct task_view *view, const char *ret[TASK_VARIABLES_MAX + 1]);
 

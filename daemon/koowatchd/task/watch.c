@@ -124,7 +124,7 @@ static struct task_limits limits_of(const struct watch *w) {
         struct task_limits limits = w->subject->shared->limits;
         struct task_view task;
 
-        task_record_view(w->subject->task, &task);
+        task_record_spans(w->subject->task, &task);
         if (task.interval_min > 0)
                 limits.interval.interval_min = task.interval_min;
         if (task.interval_max > 0)
@@ -311,6 +311,11 @@ static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, us
         return verdict.delay;
 }
 
+static bool is_news(const struct task_verdict *verdict, unsigned faults) {
+        return faults >= FAULTS_REPORTED || verdict->unknown_status || verdict->status_changed ||
+               verdict->stalled;
+}
+
 /* What of a task's state is worth telling; an end is reported when it is on disk, not before. */
 static void report_state(struct watch *w, const struct koodrive_answer *answer,
                          const struct task_verdict *verdict, unsigned faults) {
@@ -336,7 +341,8 @@ static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, us
 
         set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
         verdict = task_state_update(&w->state, &limits, now, answer, random_share());
-        report_state(w, answer, &verdict, faults);
+        if (is_news(&verdict, faults))
+                report_state(w, answer, &verdict, faults);
         if (verdict.outcome != OUTCOME_NONE)
                 return finish(w, verdict.outcome, answer);
         if (refusals > 0)

@@ -16,7 +16,7 @@ static void same(const char *a, const char *b) {
 
 static void expect(const struct task_record *record, const struct task *task) {
         const char *variables[TASK_VARIABLES_MAX + 1];
-        struct task_view view;
+        struct task_view view, spans;
         size_t i = 0;
 
         task_record_view(record, &view);
@@ -30,6 +30,10 @@ static void expect(const struct task_record *record, const struct task *task) {
         assert_int_equal(view.timeout, task->timeout);
         assert_int_equal(view.interval_min, task->interval_min);
         assert_int_equal(view.interval_max, task->interval_max);
+        task_record_spans(record, &spans);
+        assert_int_equal(spans.timeout, task->timeout);
+        assert_int_equal(spans.interval_min, task->interval_min);
+        assert_int_equal(spans.interval_max, task->interval_max);
         task_view_variables(&view, variables);
         for (; task->variables && task->variables[i]; i++)
                 assert_string_equal(variables[i], task->variables[i]);
