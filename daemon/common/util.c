@@ -160,7 +160,7 @@ struct input {
 
 static void input_clear(struct input *input) {
         if (input->data)
-                explicit_bzero(input->data, input->capacity);
+                explicit_bzero(input->data, input->length);
         free(input->data);
         *input = (struct input){0};
 }
@@ -174,7 +174,7 @@ static int input_resize(struct input *input, size_t capacity) {
 
         if (input->data) {
                 memcpy(data, input->data, input->length);
-                explicit_bzero(input->data, input->capacity);
+                explicit_bzero(input->data, input->length);
                 free(input->data);
         }
 
