@@ -101,5 +101,8 @@ static void on_event(void *userdata, int error, const char *body) {
 }
 
 void delivery_run_start(struct delivery_run *r) {
-        store_get_event(r->shared->store, r->row->id, on_event, r);
+        if (r->event)
+                run(r);
+        else
+                store_get_event(r->shared->store, r->row->id, on_event, r);
 }

@@ -414,17 +414,14 @@ void deliveries_add_once(struct deliveries *d, json_object *event) {
 
 static int write_delivery(struct store_batch *batch, struct delivery *v) {
         const char *body;
-        int r = 0;
 
-        if (v->uncommitted) {
-                CRASH_POINT("outcome-collected");
-                body = json_text(v->run.event,
-                                 JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-                v->row.attempts.since = clock_wall();
-                r = body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since)
-                         : -ENOMEM;
-        }
-        return r < 0 ? r : delivery_row_write(&v->row, batch);
+        if (!v->uncommitted)
+                return delivery_row_write(&v->row, batch);
+        CRASH_POINT("outcome-collected");
+        body = json_text(v->run.event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        v->row.attempts.since = clock_wall();
+        return body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since)
+                    : -ENOMEM;
 }
 
 int deliveries_collect(struct deliveries *d, struct store_batch *batch) {
@@ -470,7 +467,6 @@ static void on_written(struct delivery *v) {
                 v->uncommitted = false;
                 tellings_add(&d->tellings, &v->telling, v->row.id, v->run.event);
                 d->handler.on_finished(d->handler.finished_userdata, v->run.event);
-                json_object_put(STEAL_PTR(v->run.event));
                 make_ready(v);
                 return;
         }
@@ -494,6 +490,12 @@ void deliveries_committed(struct deliveries *d, bool written) {
                         on_written(v);
         }
         start_ready(d);
+        /* The store has the events of those that wait for a slot; they were added last. */
+        TAILQ_FOREACH_REVERSE(v, &d->ready, delivery_list, ready) {
+                if (!v->run.event)
+                        break;
+                json_object_put(STEAL_PTR(v->run.event));
+        }
 }
 
 void deliveries_stop(struct deliveries *d) {
