@@ -156,22 +156,27 @@ void commit_request(void *commit) {
         c->is_requested = true;
 }
 
-void commit_run(struct commit *c) {
-        /* What was written may lead to more to write. */
-        while (c->is_requested && !c->is_busy && !timer_is_armed(&c->retry_timer))
+static bool can_hand_over(const struct commit *c) {
+        return c->is_requested && !c->is_busy && !timer_is_armed(&c->retry_timer);
+}
+
+bool commit_run(struct commit *c) {
+        if (can_hand_over(c))
                 hand_over(c);
         report_damage(c);
+        return can_hand_over(c);
 }
 
 void commit_finish(struct commit *c) {
         c->is_requested = true; /* also what may wait until there is more to write */
         timer_disarm(c->timers, &c->retry_timer);
-        commit_run(c);
+        while (commit_run(c))
+                ;
 }
 
 static void on_retry_timer(struct timer *timer, usec_t now) {
         (void) now;
-        commit_run(container_of(timer, struct commit, retry_timer));
+        (void) commit_run(container_of(timer, struct commit, retry_timer));
 }
 
 static void on_answer_timer(struct timer *timer, usec_t now) {

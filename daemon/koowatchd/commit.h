@@ -48,9 +48,13 @@ void commit_configure(struct commit *commit, usec_t history);
 
 /* There is something to write. */
 void commit_request(void *commit);
-/* Hands over what there is to write; to be called before the loop waits. */
-void commit_run(struct commit *commit);
-/* Likewise, once more before the end, also when the last try has failed a moment ago. */
+/*
+ * Hands over what there is to write; to be called before the loop waits. Returns whether that has
+ * led to more to write: it is to be called again after a look at what has happened meanwhile, which
+ * then shares the batch.
+ */
+bool commit_run(struct commit *commit);
+/* All of it, once more before the end, also when the last try has failed a moment ago. */
 void commit_finish(struct commit *commit);
 /* Whether a batch is under way. */
 bool commit_is_busy(const struct commit *commit);

@@ -36,6 +36,7 @@ struct daemon {
         struct modules modules;
         ev_signal on_term, on_int, on_hup;
         ev_prepare before_wait;
+        ev_idle more_to_commit; /* active: the loop does not wait */
         struct timer drain_timer;
         bool stopping;
 };
@@ -44,11 +45,20 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
         struct daemon *d = container_of(prepare, struct daemon, before_wait);
 
         (void) revents;
-        commit_run(d->modules.commit);
+        if (commit_run(d->modules.commit))
+                ev_idle_start(loop, &d->more_to_commit);
+        else
+                ev_idle_stop(loop, &d->more_to_commit);
         if (d->stopping && poller_in_flight(d->modules.poller) == 0 &&
             !commit_is_busy(d->modules.commit) && !accounts_are_refreshing(d->modules.accounts) &&
             !runner_is_busy(d->modules.runner))
                 ev_break(loop, EVBREAK_ALL);
+}
+
+static void do_nothing(struct ev_loop *loop, ev_idle *idle, int revents) {
+        (void) loop;
+        (void) idle;
+        (void) revents;
 }
 
 /* ---- configuration ---- */
@@ -213,6 +223,7 @@ static int start(struct daemon *d) {
         start_signal(d, &d->on_term, on_stop, SIGTERM);
         start_signal(d, &d->on_int, on_stop, SIGINT);
         start_signal(d, &d->on_hup, on_reload, SIGHUP);
+        ev_idle_init(&d->more_to_commit, do_nothing);
         ev_prepare_init(&d->before_wait, before_wait);
         ev_prepare_start(d->modules.loop, &d->before_wait);
         deliveries_load(d->modules.deliveries);

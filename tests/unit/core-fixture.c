@@ -445,7 +445,8 @@ bool core_has(const struct core *c, const char *directory, const char *name) {
 /* ---- what happens ---- */
 
 void core_turn(struct core *c) {
-        commit_run(c->commit);
+        while (commit_run(c->commit))
+                ;
 }
 
 void core_scan(struct core *c) {

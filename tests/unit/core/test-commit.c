@@ -1,6 +1,7 @@
 /* The one writer: when it writes, what it says when it cannot, and when it forgets. */
 #include <errno.h>
 
+#include "koowatchd/report/event.h"
 #include "koowatchd/store/store-backend.h"
 #include "unit/core-fixture.h"
 
@@ -273,6 +274,34 @@ static void test_no_history(void **state) {
         assert_non_null(core_row(c, "t1"));
 }
 
+static void finish(struct core *c, const char *id) {
+        const struct event_task task = {
+                .name = id, .account = "main", .task_id = id, .outcome = OUTCOME_CANCELED};
+
+        assert_int_equal(deliveries_add(c->deliveries, event_of_task(EVENT_FINISHED, id, &task)),
+                         0);
+}
+
+/* That one was told and delivered is written together with what has come since. */
+static void test_what_a_batch_leads_to(void **state) {
+        struct core *c = *state;
+        size_t writes = fake_store_writes(c->store);
+
+        core_remove(c, "hooks/finished.d", "a");
+        finish(c, "t1");
+        assert_true(commit_run(c->commit));
+        assert_string_equal(c->finished, "t1:canceled ");
+        assert_int_equal(fake_store_event(c->store, "t1")->state, DELIVERY_PENDING);
+        finish(c, "t2");
+        assert_true(commit_run(c->commit));
+        assert_string_equal(c->finished, "t1:canceled t2:canceled ");
+        assert_int_equal(fake_store_event(c->store, "t1")->state, DELIVERY_DONE);
+        assert_int_equal(fake_store_event(c->store, "t2")->state, DELIVERY_PENDING);
+        assert_false(commit_run(c->commit));
+        assert_int_equal(fake_store_event(c->store, "t2")->state, DELIVERY_DONE);
+        assert_int_equal(fake_store_writes(c->store), writes + 3);
+}
+
 static void test_no_timer(void **state) {
         struct core *c = *state;
         struct commit *commit;
@@ -295,6 +324,7 @@ int main(void) {
                 TEST(test_history),
                 TEST(test_history_of_a_write_that_fails),
                 TEST(test_no_history),
+                TEST(test_what_a_batch_leads_to),
                 TEST(test_no_timer),
         };
 
