@@ -88,7 +88,7 @@ static int add_later_columns(sqlite3 *db) {
 
 int sqlite_schema_configure(sqlite3 *db) {
         return execute(db, "PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL;"
-                           "PRAGMA synchronous = FULL; PRAGMA cache_size = -512;");
+                           "PRAGMA synchronous = FULL; PRAGMA cache_size = -2048;");
 }
 
 int sqlite_schema_prepare(sqlite3 *db, int *ret_version) {
