@@ -49,14 +49,28 @@ static size_t control_length(const char *s) {
         return next >= 0x80 && next <= 0x9F ? 2 : 0;
 }
 
-static void put_text(FILE *out, const char *s, const char *escaped) {
-        while (*s) {
-                size_t n = control_length(s);
+/* How many bytes at s are written as they are; the NUL is a control character. */
+static size_t plain_length(const char *s, const char *escaped) {
+        size_t n = 0;
 
-                if (n == 0 && strchr(escaped, *s))
-                        (void) fputc('\\', out);
-                (void) fputc(n > 0 ? '?' : *s, out);
-                s += n > 0 ? n : 1;
+        while (control_length(s + n) == 0 && (!*escaped || !strchr(escaped, s[n])))
+                n++;
+        return n;
+}
+
+static void put_text(FILE *out, const char *s, const char *escaped) {
+        for (;;) {
+                size_t n = plain_length(s, escaped);
+
+                (void) fwrite(s, 1, n, out);
+                s += n;
+                if (!*s)
+                        return;
+                n = control_length(s);
+                (void) fputc(n > 0 ? '?' : '\\', out);
+                if (n == 0)
+                        (void) fputc(*s++, out);
+                s += n;
         }
 }
 
