@@ -8,11 +8,17 @@ DEFINE_CLEANUP(json_object *, json_object_put)
 
 /* Each returns false when memory is short. A NULL string is left out. */
 
-static bool add(json_object *object, const char *key, json_object *value) {
-        if (value && json_object_object_add(object, key, value) == 0)
+static bool add_with(json_object *object, const char *key, json_object *value, unsigned flags) {
+        if (value && json_object_object_add_ex(object, key, value, flags) == 0)
                 return true;
         json_object_put(value);
         return false;
+}
+
+/* The key is a literal that the object does not have yet. */
+static bool add(json_object *object, const char *key, json_object *value) {
+        return add_with(object, key, value,
+                        JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT);
 }
 
 static bool add_string(json_object *object, const char *key, const char *value) {
@@ -39,7 +45,7 @@ static bool add_variables(json_object *event, const char *const *variables) {
                 if (!equals)
                         return false;
                 *equals = '\0';
-                if (!add_string(object, name, equals + 1))
+                if (!add_with(object, name, json_object_new_string(equals + 1), 0))
                         return false;
         }
         return add(event, "variables", STEAL_PTR(object));
@@ -172,8 +178,8 @@ bool event_names_hooks(json_object *event) {
 char *event_line(json_object *event, unsigned attempt, json_object *settled) {
         const char *text;
 
-        if (!add_integer(event, "attempt", attempt) ||
-            (settled && !add(event, "settled", json_object_get(settled))))
+        if (!add_with(event, "attempt", json_object_new_int64(attempt), 0) ||
+            (settled && !add_with(event, "settled", json_object_get(settled), 0)))
                 return NULL;
         text = json_text(event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         return text ? str_printf("%s\n", text) : NULL;
