@@ -1,6 +1,7 @@
 #include "koowatchd/status.h"
 
 #include <errno.h>
+#include <json-c/json_object.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/log.h"
@@ -30,9 +31,9 @@ struct status {
         usec_t tick_due, watchdog_period;
         double loop_lag;
         unsigned finished, parked, invalid_count;
-        char *last;    /* "photos completed: all succeeded, https://..." */
-        char *invalid; /* what is wrong with a file that is not watched; NULL: not known */
-        char *sent;    /* the text that was sent last */
+        json_object *last; /* the outcome that came last; NULL: none yet */
+        char *invalid;     /* what is wrong with a file that is not watched; NULL: not known */
+        char *sent;        /* the text that was sent last */
         usec_t sent_at[SENT_A_SECOND_MAX]; /* the last ones because of an outcome */
         unsigned next_sent;
         bool config_error, lag_reported, metrics_failing;
@@ -92,6 +93,23 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
                 (void) fprintf(f, "; polling %.0f s behind", (double) lag / 1e6);
 }
 
+/* "; last: photos completed: all succeeded, https://..." */
+static void put_last(FILE *f, const struct status *s) {
+        CLEANUP(freep)
+        char *url = report_shown_url(s->from.report, event_string(s->last, "downloadUrl"));
+        bool cut = url && utf8_cut(url, URL_MAX);
+        const char *outcome = event_string(s->last, "outcome");
+        const char *code = event_string(s->last, "errorCode");
+
+        (void) fprintf(f, "; last: %s %s", event_string(s->last, "name"), outcome);
+        if (code)
+                (void) fprintf(f, ", code %s", code);
+        else if (streq(outcome, outcome_name(OUTCOME_COMPLETED)))
+                (void) fprintf(f, ": %s", koodrive_result_text(event_result(s->last)));
+        if (url)
+                (void) fprintf(f, ", %s%s", url, cut ? "…" : "");
+}
+
 /* The caller frees it; NULL when memory is short. */
 static char *make_text(const struct status *s, const struct registry_counts *watches) {
         CLEANUP(freep) char *text = NULL;
@@ -103,7 +121,7 @@ static char *make_text(const struct status *s, const struct registry_counts *wat
         put_counts(f, s, watches);
         put_problems(f, s, watches);
         if (s->last)
-                (void) fprintf(f, "; last: %s", s->last);
+                put_last(f, s);
         if (fclose(f) != 0)
                 return NULL;
         return STEAL_PTR(text);
@@ -141,23 +159,6 @@ static void on_update_timer(struct timer *timer, usec_t now) {
         send_text(container_of(timer, struct status, update_timer), false);
 }
 
-static void remember_last(struct status *s, json_object *event) {
-        CLEANUP(freep)
-        char *url = report_shown_url(s->from.report, event_string(event, "downloadUrl"));
-        bool cut = url && utf8_cut(url, URL_MAX);
-        const char *outcome = event_string(event, "outcome");
-        char text[64] = "";
-
-        if (streq(outcome, outcome_name(OUTCOME_COMPLETED)))
-                (void) snprintf(text, sizeof(text), ": %s",
-                                koodrive_result_text(event_result(event)));
-        if (event_string(event, "errorCode"))
-                (void) snprintf(text, sizeof(text), ", code %s", event_string(event, "errorCode"));
-        free(s->last);
-        s->last = str_printf("%s %s%s%s%s%s", event_string(event, "name"), outcome, text,
-                             url ? ", " : "", url ? url : "", cut ? "…" : "");
-}
-
 /* Each outcome is sent at once, but of many only the newest, with the next update. */
 static bool may_send(struct status *s, usec_t now) {
         usec_t *oldest = s->sent_at + s->next_sent;
@@ -173,7 +174,8 @@ void status_on_finished(void *status, json_object *event) {
         struct status *s = status;
 
         s->finished++;
-        remember_last(s, event);
+        json_object_put(s->last);
+        s->last = json_object_get(event);
         if (may_send(s, clock_boot()))
                 send_text(s, true);
         status_update(s); /* its delivery begins only now */
@@ -299,7 +301,7 @@ void status_free(struct status *s) {
         timer_close(s->from.timers, &s->tick_timer);
         timer_close(s->from.timers, &s->watchdog_timer);
         free(s->metrics_file);
-        free(s->last);
+        json_object_put(s->last);
         free(s->invalid);
         free(s->sent);
         free(s);
