@@ -454,8 +454,7 @@ static void end_delivered(struct delivery *v) {
                 callback_call(&d->handler.on_parked);
         }
         set_over(v);
-        d->handler.on_delivered(d->handler.delivered_userdata, event_string(event, "name"),
-                                v->row.id);
+        d->handler.on_delivered(d->handler.delivered_userdata, event);
         callback_call(&d->handler.on_status);
         json_object_put(event);
 }

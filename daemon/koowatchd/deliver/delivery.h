@@ -42,7 +42,7 @@ struct delivery_handler {
         void (*on_finished)(void *finished_userdata, json_object *event);
         void *finished_userdata;
         /* A delivery is over, parked or not, and that is on disk. */
-        void (*on_delivered)(void *delivered_userdata, const char *name, const char *event_id);
+        void (*on_delivered)(void *delivered_userdata, json_object *event);
         void *delivered_userdata;
 };
 

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/report/event.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/finished-file.h"
 #include "koowatchd/task/hook-check.h"
@@ -301,29 +302,21 @@ void registry_check_accounts(struct registry *r) {
         enrollment_check_polling(&r->enrollment);
 }
 
-static bool has_finished_with(const struct entry *e, const char *event_id) {
-        return e && entry_end(e) && streq(entry_end(e)->event_id, event_id);
-}
-
-static struct entry *find_finished(const struct entries *entries, const char *name,
-                                   const char *event_id) {
-        struct entry *e = entries_find_name(entries, name);
-        size_t at = 0;
-
-        if (has_finished_with(e, event_id))
-                return e;
-        /* A duplicate may stand for it by now. */
-        while ((e = entries_next(entries, &at)))
-                if (has_finished_with(e, event_id))
-                        break;
-        return e;
-}
-
-void registry_on_delivered(void *registry, const char *name, const char *event_id) {
+/* Its file may have gone, and a duplicate stand for the task by now. */
+void registry_on_delivered(void *registry, json_object *event) {
         struct registry *r = registry;
-        struct entry *e = find_finished(&r->enrollment.entries, name, event_id);
+        const char *event_id = event_string(event, "eventId");
+        const struct store_key key = {
+                .account = event_string(event, "account"),
+                .share_id = event_string(event, "shareId"),
+                .task_id = event_string(event, "taskId"),
+        };
+        struct entry *e;
 
-        if (e)
+        if (!event_id || !key.account || !key.share_id || !key.task_id) /* none of ours */
+                return;
+        e = entries_find_key(&r->enrollment.entries, &key);
+        if (e && entry_end(e) && streq(entry_end(e)->event_id, event_id))
                 finished_remove_file(r->taskdir, e);
 }
 

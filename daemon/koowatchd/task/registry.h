@@ -15,6 +15,7 @@
  * What has changed is written by commit.c: registry_collect(), and registry_committed()
  * when that has ended, however long it took and whatever happened in between.
  */
+#include <json-c/json_types.h>
 #include <stdbool.h>
 
 #include "common/util.h"
@@ -82,7 +83,7 @@ int registry_collect(struct registry *registry, struct store_batch *batch);
 void registry_committed(struct registry *registry, bool written);
 
 /* The delivery of an event is over: its file is removed where finished files are. */
-void registry_on_delivered(void *registry, const char *name, const char *event_id);
+void registry_on_delivered(void *registry, json_object *event);
 
 struct registry_counts {
         unsigned pending, running;  /* watched; by taskStatus */

@@ -15,7 +15,7 @@ static unsigned roll(void *userdata, unsigned n) {
 static void play(uint64_t seed) {
         const struct registry_dice dice = {roll, &seed};
 
-        print_message("seed %ju\n", (uintmax_t) seed);
+        print_message("# seed %ju\n", (uintmax_t) seed);
         registry_model_play(&dice, STEPS);
 }
 
