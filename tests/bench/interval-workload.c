@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "common/util.h"
+#include "koowatchd/task/learnt-durations.h"
 
 #define WAITING ((double) (5 * USEC_SEC)) /* median, with a sigma of 1 */
 #define RUNNING ((double) USEC_MINUTE)    /* median */
@@ -10,11 +11,14 @@
 #define POWER_MIN 0.7 /* of smooth progress: x to the power of ... */
 #define POWER_MAX 1.3
 #define STEPS 5
+#define TYPES_MAX 8
+#define TYPE_FACTOR 3 /* between the medians of two types; theirs is that of the middle one */
 
 static const double kind_share[WORKLOAD_KINDS] = {0.60, 0.25, 0.15};
 
 struct workload_task {
         enum workload_kind kind;
+        unsigned type;
         usec_t waiting, running; /* from registration to the start, and from there to the end */
         bool absent;             /* no progress field where there is nothing to tell */
         double power;
@@ -60,6 +64,12 @@ static struct workload_task draw_task(const struct workload *workload, uint64_t 
                 .power = POWER_MIN + (POWER_MAX - POWER_MIN) * workload_random(seed),
         };
 
+        if (workload->types > 1) {
+                task.type = (unsigned) (workload_random(seed) * workload->types);
+                task.running = (usec_t) ((double) task.running *
+                                         pow(TYPE_FACTOR,
+                                             (double) task.type - (workload->types - 1) / 2.0));
+        }
         if (workload->duration) {
                 task.waiting = 0;
                 task.running = workload->duration;
@@ -81,9 +91,14 @@ static int progress_at(const struct workload_task *task, double part) {
 
 /* Polls it until its end is found. Returns the delay of that. */
 static usec_t poll_task(const struct workload_task *task, const struct workload *workload,
-                        const struct workload_policy *policy, uint64_t *seed, size_t *polls) {
-        usec_t now = 0, end = task->waiting + task->running;
+                        const struct workload_policy *policy, struct learnt_durations *learnt,
+                        uint64_t *seed, size_t *polls) {
+        usec_t now = 0, last = 0, end = task->waiting + task->running;
+        struct poll_interval_limits limits = workload->limits;
         struct poll_interval pace;
+
+        if (policy->learns)
+                limits.expected = expected_duration_end(&learnt->expected, 0);
 
         poll_interval_init(&pace, 0);
         for (*polls += 1; now < end; *polls += 1) {
@@ -92,9 +107,10 @@ static usec_t poll_task(const struct workload_task *task, const struct workload 
 
                 if (ran >= 0)
                         progress = progress_at(task, (double) ran / (double) task->running);
-                now += policy->next(&pace, &workload->limits, now, ran >= 0, progress,
-                                    workload_random(seed));
+                last = now;
+                now += policy->next(&pace, &limits, now, ran >= 0, progress, workload_random(seed));
         }
+        learnt_durations_add(learnt, last, now);
         return now - end;
 }
 
@@ -110,13 +126,15 @@ struct workload_result workload_run(const struct workload *workload,
         CLEANUP(freep) double *relative = calloc(workload->tasks, sizeof(*relative));
         uint64_t seed = workload->seed;
         size_t polls = 0, n = workload->tasks;
+        struct learnt_durations learnt[TYPES_MAX] = {};
         double sum = 0;
 
         if (!delays || !relative)
                 abort();
         for (size_t i = 0; i < n; i++) {
                 struct workload_task task = draw_task(workload, &seed);
-                double delay = (double) poll_task(&task, workload, policy, &seed, &polls);
+                double delay = (double) poll_task(&task, workload, policy, &learnt[task.type],
+                                                  &seed, &polls);
 
                 delays[i] = delay / (double) USEC_SEC;
                 relative[i] = delay / (double) (task.waiting + task.running);
@@ -135,4 +153,5 @@ struct workload_result workload_run(const struct workload *workload,
         };
 }
 
-const struct workload_policy workload_pace = {"pace", poll_interval_next};
+const struct workload_policy workload_pace = {"pace", false, poll_interval_next};
+const struct workload_policy workload_learning = {"learning", true, poll_interval_next};

@@ -36,8 +36,12 @@
 #define MARK_MIN 5     /* ... and the first of them not too uncertain */
 #define BEND_MIN 0.7
 #define BEND_MAX 1.9
-/* No further ahead than so many times the age of the course; the first few percent tell little. */
+/* No further ahead than so many times what it has run; the first few percent tell little. */
 #define AHEAD 3.75
+
+/* Where it is known when others like it have ended. */
+#define RANGE_SHARE 0.13 /* of the time between the first of them and the last */
+#define LEFT_SHARE 0.50  /* of the way to the last */
 
 #define STEP_MIN 8    /* points that progress lags behind a line when it is in steps, ... */
 #define STEP_LAG 1.75 /* ... and so many times what it was */
@@ -62,6 +66,13 @@ static void begin_course(struct poll_interval *pace, usec_t now, int progress) {
         pace->marked = pace->step = 0;
 }
 
+/* As if it had been even since it was started: there is no more to go by yet. */
+static void begin_half_way(struct poll_interval *pace, usec_t now, int progress) {
+        begin_course(pace, now, progress);
+        if (progress >= MARK_MIN)
+                pace->high = (float) (seconds(now - pace->started) * (100 - progress) / progress);
+}
+
 /*
  * In a queue a task does not age. It has begun to run between the last two answers: half-way,
  * unless they are so far apart that the course is better measured from now on.
@@ -72,7 +83,7 @@ static void note_running(struct poll_interval *pace, usec_t now, int progress) {
         if (!pace->ran && pace->progress >= 0) {
                 pace->started = waited + apart / 2;
                 if (seconds(apart) > YOUNG)
-                        begin_course(pace, now, progress);
+                        begin_half_way(pace, now, progress);
                 else
                         begin_course(pace, pace->started, 0);
         }
@@ -164,29 +175,49 @@ static double aim_at_step(const struct poll_interval *pace, double t, double lea
         return t < high ? THROUGH * width : SHARE_LATE * (t - middle);
 }
 
-static double aim_at_end(const struct poll_interval *pace, double t) {
+static double aim_at_end(const struct poll_interval *pace, double t, double age) {
         int done = pace->progress - pace->from;
         double left = (double) pace->high - t;
         bool bent = pace->marked > 0 && done + 0.5 > APART * (pace->marked + 0.5);
 
         if (left <= 0)
                 return SHARE_LATE * -left;
-        return MIN((bent ? WAY_BENT : WAY_FIRST) * left, AHEAD * t);
+        return MIN((bent ? WAY_BENT : WAY_FIRST) * left, AHEAD * age);
+}
+
+/*
+ * Others like it have ended between earliest and latest: until shortly before there is nothing to
+ * find. From then on the range says how often to ask or, where progress tells more, how far ahead
+ * that is believed. What outlives the others is not like them.
+ */
+static double aim_at_expected(const struct poll_interval *pace, const struct expected_end *expected,
+                              usec_t now, double delay) {
+        double left = seconds(expected->latest - now);
+        double range = seconds(expected->latest - expected->earliest);
+        bool is_blind = !pace->ran || (pace->step == 0 && pace->high <= 0);
+
+        if (left <= 0)
+                return delay;
+        if (is_blind && now < expected->look)
+                return seconds(expected->look - now);
+        return MIN(delay, is_blind ? RANGE_SHARE * range : LEFT_SHARE * left);
 }
 
 /* A clock that stands or goes back needs no case of its own: it ends at the floor. */
-static double aim(const struct poll_interval *pace, usec_t now, double least) {
+static double aim(const struct poll_interval *pace, const struct poll_interval_limits *limits,
+                  usec_t now) {
         double age = seconds(now - pace->started), t = seconds(now - pace->base);
-        double delay;
+        double delay, least = seconds(limits->interval_min);
 
         if (!pace->ran)
                 delay = SHARE_WAITING * age;
         else if (pace->step > 0)
                 delay = aim_at_step(pace, t, least);
         else if (pace->high > 0)
-                delay = aim_at_end(pace, t);
+                delay = aim_at_end(pace, t, age);
         else
                 delay = MIN(age, MAX(SHARE_RUNNING * age, YOUNG));
+        delay = aim_at_expected(pace, &limits->expected, now, delay);
         return MAX(delay, MAX(GRAIN * age, least));
 }
 
@@ -218,6 +249,5 @@ usec_t poll_interval_next(struct poll_interval *pace, const struct poll_interval
                 pace->ran = false;
                 begin_course(pace, now, 0);
         }
-        return spread(limits, aim(pace, now, seconds(limits->interval_min)) * (double) USEC_SEC,
-                      random);
+        return spread(limits, aim(pace, limits, now) * (double) USEC_SEC, random);
 }

@@ -4,7 +4,9 @@
  *
  * Pure: what is known of one task in, a delay out. While nothing moves, the
  * interval grows with the time that has passed; once progress moves, the next
- * polls aim at the end that it predicts, and close in on it. KooDrive documents no
+ * polls aim at the end that it predicts, and close in on it. Where others like it are known to have
+ * taken about the same time, polls begin shortly before, and are dense around it; a task that
+ * outlives them is treated as if nothing were known of them. KooDrive documents no
  * interval; the floor and the cap are the admin's. After failures see task-state.h, and
  * for an account's account-pause.h.
  */
@@ -13,8 +15,15 @@
 
 #include "common/timespan.h"
 
+/* On the clock of the calls. latest 0: nothing is expected. */
+struct expected_end {
+        usec_t look;             /* until then, progress alone may show an end */
+        usec_t earliest, latest; /* an end before or after is unlikely, but possible */
+};
+
 struct poll_interval_limits {
         usec_t interval_min, interval_max; /* 0 < min <= max */
+        struct expected_end expected;
 };
 
 /* A task's memory of its own course; the owner embeds it and never looks inside. */

@@ -74,6 +74,99 @@ static void test_other_spreads(void **state) {
         }
 }
 
+static struct workload repeating(uint64_t seed, double sigma, unsigned types) {
+        return (struct workload){
+                .seed = seed,
+                .tasks = 10000,
+                .sigma = sigma,
+                .types = types,
+                .kinds = (1U << WORKLOAD_KINDS) - 1,
+                .limits = limits,
+        };
+}
+
+/* Durations that repeat are found as soon, with fewer polls. */
+static void test_learns(void **state) {
+        (void) state;
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+                for (unsigned types = 1; types <= 3; types += 2) {
+                        struct workload workload = repeating(seed, 0.3, types);
+                        struct workload_result plain = workload_run(&workload, &workload_pace);
+                        struct workload_result learnt = workload_run(&workload, &workload_learning);
+
+                        assert_true(learnt.polls <= 7);
+                        assert_true(learnt.polls <= plain.polls * 0.7);
+                        assert_true(learnt.median <= plain.median);
+                        assert_true(learnt.p95 <= plain.p95);
+                        assert_true(learnt.relative_p95 <= plain.relative_p95);
+                }
+        }
+}
+
+/* Where they do not repeat, in one kind of tasks or in several. */
+static void test_learning_is_never_worse(void **state) {
+        static const struct {
+                double sigma;
+                unsigned types;
+        } cases[] = {{0.1, 1}, {0.5, 1}, {0.8, 1}, {1.5, 1}, {0.8, 3}, {1.5, 3}};
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct workload workload = repeating(1, cases[i].sigma, cases[i].types);
+                struct workload_result plain = workload_run(&workload, &workload_pace);
+                struct workload_result learnt = workload_run(&workload, &workload_learning);
+
+                assert_true(learnt.polls <= plain.polls * 1.05);
+                assert_true(learnt.median <= plain.median * 1.05);
+                assert_true(learnt.p95 <= plain.p95 * 1.05);
+        }
+}
+
+/* A silent task that is expected is asked about rarely before, often around, as ever after. */
+static void test_expected_end(void **state) {
+        static const struct poll_interval_limits waiting = {
+                .interval_min = 2 * USEC_SEC,
+                .interval_max = USEC_HOUR,
+                .expected = {15 * USEC_MINUTE, 18 * USEC_MINUTE, 22 * USEC_MINUTE},
+        };
+        static const struct poll_interval_limits plain = {2 * USEC_SEC, USEC_HOUR};
+        struct poll_interval interval, other;
+        usec_t now = 0;
+
+        (void) state;
+        poll_interval_init(&interval, 0);
+        now += poll_interval_next(&interval, &waiting, now, false, 0, MIDDLE);
+        assert_in_range(now, 14 * USEC_MINUTE, 16 * USEC_MINUTE);
+        while (now < 22 * USEC_MINUTE) {
+                usec_t delay = poll_interval_next(&interval, &waiting, now, true, 0, MIDDLE);
+
+                assert_in_range(delay, 2 * USEC_SEC, USEC_MINUTE);
+                now += delay;
+        }
+        other = interval;
+        assert_int_equal(poll_interval_next(&interval, &waiting, now, true, 0, MIDDLE),
+                         poll_interval_next(&other, &plain, now, true, 0, MIDDLE));
+}
+
+/* However wrong: the cap holds, and progress that nears its end is believed. */
+static void test_wrong_expectation(void **state) {
+        static const struct poll_interval_limits wrong = {
+                .interval_min = 2 * USEC_SEC,
+                .interval_max = 2 * USEC_MINUTE,
+                .expected = {USEC_DAY, 2 * USEC_DAY, 3 * USEC_DAY},
+        };
+        struct poll_interval interval;
+        usec_t now = 0, duration = 10 * USEC_MINUTE;
+
+        (void) state;
+        poll_interval_init(&interval, 0);
+        assert_int_equal(poll_interval_next(&interval, &wrong, 0, true, 0, 1), 2 * USEC_MINUTE);
+        while (now < duration)
+                now += poll_interval_next(&interval, &wrong, now, true, even(now, 0, duration),
+                                          MIDDLE);
+        assert_true(now - duration <= 10 * USEC_SEC);
+}
+
 /* Whatever the progress, a day costs little more than the cap alone would. */
 static void test_day(void **state) {
         (void) state;
@@ -432,6 +525,9 @@ static void test_always_within_limits(void **state) {
                         usec_t delay;
 
                         any.interval_max = any.interval_min + log_uniform(&seed, 40) - 1;
+                        any.expected.look = log_uniform(&seed, 50);
+                        any.expected.earliest = log_uniform(&seed, 50);
+                        any.expected.latest = any.expected.earliest + log_uniform(&seed, 50) - 1;
                         delay = poll_interval_next(&interval, &any, now, running, progress,
                                                    workload_random(&seed));
                         assert_in_range(delay, any.interval_min, any.interval_max);
@@ -462,6 +558,10 @@ int main(void) {
                 cmocka_unit_test(test_small),
                 cmocka_unit_test(test_workload),
                 cmocka_unit_test(test_other_spreads),
+                cmocka_unit_test(test_learns),
+                cmocka_unit_test(test_learning_is_never_worse),
+                cmocka_unit_test(test_expected_end),
+                cmocka_unit_test(test_wrong_expectation),
                 cmocka_unit_test(test_day),
                 cmocka_unit_test(test_courses),
                 cmocka_unit_test(test_starts_at_floor),
