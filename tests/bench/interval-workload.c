@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "common/util.h"
-#include "koowatchd/task/learnt-durations.h"
+#include "koowatchd/account/learnt-durations.h"
 
 #define WAITING ((double) (5 * USEC_SEC)) /* median, with a sigma of 1 */
 #define RUNNING ((double) USEC_MINUTE)    /* median */
@@ -98,7 +98,7 @@ static usec_t poll_task(const struct workload_task *task, const struct workload 
         struct poll_interval pace;
 
         if (policy->learns)
-                limits.expected = expected_duration_end(&learnt->expected, 0);
+                limits.expected = poll_interval_expect(&learnt->expected, 0);
 
         poll_interval_init(&pace, 0);
         for (*polls += 1; now < end; *polls += 1) {

@@ -7,6 +7,7 @@
 #include "koowatchd/account/clock-offset.h"
 #include "koowatchd/account/flight.h"
 #include "koowatchd/account/identity.h"
+#include "koowatchd/account/learnt-durations.h"
 #include "koowatchd/account/rate-limit.h"
 #include "koowatchd/account/token-refresh.h"
 #include "koowatchd/koodrive/answer.h"
@@ -33,6 +34,8 @@ struct account {
 
         struct flight flight;
         usec_t last_sent, last_accepted; /* 0: never */
+
+        struct learnt_durations learnt[KOODRIVE_TYPES];
 
         bool retired;
         bool clock_corrected; /* after a refusal, and no request was accepted since */
@@ -508,4 +511,8 @@ unsigned account_refreshed(struct account *a, usec_t now, const struct koodrive_
                 break;
         }
         return 0;
+}
+
+struct learnt_durations *account_learnt(struct account *a, int type) {
+        return &a->learnt[type < KOODRIVE_TYPES ? type : 0];
 }

@@ -31,6 +31,7 @@ struct account;
 struct account_config;
 struct koodrive_answer;
 struct koodrive_session;
+struct learnt_durations;
 
 enum account_state {
         ACCOUNT_OK,
@@ -166,3 +167,6 @@ unsigned account_in_flight(const struct account *account);
 usec_t account_date(const struct account *account, usec_t now, usec_t wall);
 /* What time it is at now; see clock_offset_wall(). */
 usec_t account_wall(const struct account *account, usec_t now, usec_t wall);
+
+/* What is known of how long its tasks of a taskType take; 0: those that do not say. Borrowed. */
+struct learnt_durations *account_learnt(struct account *account, int type);

@@ -34,6 +34,7 @@ enum koodrive_result {
 };
 
 #define KOODRIVE_TYPE_PACKAGE 1 /* taskType of a package download */
+#define KOODRIVE_TYPES 3        /* that are told apart: 0 is not said, or another one; 2 a dump */
 
 struct koodrive_answer {
         struct koodrive_disposition disposition;

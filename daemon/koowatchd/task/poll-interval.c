@@ -19,6 +19,7 @@
 #include <math.h>
 
 #include "common/util.h"
+#include "koowatchd/account/learnt-durations.h"
 
 #define JITTER 0.10 /* parts the polls of tasks that started together */
 #define GRAIN 0.003 /* of the age: what whole percent can resolve */
@@ -40,7 +41,8 @@
 #define AHEAD 3.75
 
 /* Where it is known when others like it have ended. */
-#define RANGE_SHARE 0.13 /* of the time between the first of them and the last */
+#define RANGE_LEAD 0.14  /* of the time between the first and the last of them: before the first */
+#define RANGE_SHARE 0.13 /* of the same: from then on, while there is no more to go by */
 #define LEFT_SHARE 0.50  /* of the way to the last */
 
 #define STEP_MIN 8    /* points that progress lags behind a line when it is in steps, ... */
@@ -52,6 +54,18 @@
 
 void poll_interval_init(struct poll_interval *pace, usec_t started) {
         *pace = (struct poll_interval){.started = started, .base = started, .progress = -1};
+}
+
+struct expected_end poll_interval_expect(const struct expected_duration *expected,
+                                         usec_t registered) {
+        if (expected->latest == 0)
+                return (struct expected_end){};
+        return (struct expected_end){registered + expected->earliest,
+                                     registered + expected->latest};
+}
+
+usec_t poll_interval_last(const struct poll_interval *pace) {
+        return pace->base + (usec_t) (pace->last * (float) USEC_SEC);
 }
 
 static double seconds(usec_t span) {
@@ -198,8 +212,8 @@ static double aim_at_expected(const struct poll_interval *pace, const struct exp
 
         if (left <= 0)
                 return delay;
-        if (is_blind && now < expected->look)
-                return seconds(expected->look - now);
+        if (is_blind && left > (1 + RANGE_LEAD) * range)
+                return left - (1 + RANGE_LEAD) * range;
         return MIN(delay, is_blind ? RANGE_SHARE * range : LEFT_SHARE * left);
 }
 

@@ -15,9 +15,10 @@
 
 #include "common/timespan.h"
 
+struct expected_duration;
+
 /* On the clock of the calls. latest 0: nothing is expected. */
 struct expected_end {
-        usec_t look;             /* until then, progress alone may show an end */
         usec_t earliest, latest; /* an end before or after is unlikely, but possible */
 };
 
@@ -38,6 +39,10 @@ struct poll_interval {
         bool ran;
 };
 
+/* Of a task that was registered then, on the clock of the calls. */
+struct expected_end poll_interval_expect(const struct expected_duration *expected,
+                                         usec_t registered);
+
 /* started: when the task was registered, on the clock that all later calls use. */
 void poll_interval_init(struct poll_interval *interval, usec_t started);
 
@@ -49,3 +54,6 @@ void poll_interval_init(struct poll_interval *interval, usec_t started);
  */
 usec_t poll_interval_next(struct poll_interval *interval, const struct poll_interval_limits *limits,
                           usec_t now, bool running, int progress, double random);
+
+/* When an answer last said that the task goes on; started, before one has. */
+usec_t poll_interval_last(const struct poll_interval *interval);

@@ -9,14 +9,15 @@ enum {
         HAS_TIMEOUT = 1U << 0,
         HAS_MIN = 1U << 1,
         HAS_MAX = 1U << 2,
-        TASK_NUMBER = 1U << 3, /* else a text */
-        SHARE_NUMBER = 1U << 4,
-        HAS_ACCOUNT = 1U << 5,
-        HAS_KDSTOKEN_FILE = 1U << 6,
-        HAS_HOOKS = 1U << 7,
-        HAS_DESCRIPTION = 1U << 8,
-        HAS_VARIABLES = 1U << 9, /* the last one is followed by an empty text */
-        HAS_KDSTOKEN = 1U << 10, /* a secret: it is wiped */
+        HAS_EXPECT = 1U << 3,
+        TASK_NUMBER = 1U << 4, /* else a text */
+        SHARE_NUMBER = 1U << 5,
+        HAS_ACCOUNT = 1U << 6,
+        HAS_KDSTOKEN_FILE = 1U << 7,
+        HAS_HOOKS = 1U << 8,
+        HAS_DESCRIPTION = 1U << 9,
+        HAS_VARIABLES = 1U << 10, /* the last one is followed by an empty text */
+        HAS_KDSTOKEN = 1U << 11,  /* a secret: it is wiped */
 };
 
 struct task_record {
@@ -81,6 +82,7 @@ static void put_task(struct writer *w, const struct task *task) {
         put_span(w, HAS_TIMEOUT, task->timeout);
         put_span(w, HAS_MIN, task->interval_min);
         put_span(w, HAS_MAX, task->interval_max);
+        put_span(w, HAS_EXPECT, task->expect);
         put_id(w, TASK_NUMBER, task->task_id);
         put_id(w, SHARE_NUMBER, task->share_id);
         put_text(w, HAS_ACCOUNT, task->account);
@@ -175,6 +177,7 @@ static void read_spans(struct reader *r, struct task_view *ret) {
         ret->timeout = get_span(r, HAS_TIMEOUT);
         ret->interval_min = get_span(r, HAS_MIN);
         ret->interval_max = get_span(r, HAS_MAX);
+        ret->expect = get_span(r, HAS_EXPECT);
 }
 
 /* Returns where the token is, or would be. */

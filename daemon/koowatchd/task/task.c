@@ -98,6 +98,17 @@ static int parse_interval(const char *value, void *ret) {
         return 0;
 }
 
+static int parse_expect(const char *value, void *ret) {
+        usec_t span;
+        int r;
+
+        r = parse_span(value, &span);
+        if (r < 0 || span == USEC_INFINITY)
+                return -EINVAL;
+        *(usec_t *) ret = span;
+        return 0;
+}
+
 #define SECTION_TASK "Task"
 #define SECTION_VARIABLES "Variables"
 #define EXPECT_ID "1 to 64 of A-Z a-z 0-9 _ -"
@@ -126,6 +137,8 @@ static const struct setting keys[] = {
           .offset = FIELD(interval_min), .expected = "a time span of at most 1d such as 2s" },
         { .section = SECTION_TASK, .name = "IntervalMax", .parse = parse_interval,
           .offset = FIELD(interval_max), .expected = "a time span of at most 1d such as 2min" },
+        { .section = SECTION_TASK, .name = "Expect", .parse = parse_expect,
+          .offset = FIELD(expect), .expected = "a time span such as 20min" },
         { .section = SECTION_TASK, .name = "Description", .default_text = "", .parse = parse_text,
           .offset = FIELD(description), .expected = "text" },
 };

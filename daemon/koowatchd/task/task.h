@@ -25,6 +25,7 @@ struct task {
 
         /* 0: not set, the configuration's holds */
         usec_t timeout, interval_min, interval_max;
+        usec_t expect; /* how long it takes, from its registration; 0: not set, as others took */
 };
 
 /* A fault, with its line (0: the file as a whole). The text never repeats a value. */

@@ -6,6 +6,7 @@
 #include "common/crash-point.h"
 #include "common/random.h"
 #include "koowatchd/account/account.h"
+#include "koowatchd/account/learnt-durations.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/koodrive/link.h"
 #include "koowatchd/koodrive/request.h"
@@ -139,6 +140,28 @@ static struct task_limits limits_of(const struct watch *w) {
         if (task.timeout > 0)
                 limits.timeout = task.timeout;
         return limits;
+}
+
+/* The task's own Expect=, or what those before it have taken. */
+static struct expected_end expected_end(const struct watch *w, int type) {
+        struct expected_duration expected = account_learnt(poll_account(&w->poll), type)->expected;
+        struct task_view task;
+
+        task_record_spans(w->subject->task, &task);
+        if (task.expect > 0)
+                expected = expected_duration_around(task.expect);
+        return poll_interval_expect(&expected, w->state.registered);
+}
+
+/* One that had ended, or whose answers of before a restart are not known, tells nothing. */
+static void learn_duration(const struct watch *w, const struct koodrive_answer *answer,
+                           usec_t now) {
+        if (answer->status == KOODRIVE_STATUS_COMPLETED &&
+            answer->result != KOODRIVE_RESULT_FAILED && w->state.polls > 0 &&
+            w->state.status != KOODRIVE_STATUS_COMPLETED)
+                learnt_durations_add(account_learnt(poll_account(&w->poll), answer->type),
+                                     poll_interval_last(&w->state.interval) - w->state.registered,
+                                     now - w->state.registered);
 }
 
 void watch_start(struct watch *w, struct account *account, usec_t due) {
@@ -336,9 +359,11 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
 
 static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         unsigned faults = w->state.faults, refusals = w->state.refusals;
-        const struct task_limits limits = limits_of(w);
+        struct task_limits limits = limits_of(w);
         struct task_verdict verdict;
 
+        learn_duration(w, answer, now);
+        limits.interval.expected = expected_end(w, answer->type);
         set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
         verdict = task_state_update(&w->state, &limits, now, answer, random_share());
         if (is_news(&verdict, faults))

@@ -50,6 +50,76 @@ static void test_intervals_of_the_task(void **state) {
         assert_true(core_is_asked(c, "t1"));
 }
 
+#define EXPECTED "IntervalMax=1h\n"
+
+/* Runs task number i, without progress, for 100 s. Returns how often it was asked about. */
+static unsigned run_task(struct core *c, unsigned i, const char *more) {
+        CLEANUP(freep) char *text = str_printf("[Task]\nTaskId=t%u\nShareId=7\n%s", i, more);
+        CLEANUP(freep) char *id = str_printf("t%u", i);
+        unsigned asked = 0;
+        bool has_ended = false;
+
+        core_put_text(c, "low", id, text);
+        core_scan(c);
+        for (usec_t t = 0; !has_ended; t += SEC) {
+                assert_true(t < 200 * SEC);
+                core_pass(c, SEC);
+                if (!core_is_asked(c, id))
+                        continue;
+                has_ended = t >= 100 * SEC;
+                core_answer(c, id, has_ended ? 2 : 1);
+                asked++;
+        }
+        return asked;
+}
+
+/* What eight tasks have taken is expected of the ninth, of the same account and type. */
+static void test_durations_are_learnt(void **state) {
+        struct core *c = *state;
+        unsigned first = run_task(c, 1, EXPECTED);
+
+        for (unsigned i = 2; i <= 8; i++)
+                assert_true(run_task(c, i, EXPECTED) + 2 >= first);
+        assert_true(run_task(c, 9, EXPECTED) <= first / 2 + 2);
+        core_put_text(c, "low", "ten", "[Task]\nTaskId=t10\nShareId=7\n" EXPECTED);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t10", 0);
+        core_pass(c, 60 * SEC);
+        assert_false(core_is_asked(c, "t10"));
+        core_pass(c, 40 * SEC);
+        assert_true(core_is_asked(c, "t10"));
+}
+
+/* Nothing is learnt of tasks that had ended before, were canceled or failed. */
+static void test_what_is_not_learnt(void **state) {
+        struct core *c = *state;
+
+        for (unsigned i = 1; i <= 8; i++) {
+                CLEANUP(freep) char *id = str_printf("t%u", i);
+
+                core_put(c, "low", id, id);
+                core_scan(c);
+                core_pass(c, 3 * SEC);
+                core_answer(c, id, 2);
+        }
+        assert_true(run_task(c, 9, EXPECTED) > 8);
+}
+
+static void test_expect(void **state) {
+        struct core *c = *state;
+        unsigned plain = run_task(c, 2, EXPECTED);
+
+        assert_true(run_task(c, 3, EXPECTED "Expect=100s\n") < plain);
+        start(c, TASK(EXPECTED "Expect=20min\n"));
+        core_answer(c, "t1", 1);
+        assert_pause(c, 700, 1000);
+        core_put_text(c, "low", "one", TASK(EXPECTED "Expect=\n"));
+        core_scan(c);
+        core_answer(c, "t1", 1);
+        assert_pause(c, 100, 300);
+}
+
 /* What was corrected is tried at once, and failures count from zero. */
 static void test_an_edit_brings_the_next_poll_forward(void **state) {
         struct core *c = *state;
@@ -272,6 +342,9 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
                 TEST(test_intervals_of_the_configuration),
                 TEST(test_intervals_of_the_task),
+                TEST(test_durations_are_learnt),
+                TEST(test_what_is_not_learnt),
+                TEST(test_expect),
                 TEST(test_an_edit_brings_the_next_poll_forward),
                 TEST(test_a_timeout_needs_an_answer),
                 TEST(test_the_event),

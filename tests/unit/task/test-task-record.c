@@ -30,10 +30,12 @@ static void expect(const struct task_record *record, const struct task *task) {
         assert_int_equal(view.timeout, task->timeout);
         assert_int_equal(view.interval_min, task->interval_min);
         assert_int_equal(view.interval_max, task->interval_max);
+        assert_int_equal(view.expect, task->expect);
         task_record_spans(record, &spans);
         assert_int_equal(spans.timeout, task->timeout);
         assert_int_equal(spans.interval_min, task->interval_min);
         assert_int_equal(spans.interval_max, task->interval_max);
+        assert_int_equal(spans.expect, task->expect);
         task_view_variables(&view, variables);
         for (; task->variables && task->variables[i]; i++)
                 assert_string_equal(variables[i], task->variables[i]);
@@ -45,7 +47,7 @@ static void test_all_settings(void **state) {
         char *variables[] = {TEXT("A=1"), TEXT("Nothing="), NULL};
 
         (void) state;
-        for (unsigned set = 0; set < 1U << 10; set++) {
+        for (unsigned set = 0; set < 1U << 11; set++) {
                 const struct task task = {
                         .task_id = TEXT(set & 1 ? "1689768877770401664" : "a-task"),
                         .share_id = TEXT(set & 2 ? "17" : "_"),
@@ -58,6 +60,7 @@ static void test_all_settings(void **state) {
                         .timeout = set & 256 ? USEC_INFINITY : 0,
                         .interval_min = set & 256 ? USEC_MSEC : 0,
                         .interval_max = set & 512 ? USEC_HOUR : 0,
+                        .expect = set & 1024 ? 20 * USEC_MINUTE : 0,
                 };
                 CLEANUP(task_record_freep) struct task_record *record = task_record_new(&task);
 

@@ -72,6 +72,7 @@ static void test_everything(void **state) {
                                       "Timeout=2h\n"
                                       "IntervalMin=500ms\n"
                                       "IntervalMax=2min 30s\n"
+                                      "Expect=20min\n"
                                       "Description=Fotos für Zoë\n"
                                       "\n"
                                       "[Variables]\n"
@@ -89,6 +90,7 @@ static void test_everything(void **state) {
         assert_int_equal(r.task->timeout, 2 * USEC_HOUR);
         assert_int_equal(r.task->interval_min, 500 * USEC_MSEC);
         assert_int_equal(r.task->interval_max, 150 * USEC_SEC);
+        assert_int_equal(r.task->expect, 20 * USEC_MINUTE);
         assert_string_equal(r.task->description, "Fotos für Zoë");
         assert_string_equal(r.task->variables[0], "Destination=/srv/my packages");
         assert_string_equal(r.task->variables[1], "a_1=x=y");
@@ -104,9 +106,10 @@ static void test_at_least(void **state) {
                 "[Task]\nShareId=1689765568237837824\n[Variables]\n[Task]\n"
                 "TaskId = 1689768877770401664 \n",
                 /* An empty value takes a setting back. */
-                TASK "KdsToken=x\nKdsToken=\nKdsTokenFile=/x\nKdsTokenFile=\nAccount=a\nAccount=\n"
-                     "Hook=h\nHook=\nTimeout=1\nTimeout=\nIntervalMin=5\nIntervalMin=\n"
-                     "IntervalMax=1\nIntervalMax=\nDescription=d\nDescription=\n",
+                TASK
+                "KdsToken=x\nKdsToken=\nKdsTokenFile=/x\nKdsTokenFile=\nAccount=a\nAccount=\n"
+                "Hook=h\nHook=\nTimeout=1\nTimeout=\nIntervalMin=5\nIntervalMin=\n"
+                "IntervalMax=1\nIntervalMax=\nExpect=1\nExpect=\nDescription=d\nDescription=\n",
                 TASK "Account=default\nHook= \n",
         };
 
@@ -125,6 +128,7 @@ static void test_at_least(void **state) {
                 assert_int_equal(r.task->timeout, 0);
                 assert_int_equal(r.task->interval_min, 0);
                 assert_int_equal(r.task->interval_max, 0);
+                assert_int_equal(r.task->expect, 0);
         }
 }
 
@@ -176,6 +180,8 @@ static void test_bad_values(void **state) {
                 {TASK "IntervalMin=infinity\n", SPAN_MIN},
                 {TASK "IntervalMin=0\n", SPAN_MIN},
                 {TASK "IntervalMin=2 s s\n", SPAN_MIN},
+                {TASK "Expect=infinity\n", "error 4: bad value of Expect in [Task]"},
+                {TASK "Expect=0\n", "error 4: bad value of Expect in [Task]"},
                 {TASK "IntervalMax=infinity\n", "error 4: bad value of IntervalMax in [Task]"},
                 {TASK "IntervalMax=1d 1us\n", "error 4: bad value of IntervalMax in [Task]"
                                               ": expected a time span of at most 1d"},

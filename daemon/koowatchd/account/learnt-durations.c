@@ -1,4 +1,4 @@
-#include "koowatchd/task/learnt-durations.h"
+#include "koowatchd/account/learnt-durations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,8 @@
 #define COUNT_MIN 8    /* fewer tell little */
 #define TAIL 10        /* one of so many may be earlier than expected, and one later */
 #define SPREAD_MAX 2.7 /* of the latest by the earliest: beyond it they are not alike */
-#define LOOK 0.84      /* of the time to the earliest */
-#define EARLIEST 0.8   /* of what somebody says */
-#define LATEST 1.3
+#define SPREAD_MIN 1.2 /* however much they are alike: they are not known to the second */
+#define SPREAD_SAID 1.6
 
 static int compare(const void *a, const void *b) {
         float x = *(const float *) a, y = *(const float *) b;
@@ -20,6 +19,12 @@ static int compare(const void *a, const void *b) {
 
 static usec_t scale(double span, double factor) {
         return (usec_t) MIN(span * factor, (double) (USEC_INFINITY / 4));
+}
+
+/* spread: of the latest by the earliest. */
+static struct expected_duration around(double duration, double spread) {
+        return (struct expected_duration){scale(duration, 2 / (1 + spread)),
+                                          scale(duration, 2 * spread / (1 + spread))};
 }
 
 static struct expected_duration expect(const struct learnt_durations *learnt) {
@@ -35,6 +40,8 @@ static struct expected_duration expect(const struct learnt_durations *learnt) {
         latest = (double) sorted[n - 1 - n / TAIL];
         if (latest > SPREAD_MAX * earliest)
                 return (struct expected_duration){};
+        if (latest < SPREAD_MIN * earliest)
+                return around((earliest + latest) / 2 * (double) USEC_SEC, SPREAD_MIN);
         return (struct expected_duration){scale(earliest, (double) USEC_SEC),
                                           scale(latest, (double) USEC_SEC)};
 }
@@ -49,17 +56,5 @@ void learnt_durations_add(struct learnt_durations *learnt, usec_t at_least, usec
 }
 
 struct expected_duration expected_duration_around(usec_t duration) {
-        return (struct expected_duration){scale((double) duration, EARLIEST),
-                                          scale((double) duration, LATEST)};
-}
-
-struct expected_end expected_duration_end(const struct expected_duration *expected,
-                                          usec_t registered) {
-        if (expected->latest == 0)
-                return (struct expected_end){};
-        return (struct expected_end){
-                .look = registered + scale((double) expected->earliest, LOOK),
-                .earliest = registered + expected->earliest,
-                .latest = registered + expected->latest,
-        };
+        return around((double) duration, SPREAD_SAID);
 }

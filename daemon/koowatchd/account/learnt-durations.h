@@ -7,7 +7,6 @@
  * before are forgotten.
  */
 #include "common/timespan.h"
-#include "koowatchd/task/poll-interval.h"
 
 #define LEARNT_MAX 32
 
@@ -32,7 +31,3 @@ void learnt_durations_add(struct learnt_durations *learnt, usec_t at_least, usec
 
 /* What is expected of a task by somebody who says that it takes about that long. */
 struct expected_duration expected_duration_around(usec_t duration);
-
-/* When a task that was registered then is expected to end, on the same clock. */
-struct expected_end expected_duration_end(const struct expected_duration *expected,
-                                          usec_t registered);
