@@ -5,6 +5,7 @@
 
 #include "common/crash-point.h"
 #include "koowatchd/store/sqlite-damage.h"
+#include "koowatchd/store/sqlite-error.h"
 #include "koowatchd/store/sqlite-place.h"
 #include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/sqlite-statements.h"
@@ -19,37 +20,6 @@ struct sqlite_store {
         bool was_busy; /* it is opened anew: a lock of its own may be in its way */
         char error[256];
 };
-
-/* By SQLite's notes on the log and the database; sqlite3_system_errno() may have lost it. */
-static int file_error(sqlite3 *db) {
-        sqlite3_file *log = NULL;
-        int error = 0;
-
-        (void) sqlite3_file_control(db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
-        if (log && log->pMethods)
-                (void) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
-        if (error == 0)
-                (void) sqlite3_file_control(db, NULL, SQLITE_FCNTL_LAST_ERRNO, &error);
-        return error;
-}
-
-/* The system's own reason, where SQLite knows one; 0: none. */
-static int system_error(const struct sqlite_store *s, int code) {
-        int error;
-
-        switch (code & 0xff) {
-        case SQLITE_FULL:
-                return ENOSPC;
-        case SQLITE_IOERR:
-        case SQLITE_CANTOPEN:
-                if (!s->db)
-                        return 0;
-                error = sqlite3_system_errno(s->db);
-                return error ? error : file_error(s->db);
-        default:
-                return 0;
-        }
-}
 
 /* The log stays as it is, beside what the next start may move aside. */
 static void suspect_damage(struct sqlite_store *s) {
@@ -66,7 +36,7 @@ static int note_failure(struct sqlite_store *s, int code) {
 
         if (code == SQLITE_MISUSE && s->was_busy) /* it is not open: what has kept it is noted */
                 return -EBUSY;
-        error = system_error(s, code);
+        error = sqlite_system_error(s->db, code);
         (void) snprintf(s->error, sizeof(s->error), "%s%s%s",
                         s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code), error ? ": " : "",
                         error ? strerror(error) : "");
@@ -198,6 +168,26 @@ static struct sqlite_store *sqlite_of(struct store *store) {
         return s;
 }
 
+static void roll_back(const struct sqlite_store *s) {
+        if (s->db && !sqlite3_get_autocommit(s->db))
+                (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/*
+ * Within a transaction the database is locked once, and not for each row that is read. One that
+ * is not to be had is none that is missed.
+ */
+static void sqlite_begin_reading(struct store *store) {
+        const struct sqlite_store *s = sqlite_of(store);
+
+        if (s->db && sqlite3_get_autocommit(s->db))
+                (void) sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
+}
+
+static void sqlite_end_reading(struct store *store) {
+        roll_back((const struct sqlite_store *) store);
+}
+
 /* ---- writing ---- */
 
 static int put_task(struct sqlite_store *s, const struct store_op *op) {
@@ -292,6 +282,7 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
 static int write_batch(struct sqlite_store *s, const struct store_batch *batch) {
         int r;
 
+        sqlite_end_reading(&s->store);
         if (sqlite_place_is_lost(s->db)) {
                 (void) snprintf(s->error, sizeof(s->error),
                                 "it was removed or moved away; put it back, or restart koowatchd, "
@@ -307,9 +298,8 @@ static int write_batch(struct sqlite_store *s, const struct store_batch *batch) 
         if (r == 0)
                 r = run_statement(s, s->statements[COMMIT]);
         CRASH_POINT("committed");
-        /* A statement that failed may have rolled back already. */
-        if (r < 0 && s->db && !sqlite3_get_autocommit(s->db))
-                (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        if (r < 0) /* a statement that failed may have done it already */
+                roll_back(s);
         return r;
 }
 
@@ -376,11 +366,10 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                 };
                 if (found == 0 && !own_name)
                         found = -ENOMEM;
-                if (found == 0) {
-                        (void) snprintf(task.event_id, sizeof(task.event_id), "%s",
-                                        event_id ? event_id : "");
+                if (found == 0 && !str_empty(event_id))
+                        (void) snprintf(task.event_id, sizeof(task.event_id), "%s", event_id);
+                if (found == 0)
                         found = 1;
-                }
         } else if (code != SQLITE_DONE) {
                 found = note_failure(s, code);
         }
@@ -498,6 +487,8 @@ int sqlite_store_open(const char *path, struct store **ret) {
                 .error = sqlite_error,
                 .close = sqlite_close,
                 .write = sqlite_write,
+                .begin_reading = sqlite_begin_reading,
+                .end_reading = sqlite_end_reading,
                 .find_task = sqlite_find_task,
                 .each_task = sqlite_each_task,
                 .get_event = sqlite_get_event,

@@ -23,6 +23,16 @@ void store_write(struct store *s, struct store_batch *batch, store_done_fn on_do
         s->backend->write(s, batch, on_done, userdata);
 }
 
+void store_begin_reading(struct store *s) {
+        if (s->backend->begin_reading)
+                s->backend->begin_reading(s);
+}
+
+void store_end_reading(struct store *s) {
+        if (s->backend->end_reading)
+                s->backend->end_reading(s);
+}
+
 void store_find_task(struct store *s, const struct store_key *key, store_found_fn on_found,
                      void *userdata) {
         s->backend->find_task(s, key, on_found, userdata);

@@ -13,6 +13,9 @@ struct store_backend {
         /* Takes over the batch. */
         void (*write)(struct store *store, struct store_batch *batch, store_done_fn on_done,
                       void *userdata);
+        /* NULL: it makes no difference. */
+        void (*begin_reading)(struct store *store);
+        void (*end_reading)(struct store *store);
         void (*find_task)(struct store *store, const struct store_key *key, store_found_fn on_found,
                           void *userdata);
         void (*each_task)(struct store *store,

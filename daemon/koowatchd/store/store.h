@@ -78,6 +78,13 @@ DEFINE_CLEANUP(struct store *, store_close)
 void store_write(struct store *store, struct store_batch *batch, store_done_fn on_done,
                  void *userdata);
 
+/*
+ * Much is read from here to the end, one after the other: what a store pays for each read it may
+ * pay once. No more than a hint; a write ends it too.
+ */
+void store_begin_reading(struct store *store);
+void store_end_reading(struct store *store);
+
 /* ---- tasks ---- */
 
 /* found: 1 with a task, 0 when the key is not known, or a negative errno. */

@@ -7,6 +7,7 @@
 #include "koowatchd/account/account.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/report/event.h"
+#include "koowatchd/store/store.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/finished-file.h"
 #include "koowatchd/task/hook-check.h"
@@ -282,7 +283,9 @@ int registry_set_directories(struct registry *r, const char *directories, const 
 }
 
 void registry_scan(struct registry *r) {
+        store_begin_reading(r->enrollment.store);
         taskdir_scan(r->taskdir);
+        store_end_reading(r->enrollment.store);
 }
 
 void registry_check_hooks(struct registry *r) {

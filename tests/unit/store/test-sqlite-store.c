@@ -643,6 +643,28 @@ static void test_every_write_can_fail(void **state) {
                 expect_failure(f, write_one(f, writes[i]));
 }
 
+/* Others' changes show after it, and its own write ends it: both may come at once at a reload. */
+static void test_many_reads_are_one_transaction(void **state) {
+        struct sqlite_fixture *f = *state;
+        struct store_task task;
+
+        put_task(f, &photos);
+        store_begin_reading(f->sync.store);
+        assert_int_equal(sync_find_task(&f->sync, &photos, &task), 1);
+        execute(f, "DELETE FROM task");
+        assert_int_equal(sync_find_task(&f->sync, &photos, &task), 1);
+        store_end_reading(f->sync.store);
+        assert_int_equal(sync_find_task(&f->sync, &photos, &task), 0);
+
+        store_begin_reading(f->sync.store);
+        assert_int_equal(sync_find_task(&f->sync, &photos, &task), 0);
+        execute(f, "PRAGMA user_version = 1");
+        put_task(f, &photos);
+        put_task(f, &music);
+        store_end_reading(f->sync.store);
+        assert_int_equal(query_number(f, "SELECT count(*) FROM task"), 2);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_no_memory_for_a_text),
@@ -666,6 +688,7 @@ int main(void) {
                 TEST(test_an_older_koowatchd_may_write_to_it),
                 TEST(test_rows_beyond_all_bounds),
                 TEST(test_no_statement_goes_through_all_events),
+                TEST(test_many_reads_are_one_transaction),
                 TEST(test_every_operation_can_fail),
                 TEST(test_every_write_can_fail),
         };
