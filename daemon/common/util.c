@@ -220,8 +220,9 @@ bool utf8_cut(char *s, size_t max) {
         return true;
 }
 
-int read_all(int fd, size_t max, char **ret, size_t *ret_length) {
+int read_sized(int fd, size_t size, size_t max, char **ret, size_t *ret_length) {
         CLEANUP(input_clear) struct input input = {0};
+        size_t room;
         ssize_t n;
         int r;
 
@@ -235,7 +236,8 @@ int read_all(int fd, size_t max, char **ret, size_t *ret_length) {
                                 return r;
                 }
 
-                n = read(fd, input.data + input.length, input.capacity - input.length - 1);
+                room = input.capacity - input.length - 1;
+                n = read(fd, input.data + input.length, room);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
@@ -246,12 +248,18 @@ int read_all(int fd, size_t max, char **ret, size_t *ret_length) {
                 input.length += (size_t) n;
                 if (input.length > max)
                         return -EFBIG;
+                if (input.length == size && (size_t) n < room)
+                        break;
         }
 
         input.data[input.length] = '\0';
         *ret_length = input.length;
         *ret = STEAL_PTR(input.data);
         return 0;
+}
+
+int read_all(int fd, size_t max, char **ret, size_t *ret_length) {
+        return read_sized(fd, SIZE_MAX, max, ret, ret_length);
 }
 
 int read_path(const char *path, size_t max, char **ret, size_t *ret_length) {

@@ -159,6 +159,11 @@ bool utf8_cut(char *s, size_t max);
  * or a negative errno from read().
  */
 int read_all(int fd, size_t max, char **ret, size_t *ret_length);
+/*
+ * The same for a regular file that had size bytes a moment ago: where just these are read, and
+ * there was room for more, no other read looks for the end.
+ */
+int read_sized(int fd, size_t size, size_t max, char **ret, size_t *ret_length);
 
 /* The same for a path, symbolic links followed; -EISDIR and the like as open() and read() say. */
 int read_path(const char *path, size_t max, char **ret, size_t *ret_length);

@@ -22,6 +22,10 @@ enum directory_state directory_open(const struct directory *d, int *ret_fd, stru
                        : DIRECTORY_OTHER;
 }
 
+bool directory_is_root_only(const struct stat *st) {
+        return st->st_uid == 0 && !(st->st_mode & 022);
+}
+
 void directory_is_there(struct directory *d, const struct stat *st) {
         if (d->away_since > 0)
                 log_notice("%s: it is there again", d->path);

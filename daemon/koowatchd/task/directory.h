@@ -49,6 +49,9 @@ enum directory_state {
 enum directory_state directory_open(const struct directory *directory, int *ret_fd,
                                     struct stat *ret_stat, int *ret_error);
 
+/* Whether root alone can write to a directory, and so none but it can put a link there. */
+bool directory_is_root_only(const struct stat *st);
+
 /* It was read, and is believed. */
 void directory_is_there(struct directory *directory, const struct stat *st);
 /* It is absent, or (st is not NULL) another one and empty. Without known files it is just that. */

@@ -96,7 +96,7 @@ static int read_text(int fd, const struct stat *st, struct task_file *file, char
                 file->problem = "the file is larger than 64 KiB";
                 return 0;
         }
-        r = read_all(fd, TASK_FILE_MAX, ret_text, &file->length);
+        r = read_sized(fd, (size_t) st->st_size, TASK_FILE_MAX, ret_text, &file->length);
         if (r < 0 && error_is_transient(-r) && r != -EIO)
                 return r;
         file->may_pass = r == -EIO;
@@ -144,8 +144,6 @@ int task_file_load(int dirfd, const char *base, struct task_file *file, char **r
         struct stat st;
         int r = 0;
 
-        if (fstat(dirfd, &st) == 0)
-                file->root_only = st.st_uid == 0 && !(st.st_mode & 022);
         fd = openat(dirfd, base,
                     O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
                             (file->root_only ? 0 : O_NOFOLLOW));

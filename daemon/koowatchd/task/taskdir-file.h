@@ -65,9 +65,10 @@ struct task_file {
 };
 
 /*
- * Reads base in the directory dirfd and identifies file->file, which is there already. Returns
- * 0, also for a file that cannot be taken (text is NULL), -ENOENT, or another negative errno for
- * what may pass. *ret_text: what file->text points to; the caller frees it.
+ * Reads base in the directory dirfd and identifies file->file, which is there already, as is
+ * file->root_only. Returns 0, also for a file that cannot be taken (text is NULL), -ENOENT, or
+ * another negative errno for what may pass. *ret_text: what file->text points to; the caller
+ * frees it.
  */
 int task_file_load(int dirfd, const char *base, struct task_file *file, char **ret_text);
 

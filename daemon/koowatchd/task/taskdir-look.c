@@ -155,7 +155,7 @@ static bool mark_seen(struct taskdir *t, const char *name, const char *base) {
         if (!known || known->dir != l->dir ||
             known->read_again > (t->in_pieces ? READ_AGAIN_ON_RELOAD : READ_AGAIN_NOT) ||
             !taskdir_file_is_unchanged(known, dirfd(l->stream), base,
-                                       l->st.st_uid == 0 && !(l->st.st_mode & 022)))
+                                       directory_is_root_only(&l->st)))
                 return false;
         known->scan = t->scan;
         return true;
@@ -164,11 +164,15 @@ static bool mark_seen(struct taskdir *t, const char *name, const char *base) {
 /* It may be half written: it is read when its writer closes it, or looked at a moment later. */
 static bool is_fresh(struct taskdir *t, const char *base, const struct stat *st) {
         usec_t age = clock_wall() - file_time_ns(&st->st_mtim) / 1000;
-        CLEANUP(freep) char *path = str_printf("%s/%s", current(t)->path, base);
+        bool is_young = t->in_pieces && age >= 0 && age < FRESH_TIME;
+        CLEANUP(freep) char *path = NULL;
 
+        if (!is_young && t->fresh.count == 0)
+                return false;
+        path = str_printf("%s/%s", current(t)->path, base);
         if (!path || fresh_is_written(&t->fresh, path))
                 return path;
-        return t->in_pieces && age >= 0 && age < FRESH_TIME && fresh_wait(&t->fresh, path, st);
+        return is_young && fresh_wait(&t->fresh, path, st);
 }
 
 static int note_entry(struct taskdir *t, const char *base) {
@@ -249,7 +253,8 @@ static void load_some(struct taskdir *t) {
         struct look *l = t->look;
 
         for (unsigned i = 0; i < FILES_A_PIECE && l->at < l->listing.count; i++)
-                (void) taskdir_load(t, l->dir, dirfd(l->stream), l->listing.files[l->at++].name);
+                (void) taskdir_load(t, l->dir, dirfd(l->stream), directory_is_root_only(&l->st),
+                                    l->listing.files[l->at++].name);
         if (l->at == l->listing.count)
                 finish_directory(t);
 }

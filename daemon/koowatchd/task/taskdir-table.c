@@ -95,11 +95,11 @@ static int take_file(struct taskdir *t, struct task_file *file) {
         return r;
 }
 
-bool taskdir_load(struct taskdir *t, unsigned dir, int dirfd, const char *name) {
+bool taskdir_load(struct taskdir *t, unsigned dir, int dirfd, bool root_only, const char *name) {
         CLEANUP(taskdir_file_unrefp) struct taskdir_file *record = taskdir_file_new(name);
-        CLEANUP(freep) char *path = str_printf("%s/%s" TASK_SUFFIX, t->dirs[dir].path, name);
+        CLEANUP(freep) char *path = str_join(t->dirs[dir].path, "/", name, TASK_SUFFIX);
         CLEANUP(secret_freep) char *text = NULL;
-        struct task_file file = {.file = record, .path = path};
+        struct task_file file = {.file = record, .path = path, .root_only = root_only};
         int r = -ENOMEM;
 
         if (record && path) {
@@ -147,7 +147,7 @@ static bool look_into(struct taskdir *t, const char *name, unsigned dir, bool is
         int error;
         enum directory_state state = directory_open(d, &fd, &st, &error);
 
-        if (fd >= 0 && !is_gone && taskdir_load(t, dir, fd, name)) {
+        if (fd >= 0 && !is_gone && taskdir_load(t, dir, fd, directory_is_root_only(&st), name)) {
                 if (state == DIRECTORY_OTHER)
                         t->look_wanted = true; /* it holds a file now: it is believed */
                 return true;

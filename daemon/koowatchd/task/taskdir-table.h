@@ -46,9 +46,10 @@ void taskdir_report_stray(struct taskdir *taskdir, const struct directory *direc
 void taskdir_drop(struct taskdir *taskdir, struct taskdir_file *file);
 /*
  * Reads a file: it counts from now on, unless it is just what is known already. Returns false
- * when it is not there (any more).
+ * when it is not there (any more). root_only: as directory_is_root_only() says of dirfd.
  */
-bool taskdir_load(struct taskdir *taskdir, unsigned dir, int dirfd, const char *name);
+bool taskdir_load(struct taskdir *taskdir, unsigned dir, int dirfd, bool root_only,
+                  const char *name);
 /*
  * Finds the file that counts under name, whichever directory it is in now. gone: it is none of
  * this directory, where there was none a moment ago; NULL: it may be in any.

@@ -213,6 +213,26 @@ static void test_read_all_in_pieces(void **state) {
         assert_int_equal(write_all(-1, "x", 1), -EBADF);
 }
 
+/* A size that is not true, or not any more, costs another read and nothing else. */
+static void test_read_sized(void **state) {
+        static const size_t sizes[] = {0, 3, 5, 6, 4095, 4096, 100000};
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+
+        assert_int_equal(replace_file(path, "a\0 b\n", 5, 0600), 0);
+        for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+                CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+                CLEANUP(freep) char *text = NULL;
+                size_t length;
+
+                assert_int_equal(read_sized(fd, sizes[i], 5, &text, &length), 0);
+                assert_int_equal(length, 5);
+                assert_memory_equal(text, "a\0 b\n", 6);
+                assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+                assert_int_equal(read_sized(fd, sizes[i], 4, &text, &length), -EFBIG);
+        }
+}
+
 static void test_replace_file(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
@@ -472,6 +492,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_read_path, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_read_fifo, set_up, tear_down),
                 cmocka_unit_test(test_read_all_in_pieces),
+                cmocka_unit_test_setup_teardown(test_read_sized, set_up, tear_down),
                 cmocka_unit_test(test_make_plain),
                 cmocka_unit_test(test_is_printable),
                 cmocka_unit_test_setup_teardown(test_replace_file, set_up, tear_down),
