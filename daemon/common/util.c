@@ -143,7 +143,9 @@ size_t utf8_sequence(const unsigned char *s, size_t left) {
 
 bool utf8_is_valid(const char *s, size_t length) {
         for (size_t i = 0, n; i < length; i += n) {
-                n = utf8_sequence((const unsigned char *) s + i, length - i);
+                const unsigned char *at = (const unsigned char *) s + i;
+
+                n = *at > 0 && *at < 0x80 ? 1 : utf8_sequence(at, length - i);
                 if (n == 0)
                         return false;
         }
