@@ -66,15 +66,11 @@ static void put_counts(FILE *f, const struct status *s, const struct registry_co
         put_deliveries(f, &deliveries, s->parked);
 }
 
-/* Polls wait because of RateLimit=, and not because of an account's state. */
-static bool is_late(const struct status *s, usec_t lag) {
-        return lag >= LAG_NOTICEABLE && !accounts_first_failing(s->from.accounts);
-}
-
 static void put_problems(FILE *f, const struct status *s, const struct registry_counts *watches) {
         const struct account *account = accounts_first_failing(s->from.accounts);
         const char *hook_problem = registry_hook_problem(s->from.registry);
-        usec_t lag = poller_lag(s->from.poller, clock_boot());
+        usec_t lag;
+        const struct account *late = poller_overloaded(s->from.poller, clock_boot(), &lag);
 
         if (s->config_error)
                 (void) fprintf(f, "; the configuration has errors, the old one is in effect");
@@ -89,8 +85,9 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
                 (void) fprintf(f, "; %s", hook_problem);
         if (hook_problem && watches->hook_problems > 1)
                 (void) fprintf(f, " (and %u more)", watches->hook_problems - 1);
-        if (is_late(s, lag))
-                (void) fprintf(f, "; polling %.0f s behind", (double) lag / 1e6);
+        if (lag >= LAG_NOTICEABLE)
+                (void) fprintf(f, "; polling of account %s %.0f s behind", account_name(late),
+                               (double) lag / 1e6);
 }
 
 /* "; last: photos completed: all succeeded, https://..." */
@@ -237,22 +234,29 @@ static void write_metrics(struct status *s, usec_t lag) {
         s->metrics_failing = r < 0;
 }
 
+/* The warning comes again only when it has caught up in between. */
+static void check_lag(struct status *s, usec_t now) {
+        usec_t lag;
+        const struct account *account = poller_overloaded(s->from.poller, now, &lag);
+        bool late = lag >= LAG_NOTICEABLE;
+
+        if (late && !s->lag_reported)
+                report_lag(account_name(account), (double) lag / 1e6);
+        if (late || s->lag_reported)
+                status_update(s);
+        s->lag_reported = late || (s->lag_reported && lag >= LAG_NOTICEABLE / 2);
+}
+
 static void on_tick(struct timer *timer, usec_t now) {
         struct status *s = container_of(timer, struct status, tick_timer);
-        usec_t lag = poller_lag(s->from.poller, now);
-        bool late = is_late(s, lag);
 
         s->loop_lag = (double) (now - s->tick_due) / 1e6;
         /* What no descriptor tells of: a receiver that could not be reached is there again. */
         (void) log_flush();
         (void) notify_flush();
-        if (late && !s->lag_reported)
-                report_lag((double) lag / 1e6);
-        if (late || s->lag_reported)
-                status_update(s);
-        s->lag_reported = late || (s->lag_reported && lag >= LAG_NOTICEABLE / 2);
+        check_lag(s, now);
         if (s->metrics_file)
-                write_metrics(s, lag);
+                write_metrics(s, poller_lag(s->from.poller, now));
         timer_arm(s->from.timers, timer, s->tick_due = now + TICK_PERIOD);
 }
 

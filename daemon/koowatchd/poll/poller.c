@@ -466,3 +466,19 @@ usec_t poller_lag(const struct poller *poller, usec_t now) {
         }
         return lag;
 }
+
+const struct account *poller_overloaded(const struct poller *poller, usec_t now, usec_t *ret_lag) {
+        const struct poller_queue *queue;
+        const struct account *account = NULL;
+
+        *ret_lag = 0;
+        LIST_FOREACH(queue, &poller->queues, queues) {
+                usec_t lag = due_queue_lag(&queue->due, now);
+
+                if (lag > *ret_lag && account_state(queue->account) == ACCOUNT_OK) {
+                        *ret_lag = lag;
+                        account = queue->account;
+                }
+        }
+        return account;
+}

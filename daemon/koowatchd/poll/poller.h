@@ -119,3 +119,8 @@ unsigned poller_in_flight(const struct poller *poller);
 
 /* How long the longest-waiting poll has been due. */
 usec_t poller_lag(const struct poller *poller, usec_t now);
+/*
+ * Which account's polls are the furthest behind, and by how much, although its state is ok: they
+ * are more than it may send. NULL: none is behind.
+ */
+const struct account *poller_overloaded(const struct poller *poller, usec_t now, usec_t *ret_lag);

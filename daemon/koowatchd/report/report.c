@@ -174,10 +174,10 @@ void report_account(const struct account *a, unsigned failed_requests) {
                                account_reason(a), advice[state]);
 }
 
-void report_lag(double seconds) {
-        log_warning("polling is %.0f s behind: RateLimit= is too low for this many tasks; raise "
-                    "RateLimit= or IntervalMin=",
-                    seconds);
+void report_lag(const char *account, double seconds) {
+        log_warning("polling of account %s is %.0f s behind: its RateLimit= is too low for this "
+                    "many tasks; raise RateLimit= or IntervalMin=, or have fewer tasks",
+                    account, seconds);
 }
 
 char *report_shown_url(const struct report *r, const char *url) {

@@ -47,7 +47,7 @@ void report_recovered(const struct task_ref *task, unsigned faults);
 void report_link_withheld(const struct task_ref *task, const char *problem);
 
 void report_account(const struct account *account, unsigned failed_requests);
-void report_lag(double seconds);
+void report_lag(const char *account, double seconds);
 /* Whether the configuration at path is in force now. */
 void report_reloaded(const char *path, bool ok);
 

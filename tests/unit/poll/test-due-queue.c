@@ -180,6 +180,67 @@ static void test_any_order(void **state) {
         }
 }
 
+#define MANY 100000
+
+/*
+ * Ten turns a second for 100,000 entries of two intervals; each is due again when it has had its
+ * turn. Of the second half of the turns: the most and the mean of the waits, by the interval.
+ */
+static void overload(const usec_t intervals[2], unsigned rounds, double most[2], double mean[2]) {
+        struct due_entry *entries = calloc(MANY, sizeof(*entries));
+        struct due_queue queue;
+        usec_t now = NOW;
+        size_t turns[2] = {};
+
+        assert_non_null(entries);
+        due_queue_init(&queue);
+        most[0] = most[1] = mean[0] = mean[1] = 0;
+        for (size_t i = 0; i < MANY; i++)
+                due_queue_add(&queue, &entries[i], NOW + (usec_t) i, intervals[i % 2]);
+        for (size_t turn = 0; turn < (size_t) rounds * MANY; turn++) {
+                struct due_entry *entry = due_queue_first(&queue, now += USEC_SEC / 10);
+                size_t class = (size_t) (entry - entries) % 2;
+                double share = share_of(entry, now);
+
+                due_queue_remove(&queue, entry);
+                due_queue_add(&queue, entry, now, intervals[class]);
+                if (turn < MANY * (rounds / 2))
+                        continue;
+                most[class] = MAX(most[class], share);
+                mean[class] += share;
+                turns[class]++;
+        }
+        for (size_t class = 0; class < 2; class ++)
+                mean[class] /= (double) MAX(turns[class], 1);
+        free(entries);
+}
+
+static void test_overload_of_equals(void **state) {
+        static const usec_t equal[2] = {2 * USEC_MINUTE, 2 * USEC_MINUTE};
+        double most[2], mean[2];
+
+        (void) state;
+        overload(equal, 4, most, mean);
+        for (size_t class = 0; class < 2; class ++) {
+                assert_true(mean[class] * 120 > MANY / 10 * 0.99);
+                assert_true(most[class] <= mean[class] * 1.01);
+        }
+}
+
+/* Each waits in proportion to its interval, but for the quarter that shares a bucket. */
+static void test_overload_in_proportion(void **state) {
+        static const usec_t mixed[2] = {10 * USEC_SEC, 2 * USEC_MINUTE};
+        double most[2], mean[2];
+
+        (void) state;
+        overload(mixed, 8, most, mean);
+        for (size_t class = 0; class < 2; class ++) {
+                assert_true(mean[class] > 0);
+                assert_true(most[class] <= mean[class] * 2);
+        }
+        assert_true(mean[0] <= mean[1] * 1.3 && mean[1] <= mean[0] * 1.3);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_empty),
@@ -191,6 +252,8 @@ int main(void) {
                 cmocka_unit_test(test_removes_from_anywhere),
                 cmocka_unit_test(test_extreme_intervals),
                 cmocka_unit_test(test_any_order),
+                cmocka_unit_test(test_overload_of_equals),
+                cmocka_unit_test(test_overload_in_proportion),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,7 @@ static void test_until_the_owner_says_stop(void **state) {
 
 static void test_the_most_overdue_in_proportion_goes_first(void **state) {
         struct fixture *f = *state;
+        usec_t lag;
 
         warm_up(f);
         limit(f, 1, f->settings.rate_limit);
@@ -287,10 +288,13 @@ static void test_the_most_overdue_in_proportion_goes_first(void **state) {
         pass(f, 10 * SEC); /* 9 % of its interval, 350 %, 80 % */
         assert_string_equal(f->asked, "1");
         assert_int_equal(poller_lag(f->poller, clock_boot()), 9 * SEC);
+        assert_ptr_equal(poller_overloaded(f->poller, clock_boot(), &lag), f->account);
+        assert_int_equal(lag, 9 * SEC);
         for (unsigned i = 0; i < 3; i++)
                 good(f, i);
         assert_string_equal(f->asked, "1342");
         assert_int_equal(poller_lag(f->poller, clock_boot()), 0);
+        assert_null(poller_overloaded(f->poller, clock_boot(), &lag));
 }
 
 static void test_no_more_than_the_rate_allows(void **state) {
@@ -604,12 +608,15 @@ static void test_silence_for_as_long_as_was_asked_for(void **state) {
 
 static void test_nothing_without_a_credential(void **state) {
         struct fixture *f = *state;
+        usec_t lag;
 
         assert_int_equal(account_set_secret(f->account, NULL, "it is gone", clock_boot()), 0);
         start(f, 0, clock_boot(), SEC);
         pass(f, USEC_DAY);
         assert_string_equal(f->asked, "");
         assert_int_equal(poller_lag(f->poller, clock_boot()), USEC_DAY);
+        assert_null(poller_overloaded(f->poller, clock_boot(), &lag));
+        assert_int_equal(lag, 0);
         assert_int_equal(account_set_secret(f->account, "another", NULL, clock_boot()), 0);
         poller_kick(f->poller, f->account);
         assert_string_equal(f->asked, "0");
