@@ -25,6 +25,7 @@
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/status.h"
+#include "koowatchd/task/past-durations.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-state.h"
 
@@ -227,6 +228,7 @@ static int start(struct daemon *d) {
         ev_prepare_init(&d->before_wait, before_wait);
         ev_prepare_start(d->modules.loop, &d->before_wait);
         deliveries_load(d->modules.deliveries);
+        past_durations_load(d->modules.state.store, d->modules.accounts);
         commit_start(d->modules.commit);
         status_start_watchdog(d->modules.status);
         registry_scan(d->modules.registry);

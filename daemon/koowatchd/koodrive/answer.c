@@ -55,6 +55,20 @@ static int read_link(json_object *job, struct koodrive_answer *a) {
         return 0;
 }
 
+static int read_type(json_object *job) {
+        int64_t n;
+
+        return field_integer(job, "taskType", &n) && n > 0 && n < 1000 ? (int) n : 0;
+}
+
+int koodrive_answer_type(json_object *answer) {
+        const char *status_key = NULL;
+        bool is_named = false;
+        json_object *job = answer ? find_job(answer, &status_key, &is_named) : NULL;
+
+        return job ? read_type(job) : 0;
+}
+
 /* Likewise. */
 static int read_job(json_object *job, const char *status_key, struct koodrive_answer *a) {
         int64_t n;
@@ -71,8 +85,7 @@ static int read_job(json_object *job, const char *status_key, struct koodrive_an
                 a->result = (enum koodrive_result) n;
         if (field_percent(job, "progress", &n))
                 a->progress = n < 0 ? 0 : n > 100 ? 100 : (int) n;
-        if (field_integer(job, "taskType", &n) && n > 0 && n < 1000)
-                a->type = (int) n;
+        a->type = read_type(job);
         return read_link(job, a);
 }
 

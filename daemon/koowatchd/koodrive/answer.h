@@ -93,6 +93,9 @@ json_object *koodrive_answer_begin(const struct http_answer *http, const struct 
 /* Makes it a transient fault; what was read of it, and whether it may become overdue, is kept. */
 void koodrive_answer_fault(struct koodrive_answer *answer, const char *text);
 
+/* taskType as an answer that was stored says it; 0: it does not. */
+int koodrive_answer_type(json_object *answer);
+
 /* "pending", "running", "completed", "canceled", "unknown". */
 const char *koodrive_status_name(enum koodrive_status status);
 /* "succeeded", "partial", "failed", "unknown". */

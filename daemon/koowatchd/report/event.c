@@ -1,6 +1,7 @@
 #include "koowatchd/report/event.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "common/json.h"
 
@@ -158,6 +159,14 @@ const char *event_string(json_object *event, const char *key) {
 
 int event_integer(json_object *event, const char *key) {
         return json_get_int(event, key, -1);
+}
+
+usec_t event_time(json_object *event, const char *key) {
+        const char *text = event_string(event, key);
+        struct tm tm = {};
+        const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
+
+        return end && !*end ? timegm(&tm) * USEC_SEC : -1;
 }
 
 enum koodrive_result event_result(json_object *event) {

@@ -46,6 +46,8 @@ int event_parse(const char *text, json_object **ret);
 const char *event_string(json_object *event, const char *key);
 /* An integer member, or -1. */
 int event_integer(json_object *event, const char *key);
+/* A time, as wall clock, or -1. */
+usec_t event_time(json_object *event, const char *key);
 /* Of a task that has completed; KOODRIVE_RESULT_UNKNOWN where it is not documented or not there. */
 enum koodrive_result event_result(json_object *event);
 

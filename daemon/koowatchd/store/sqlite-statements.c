@@ -31,6 +31,8 @@ static const char *const sql[STATEMENTS] = {
                          "coalesce(futile, attempts), finished, state, told FROM event "
                          "WHERE id IN (SELECT id FROM event WHERE " OPEN "state = 0 "
                          "UNION SELECT id FROM event WHERE told = 0) ORDER BY id",
+        [EACH_LATEST] = "SELECT body FROM event WHERE id > "
+                        "(SELECT coalesce(max(id), 0) FROM event) - ?1 ORDER BY id",
         [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
         [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND told <> 0 AND "
                          "event_id NOT IN (SELECT event_id FROM task)",

@@ -17,6 +17,7 @@ enum sqlite_statement {
         PUT_DELIVERY,
         GET_EVENT,
         EACH_PENDING,
+        EACH_LATEST,
         PRUNE_TASKS,
         PRUNE_EVENTS,
         COUNT,

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "common/crash-point.h"
+#include "koowatchd/store/sqlite-column.h"
 #include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-error.h"
 #include "koowatchd/store/sqlite-place.h"
@@ -312,29 +313,6 @@ static void sqlite_write(struct store *store, struct store_batch *taken, store_d
 
 /* ---- reading ---- */
 
-/* Whoever has written there, the rest of the daemon can reckon with what these return. */
-
-static usec_t read_time(sqlite3_stmt *q, int column) {
-        return MIN(MAX(sqlite3_column_int64(q, column), 0), STORE_TIME_MAX);
-}
-
-static usec_t read_signed_time(sqlite3_stmt *q, int column) {
-        return MIN(MAX(sqlite3_column_int64(q, column), -STORE_TIME_MAX), STORE_TIME_MAX);
-}
-
-static unsigned read_count(sqlite3_stmt *q, int column) {
-        return (unsigned) MIN(MAX(sqlite3_column_int64(q, column), 0), STORE_COUNT_MAX);
-}
-
-static enum delivery_state read_state(sqlite3_stmt *q, int column) {
-        sqlite3_int64 state = sqlite3_column_int64(q, column);
-
-        if (sqlite3_column_type(q, column) == SQLITE_NULL)
-                return DELIVERY_DONE;
-        return state == DELIVERY_PENDING || state == DELIVERY_DONE ? (enum delivery_state) state
-                                                                   : DELIVERY_PARKED;
-}
-
 static void sqlite_find_task(struct store *store, const struct store_key *key,
                              store_found_fn on_found, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
@@ -351,16 +329,16 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                 if (found == 0)
                         own_name = strdup(name ? name : "");
                 task = (struct store_task){
-                        .registered = read_time(q, 0),
+                        .registered = sqlite_column_time(q, 0),
                         .inode = (uint64_t) sqlite3_column_int64(q, 1),
                         .mtime_ns = sqlite3_column_int64(q, 2),
                         .gone = sqlite3_column_int64(q, 4) > 0,
-                        .refusals = read_count(q, 5),
-                        .refused = read_time(q, 6),
+                        .refusals = sqlite_column_bounded(q, 5),
+                        .refused = sqlite_column_time(q, 6),
                         .boot = sqlite3_column_int64(q, 7),
-                        .booted = read_signed_time(q, 8), /* may lie before the boot */
+                        .booted = sqlite_column_signed_time(q, 8), /* may lie before the boot */
                         .confirmed = sqlite3_column_int(q, 9) != 0,
-                        .delivery = read_state(q, 10),
+                        .delivery = sqlite_column_state(q, 10),
                         .name = own_name,
                         .is_away = sqlite3_column_int(q, 12) != 0,
                 };
@@ -431,11 +409,11 @@ static void sqlite_each_pending(struct store *store,
 
         while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
                 struct store_delivery delivery = {
-                        .attempts = read_count(q, 1),
-                        .next = read_time(q, 2),
-                        .futile = read_count(q, 4),
-                        .finished = read_time(q, 5),
-                        .state = read_state(q, 6),
+                        .attempts = sqlite_column_bounded(q, 1),
+                        .next = sqlite_column_time(q, 2),
+                        .futile = sqlite_column_bounded(q, 4),
+                        .finished = sqlite_column_time(q, 5),
+                        .state = sqlite_column_state(q, 6),
                         .told = sqlite3_column_int(q, 7) != 0,
                 };
                 const char *event_id;
@@ -445,6 +423,27 @@ static void sqlite_each_pending(struct store *store,
                         r = read_text(s, q, 3, &delivery.settled);
                 if (r == 0)
                         on_row(userdata, event_id, &delivery);
+        }
+        if (r == 0 && code != SQLITE_DONE)
+                r = note_failure(s, code);
+        resetp(&q);
+        on_end(userdata, r);
+}
+
+static void sqlite_each_latest(struct store *store, unsigned most,
+                               void (*on_row)(void *userdata, const char *body),
+                               store_done_fn on_end, void *userdata) {
+        struct sqlite_store *s = sqlite_of(store);
+        sqlite3_stmt *q = s->statements[EACH_LATEST];
+        int code = SQLITE_DONE, r = 0;
+
+        (void) sqlite3_bind_int64(q, 1, most);
+        while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+                const char *body;
+
+                r = read_text(s, q, 0, &body);
+                if (r == 0)
+                        on_row(userdata, body ? body : "");
         }
         if (r == 0 && code != SQLITE_DONE)
                 r = note_failure(s, code);
@@ -493,6 +492,7 @@ int sqlite_store_open(const char *path, struct store **ret) {
                 .each_task = sqlite_each_task,
                 .get_event = sqlite_get_event,
                 .each_pending = sqlite_each_pending,
+                .each_latest = sqlite_each_latest,
                 .count = sqlite_count,
         };
         struct sqlite_store *s = calloc(1, sizeof(*s));

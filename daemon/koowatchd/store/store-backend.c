@@ -56,6 +56,12 @@ void store_each_pending(struct store *s,
         s->backend->each_pending(s, on_row, on_end, userdata);
 }
 
+void store_each_latest(struct store *s, unsigned most,
+                       void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
+                       void *userdata) {
+        s->backend->each_latest(s, most, on_row, on_end, userdata);
+}
+
 void store_count(struct store *s, store_counted_fn on_counted, void *userdata) {
         s->backend->count(s, on_counted, userdata);
 }

@@ -28,6 +28,9 @@ struct store_backend {
                              void (*on_row)(void *userdata, const char *event_id,
                                             const struct store_delivery *delivery),
                              store_done_fn on_end, void *userdata);
+        void (*each_latest)(struct store *store, unsigned most,
+                            void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
+                            void *userdata);
         void (*count)(struct store *store, store_counted_fn on_counted, void *userdata);
 };
 

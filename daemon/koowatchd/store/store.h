@@ -119,6 +119,14 @@ void store_each_pending(struct store *store,
                                        const struct store_delivery *delivery),
                         store_done_fn on_end, void *userdata);
 
+/*
+ * The text of each of the events that were put last, most of them or fewer, the oldest first, then
+ * the end. As store_each_task().
+ */
+void store_each_latest(struct store *store, unsigned most,
+                       void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
+                       void *userdata);
+
 /* ---- both ---- */
 
 struct store_counts {

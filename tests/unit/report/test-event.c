@@ -340,6 +340,23 @@ static void test_members(void **state) {
         assert_int_equal(event_integer(event, "nothing"), -1);
 }
 
+static void test_times(void **state) {
+        static const char *const others[] = {"", "2025", "2025-05-20T02:29:12Z ", "soon"};
+        struct event_task task = plain;
+        CLEANUP(json_object_putp) json_object *event = NULL;
+
+        (void) state;
+        task.registered = 1747708152 * USEC_SEC;
+        event = event_of(EVENT_STALLED, &task);
+        assert_int_equal(event_time(event, "registeredAt"), task.registered);
+        assert_int_equal(event_time(event, "finishedAt"), -1);
+        assert_int_equal(event_time(event, "polls"), -1);
+        for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+                json_object_object_add(event, "other", json_object_new_string(others[i]));
+                assert_int_equal(event_time(event, "other"), -1);
+        }
+}
+
 static void test_what_is_no_event(void **state) {
         static const char *const texts[] = {"", "null", "1", "\"a\"", "[]", "[{}]", "{", "{]"};
 
@@ -389,6 +406,7 @@ int main(void) {
                 cmocka_unit_test(test_url_is_the_callers),
                 cmocka_unit_test(test_account),
                 cmocka_unit_test(test_members),
+                cmocka_unit_test(test_times),
                 cmocka_unit_test(test_what_is_no_event),
                 cmocka_unit_test(test_whether_hooks_are_named),
         };

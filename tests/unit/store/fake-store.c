@@ -37,6 +37,8 @@ struct fake_op {
         store_found_fn on_found;
         store_event_fn on_event;
         store_counted_fn on_counted;
+        void (*on_body)(void *userdata, const char *body);
+        unsigned most;
         void *userdata;
 };
 
@@ -273,6 +275,25 @@ static void do_each_pending(struct fake_store *f, const struct fake_op *op, int 
         op->on_done(op->userdata, error);
 }
 
+static void do_each_latest(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct event_row *row;
+        size_t skip = 0;
+
+        TAILQ_FOREACH(row, &f->events, link)
+        skip++;
+        skip = skip > op->most ? skip - op->most : 0;
+        f->in_rows = true;
+        TAILQ_FOREACH(row, &f->events, link) {
+                CLEANUP(freep) char *body = copy_text(row->body);
+
+                if (error == 0 && skip == 0)
+                        op->on_body(op->userdata, body);
+                skip -= skip > 0;
+        }
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
 static void do_count(struct fake_store *f, const struct fake_op *op, int error) {
         struct store_counts counts = {};
         const struct task_row *task;
@@ -482,6 +503,18 @@ static void fake_each_pending(struct store *store,
                         });
 }
 
+static void fake_each_latest(struct store *store, unsigned most,
+                             void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
+                             void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_latest,
+                                .most = most,
+                                .on_body = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
 static void fake_count(struct store *store, store_counted_fn on_counted, void *userdata) {
         op_queue(store, &(struct fake_op){
                                 .carry_out = do_count,
@@ -499,6 +532,7 @@ struct store *fake_store_new(void) {
                 .each_task = fake_each_task,
                 .get_event = fake_get_event,
                 .each_pending = fake_each_pending,
+                .each_latest = fake_each_latest,
                 .count = fake_count,
         };
         struct fake_store *f = sure_calloc(sizeof(*f));

@@ -158,6 +158,19 @@ int sync_each_pending(const struct sync_store *s, char **ret_text) {
         return reply.result;
 }
 
+static void on_body(void *userdata, const char *body) {
+        reply_add_row(userdata, str_printf("%s", body));
+}
+
+int sync_each_latest(const struct sync_store *s, unsigned most, char **ret_text) {
+        struct reply reply = {};
+
+        store_each_latest(s->store, most, on_body, on_done, &reply);
+        reply_settle(s, &reply);
+        *ret_text = reply_join(&reply);
+        return reply.result;
+}
+
 /* ---- one write ---- */
 
 static struct store_batch *batch_new(void) {

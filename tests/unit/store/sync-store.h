@@ -27,6 +27,9 @@ int sync_each_task(const struct sync_store *s, char **ret_text);
  */
 int sync_each_pending(const struct sync_store *s, char **ret_text);
 
+/* "BODY " of each. */
+int sync_each_latest(const struct sync_store *s, unsigned most, char **ret_text);
+
 /* A batch of one write, which must succeed. */
 void sync_put_task(const struct sync_store *s, const struct store_key *key, const char *name,
                    const struct store_task *task);

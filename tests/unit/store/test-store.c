@@ -146,6 +146,13 @@ static void assert_pending(struct fixture *f, const char *expected) {
         assert_string_equal(text, expected);
 }
 
+static void assert_latest(struct fixture *f, unsigned most, const char *expected) {
+        CLEANUP(freep) char *text = NULL;
+
+        assert_int_equal(sync_each_latest(&f->sync, most, &text), 0);
+        assert_string_equal(text, expected);
+}
+
 static void assert_counts(struct fixture *f, unsigned finished, unsigned parked) {
         struct store_counts counts;
 
@@ -358,6 +365,23 @@ static void test_a_task_knows_how_its_delivery_is(void **state) {
 }
 
 /* ---- events ---- */
+
+/* In whatever state their deliveries are. */
+static void test_latest_events(void **state) {
+        struct fixture *f = *state;
+
+        assert_latest(f, 3, "");
+        for (unsigned i = 1; i <= 4; i++) {
+                CLEANUP(freep) char *id = str_printf("e%u", i);
+
+                sync_put_event(&f->sync, id, id, WALL);
+                put_delivery(f, id, i % 2 ? DELIVERY_DONE : DELIVERY_PENDING);
+        }
+        assert_latest(f, 9, "e1 e2 e3 e4 ");
+        reopen(f);
+        assert_latest(f, 3, "e2 e3 e4 ");
+        assert_latest(f, 0, "");
+}
 
 static void test_events(void **state) {
         struct fixture *f = *state;
@@ -726,6 +750,7 @@ int main(void) {
                 SCENARIO(test_drop_remembers_the_finished),
                 SCENARIO(test_a_task_knows_how_its_delivery_is),
                 SCENARIO(test_events),
+                SCENARIO(test_latest_events),
                 SCENARIO(test_attempts_are_kept_in_both_counts),
                 SCENARIO(test_delivery_states),
                 SCENARIO(test_told),
