@@ -24,7 +24,7 @@ def test_learnt_durations_outlive_a_restart(koowatch, sim):
     koowatch.add_task("first", sim.add_task(polls=2, task_type=2))
     koowatch.wait_entry("^first: completed")
     koowatch.stop()
-    remember(koowatch, 8)
+    remember(koowatch, 20)  # beside the first, which has not taken as long
     koowatch.start()
 
     known = sim.add_task(hold=True, task_type=2)
