@@ -1,10 +1,5 @@
 #include "koowatchd/store/store-backend.h"
 
-bool store_key_is_same(const struct store_key *a, const struct store_key *b) {
-        return streq(a->task_id, b->task_id) && streq(a->share_id, b->share_id) &&
-               streq(a->account, b->account);
-}
-
 const char *store_error(const struct store *s) {
         return s->backend->error(s);
 }

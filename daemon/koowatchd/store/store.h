@@ -31,7 +31,6 @@ struct store_batch;
 struct store_key {
         const char *account, *share_id, *task_id;
 };
-bool store_key_is_same(const struct store_key *a, const struct store_key *b);
 
 enum delivery_state { DELIVERY_PENDING, DELIVERY_DONE, DELIVERY_PARKED };
 

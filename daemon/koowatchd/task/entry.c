@@ -9,6 +9,7 @@
 
 struct store_key task_key(const struct task_record *task, struct task_view *view) {
         task_record_view(task, view);
+        task_view_ids(view);
         return (struct store_key){
                 .account = view->account,
                 .share_id = view->share_id,
@@ -24,23 +25,16 @@ static bool name_matches(const void *entry, const void *name) {
         return streq(((const struct entry *) entry)->is.file->name, name);
 }
 
-static uint64_t hash_of_key(const struct store_key *key) {
-        return hash_text(key->account,
-                         hash_text(key->share_id, hash_text(key->task_id, HASH_START)));
-}
-
 static uint64_t key_hash(const void *entry) {
-        struct task_view view;
-        struct store_key key = task_key(((const struct entry *) entry)->is.task, &view);
-
-        return hash_of_key(&key);
+        return task_record_key_hash(((const struct entry *) entry)->is.task);
 }
 
 static bool key_matches(const void *entry, const void *key) {
-        struct task_view view;
-        struct store_key own = task_key(((const struct entry *) entry)->is.task, &view);
+        return task_record_has_key(((const struct entry *) entry)->is.task, key);
+}
 
-        return store_key_is_same(&own, key);
+static bool is_same_task(const void *entry, const void *task) {
+        return task_records_are_same_task(((const struct entry *) entry)->is.task, task);
 }
 
 void entries_init(struct entries *entries) {
@@ -54,14 +48,12 @@ struct entry *entries_find_name(const struct entries *entries, const char *name)
 }
 
 struct entry *entries_find_key(const struct entries *entries, const struct store_key *key) {
-        return index_find(&entries->by_key, hash_of_key(key), key_matches, key);
+        return index_find(&entries->by_key, task_key_hash(key), key_matches, key);
 }
 
 struct entry *entry_owner(const struct entry *entry) {
-        struct task_view view;
-        struct store_key key = task_key(entry->is.task, &view);
-
-        return entries_find_key(entry_table(entry), &key);
+        return index_find(&entry_table(entry)->by_key, task_record_key_hash(entry->is.task),
+                          is_same_task, entry->is.task);
 }
 
 struct entry *entries_next(const struct entries *entries, size_t *at) {
@@ -126,11 +118,7 @@ void entries_clear(struct entries *entries) {
 }
 
 bool entry_is_duplicate_of(const struct entry *e, const struct entry *owner) {
-        struct task_view view_a, view_b;
-        const struct store_key a = task_key(e->is.task, &view_a),
-                               b = task_key(owner->is.task, &view_b);
-
-        return store_key_is_same(&a, &b);
+        return task_records_are_same_task(e->is.task, owner->is.task);
 }
 
 bool entries_have_duplicates(const struct entries *entries) {

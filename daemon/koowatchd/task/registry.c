@@ -65,16 +65,10 @@ static struct entry *entry_for(struct registry *r, const struct task_file *file,
                                const struct task_record *task) {
         struct entry *e = entries_find_name(&r->enrollment.entries, file->file->name);
 
-        if (e && e->is.task && task) {
-                struct task_view old_view, new_view;
-                struct store_key old = task_key(e->is.task, &old_view);
-                struct store_key new = task_key(task, &new_view);
-
-                if (!store_key_is_same(&old, &new)) {
-                        entry_detach_name(e);
-                        enrollment_leave(e); /* with grace: two files may be changing places */
-                        e = NULL;
-                }
+        if (e && e->is.task && task && !task_records_are_same_task(e->is.task, task)) {
+                entry_detach_name(e);
+                enrollment_leave(e); /* with grace: two files may be changing places */
+                e = NULL;
         }
         if (e && e->in_commit && e->is_deleted) { /* its end is being written */
                 entry_detach_name(e);

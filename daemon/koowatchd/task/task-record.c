@@ -3,15 +3,17 @@
 #include <errno.h>
 
 #include "common/config.h"
+#include "common/index.h"
+#include "koowatchd/store/store.h"
 
 /* What is in a record, in this order. */
 enum {
-        HAS_TIMEOUT = 1U << 0,
-        HAS_MIN = 1U << 1,
-        HAS_MAX = 1U << 2,
-        HAS_EXPECT = 1U << 3,
-        TASK_NUMBER = 1U << 4, /* else a text */
-        SHARE_NUMBER = 1U << 5,
+        TASK_NUMBER = 1U << 0, /* else a text */
+        SHARE_NUMBER = 1U << 1,
+        HAS_TIMEOUT = 1U << 2,
+        HAS_MIN = 1U << 3,
+        HAS_MAX = 1U << 4,
+        HAS_EXPECT = 1U << 5,
         HAS_ACCOUNT = 1U << 6,
         HAS_KDSTOKEN_FILE = 1U << 7,
         HAS_HOOKS = 1U << 8,
@@ -23,6 +25,12 @@ enum {
 struct task_record {
         uint16_t fields;
         char data[];
+};
+
+/* An id: as the number that it is written as, or as text. */
+struct id {
+        uint64_t number; /* 0: a text */
+        const char *text;
 };
 
 /* ---- writing ---- */
@@ -53,38 +61,40 @@ static void put_span(struct writer *w, unsigned field, usec_t span) {
         put(w, &span, sizeof(span));
 }
 
-/* Whether the text is how the number is written. */
-static bool read_number(const char *text, uint64_t *ret) {
+/* The number of at most 19 digits, which fits, that is written like this; 0: there is none. */
+static uint64_t read_number(const char *text) {
         uint64_t number = 0;
 
-        if (*text < '1' || *text > '9')
-                return false;
-        for (; *text; text++)
-                if (*text < '0' || *text > '9' || __builtin_mul_overflow(number, 10U, &number) ||
-                    __builtin_add_overflow(number, (unsigned) (*text - '0'), &number))
-                        return false;
-        *ret = number;
-        return true;
+        if (*text == '0')
+                return 0;
+        for (size_t i = 0; text[i]; i++) {
+                if (i == 19 || text[i] < '0' || text[i] > '9')
+                        return 0;
+                number = 10 * number + (uint64_t) (text[i] - '0');
+        }
+        return number;
 }
 
-static void put_id(struct writer *w, unsigned field, const char *id) {
-        uint64_t number;
+static struct id id_of(const char *text) {
+        return (struct id){read_number(text), text};
+}
 
-        if (!read_number(id, &number)) {
-                put(w, id, strlen(id) + 1);
+static void put_id(struct writer *w, unsigned field, const struct id *id) {
+        if (id->number == 0) {
+                put(w, id->text, strlen(id->text) + 1);
                 return;
         }
         w->fields |= field;
-        put(w, &number, sizeof(number));
+        put(w, &id->number, sizeof(id->number));
 }
 
-static void put_task(struct writer *w, const struct task *task) {
+static void put_task(struct writer *w, const struct task *task, const struct id ids[2]) {
+        put_id(w, TASK_NUMBER, &ids[0]);
+        put_id(w, SHARE_NUMBER, &ids[1]);
         put_span(w, HAS_TIMEOUT, task->timeout);
         put_span(w, HAS_MIN, task->interval_min);
         put_span(w, HAS_MAX, task->interval_max);
         put_span(w, HAS_EXPECT, task->expect);
-        put_id(w, TASK_NUMBER, task->task_id);
-        put_id(w, SHARE_NUMBER, task->share_id);
         put_text(w, HAS_ACCOUNT, task->account);
         put_text(w, HAS_KDSTOKEN_FILE, task->kdstoken_file);
         put_text(w, HAS_HOOKS, task->hooks);
@@ -101,14 +111,15 @@ static struct task_record *record_alloc(size_t size) {
 }
 
 struct task_record *task_record_new(const struct task *task) {
+        const struct id ids[2] = {id_of(task->task_id), id_of(task->share_id)};
         struct writer w = {};
 
-        put_task(&w, task);
+        put_task(&w, task, ids);
         w.record = record_alloc(w.size);
         if (!w.record)
                 return NULL;
         w.size = 0;
-        put_task(&w, task);
+        put_task(&w, task, ids);
         w.record->fields = (uint16_t) w.fields;
         return w.record;
 }
@@ -149,17 +160,16 @@ static const char *write_number(char buffer[21], uint64_t number) {
         return at;
 }
 
-static const char *get_id(struct reader *r, unsigned field, char buffer[21]) {
-        const char *text = r->at;
-        uint64_t number;
+static struct id get_id(struct reader *r, unsigned field) {
+        struct id id = {.text = r->at};
 
-        if (!(r->fields & field)) {
-                r->at += strlen(text) + 1;
-                return text;
+        if (r->fields & field) {
+                memcpy(&id.number, r->at, sizeof(id.number));
+                r->at += sizeof(id.number);
+        } else {
+                r->at += strlen(r->at) + 1;
         }
-        memcpy(&number, r->at, sizeof(number));
-        r->at += sizeof(number);
-        return write_number(buffer, number);
+        return id;
 }
 
 static const char *get_variables(struct reader *r) {
@@ -173,21 +183,19 @@ static const char *get_variables(struct reader *r) {
         return first;
 }
 
-static void read_spans(struct reader *r, struct task_view *ret) {
-        ret->timeout = get_span(r, HAS_TIMEOUT);
-        ret->interval_min = get_span(r, HAS_MIN);
-        ret->interval_max = get_span(r, HAS_MAX);
-        ret->expect = get_span(r, HAS_EXPECT);
-}
-
 /* Returns where the token is, or would be. */
 static const char *read_record(const struct task_record *record, struct task_view *ret) {
         struct reader r = {record->fields, record->data};
         const char *kdstoken;
 
-        read_spans(&r, ret);
-        ret->task_id = get_id(&r, TASK_NUMBER, ret->numbers[0]);
-        ret->share_id = get_id(&r, SHARE_NUMBER, ret->numbers[1]);
+        ret->record = record;
+        ret->task_id = ret->share_id = NULL;
+        (void) get_id(&r, TASK_NUMBER);
+        (void) get_id(&r, SHARE_NUMBER);
+        ret->timeout = get_span(&r, HAS_TIMEOUT);
+        ret->interval_min = get_span(&r, HAS_MIN);
+        ret->interval_max = get_span(&r, HAS_MAX);
+        ret->expect = get_span(&r, HAS_EXPECT);
         ret->account = get_text(&r, HAS_ACCOUNT);
         if (!ret->account)
                 ret->account = ACCOUNT_DEFAULT;
@@ -204,8 +212,12 @@ void task_record_view(const struct task_record *record, struct task_view *ret) {
         (void) read_record(record, ret);
 }
 
-void task_record_spans(const struct task_record *record, struct task_view *ret) {
-        read_spans(&(struct reader){record->fields, record->data}, ret);
+void task_view_ids(struct task_view *view) {
+        struct reader r = {view->record->fields, view->record->data};
+        struct id task = get_id(&r, TASK_NUMBER), share = get_id(&r, SHARE_NUMBER);
+
+        view->task_id = task.number ? write_number(view->numbers[0], task.number) : task.text;
+        view->share_id = share.number ? write_number(view->numbers[1], share.number) : share.text;
 }
 
 void task_view_variables(const struct task_view *view, const char *ret[TASK_VARIABLES_MAX + 1]) {
@@ -214,6 +226,68 @@ void task_view_variables(const struct task_view *view, const char *ret[TASK_VARI
         for (; at && *at; at += strlen(at) + 1)
                 *ret++ = at;
         *ret = NULL;
+}
+
+/* ---- the key ---- */
+
+static uint64_t hash_id(struct id id, uint64_t start) {
+        return id.number ? hash_number(id.number, start) : hash_text(id.text, start);
+}
+
+static bool id_is_same(struct id a, struct id b) {
+        return a.number == b.number && (a.number || streq(a.text, b.text));
+}
+
+/* A key of which none of the ids need be written. */
+struct key {
+        struct id task, share;
+        const char *account;
+};
+
+static struct key key_of(const struct task_record *record) {
+        struct reader r = {record->fields, record->data};
+        struct id task = get_id(&r, TASK_NUMBER), share = get_id(&r, SHARE_NUMBER);
+        struct task_view view;
+
+        task_record_view(record, &view);
+        return (struct key){task, share, view.account};
+}
+
+static struct key key_as_text(const struct store_key *key) {
+        return (struct key){id_of(key->task_id), id_of(key->share_id), key->account};
+}
+
+static uint64_t key_hash(const struct key *key) {
+        return hash_text(key->account, hash_id(key->share, hash_id(key->task, HASH_START)));
+}
+
+static bool key_is_same(const struct key *a, const struct key *b) {
+        return id_is_same(a->task, b->task) && id_is_same(a->share, b->share) &&
+               streq(a->account, b->account);
+}
+
+uint64_t task_record_key_hash(const struct task_record *record) {
+        struct key key = key_of(record);
+
+        return key_hash(&key);
+}
+
+uint64_t task_key_hash(const struct store_key *text) {
+        struct key key = key_as_text(text);
+
+        return key_hash(&key);
+}
+
+bool task_record_has_key(const struct task_record *record, const struct store_key *text) {
+        struct key own = key_of(record), key = key_as_text(text);
+
+        return key_is_same(&own, &key);
+}
+
+bool task_records_are_same_task(const struct task_record *a, const struct task_record *b) {
+        struct key key_a = key_of(a), key_b = key_of(b);
+
+        return key_is_same(&key_a, &key_b);
 }
 
 /* ---- the token ---- */

@@ -125,7 +125,7 @@ static struct task_limits limits_of(const struct watch *w) {
         struct task_limits limits = w->subject->shared->limits;
         struct task_view task;
 
-        task_record_spans(w->subject->task, &task);
+        task_record_view(w->subject->task, &task);
         if (task.interval_min > 0)
                 limits.interval.interval_min = task.interval_min;
         if (task.interval_max > 0)
@@ -147,7 +147,7 @@ static struct expected_end expected_end(const struct watch *w, int type) {
         struct expected_duration expected = account_learnt(poll_account(&w->poll), type)->expected;
         struct task_view task;
 
-        task_record_spans(w->subject->task, &task);
+        task_record_view(w->subject->task, &task);
         if (task.expect > 0)
                 expected = expected_duration_around(task.expect);
         return poll_interval_expect(&expected, w->state.registered);
@@ -192,6 +192,7 @@ void watch_retry(struct watch *w, usec_t now) {
 
 struct task_ref watch_ref(const struct watch *w, struct task_view *view) {
         task_record_view(w->subject->task, view);
+        task_view_ids(view);
         return (struct task_ref){
                 .name = w->subject->file->name,
                 .account = view->account,
@@ -300,6 +301,7 @@ void watch_on_ask(void *userdata, struct poll *poll, struct koodrive_query *quer
                 load_kdstoken(w->subject, view->kdstoken_file);
                 task_record_view(w->subject->task, view);
         }
+        task_view_ids(view);
         query->task_id = view->task_id;
         query->share_id = view->share_id;
         query->kdstoken = view->kdstoken;

@@ -1,6 +1,7 @@
 /*
  * Task records: what is put in comes out again
  */
+#include "koowatchd/store/store.h"
 #include "koowatchd/task/task-record.h"
 #include "unit/support.h"
 
@@ -16,10 +17,14 @@ static void same(const char *a, const char *b) {
 
 static void expect(const struct task_record *record, const struct task *task) {
         const char *variables[TASK_VARIABLES_MAX + 1];
-        struct task_view view, spans;
+        struct store_key key;
+        struct task_view view;
         size_t i = 0;
 
         task_record_view(record, &view);
+        assert_null(view.task_id);
+        assert_null(view.share_id);
+        task_view_ids(&view);
         assert_string_equal(view.task_id, task->task_id);
         assert_string_equal(view.share_id, task->share_id);
         assert_string_equal(view.account, task->account ? task->account : "default");
@@ -31,15 +36,42 @@ static void expect(const struct task_record *record, const struct task *task) {
         assert_int_equal(view.interval_min, task->interval_min);
         assert_int_equal(view.interval_max, task->interval_max);
         assert_int_equal(view.expect, task->expect);
-        task_record_spans(record, &spans);
-        assert_int_equal(spans.timeout, task->timeout);
-        assert_int_equal(spans.interval_min, task->interval_min);
-        assert_int_equal(spans.interval_max, task->interval_max);
-        assert_int_equal(spans.expect, task->expect);
         task_view_variables(&view, variables);
         for (; task->variables && task->variables[i]; i++)
                 assert_string_equal(variables[i], task->variables[i]);
         assert_null(variables[i]);
+
+        key = (struct store_key){view.account, task->share_id, task->task_id};
+        assert_true(task_record_has_key(record, &key));
+        assert_true(task_record_key_hash(record) == task_key_hash(&key));
+}
+
+/* Any other text in the place of one in the key is another key. */
+static void test_other_keys(void **state) {
+        static const char *const ids[] = {"1", "01", "1a", "a", "18446744073709551616"};
+        const struct task task = {.task_id = TEXT("1"), .share_id = TEXT("a")};
+        CLEANUP(task_record_freep) struct task_record *record = task_record_new(&task);
+
+        (void) state;
+        assert_non_null(record);
+        for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+                for (size_t k = 0; k < ARRAY_LEN(ids); k++)
+                        for (int other = 0; other < 2; other++) {
+                                const struct task another = {
+                                        .task_id = TEXT(ids[i]),
+                                        .share_id = TEXT(ids[k]),
+                                        .account = other ? TEXT("eu-1") : NULL,
+                                };
+                                const struct store_key key = {other ? "eu-1" : "default", ids[k],
+                                                              ids[i]};
+                                CLEANUP(task_record_freep)
+                                struct task_record *b = task_record_new(&another);
+                                bool is_same = streq(ids[i], "1") && streq(ids[k], "a") && !other;
+
+                                assert_non_null(b);
+                                assert_int_equal(task_record_has_key(record, &key), is_same);
+                                assert_int_equal(task_records_are_same_task(record, b), is_same);
+                        }
 }
 
 /* Each of the settings is there or not, in all combinations. */
@@ -136,6 +168,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_all_settings),
                 cmocka_unit_test(test_ids),
+                cmocka_unit_test(test_other_keys),
                 cmocka_unit_test(test_other_token),
         };
 
