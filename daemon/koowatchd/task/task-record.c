@@ -155,8 +155,14 @@ static const char *write_number(char buffer[21], uint64_t number) {
         char *at = buffer + 20;
 
         *at = '\0';
-        for (; number > 0; number /= 10)
-                *--at = (char) ('0' + number % 10);
+        for (; number >= 10; number /= 100) { /* two a division: it is what takes the time */
+                unsigned two = (unsigned) (number % 100);
+
+                *--at = (char) ('0' + two % 10);
+                *--at = (char) ('0' + two / 10);
+        }
+        if (number > 0)
+                *--at = (char) ('0' + number);
         return at;
 }
 
@@ -183,6 +189,17 @@ static const char *get_variables(struct reader *r) {
         return first;
 }
 
+/* What follows the ids: the spans and the account. */
+static void read_front(struct reader *r, struct task_view *ret) {
+        ret->timeout = get_span(r, HAS_TIMEOUT);
+        ret->interval_min = get_span(r, HAS_MIN);
+        ret->interval_max = get_span(r, HAS_MAX);
+        ret->expect = get_span(r, HAS_EXPECT);
+        ret->account = get_text(r, HAS_ACCOUNT);
+        if (!ret->account)
+                ret->account = ACCOUNT_DEFAULT;
+}
+
 /* Returns where the token is, or would be. */
 static const char *read_record(const struct task_record *record, struct task_view *ret) {
         struct reader r = {record->fields, record->data};
@@ -192,13 +209,7 @@ static const char *read_record(const struct task_record *record, struct task_vie
         ret->task_id = ret->share_id = NULL;
         (void) get_id(&r, TASK_NUMBER);
         (void) get_id(&r, SHARE_NUMBER);
-        ret->timeout = get_span(&r, HAS_TIMEOUT);
-        ret->interval_min = get_span(&r, HAS_MIN);
-        ret->interval_max = get_span(&r, HAS_MAX);
-        ret->expect = get_span(&r, HAS_EXPECT);
-        ret->account = get_text(&r, HAS_ACCOUNT);
-        if (!ret->account)
-                ret->account = ACCOUNT_DEFAULT;
+        read_front(&r, ret);
         ret->kdstoken_file = get_text(&r, HAS_KDSTOKEN_FILE);
         ret->hooks = get_text(&r, HAS_HOOKS);
         ret->description = get_text(&r, HAS_DESCRIPTION);
@@ -249,7 +260,7 @@ static struct key key_of(const struct task_record *record) {
         struct id task = get_id(&r, TASK_NUMBER), share = get_id(&r, SHARE_NUMBER);
         struct task_view view;
 
-        task_record_view(record, &view);
+        read_front(&r, &view);
         return (struct key){task, share, view.account};
 }
 
