@@ -132,7 +132,7 @@ def test_a_console_that_is_read_late(koowatch, sim, console):
         koowatch.wait_status(f".* {CROWD} finished.*")
         go_on()
         text = b""
-        while len(re.findall(rb"\ninfo t\d+: completed, all", text)) < CROWD:
+        while len(re.findall(rb"\ninfo t\d+: completed, all.*(?=\n)", text)) < CROWD:
             assert select.select([reader], [], [], PATIENCE)[0]
             text += os.read(reader, 65536)
         stop_in_time(koowatch)
