@@ -284,12 +284,13 @@ static bool tell_member(struct scan *s, const struct json_scan *scan, const unsi
         const bool is_open = *value == '{' || *value == '[';
         const struct json_member member = {
                 .depth = is_open ? s->depth - 1 : s->depth,
-                .name = (const char *) STEAL_PTR(s->name),
+                .name = (const char *) s->name,
                 .name_length = s->name_length,
                 .value = (const char *) value,
                 .value_length = (size_t) (s->at - value),
         };
 
+        s->name = NULL; /* an array's values have none */
         s->stopped = member.name && member.depth <= DEPTH_TOLD && scan->on_member &&
                      !scan->on_member(scan->userdata, &member);
         return !s->stopped;

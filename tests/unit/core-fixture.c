@@ -435,6 +435,14 @@ void core_remove(struct core *c, const char *directory, const char *name) {
         (void) unlink(path);
 }
 
+void core_rename(struct core *c, const char *directory, const char *name, const char *new_name) {
+        char path[256], new_path[256];
+
+        path_of(c, directory, name, path);
+        path_of(c, directory, new_name, new_path);
+        assert_int_equal(rename(path, new_path), 0);
+}
+
 bool core_has(const struct core *c, const char *directory, const char *name) {
         char path[256];
 

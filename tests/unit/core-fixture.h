@@ -70,6 +70,7 @@ void core_configure_account(struct core *core);
 void core_put(struct core *core, const char *directory, const char *name, const char *task_id);
 void core_put_text(struct core *core, const char *directory, const char *name, const char *text);
 void core_remove(struct core *core, const char *directory, const char *name);
+void core_rename(struct core *core, const char *directory, const char *name, const char *new_name);
 bool core_has(const struct core *core, const char *directory, const char *name);
 void core_scan(struct core *core);
 

@@ -133,6 +133,12 @@ static bool is_other_file(const struct entry *e, const struct store_task *stored
         return stored->inode != e->is.file->inode || stored->mtime_ns != e->is.file->mtime_ns;
 }
 
+/* The next start is to know the file as it is now. */
+static void note_file(struct entry *e, const struct store_task *stored) {
+        if (is_other_file(e, stored) || !streq(stored->name, e->is.file->name))
+                mark_dirty(e);
+}
+
 /*
  * A file of a task that has finished: found again after a restart, or left by the former owner; or
  * one that is a duplicate of such a file, and was read first.
@@ -149,10 +155,11 @@ static void take_up_finished(struct entry *e, const struct store_task *stored, b
         status_changed(e);
         if (stored->delivery != DELIVERY_PENDING)
                 finished_remove_file(owner_of(e)->taskdir, e);
-        if (!is_duplicate && is_other_file(e, stored)) {
-                mark_dirty(e); /* the next start knows the file as it is now */
+        if (is_duplicate)
+                return;
+        if (is_other_file(e, stored))
                 finished_report_change(e);
-        }
+        note_file(e, stored);
 }
 
 /* While the file is there with which the task has finished, no other one is a registration. */
@@ -183,6 +190,8 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
                 on_finished_found(e, stored);
         else
                 activate(e, stored);
+        if (found > 0 && e->state == ENTRY_ACTIVE)
+                note_file(e, stored);
         if (found > 0 && stored->gone && entry_owns_key(e))
                 mark_dirty(e); /* it is there again */
         check_hooks(e);

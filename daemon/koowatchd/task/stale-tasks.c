@@ -7,7 +7,6 @@
 struct stale_task {
         STAILQ_ENTRY(stale_task) link;
         char *account, *share_id, *task_id;
-        char *name; /* of its file */
         bool in_commit;
 };
 
@@ -15,7 +14,6 @@ static void stale_task_free(struct stale_task *t) {
         free(t->account);
         free(t->share_id);
         free(t->task_id);
-        free(t->name);
         free(t);
 }
 
@@ -45,12 +43,11 @@ void stale_tasks_clear(struct stale_tasks *s) {
 
 /* Takes it over. */
 static void judge(struct stale_tasks *s, struct stale_task *t) {
-        const struct entry *namesake = entries_find_name(s->entries, t->name);
         const struct store_key key = stale_key(t);
 
         if (entries_find_key(s->entries, &key))
                 stale_task_free(t);
-        else if (namesake && !namesake->is.task) /* it is not forgotten for a slip of the pen */
+        else if (s->entries->counts[ENTRY_INVALID] > 0) /* not forgotten for a slip of the pen */
                 STAILQ_INSERT_TAIL(&s->in_doubt, t, link);
         else
                 STAILQ_INSERT_TAIL(&s->list, t, link);
@@ -60,6 +57,7 @@ static void on_row(void *userdata, const struct store_key *key, const char *name
         struct stale_tasks *s = userdata;
         struct stale_task *t;
 
+        (void) name; /* it may have been renamed since */
         if (entries_find_key(s->entries, key))
                 return;
         t = calloc(1, sizeof(*t));
@@ -68,8 +66,7 @@ static void on_row(void *userdata, const struct store_key *key, const char *name
         t->account = strdup(key->account);
         t->share_id = strdup(key->share_id);
         t->task_id = strdup(key->task_id);
-        t->name = strdup(name);
-        if (t->account && t->share_id && t->task_id && t->name)
+        if (t->account && t->share_id && t->task_id)
                 judge(s, t);
         else
                 stale_task_free(t);

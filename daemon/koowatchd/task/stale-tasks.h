@@ -3,8 +3,8 @@
  * Stale tasks: registrations in the store whose files went while no daemon ran
  *
  * Looked for when all directories have been read; then the store is to forget them. A file
- * that is invalid may be the one of any registration under its name: they stay in doubt until
- * it is valid, or gone.
+ * that is invalid may be the one of any registration, as it may have been renamed: they stay in
+ * doubt until it is valid, or gone.
  */
 #include <stdbool.h>
 #include <sys/queue.h>

@@ -224,6 +224,35 @@ static void test_a_finished_file_renamed_and_then_broken(void **state) {
         assert_string_equal(c->finished, "t1:completed ");
 }
 
+/* Renamed while no daemon ran, where the store could not be told, and then broken. */
+static void test_a_file_that_is_found_under_another_name(void **state) {
+        struct core *c = *state;
+
+        core_put(c, "low", "one", "t1");
+        core_put(c, "low", "running", "t2");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+        core_stop(c);
+        core_rename(c, "low", "one", "two"); /* the same file still */
+        core_rename(c, "low", "running", "walking");
+        core_start(c);
+        core_turn(c);
+        assert_string_equal(row_name(c, "t1"), "two");
+        assert_string_equal(row_name(c, "t2"), "walking");
+        core_stop(c);
+        core_remove(c, "low", "two");
+        core_put_text(c, "low", "three", TASK("t1", "[Nonsense\n"));
+        core_start(c);
+        core_turn(c);
+        core_put(c, "low", "three", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        assert_string_equal(c->finished, "t1:completed ");
+}
+
 /* And back, when the file comes back. */
 static void test_a_finished_file_that_was_renamed_and_is_back(void **state) {
         struct core *c = *state;
@@ -913,7 +942,6 @@ static void test_an_end_with_stale_ones(void **state) {
         core_put(c, "low", "four", "t5");
         core_scan(c);
         core_stop(c);
-        core_put_text(c, "low", "one", "[Task]\nNonsense\n");
         core_remove(c, "low", "three");
         core_remove(c, "low", "two");
         fake_store_set_immediate(c->store, false);
@@ -928,6 +956,17 @@ static void test_an_end_with_stale_ones(void **state) {
         assert_true(!core_row(c, "t3") || core_row(c, "t3")->gone);
         assert_true(!core_row(c, "t4") || core_row(c, "t4")->gone);
         assert_false(core_row(c, "t5")->gone);
+
+        core_stop(c);
+        core_remove(c, "low", "four");
+        core_put_text(c, "low", "one", "[Task]\nNonsense\n");
+        core_start(c);
+        core_turn(c);
+        assert_false(core_row(c, "t5")->gone); /* the invalid one may be it */
+        core_remove(c, "low", "one");
+        core_restart(c);
+        core_turn(c);
+        assert_true(!core_row(c, "t5") || core_row(c, "t5")->gone);
 }
 
 /* Nothing can wait for a moment, without a timer: it is deleted at once. */
@@ -1128,6 +1167,7 @@ int main(void) {
                 TEST(test_no_memory_for_a_new_registration),
                 TEST(test_a_file_that_is_invalid_at_the_start),
                 TEST(test_a_finished_file_renamed_and_then_broken),
+                TEST(test_a_file_that_is_found_under_another_name),
                 TEST(test_a_finished_file_that_was_renamed_and_is_back),
                 TEST(test_taken_over_during_the_lookup),
                 TEST(test_hooks_of_a_new_registration),
