@@ -356,21 +356,19 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
 }
 
 static void sqlite_each_task(struct store *store,
-                             void (*on_row)(void *userdata, const struct store_key *key,
-                                            const char *name),
+                             void (*on_row)(void *userdata, const struct store_key *key),
                              store_done_fn on_end, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
         sqlite3_stmt *q = s->statements[EACH_TASK];
         int code = SQLITE_DONE, r = 0;
 
         while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
-                const char *texts[4];
+                const char *texts[3];
 
                 for (int i = 0; r == 0 && i < (int) ARRAY_LEN(texts); i++)
                         r = read_text(s, q, i, &texts[i]);
                 if (r == 0)
-                        on_row(userdata, &(struct store_key){texts[0], texts[1], texts[2]},
-                               texts[3]);
+                        on_row(userdata, &(struct store_key){texts[0], texts[1], texts[2]});
         }
         if (r == 0 && code != SQLITE_DONE)
                 r = note_failure(s, code);

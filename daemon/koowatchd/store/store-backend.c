@@ -33,8 +33,7 @@ void store_find_task(struct store *s, const struct store_key *key, store_found_f
         s->backend->find_task(s, key, on_found, userdata);
 }
 
-void store_each_task(struct store *s,
-                     void (*on_row)(void *userdata, const struct store_key *key, const char *name),
+void store_each_task(struct store *s, void (*on_row)(void *userdata, const struct store_key *key),
                      store_done_fn on_end, void *userdata) {
         s->backend->each_task(s, on_row, on_end, userdata);
 }

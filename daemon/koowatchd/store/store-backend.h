@@ -19,8 +19,7 @@ struct store_backend {
         void (*find_task)(struct store *store, const struct store_key *key, store_found_fn on_found,
                           void *userdata);
         void (*each_task)(struct store *store,
-                          void (*on_row)(void *userdata, const struct store_key *key,
-                                         const char *name),
+                          void (*on_row)(void *userdata, const struct store_key *key),
                           store_done_fn on_end, void *userdata);
         void (*get_event)(struct store *store, const char *event_id, store_event_fn on_event,
                           void *userdata);

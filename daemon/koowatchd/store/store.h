@@ -96,7 +96,7 @@ void store_find_task(struct store *store, const struct store_key *key, store_fou
  * come before it. From on_row the store must not be called.
  */
 void store_each_task(struct store *store,
-                     void (*on_row)(void *userdata, const struct store_key *key, const char *name),
+                     void (*on_row)(void *userdata, const struct store_key *key),
                      store_done_fn on_end, void *userdata);
 
 /* ---- events ---- */

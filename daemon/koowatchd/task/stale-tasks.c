@@ -53,11 +53,10 @@ static void judge(struct stale_tasks *s, struct stale_task *t) {
                 STAILQ_INSERT_TAIL(&s->list, t, link);
 }
 
-static void on_row(void *userdata, const struct store_key *key, const char *name) {
+static void on_row(void *userdata, const struct store_key *key) {
         struct stale_tasks *s = userdata;
         struct stale_task *t;
 
-        (void) name; /* it may have been renamed since */
         if (entries_find_key(s->entries, key))
                 return;
         t = calloc(1, sizeof(*t));

@@ -30,7 +30,7 @@ struct fake_op {
         void (*carry_out)(struct fake_store *f, const struct fake_op *op, int error);
         struct store_batch *batch;
         char *account, *share_id, *task_id, *event_id;
-        void (*on_task)(void *userdata, const struct store_key *key, const char *name);
+        void (*on_task)(void *userdata, const struct store_key *key);
         void (*on_pending)(void *userdata, const char *event_id,
                            const struct store_delivery *delivery);
         store_done_fn on_done;
@@ -241,11 +241,9 @@ static void do_each_task(struct fake_store *f, const struct fake_op *op, int err
                 CLEANUP(freep) char *account = copy_text(row->account);
                 CLEANUP(freep) char *share_id = copy_text(row->share_id);
                 CLEANUP(freep) char *task_id = copy_text(row->task_id);
-                CLEANUP(freep) char *name = copy_text(row->name);
 
                 if (error == 0 && row->gone == 0)
-                        op->on_task(op->userdata, &(struct store_key){account, share_id, task_id},
-                                    name);
+                        op->on_task(op->userdata, &(struct store_key){account, share_id, task_id});
         }
         f->in_rows = false;
         op->on_done(op->userdata, error);
@@ -470,8 +468,7 @@ static void fake_find_task(struct store *store, const struct store_key *key,
 }
 
 static void fake_each_task(struct store *store,
-                           void (*on_row)(void *userdata, const struct store_key *key,
-                                          const char *name),
+                           void (*on_row)(void *userdata, const struct store_key *key),
                            store_done_fn on_end, void *userdata) {
         op_queue(store, &(struct fake_op){
                                 .carry_out = do_each_task,

@@ -120,9 +120,8 @@ int sync_count(const struct sync_store *s, struct store_counts *ret) {
         return reply.result;
 }
 
-static void on_task(void *userdata, const struct store_key *key, const char *name) {
-        reply_add_row(userdata,
-                      str_printf("%s/%s/%s:%s", key->account, key->share_id, key->task_id, name));
+static void on_task(void *userdata, const struct store_key *key) {
+        reply_add_row(userdata, str_printf("%s/%s/%s", key->account, key->share_id, key->task_id));
 }
 
 static int compare_rows(const void *a, const void *b) {

@@ -59,9 +59,8 @@ static void on_counted(void *userdata, int error, const struct store_counts *cou
         on_done(userdata, error);
 }
 
-static void on_task(void *userdata, const struct store_key *key, const char *name) {
+static void on_task(void *userdata, const struct store_key *key) {
         (void) key;
-        (void) name;
         ((struct heard *) userdata)->rows++;
 }
 

@@ -559,7 +559,7 @@ static void test_no_memory_for_a_text(void **state) {
         assert_true(strlen(store_error(f->sync.store)) > 0);
         assert_int_equal(sync_get_event(&f->sync, "e1", &text), -ENOMEM);
         assert_null(text);
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 3; i++) {
                 texts_left = i;
                 assert_int_equal(sync_each_task(&f->sync, &text), -ENOMEM);
                 assert_string_equal(text, "");
