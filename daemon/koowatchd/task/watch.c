@@ -121,35 +121,34 @@ void watch_write(const struct watch *w, struct store_task *ret) {
 
 /* ---- what is asked with, and how often ---- */
 
-static struct task_limits limits_of(const struct watch *w) {
+/* Fills the view, too. */
+static struct task_limits limits_of(const struct watch *w, struct task_view *task) {
         struct task_limits limits = w->subject->shared->limits;
-        struct task_view task;
 
-        task_record_view(w->subject->task, &task);
-        if (task.interval_min > 0)
-                limits.interval.interval_min = task.interval_min;
-        if (task.interval_max > 0)
-                limits.interval.interval_max = task.interval_max;
+        task_record_view(w->subject->task, task);
+        if (task->interval_min > 0)
+                limits.interval.interval_min = task->interval_min;
+        if (task->interval_max > 0)
+                limits.interval.interval_max = task->interval_max;
         /* One of the two may be the task's and the other the configuration's: the task's holds. */
         if (limits.interval.interval_min > limits.interval.interval_max) {
-                if (task.interval_max > 0)
+                if (task->interval_max > 0)
                         limits.interval.interval_min = limits.interval.interval_max;
                 else
                         limits.interval.interval_max = limits.interval.interval_min;
         }
-        if (task.timeout > 0)
-                limits.timeout = task.timeout;
+        if (task->timeout > 0)
+                limits.timeout = task->timeout;
         return limits;
 }
 
 /* The task's own Expect=, or what those before it have taken. */
-static struct expected_end expected_end(const struct watch *w, int type) {
+static struct expected_end expected_end(const struct watch *w, const struct task_view *task,
+                                        int type) {
         struct expected_duration expected = account_learnt(poll_account(&w->poll), type)->expected;
-        struct task_view task;
 
-        task_record_view(w->subject->task, &task);
-        if (task.expect > 0)
-                expected = expected_duration_around(task.expect);
+        if (task->expect > 0)
+                expected = expected_duration_around(task->expect);
         return poll_interval_expect(&expected, w->state.registered);
 }
 
@@ -165,7 +164,8 @@ static void learn_duration(const struct watch *w, const struct koodrive_answer *
 }
 
 void watch_start(struct watch *w, struct account *account, usec_t due) {
-        struct task_limits limits = limits_of(w);
+        struct task_view task;
+        struct task_limits limits = limits_of(w, &task);
 
         if (account_is_configured(account))
                 poll_start(w->subject->shared->poller, &w->poll, account, due,
@@ -320,8 +320,8 @@ void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_an
 }
 
 static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
-        const struct task_limits limits = limits_of(w);
         struct task_view view;
+        const struct task_limits limits = limits_of(w, &view);
         const struct task_ref task = watch_ref(w, &view);
         unsigned refusals = w->state.refusals;
         struct task_verdict verdict =
@@ -361,11 +361,12 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
 
 static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         unsigned faults = w->state.faults, refusals = w->state.refusals;
-        struct task_limits limits = limits_of(w);
+        struct task_view task;
+        struct task_limits limits = limits_of(w, &task);
         struct task_verdict verdict;
 
         learn_duration(w, answer, now);
-        limits.interval.expected = expected_end(w, answer->type);
+        limits.interval.expected = expected_end(w, &task, answer->type);
         set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
         verdict = task_state_update(&w->state, &limits, now, answer, random_share());
         if (is_news(&verdict, faults))
