@@ -155,14 +155,8 @@ static const char *write_number(char buffer[21], uint64_t number) {
         char *at = buffer + 20;
 
         *at = '\0';
-        for (; number >= 10; number /= 100) { /* two a division: it is what takes the time */
-                unsigned two = (unsigned) (number % 100);
-
-                *--at = (char) ('0' + two % 10);
-                *--at = (char) ('0' + two / 10);
-        }
-        if (number > 0)
-                *--at = (char) ('0' + number);
+        for (; number > 0; number /= 10)
+                *--at = (char) ('0' + number % 10);
         return at;
 }
 
