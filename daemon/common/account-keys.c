@@ -5,7 +5,6 @@
 #include "common/account-config.h"
 #include "common/url.h"
 
-#define EXPECT_PATH "an absolute path without control characters"
 #define EXPECT_HEADER "1 to 256 printable ASCII characters"
 
 #define ACCOUNT(field) offsetof(struct account_config, field)

@@ -2,7 +2,6 @@
 
 #define EXPECT_SPAN "a time span above 0 such as 90, 1500ms, 2min 30s or infinity"
 #define EXPECT_INTERVAL "a time span above 0 and at most 1d such as 90, 1500ms or 2min 30s"
-#define EXPECT_PATH "an absolute path without control characters"
 
 #define GLOBAL(field) offsetof(struct config, field)
 

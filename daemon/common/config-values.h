@@ -61,6 +61,9 @@ int config_parse_attempts(const char *text, void *field);
 /* struct rate_limit */
 int config_parse_rate_limit(const char *text, void *field);
 
+/* What config_parse_path() takes, in words. */
+#define EXPECT_PATH "an absolute path without control characters"
+
 /*
  * char *: absolute paths, lists of them separated by colons, for the runner "auto" and
  * "spawn" too. Slashes at the end are cut off.
