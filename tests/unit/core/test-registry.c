@@ -14,6 +14,15 @@ static const char *row_name(struct core *c, const char *task_id) {
         return fake_store_task_name(c->store, &(struct store_key){"default", "7", task_id});
 }
 
+/* The task of low/one, t1, has completed, and its hook is done. */
+static void finish_one(struct core *c) {
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_end_run(HOOK_DONE);
+}
+
 /* A deletion that the store does not take is no watch: nothing is counted below zero. */
 static void test_counts_while_a_deletion_waits(void **state) {
         struct core *c = *state;
@@ -202,11 +211,7 @@ static void test_a_file_that_is_invalid_at_the_start(void **state) {
 static void test_a_finished_file_renamed_and_then_broken(void **state) {
         struct core *c = *state;
 
-        core_put(c, "low", "one", "t1");
-        core_scan(c);
-        core_pass(c, 3 * SEC);
-        core_answer(c, "t1", 2);
-        core_end_run(HOOK_DONE);
+        finish_one(c);
         core_turn(c);
         core_remove(c, "low", "one");
         core_put(c, "low", "two", "t1");
@@ -228,12 +233,8 @@ static void test_a_finished_file_renamed_and_then_broken(void **state) {
 static void test_a_file_that_is_found_under_another_name(void **state) {
         struct core *c = *state;
 
-        core_put(c, "low", "one", "t1");
         core_put(c, "low", "running", "t2");
-        core_scan(c);
-        core_pass(c, 3 * SEC);
-        core_answer(c, "t1", 2);
-        core_end_run(HOOK_DONE);
+        finish_one(c);
         core_stop(c);
         core_rename(c, "low", "one", "two"); /* the same file still */
         core_rename(c, "low", "running", "walking");
@@ -257,11 +258,7 @@ static void test_a_file_that_is_found_under_another_name(void **state) {
 static void test_a_finished_file_that_was_renamed_and_is_back(void **state) {
         struct core *c = *state;
 
-        core_put(c, "low", "one", "t1");
-        core_scan(c);
-        core_pass(c, 3 * SEC);
-        core_answer(c, "t1", 2);
-        core_end_run(HOOK_DONE);
+        finish_one(c);
         core_turn(c);
         core_remove(c, "low", "one");
         core_put(c, "low", "two", "t1");
@@ -347,11 +344,7 @@ static void test_an_edit_of_a_finished_file(void **state) {
         struct core *c = *state;
         CLEANUP(freep) char *first = NULL, *second = NULL;
 
-        core_put(c, "low", "one", "t1");
-        core_scan(c);
-        core_pass(c, 3 * SEC);
-        core_answer(c, "t1", 2);
-        core_end_run(HOOK_DONE);
+        finish_one(c);
         core_listen(c);
         core_put(c, "low", "one", "t1");
         core_scan(c);
@@ -372,11 +365,7 @@ static void test_an_edit_of_a_finished_file_while_no_daemon_ran(void **state) {
         struct core *c = *state;
         CLEANUP(freep) char *path = str_printf("%s/low/one.task", c->directory);
 
-        core_put(c, "low", "one", "t1");
-        core_scan(c);
-        core_pass(c, 3 * SEC);
-        core_answer(c, "t1", 2);
-        core_end_run(HOOK_DONE);
+        finish_one(c);
         core_turn(c);
         for (int i = 0; i < 3; i++) {
                 CLEANUP(freep) char *text = NULL;
