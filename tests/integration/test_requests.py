@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import certificates
 import pytest
 from conftest import needs_root
 from koodrive_simulator import DEFAULT_TOKEN, Simulator
@@ -190,6 +191,21 @@ def test_a_certificate_that_cannot_be_verified_is_refused(koowatch, tls):
     entry = koowatch.wait_entry("unreachable", KOOWATCH_ACCOUNT="default")
     assert "certificate" in entry.message
     assert not tls.requests
+
+
+def test_each_account_trusts_its_own_ca_file(koowatch, tls, tmp_path):
+    """Also with a handle that has just asked the same server for another account."""
+    (tmp_path / "other").mkdir()
+    stranger, _ = certificates.issue(tmp_path / "other")
+    koowatch.settings["Account"] |= {"Endpoint": tls.url, "CAFile": tls.certificate}
+    koowatch.settings["Account other"] = koowatch.settings["Account"] | {"CAFile": stranger}
+    trusted, other = tls.add_task(hold=True), tls.add_task()
+    koowatch.add_task("trusted", trusted)
+    koowatch.start()
+    wait_polls(tls, trusted, 2)
+    koowatch.add_task("other", other, Account="other")
+    koowatch.wait_entry("^account other: unreachable.*certificate")
+    assert not tls.polls(other)
 
 
 def test_a_proxy_is_used(koowatch, sim):
