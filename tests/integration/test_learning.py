@@ -14,7 +14,7 @@ def remember(koowatch, count):
         event = json.loads(body)
         event |= {"registeredAt": "2025-05-20T02:00:00Z", "finishedAt": "2025-05-20T03:00:00Z"}
         for i in range(count):
-            row = f"{i:02}{event_id[2:]}", finished, json.dumps(event | {"polls": 30})
+            row = f"{i:02}{event_id[:-2]}", finished, json.dumps(event | {"polls": 30})
             db.execute("INSERT INTO event (event_id, finished, body, state) VALUES (?, ?, ?, 1)", row)
 
 
