@@ -265,12 +265,12 @@ struct all_tasks {
         unsigned ends;
 };
 
-static void on_task(void *userdata, const struct store_key *key, const char *name) {
+static void on_task(void *userdata, const struct store_key *key) {
         struct all_tasks *all = userdata;
         char **texts = all->keys[all->count];
 
         REQUIRE(all->ends == 0 && all->count < ARRAY_LEN(all->keys));
-        REQUIRE(key->account && key->share_id && key->task_id && name);
+        REQUIRE(key->account && key->share_id && key->task_id);
         all->count++;
         texts[0] = strdup(key->account);
         texts[1] = strdup(key->share_id);
