@@ -1,6 +1,8 @@
 #include "common/datagram.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "common/util.h"
 
@@ -70,6 +72,12 @@ int datagram_send(struct datagram *d, const void *data, size_t length, int passe
         d->connected = false;
         r = make_connection(d);
         return r < 0 ? r : try_send(d, data, length, passed_fd);
+}
+
+bool datagram_is_unread(const struct datagram *d) {
+        int bytes = 0;
+
+        return d->fd >= 0 && ioctl(d->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 void datagram_close(struct datagram *d) {

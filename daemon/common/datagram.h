@@ -34,4 +34,7 @@ int datagram_set_address(struct datagram *datagram, const char *address);
  */
 int datagram_send(struct datagram *datagram, const void *data, size_t length, int passed_fd);
 
+/* Whether something that was sent is still in the receiver's queue. */
+bool datagram_is_unread(const struct datagram *datagram);
+
 void datagram_close(struct datagram *datagram);

@@ -3,6 +3,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -84,6 +85,22 @@ int log_journal_send(const struct log_record *record) {
         if (r == -EMSGSIZE || r == -ENOBUFS)
                 r = send_as_file(data, length);
         return r;
+}
+
+void log_journal_wait(usec_t end) {
+        bool is_end_sent = false;
+        int r;
+
+        while (journal.fd >= 0 && clock_running() < end) {
+                /* It ignores an empty one, and takes it when it is done with the one before. */
+                r = is_end_sent ? 0 : datagram_send(&journal, NULL, 0, -1);
+                if (r < 0 && r != -EAGAIN)
+                        return;
+                is_end_sent = r == 0;
+                if (is_end_sent && !datagram_is_unread(&journal))
+                        return;
+                (void) poll(NULL, 0, 1);
+        }
 }
 
 int log_journal_fd(void) {

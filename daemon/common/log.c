@@ -180,6 +180,7 @@ void log_drain(usec_t patience) {
                 if (poll(&poll_fd, 1, (int) (left / USEC_MSEC)) <= 0 && left == 0)
                         break;
         }
+        log_journal_wait(end);
 }
 
 uint64_t log_last(void) {

@@ -58,7 +58,7 @@ uint64_t log_lost(void);
 bool log_flush(void);
 /* Descriptor to wait for while something waits (POLLOUT), or -1. */
 int log_fd(void);
-/* For a program that ends: sends what waits, as long as that takes at most. */
+/* For a program that ends: until all is sent and the journal has read it, or patience is over. */
 void log_drain(usec_t patience);
 
 #define log_error(...) log_entry(LEVEL_ERROR, NULL, NULL, 0, __VA_ARGS__)

@@ -175,10 +175,10 @@ class Journal:
         )
 
     def read(self):
-        """The fields of the next entry."""
-        return dict(
-            line.split("=", 1) for line in self.socket.recv(1 << 20).decode().splitlines() if line
-        )
+        """The fields of the next entry; an empty datagram, which is none, is passed over."""
+        while not (entry := self.socket.recv(1 << 20)):
+            pass
+        return dict(line.split("=", 1) for line in entry.decode().splitlines() if line)
 
 
 def can_unshare():

@@ -1,5 +1,8 @@
 /* A journal that reads, one that does not, one that goes away. */
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
 
 #include "common/log-backlog.h"
 #include "common/log-journal.h"
@@ -239,6 +242,31 @@ static void test_drain_is_bounded(void **state) {
         drain(0, waiting);
 }
 
+/* Reads after a while, to the empty one at the end; notes the entries that came before it. */
+static void *read_late(void *userdata) {
+        unsigned *count = userdata;
+        char buffer[4096];
+
+        (void) poll(NULL, 0, 20);
+        while (recv(journal, buffer, sizeof(buffer), 0) > 0)
+                (*count)++;
+        return NULL;
+}
+
+/* A program that ends before its last entries are read would have them without its unit. */
+static void test_drain_waits_until_all_is_read(void **state) {
+        unsigned count = 0, waiting = fill(0);
+        pthread_t reader;
+
+        (void) state;
+        assert_int_equal(fcntl(journal, F_SETFL, 0), 0);
+        assert_int_equal(pthread_create(&reader, NULL, read_late, &count), 0);
+        log_drain(20 * USEC_SEC);
+        assert_int_equal(recv(journal, NULL, 0, MSG_DONTWAIT | MSG_PEEK), -1);
+        assert_int_equal(pthread_join(reader, NULL), 0);
+        assert_int_equal(count, waiting + 1);
+}
+
 static int set_up_all(void **state) {
         (void) state;
         directory_make(directory);
@@ -295,6 +323,7 @@ int main(void) {
                 TEST(test_a_journal_that_goes_away),
                 TEST(test_no_journal_and_a_console_that_is_not_read),
                 TEST(test_drain_is_bounded),
+                TEST(test_drain_waits_until_all_is_read),
         };
 
         return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
