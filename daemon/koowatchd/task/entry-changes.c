@@ -32,11 +32,13 @@ static void add_dirty(struct entry_changes *c, struct entry *e) {
 }
 
 static void mark(struct entry_changes *c, struct entry *e) {
-        if (e->is_dirty && !e->in_commit)
+        if (e->in_commit) {
+                e->is_dirty = true;
+                return;
+        }
+        if (e->is_dirty)
                 TAILQ_REMOVE(&c->dirty, e, link);
-        if (!e->in_commit)
-                add_dirty(c, e);
-        e->is_dirty = true;
+        add_dirty(c, e);
 }
 
 void entry_mark_dirty(struct entry_changes *c, struct entry *e) {
