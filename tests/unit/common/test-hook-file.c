@@ -87,6 +87,8 @@ static void assert_refused(const char *relative, int error, const char *expected
 }
 
 static void test_accepted(void **state) {
+        CLEANUP(freep) char *whole = in_root("elsewhere/target");
+
         (void) state;
         make_hook("good/all");
         make_file("good/owner", "#!/bin/sh\n", 0700);
@@ -94,10 +96,12 @@ static void test_accepted(void **state) {
         make_hook("elsewhere/target");
         make_link("../elsewhere/target", "good/link");
         make_link("good", "directory");
+        make_link(whole, "good/absolute");
 
         assert_accepted("good/all");
         assert_accepted("good/owner");
         assert_accepted("good/link");
+        assert_accepted("good/absolute");
         assert_accepted("directory/../directory//all");
 }
 

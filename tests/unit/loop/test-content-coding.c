@@ -113,17 +113,21 @@ static void test_members_are_joined(void **state) {
 static void test_what_is_plain_stays(void **state) {
         static const char *const names[] = {"gzip",  "deflate",  "br",   "zstd",
                                             "UTF-8", "identity", "none", NULL};
-        static const char *const texts[] = {TEXT,          "", "\n [1]", "<html>", "\xef\xbb\xbf{}",
-                                            "\xef\xbb\xbf"};
+        static const struct bytes texts[] = {
+                {TEXT, sizeof(TEXT) - 1},
+                {"", 0},
+                {"\n [1]", 5},
+                {"<html>", 6},
+                {"\xef\xbb\xbf{}", 5},
+                {"\xef\xbb\xbf", 3},
+                {"\xff\xfe{\0}", 6}, /* UTF-16 */
+                {"\xfe\xff\0{\0}", 6},
+        };
 
         (void) state;
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
-                for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
-                        struct bytes body = {.length = strlen(texts[k])};
-
-                        memcpy(body.data, texts[k], body.length);
-                        assert_fault(names[i], &body, 0, NULL);
-                }
+                for (size_t k = 0; k < ARRAY_LEN(texts); k++)
+                        assert_fault(names[i], &texts[k], 0, NULL);
 }
 
 static void test_what_was_not_asked_for_is_named(void **state) {
