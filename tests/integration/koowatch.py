@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -91,6 +92,32 @@ class Entry:
         return self.line
 
 
+class Lines:
+    """Of a pipe, as they come."""
+
+    def __init__(self, pipe):
+        os.set_blocking(pipe.fileno(), False)
+        self._pipe, self._rest, self._ended = pipe, b"", False
+
+    def wait(self):
+        """Until there may be more. False: there is no more, and all has been taken."""
+        if self._ended:
+            self._pipe.close()
+            return False
+        select.select([self._pipe], [], [])
+        return True
+
+    def take(self):
+        """What can be read now."""
+        with contextlib.suppress(BlockingIOError):
+            while not self._ended:
+                data = os.read(self._pipe.fileno(), 65536)
+                self._ended = not data
+                self._rest += data or (b"\n" if self._rest else b"")
+        *lines, self._rest = self._rest.split(b"\n")
+        return lines
+
+
 class Koowatch:
     """Made by the fixture; settings is the configuration that start() and reload() write."""
 
@@ -124,8 +151,9 @@ class Koowatch:
             },
         }
         self.wrapper = []  # a command that becomes the daemon
-        self.entries = []
+        self._entries = []
         self.datagrams = []
+        self._logs = []
         self.process = None
         self._sessions = []
         self._news = threading.Condition()
@@ -218,7 +246,9 @@ class Koowatch:
         )
         self._sessions.append(self.process.pid)
         if pipe := self.process.stderr:
-            threading.Thread(target=self._read_log, args=[pipe], daemon=True).start()
+            lines = Lines(pipe)
+            self._logs.append(lines)
+            threading.Thread(target=self._read_log, args=[lines], daemon=True).start()
         if wait:
             self.wait(lambda: self.count_datagrams(READY="1") > ready, "READY=1")
         return self
@@ -282,14 +312,25 @@ class Koowatch:
 
     # What it says
 
-    def _read_log(self, pipe):
-        for line in pipe:
-            if b"Unable to get registers from thread" in line:
-                continue  # LeakSanitizer's, of a thread that has just ended
+    @property
+    def entries(self):
+        """All that were written so far, also a moment ago."""
+        with self._news:
+            self._take_log()
+            return self._entries
+
+    def _read_log(self, lines):
+        while lines.wait():
             with self._news:
-                self.entries.append(Entry(line.decode(errors="replace").rstrip("\n")))
+                self._take_log()
+
+    def _take_log(self):
+        for lines in self._logs:
+            for line in lines.take():
+                if b"Unable to get registers from thread" in line:
+                    continue  # LeakSanitizer's, of a thread that has just ended
+                self._entries.append(Entry(line.decode(errors="replace")))
                 self._news.notify_all()
-        pipe.close()
 
     def _read_datagrams(self):
         while data := self._notify.recv(65536):
