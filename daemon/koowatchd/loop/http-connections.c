@@ -4,6 +4,11 @@
 #include <math.h>
 #include <time.h>
 
+#include "common/timespan.h"
+
+/* How long a turn of the loop sees to answers; those that are left have the next one. */
+#define TURN_MAX (8 * USEC_MSEC)
+
 struct http_pool {
         struct http_connections *owner;
         struct http_pool *next;
@@ -18,6 +23,9 @@ struct http_connections {
         http_ended_fn on_ended;
         long max;                /* 0: as many as libcurl likes */
         struct http_pool *pools; /* the first one takes what is new */
+        usec_t spent;            /* on answers, in this turn */
+        ev_prepare turn_end;
+        ev_timer more; /* started: some have been read, and not been seen to */
 };
 
 struct http_socket {
@@ -53,26 +61,56 @@ static void pools_sweep(struct http_connections *c) {
         }
 }
 
-/* Says which transfers have ended. */
+/* Says which transfers have ended, one at least. */
 static void pool_collect(struct http_pool *p) {
+        struct http_connections *c = p->owner;
         CURLMsg *message;
         int queued;
 
-        while ((message = curl_multi_info_read(p->multi, &queued)))
-                if (message->msg == CURLMSG_DONE)
-                        p->owner->on_ended(message->easy_handle, message->data.result);
+        do {
+                const usec_t began = clock_running();
+
+                message = curl_multi_info_read(p->multi, &queued);
+                if (message && message->msg == CURLMSG_DONE)
+                        c->on_ended(message->easy_handle, message->data.result);
+                c->spent += clock_running() - began;
+        } while (message && queued > 0 && c->spent < TURN_MAX);
+        if (message && queued > 0 && !ev_is_active(&c->more)) {
+                ev_timer_set(&c->more, 0., 0.);
+                ev_timer_start(c->loop, &c->more);
+        }
+}
+
+static void on_more(struct ev_loop *loop, ev_timer *timer, int revents) {
+        struct http_connections *c = container_of(timer, struct http_connections, more);
+
+        (void) loop;
+        (void) revents;
+        for (struct http_pool *p = c->pools; p; p = p->next)
+                pool_collect(p);
+        pools_sweep(c);
+}
+
+static void on_turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents) {
+        (void) loop;
+        (void) revents;
+        container_of(prepare, struct http_connections, turn_end)->spent = 0;
 }
 
 static void on_socket_ready(struct ev_loop *loop, ev_io *io, int revents) {
         struct http_pool *p = container_of(io, struct http_socket, io)->pool;
         struct http_connections *c = p->owner;
+        const usec_t began = clock_running();
         int running;
 
         (void) loop;
+        if (c->spent >= TURN_MAX) /* it is ready in the next turn as well */
+                return;
         (void) curl_multi_socket_action(p->multi, io->fd,
                                         ((revents & EV_READ) ? CURL_CSELECT_IN : 0) |
                                                 ((revents & EV_WRITE) ? CURL_CSELECT_OUT : 0),
                                         &running);
+        c->spent += clock_running() - began;
         pool_collect(p);
         pools_sweep(c);
 }
@@ -183,6 +221,9 @@ int http_connections_new(struct ev_loop *loop, http_ended_fn on_ended,
         r = pool_add(c);
         if (r < 0)
                 return r;
+        ev_timer_init(&c->more, on_more, 0., 0.);
+        ev_prepare_init(&c->turn_end, on_turn_end);
+        ev_prepare_start(loop, &c->turn_end);
         *ret = STEAL_PTR(c);
         return 0;
 }
@@ -192,6 +233,8 @@ void http_connections_free(struct http_connections *c) {
 
         if (!c)
                 return;
+        ev_timer_stop(c->loop, &c->more);
+        ev_prepare_stop(c->loop, &c->turn_end);
         while ((p = c->pools)) {
                 c->pools = p->next;
                 pool_free(p);

@@ -32,6 +32,8 @@ struct result {
         struct http_transfer *transfer;
         struct result *then; /* is posted from inside the call ... */
         struct result *stop; /* ... or cancelled */
+        unsigned turn;       /* of the loop, in which it was called */
+        bool slow;           /* the call takes a second */
 };
 
 static time_t skipped; /* seconds that have passed for libcurl and libev, and for nobody else */
@@ -55,6 +57,8 @@ static void on_done(void *userdata, const struct http_answer *answer) {
         const char *header = http_header(answer, "x-TEST");
 
         r->calls++;
+        r->turn = ev_iteration(r->fixture->loop);
+        skipped += r->slow;
         r->outcome = answer->outcome;
         r->status = answer->status;
         r->connect_status = answer->connect_status;
@@ -661,6 +665,30 @@ static void test_as_many_connections_stay_as_are_wanted(void **state) {
         assert_int_equal(f->server.open, 3);
 }
 
+/* What comes at once has a turn of the loop each when that takes long, and nothing is left over. */
+static void test_a_turn_is_not_spent_on_answers_alone(void **state) {
+        enum { COUNT = 5 };
+        static struct step steps[COUNT];
+        struct result results[COUNT] = {};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < COUNT; i++) {
+                steps[i] = (struct step){.say = OK(2, "ok"), .hold = true};
+                results[i].slow = true;
+        }
+        server_script(&f->server, steps, COUNT);
+        for (size_t i = 0; i < COUNT; i++)
+                post(f, &results[i]);
+        LOOP_UNTIL(f->loop, f->server.requests == COUNT);
+        assert_int_equal(server_go_on(&f->server), COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+                LOOP_UNTIL(f->loop, results[i].calls > 0);
+                assert_int_equal(results[i].outcome, HTTP_ANSWERED);
+                for (size_t k = 0; k < i; k++)
+                        assert_int_not_equal(results[i].turn, results[k].turn);
+        }
+}
+
 static void test_no_call_when_all_is_freed(void **state) {
         struct fixture *f = *state;
         struct result a = {}, b = {.fixture = f}, c = {};
@@ -709,6 +737,7 @@ int main(void) {
                 TEST(test_a_proxy_that_refuses),
                 TEST(test_no_error_shows_a_proxys_password),
                 TEST(test_as_many_connections_stay_as_are_wanted),
+                TEST(test_a_turn_is_not_spent_on_answers_alone),
                 TEST(test_no_call_when_all_is_freed),
         };
 
