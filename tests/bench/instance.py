@@ -46,7 +46,7 @@ class Turns:
     """The daemon's turns of its loop, as turns.c counts them in a file that both have mapped."""
 
     NAMES = ("turns", "cpu_max", "wall_max", "disk_max", "spawns")
-    LAYOUT = struct.Struct("=7Q1024Q")  # struct turns; nanoseconds
+    LAYOUT = struct.Struct("=7Q1024Q1024Q")  # struct turns; nanoseconds
 
     def __init__(self, path):
         path.write_bytes(bytes(self.LAYOUT.size))
@@ -58,10 +58,10 @@ class Turns:
         self._map[:8] = struct.pack("=Q", 1)
 
     def read(self):
-        """spawn_turns: what those with one posix_spawn() took, by the wall clock."""
+        """spawn_turns: what those with one posix_spawn() took, and the call, by the wall clock."""
         _, *values = self.LAYOUT.unpack(self._map)
         count = values[5]
-        return {**dict(zip(self.NAMES, values)), "spawn_turns": values[6 : 6 + count]}
+        return {**dict(zip(self.NAMES, values)), "spawn_turns": list(zip(values[6 : 6 + count], values[1030 : 1030 + count]))}
 
 
 class Daemon:

@@ -29,12 +29,13 @@ struct turns {
         uint64_t wall_max; /* without what fsync() and fdatasync() took, as below */
         uint64_t disk_max;
         uint64_t spawns;
-        uint64_t spawn_turns; /* those with one posix_spawn() in them, */
-        uint64_t spawn_turn_wall[SPAWN_TURNS_MAX];
+        uint64_t spawn_turns; /* those with one posix_spawn() in them, and what that call took */
+        uint64_t spawn_turn_wall[SPAWN_TURNS_MAX], spawn_wall[SPAWN_TURNS_MAX];
 };
 
 static struct turns *turns;
-static uint64_t cpu_began, wall_began, spawns_began, disk; /* disk: waited for in this turn */
+static uint64_t cpu_began, wall_began, spawns_began;
+static uint64_t disk, spawning; /* what they took in this turn */
 static _Thread_local int is_loop;                          /* the thread that waits with epoll */
 
 static uint64_t now(clockid_t clock) {
@@ -73,8 +74,10 @@ static void turn_ends(void) {
                 turns->wall_max = wall;
         if (disk > turns->disk_max)
                 turns->disk_max = disk;
-        if (turns->spawns == spawns_began + 1 && turns->spawn_turns < SPAWN_TURNS_MAX)
+        if (turns->spawns == spawns_began + 1 && turns->spawn_turns < SPAWN_TURNS_MAX) {
+                turns->spawn_wall[turns->spawn_turns] = spawning;
                 turns->spawn_turn_wall[turns->spawn_turns++] = wall;
+        }
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout) {
@@ -89,7 +92,7 @@ int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout) {
         is_loop = 1;
         if (turns) {
                 spawns_began = turns->spawns;
-                disk = 0;
+                disk = spawning = 0;
                 wall_began = now(CLOCK_MONOTONIC);
                 cpu_began = now(CLOCK_THREAD_CPUTIME_ID);
         }
@@ -124,10 +127,14 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
                 const posix_spawnattr_t *attributes, char *const arguments[],
                 char *const environment[]) {
         static __typeof__(posix_spawn) *next;
+        uint64_t began = now(CLOCK_MONOTONIC);
+        int r;
 
         if (!next)
                 *(void **) &next = dlsym(RTLD_NEXT, "posix_spawn");
         if (turns)
                 turns->spawns++;
-        return next(pid, path, actions, attributes, arguments, environment);
+        r = next(pid, path, actions, attributes, arguments, environment);
+        spawning += now(CLOCK_MONOTONIC) - began;
+        return r;
 }
