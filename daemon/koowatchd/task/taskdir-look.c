@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -15,6 +16,9 @@
 #define NAMES_A_PIECE 1000
 #define KNOWN_A_PIECE 10000
 #define FILES_A_PIECE 50
+/* Files that take longer each come from a disk: so many of the next ones are announced to it. */
+#define SLOW_READ ((usec_t) 60) /* µs */
+#define FILES_AHEAD 256
 #define PAUSE (10 * USEC_MSEC)
 
 enum look_phase { LOOK_IDLE, LOOK_OPEN, LOOK_LIST, LOOK_LOAD, LOOK_SWEEP, LOOK_DROP };
@@ -22,6 +26,7 @@ enum look_phase { LOOK_IDLE, LOOK_OPEN, LOOK_LIST, LOOK_LOAD, LOOK_SWEEP, LOOK_D
 struct found {
         char *name;
         int64_t mtime_ns;
+        bool is_regular;
 };
 
 struct listing {
@@ -45,6 +50,7 @@ struct look {
         bool has_files;         /* it has files with the name of a task */
         struct listing listing; /* those to be read; at the end, to be dropped */
         size_t at;              /* in it; in the table */
+        size_t ahead;           /* in it: up to where they are announced; 0: none need be */
 };
 
 /* ---- a list: because of two files for one task, the one that came first counts ---- */
@@ -56,7 +62,7 @@ static void listing_clear(struct listing *l) {
         *l = (struct listing){};
 }
 
-static int listing_add(struct listing *l, const char *name, int64_t mtime_ns) {
+static int listing_add(struct listing *l, const char *name, const struct stat *st) {
         char *copy;
 
         if (l->count == l->allocated) {
@@ -71,7 +77,9 @@ static int listing_add(struct listing *l, const char *name, int64_t mtime_ns) {
         copy = strdup(name);
         if (!copy)
                 return -ENOMEM;
-        l->files[l->count++] = (struct found){.name = copy, .mtime_ns = mtime_ns};
+        l->files[l->count++] = (struct found){.name = copy,
+                                              .mtime_ns = file_time_ns(&st->st_mtim),
+                                              .is_regular = S_ISREG(st->st_mode)};
         return 0;
 }
 
@@ -112,7 +120,7 @@ static void leave_directory(struct taskdir *t) {
         if (l->stream)
                 (void) closedir(STEAL_PTR(l->stream));
         listing_clear(&l->listing);
-        l->at = 0;
+        l->at = l->ahead = 0;
         l->dir++;
         l->phase = LOOK_OPEN;
 }
@@ -201,7 +209,7 @@ static int note_entry(struct taskdir *t, const char *base) {
                         l->is_incomplete = true; /* there is a file that nobody knows of yet */
                 return 0;
         }
-        return listing_add(&l->listing, name, file_time_ns(&st.st_mtim));
+        return listing_add(&l->listing, name, &st);
 }
 
 static void list_some(struct taskdir *t) {
@@ -249,12 +257,33 @@ static void finish_directory(struct taskdir *t) {
         leave_directory(t);
 }
 
+/* The disk reads them all at once, and not one after the other. */
+static void announce(const struct look *l, const struct found *file) {
+        char base[NAME_MAX + 1];
+        int fd;
+
+        if (!file->is_regular)
+                return;
+        (void) snprintf(base, sizeof(base), "%s%s", file->name, TASK_SUFFIX);
+        fd = openat(dirfd(l->stream), base,
+                    O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0)
+                (void) posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        closep(&fd);
+}
+
 static void load_some(struct taskdir *t) {
         struct look *l = t->look;
+        const size_t end = MIN(l->at + FILES_A_PIECE, l->listing.count);
+        const usec_t began = clock_running(), bound = (usec_t) (end - l->at) * SLOW_READ;
 
-        for (unsigned i = 0; i < FILES_A_PIECE && l->at < l->listing.count; i++)
+        for (; l->at < end; l->at++)
                 (void) taskdir_load(t, l->dir, dirfd(l->stream), directory_is_root_only(&l->st),
-                                    l->listing.files[l->at++].name);
+                                    l->listing.files[l->at].name);
+        if (l->ahead > 0 || clock_running() - began > bound)
+                for (l->ahead = MAX(l->ahead, end);
+                     l->ahead < MIN(end + FILES_AHEAD, l->listing.count); l->ahead++)
+                        announce(l, &l->listing.files[l->ahead]);
         if (l->at == l->listing.count)
                 finish_directory(t);
 }
@@ -277,7 +306,7 @@ static void sweep_some(struct taskdir *t) {
                         l->at = 0;
                         return;
                 }
-                if (!is_kept(t, file) && listing_add(&l->listing, file->name, 0) < 0)
+                if (!is_kept(t, file) && listing_add(&l->listing, file->name, &(struct stat){}) < 0)
                         l->is_incomplete = true;
         }
 }
@@ -337,7 +366,7 @@ static void begin(struct taskdir *t, bool in_pieces) {
         t->scan++;
         l->kept = 0;
         l->dir = 0;
-        l->at = 0;
+        l->at = l->ahead = 0;
         l->phase = LOOK_OPEN;
         if (t->handler.on_scan)
                 t->handler.on_scan(t->handler.userdata);

@@ -111,7 +111,23 @@ int lstat(const char *path, struct stat *ret) {
         return r;
 }
 
+/* How many files were announced to the disk. */
+static unsigned announced;
+
+/* Instead of libc's. */
+int posix_fadvise(int fd, off_t offset, off_t length, int advice) {
+        (void) offset;
+        (void) length;
+        assert_true(fd >= 0);
+        assert_int_equal(advice, POSIX_FADV_WILLNEED);
+        announced++;
+        return 0;
+}
+
 /* ---- the handler ---- */
+
+/* How long the first file takes. */
+static usec_t first_takes;
 
 static void see(struct fixture *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void see(struct fixture *f, const char *format, ...) {
@@ -131,6 +147,9 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         struct fixture *f = userdata;
         CLEANUP(freep) char *path = taskdir_path(f->taskdir, file->file);
 
+        if (first_takes > 0)
+                (void) usleep((useconds_t) first_takes);
+        first_takes = 0;
         assert_string_equal(file->path, path);
         taskdir_file_unref(f->last);
         f->last = taskdir_file_ref(file->file);
@@ -770,6 +789,27 @@ static void test_a_look_at_many_files(void **state) {
         f->seen[0] = '\0';
         assert_scan(f, "");
         assert_look(f, "");
+}
+
+/* Where files take long, the next ones are announced: each once, and no FIFO is opened for that. */
+static void test_files_of_a_slow_disk(void **state) {
+        enum { COUNT = 600, FIRST = 50 };
+        struct fixture *f = *state;
+        char name[32];
+
+        for (int i = 0; i < COUNT; i++) {
+                (void) snprintf(name, sizeof(name), "low/t%d.task", i);
+                put(f, name, "a");
+        }
+        assert_int_equal(mkfifo(path_of(f, "low/zz.task"), 0600), 0);
+        announced = 0;
+        first_takes = 10 * USEC_MSEC;
+        taskdir_scan(f->taskdir);
+        assert_int_equal(announced, COUNT - FIRST);
+        for (int i = 0; i < COUNT; i++) {
+                (void) snprintf(name, sizeof(name), "t%d", i);
+                assert_non_null(taskdir_find(f->taskdir, name));
+        }
 }
 
 /* The mode matters only as far as it is reported. */
@@ -1593,6 +1633,7 @@ int main(void) {
                 TEST(test_events_and_an_unreadable_directory),
                 TEST(test_looks),
                 TEST(test_a_look_at_many_files),
+                TEST(test_files_of_a_slow_disk),
                 TEST(test_other_owners_and_modes),
                 TEST(test_a_name_that_comes_last),
                 TEST(test_a_file_that_is_being_written),
