@@ -20,6 +20,7 @@ LAYERS = {
         "koowatchd/report",
         "koowatchd/account",
         "koowatchd/koodrive",
+        "koowatchd/bus",
         "koowatchd/loop",
         "common",
     ],
