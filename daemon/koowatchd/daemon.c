@@ -11,7 +11,9 @@
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
+#include "koowatchd/bus/bus.h"
 #include "koowatchd/commit.h"
+#include "koowatchd/control/control.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
 #include "koowatchd/descriptors.h"
@@ -136,13 +138,29 @@ static int adopt(struct daemon *d, struct config *new) {
         return 0;
 }
 
-static void reload(struct daemon *d) {
+/* userdata: where the first error goes, as the caller's own. */
+static void on_fault(void *userdata, bool is_error, const char *file, unsigned line,
+                     const char *text) {
+        char **first = userdata;
+
+        config_log_fault(NULL, is_error, file, line, text);
+        if (!is_error || *first)
+                return;
+        *first = line > 0 ? str_printf("%s:%u: %s", file, line, text)
+                          : str_printf("%s: %s", file, text);
+}
+
+/* A control_reload_fn. */
+static int reload(void *userdata, char **ret_fault) {
+        struct daemon *d = userdata;
         struct config *new = NULL;
         int r;
 
+        if (d->stopping)
+                return -ESHUTDOWN;
         notify_reloading();
         r = config_read(d->options->config_path, d->options->config_required, &account_keys,
-                        config_log_fault, NULL, &new);
+                        on_fault, ret_fault, &new);
         if (r == 0)
                 r = adopt(d, new);
         status_set_config_error(d->modules.status, r < 0);
@@ -150,6 +168,7 @@ static void reload(struct daemon *d) {
                 d->modules.status); /* before READY=1: who waits for that finds the status true */
         report_reloaded(d->options->config_path, r == 0);
         notify_ready();
+        return r;
 }
 
 /* ---- signals ---- */
@@ -180,12 +199,11 @@ static void on_stop(struct ev_loop *loop, ev_signal *watcher, int revents) {
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *watcher, int revents) {
-        struct daemon *d = watcher->data;
+        CLEANUP(freep) char *fault = NULL;
 
         (void) loop;
         (void) revents;
-        if (!d->stopping)
-                reload(d);
+        (void) reload(watcher->data, &fault);
 }
 
 static void start_signal(struct daemon *d, ev_signal *watcher,
@@ -233,6 +251,8 @@ static int start(struct daemon *d) {
         status_start_watchdog(d->modules.status);
         registry_scan(d->modules.registry);
         registry_check_hooks(d->modules.registry);
+        control_set_reload(d->modules.control, reload, d);
+        bus_start(d->modules.bus, control_call, d->modules.control);
         memory_trim();
         return 0;
 }
@@ -269,6 +289,7 @@ static int run(struct daemon *d) {
         if (r < 0)
                 return EXIT_FAILURE;
         d->modules.config = d->config;
+        d->modules.bus_kind = d->options->bus;
         d->modules.config_path = d->options->config_required ? d->options->config_path : NULL;
         ev_set_allocator(allocate_for_libev);
         ev_set_syserr_cb(on_loop_error);

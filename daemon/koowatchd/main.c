@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "common/config.h"
+#include "koowatchd/bus/bus.h"
 #include "koowatchd/check.h"
 #include "koowatchd/daemon.h"
 
@@ -20,7 +21,7 @@ static const char help[] =
         "\n"
         "  --config FILE      the configuration [" CONFIG_PATH_DEFAULT "]\n"
         "  --check            read configuration and task files, print faults, exit 0 or 1\n"
-        "  --bus none         do without D-Bus, which this version does anyway\n"
+        "  --bus BUS          where it can be asked: system, session or none [system]\n"
         "  --log-level LEVEL  debug, info, notice, warning or error\n"
         "  --version\n"
         "  --help\n"
@@ -42,7 +43,7 @@ static enum action parse_argv(int argc, char **argv, struct daemon_options *ret)
         enum action action = RUN;
         int option;
 
-        *ret = (struct daemon_options){.config_path = CONFIG_PATH_DEFAULT};
+        *ret = (struct daemon_options){.config_path = CONFIG_PATH_DEFAULT, .bus = BUS_SYSTEM};
         while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
                 switch (option) {
                 case 'c':
@@ -53,10 +54,10 @@ static enum action parse_argv(int argc, char **argv, struct daemon_options *ret)
                         action = CHECK;
                         break;
                 case 'b':
-                        if (!streq(optarg, "none")) {
+                        if (bus_kind_parse(optarg, &ret->bus) < 0) {
                                 (void) fprintf(stderr,
-                                               "koowatchd: --bus %s: this version has no "
-                                               "D-Bus interface, use none\n",
+                                               "koowatchd: --bus %s: expected system, session "
+                                               "or none\n",
                                                optarg);
                                 return BAD_USAGE;
                         }

@@ -8,7 +8,9 @@
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/boot-id.h"
+#include "koowatchd/bus/bus.h"
 #include "koowatchd/commit.h"
+#include "koowatchd/control/control.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
 #include "koowatchd/koodrive/body.h"
@@ -59,6 +61,8 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
                             event_of_account(id, account_name(account),
                                              account_state_name(account_state(account)),
                                              account_reason(account)));
+        if (bus_is_heard(m->bus))
+                bus_emit(m->bus, "AccountChanged", control_account_signal(account));
         status_update(m->status);
 }
 
@@ -145,6 +149,10 @@ static int open_timers(struct modules *m) {
         if (r == 0)
                 r = timer_open(m->timers, &m->credentials_timer, on_credentials_check);
         return r;
+}
+
+static int open_bus(struct modules *m) {
+        return bus_new(m->loop, m->timers, m->bus_kind, &m->bus);
 }
 
 static int open_dirwatch(struct modules *m) {
@@ -237,6 +245,10 @@ static int open_commit(struct modules *m) {
                           m->deliveries, &m->commit);
 }
 
+static int open_control(struct modules *m) {
+        return control_new(&(struct control_modules){.accounts = m->accounts}, &m->control);
+}
+
 static int open_status(struct modules *m) {
         const struct status_sources sources = {
                 .timers = m->timers,
@@ -247,6 +259,7 @@ static int open_status(struct modules *m) {
                 .poller = m->poller,
                 .report = m->report,
                 .metrics = m->metrics,
+                .bus = m->bus,
         };
 
         return status_new(&sources, &m->status);
@@ -285,9 +298,9 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_outbox,     open_timers,   open_dirwatch, open_http,
-                open_reports,    open_runner,   open_poller,   open_accounts,
-                open_deliveries, open_registry, open_commit,   open_status,
+                open_outbox,   open_timers, open_bus,     open_dirwatch, open_http,
+                open_reports,  open_runner, open_poller,  open_accounts, open_deliveries,
+                open_registry, open_commit, open_control, open_status,
         };
         int r = 0;
 
@@ -301,6 +314,7 @@ int modules_open(struct modules *m) {
 /* The steps of modules_open(), read upwards. */
 void modules_close(struct modules *m) {
         status_free(m->status);
+        control_free(m->control);
         commit_free(m->commit);
         registry_free(m->registry);
         deliveries_free(m->deliveries);
@@ -311,6 +325,7 @@ void modules_close(struct modules *m) {
         metrics_free(m->metrics);
         http_free(m->http);
         dirwatch_free(m->dirwatch);
+        bus_free(m->bus);
         rescan_close(&m->rescan);
         if (m->timers)
                 timer_close(m->timers, &m->credentials_timer);

@@ -2,6 +2,7 @@
 /*
  * Modules: all of them, opened and wired together
  */
+#include "koowatchd/bus/bus-connection.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/rescan.h"
 #include "koowatchd/state-directory.h"
@@ -14,9 +15,11 @@ struct modules {
         struct state_directory state;
         const char *config_path; /* for a spawned hook runner; NULL: none was named */
         const struct config *config;
+        enum bus_kind bus_kind;
 
         struct outbox *outbox;
         struct timers *timers;
+        struct bus *bus;
         struct dirwatch *dirwatch;
         struct http *http;
         struct metrics *metrics;
@@ -27,6 +30,7 @@ struct modules {
         struct deliveries *deliveries;
         struct registry *registry;
         struct commit *commit;
+        struct control *control;
         struct status *status;
 
         struct rescan rescan;

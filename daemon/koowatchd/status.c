@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
+#include "koowatchd/bus/bus.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
@@ -124,6 +125,40 @@ static char *make_text(const struct status *s, const struct registry_counts *wat
         return STEAL_PTR(text);
 }
 
+/* ---- the properties ---- */
+
+static void set_count(const struct status *s, const char *name, unsigned count) {
+        bus_set_property(s->from.bus, name, json_object_new_int64(count));
+}
+
+static unsigned count_failing(const struct accounts *accounts) {
+        const size_t n = accounts_list(accounts, NULL, 0);
+        CLEANUP(freep) struct account **all = calloc(n + 1, sizeof(struct account *));
+        unsigned failing = 0;
+
+        (void) accounts_list(accounts, all, all ? n : 0);
+        for (size_t i = 0; all && i < n; i++)
+                failing += account_state(all[i]) != ACCOUNT_OK;
+        return failing;
+}
+
+static void set_properties(const struct status *s, const struct registry_counts *watches) {
+        usec_t lag;
+
+        (void) poller_overloaded(s->from.poller, clock_boot(), &lag);
+        set_count(s, "Pending", watches->pending);
+        set_count(s, "Running", watches->running);
+        set_count(s, "Finished", s->finished);
+        set_count(s, "Invalid", watches->invalid);
+        set_count(s, "DeliveriesWaiting", deliveries_count(s->from.deliveries).waiting);
+        set_count(s, "DeliveriesParked", s->parked);
+        set_count(s, "AccountsFailing", count_failing(s->from.accounts));
+        bus_set_property(s->from.bus, "BehindUsec",
+                         json_object_new_int64(lag >= LAG_NOTICEABLE ? lag : 0));
+}
+
+/* ---- */
+
 static void send_text(struct status *s, bool force) {
         struct registry_counts watches = registry_count(s->from.registry);
         CLEANUP(freep) char *text = NULL;
@@ -133,6 +168,7 @@ static void send_text(struct status *s, bool force) {
         if (watches.invalid < s->invalid_count)
                 free(STEAL_PTR(s->invalid));
         s->invalid_count = watches.invalid;
+        set_properties(s, &watches);
         text = make_text(s, &watches);
         if (!text || (!force && s->sent && streq(text, s->sent)))
                 return;
@@ -287,6 +323,7 @@ int status_new(const struct status_sources *sources, struct status **ret) {
         if (!s)
                 return -ENOMEM;
         s->from = *sources;
+        bus_set_property(s->from.bus, "Version", json_object_new_string(KOOWATCH_VERSION));
         r = timer_open(s->from.timers, &s->update_timer, on_update_timer);
         if (r == 0)
                 r = timer_open(s->from.timers, &s->tick_timer, on_tick);

@@ -12,6 +12,7 @@
 #include "common/util.h"
 
 struct accounts;
+struct bus;
 struct commit;
 struct deliveries;
 struct metrics;
@@ -31,6 +32,7 @@ struct status_sources {
         const struct poller *poller;
         const struct report *report;
         const struct metrics *metrics;
+        struct bus *bus;
 };
 
 /* Returns 0 or a negative errno. */

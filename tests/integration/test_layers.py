@@ -13,6 +13,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = {
     "koowatchd": [
         "koowatchd",
+        "koowatchd/control",
         "koowatchd/task",
         "koowatchd/deliver",
         "koowatchd/store",

@@ -1,31 +1,23 @@
 #pragma once
 /*
- * Bus: the daemon's name, object and interface on D-Bus
+ * Bus: the daemon on D-Bus, for those above who know nothing but JSON
  *
- * Owns the connection: opened without waiting, closed by whoever is at the other end, opened
- * again with growing pauses. The name org.koowatch1 is asked for each time; where somebody else
- * has it, it is asked for again. While there is no connection calls do not come, signals are
- * dropped, and properties are only remembered: whoever sees the name come reads everything anew.
- *
- * What is asked and answered is JSON here; bus-json.h says what becomes of it.
- * The methods, signals and properties are those of systemd/org.koowatch1.Manager.xml.
+ * Owns the connection, the calls' answers and the properties. While there is no connection calls
+ * do not come, signals are dropped, and properties are only remembered: whoever sees the name
+ * come to the bus reads everything anew. What is asked and answered is JSON here; bus-json.h and
+ * bus-arguments.h say what becomes of it. Long answers are written in pieces, a turn of the loop
+ * each.
  */
 #include <json-c/json_types.h>
 #include <stdbool.h>
 
 #include "common/util.h"
 #include "koowatchd/bus/bus-call.h"
-
-#define BUS_NAME "org.koowatch1"
-#define BUS_PATH "/org/koowatch1"
-#define BUS_INTERFACE "org.koowatch1.Manager"
+#include "koowatchd/bus/bus-connection.h"
 
 struct bus;
 struct ev_loop;
 struct timers;
-
-/* Which one. */
-enum bus_kind { BUS_SYSTEM, BUS_SESSION, BUS_NONE };
 
 /* Of "system", "session" or "none". Returns 0 or -EINVAL. */
 int bus_kind_parse(const char *name, enum bus_kind *ret);
@@ -41,7 +33,8 @@ void bus_start(struct bus *bus, bus_call_fn on_call, void *userdata);
 
 /*
  * Broadcasts one of the interface's signals. Takes arguments over, an array of them; NULL:
- * nothing is sent, as memory was short. No secret belongs in it. Never waits.
+ * nothing is sent, as memory was short. No secret belongs in it. Never waits: the connection is
+ * given up when too much waits in it already, and listeners read everything anew.
  */
 void bus_emit(struct bus *bus, const char *signal, json_object *arguments);
 /* Whether anybody can hear that; if not, nothing needs to be made for it. */
