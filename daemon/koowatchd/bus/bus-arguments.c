@@ -15,14 +15,8 @@ struct reader {
 
 /* key: NULL: an argument itself. */
 static int unknown_type(const struct reader *r, const char *key, char type, const char *contents) {
-        const char *what = type == 'v' ? "a variant of " : "", *more = contents ? contents : "";
-
-        if (key)
-                (void) snprintf(r->fault, BUS_FAULT_MAX, "%.60s: unexpected type %s%c%.20s", key,
-                                what, type, more);
-        else
-                (void) snprintf(r->fault, BUS_FAULT_MAX, "unexpected argument type %c%.20s", type,
-                                more);
+        (void) snprintf(r->fault, BUS_FAULT_MAX, "%.60s: unexpected type %c%.40s",
+                        key ? key : "an argument", type, contents ? contents : "");
         return -EINVAL;
 }
 
