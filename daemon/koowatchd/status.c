@@ -12,6 +12,7 @@
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/poll/poller.h"
+#include "koowatchd/properties.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/notify.h"
@@ -21,7 +22,6 @@
 #define UPDATE_PAUSE USEC_SEC
 #define SENT_A_SECOND_MAX 10 /* because of outcomes */
 #define TICK_PERIOD (15 * USEC_SEC)
-#define LAG_NOTICEABLE (10 * USEC_SEC)
 #define URL_MAX 512
 #define REASON_MAX 256
 
@@ -32,9 +32,10 @@ struct status {
         usec_t tick_due, watchdog_period;
         double loop_lag;
         unsigned finished, parked, invalid_count;
-        json_object *last; /* the outcome that came last; NULL: none yet */
-        char *invalid;     /* what is wrong with a file that is not watched; NULL: not known */
-        char *sent;        /* the text that was sent last */
+        usec_t failing_since; /* deliveries do, ever since; 0: none does */
+        json_object *last;    /* the outcome that came last; NULL: none yet */
+        char *invalid;        /* what is wrong with a file that is not watched; NULL: not known */
+        char *sent;           /* the text that was sent last */
         usec_t sent_at[SENT_A_SECOND_MAX]; /* the last ones because of an outcome */
         unsigned next_sent;
         bool config_error, lag_reported, metrics_failing;
@@ -86,7 +87,7 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
                 (void) fprintf(f, "; %s", hook_problem);
         if (hook_problem && watches->hook_problems > 1)
                 (void) fprintf(f, " (and %u more)", watches->hook_problems - 1);
-        if (lag >= LAG_NOTICEABLE)
+        if (lag >= PROPERTIES_LAG_MIN)
                 (void) fprintf(f, "; polling of account %s %.0f s behind", account_name(late),
                                (double) lag / 1e6);
 }
@@ -125,39 +126,30 @@ static char *make_text(const struct status *s, const struct registry_counts *wat
         return STEAL_PTR(text);
 }
 
-/* ---- the properties ---- */
+static void set_properties(struct status *s, const struct registry_counts *watches, usec_t now) {
+        const bool failing = deliveries_count(s->from.deliveries).failing > 0;
 
-static void set_count(const struct status *s, const char *name, unsigned count) {
-        bus_set_property(s->from.bus, name, json_object_new_int64(count));
+        if (!failing)
+                s->failing_since = 0;
+        else if (s->failing_since == 0)
+                s->failing_since = now;
+        properties_set(
+                &(struct property_sources){
+                        .bus = s->from.bus,
+                        .accounts = s->from.accounts,
+                        .commit = s->from.commit,
+                        .deliveries = s->from.deliveries,
+                        .poller = s->from.poller,
+                        .registry = s->from.registry,
+                        .tasks = *watches,
+                        .finished = s->finished,
+                        .parked = s->parked,
+                        .invalid = s->invalid,
+                        .config_error = s->config_error,
+                        .failing_since = s->failing_since,
+                },
+                now);
 }
-
-static unsigned count_failing(const struct accounts *accounts) {
-        const size_t n = accounts_list(accounts, NULL, 0);
-        CLEANUP(freep) struct account **all = calloc(n + 1, sizeof(struct account *));
-        unsigned failing = 0;
-
-        (void) accounts_list(accounts, all, all ? n : 0);
-        for (size_t i = 0; all && i < n; i++)
-                failing += account_state(all[i]) != ACCOUNT_OK;
-        return failing;
-}
-
-static void set_properties(const struct status *s, const struct registry_counts *watches) {
-        usec_t lag;
-
-        (void) poller_overloaded(s->from.poller, clock_boot(), &lag);
-        set_count(s, "Pending", watches->pending);
-        set_count(s, "Running", watches->running);
-        set_count(s, "Finished", s->finished);
-        set_count(s, "Invalid", watches->invalid);
-        set_count(s, "DeliveriesWaiting", deliveries_count(s->from.deliveries).waiting);
-        set_count(s, "DeliveriesParked", s->parked);
-        set_count(s, "AccountsFailing", count_failing(s->from.accounts));
-        bus_set_property(s->from.bus, "BehindUsec",
-                         json_object_new_int64(lag >= LAG_NOTICEABLE ? lag : 0));
-}
-
-/* ---- */
 
 static void send_text(struct status *s, bool force) {
         struct registry_counts watches = registry_count(s->from.registry);
@@ -168,7 +160,7 @@ static void send_text(struct status *s, bool force) {
         if (watches.invalid < s->invalid_count)
                 free(STEAL_PTR(s->invalid));
         s->invalid_count = watches.invalid;
-        set_properties(s, &watches);
+        set_properties(s, &watches, clock_boot());
         text = make_text(s, &watches);
         if (!text || (!force && s->sent && streq(text, s->sent)))
                 return;
@@ -274,23 +266,25 @@ static void write_metrics(struct status *s, usec_t lag) {
 static void check_lag(struct status *s, usec_t now) {
         usec_t lag;
         const struct account *account = poller_overloaded(s->from.poller, now, &lag);
-        bool late = lag >= LAG_NOTICEABLE;
+        bool late = lag >= PROPERTIES_LAG_MIN;
 
         if (late && !s->lag_reported)
                 report_lag(account_name(account), (double) lag / 1e6);
         if (late || s->lag_reported)
                 status_update(s);
-        s->lag_reported = late || (s->lag_reported && lag >= LAG_NOTICEABLE / 2);
+        s->lag_reported = late || (s->lag_reported && lag >= PROPERTIES_LAG_MIN / 2);
 }
 
 static void on_tick(struct timer *timer, usec_t now) {
         struct status *s = container_of(timer, struct status, tick_timer);
+        const struct registry_counts watches = registry_count(s->from.registry);
 
         s->loop_lag = (double) (now - s->tick_due) / 1e6;
         /* What no descriptor tells of: a receiver that could not be reached is there again. */
         (void) log_flush();
         (void) notify_flush();
         check_lag(s, now);
+        set_properties(s, &watches, now);
         if (s->metrics_file)
                 write_metrics(s, poller_lag(s->from.poller, now));
         timer_arm(s->from.timers, timer, s->tick_due = now + TICK_PERIOD);

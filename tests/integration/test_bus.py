@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -198,6 +199,7 @@ def test_properties_and_their_changes(on_bus, bus, sim):
     on_bus.wait(changed, "changes of Pending or Running, and Invalid")
     now = bus.properties()
     assert (now["Pending"] + now["Running"], now["Invalid"], now["Finished"]) == (1, 1, 0)
+    assert len(now["Trouble"]) == 1 and re.match("1 invalid task file: .*broken", now["Trouble"][0])
     version = subprocess.run([on_bus.build / "koowatchd", "--version"], capture_output=True, text=True).stdout
     assert version.strip() == f"koowatchd {now['Version']}"
 
@@ -212,7 +214,8 @@ def test_an_account_that_fails_is_a_signal(on_bus, bus, sim):
     assert first["reason"]
     [accounts] = bus.call("ListAccounts")
     assert accounts[0]["name"] == "default" and accounts[0]["state"] == "unauthorized"
-    on_bus.wait(lambda: bus.properties()["AccountsFailing"] == 1, "AccountsFailing")
+    now = on_bus.wait(lambda: (p := bus.properties())["AccountsFailing"] == 1 and p, "AccountsFailing")
+    assert now["Trouble"] == [f"account default unauthorized: {first['reason']}"]
 
 
 def test_reload_answers_with_the_first_error(on_bus, bus):
@@ -226,9 +229,11 @@ def test_reload_answers_with_the_first_error(on_bus, bus):
         bus.call("Reload")
     assert bus.error_name("Reload") == "org.koowatch1.Error.Invalid"
     on_bus.wait_entry("not reloaded", count=2)
+    assert bus.properties()["Trouble"] == ["the configuration has errors, the old one is in effect"]
     del on_bus.settings["Daemon"]["History"], on_bus.settings["Poll"]["Timeout"]
     on_bus.write_config()
     assert bus.call("Reload") == []
+    assert bus.properties()["Trouble"] == []
 
 
 def test_an_argument_of_a_type_that_nothing_has(on_bus, bus):
