@@ -218,6 +218,17 @@ def test_an_account_that_fails_is_a_signal(on_bus, bus, sim):
     assert now["Trouble"] == [f"account default unauthorized: {first['reason']}"]
 
 
+def test_a_delivery_that_was_given_up(koowatch, bus, sim):
+    koowatch.settings["Hooks"]["Attempts"] = 1
+    koowatch.hook("finished.d/10-fail", "exit 1")
+    koowatch.start("--bus", "system", **bus.environment)
+    koowatch.wait_entry(HERE)
+    koowatch.add_task("photos", sim.add_task())
+    now = koowatch.wait(lambda: (p := bus.properties())["DeliveriesParked"] == 1 and p, "DeliveriesParked")
+    assert now["Trouble"] == ["1 delivery was given up"]
+    assert (now["Finished"], now["DeliveriesWaiting"]) == (1, 0)
+
+
 def test_reload_answers_with_the_first_error(on_bus, bus):
     assert bus.call("Reload") == []
     on_bus.wait_entry("^configuration reloaded")
