@@ -246,6 +246,9 @@ static int step_inside(struct bus_writer *w) {
         }
         if (f->index == json_object_array_length(f->value))
                 return pop(w);
+        /* Freed one by one: a whole page of them at once would hold up the loop. */
+        if (f->index > 0)
+                (void) json_object_array_put_idx(f->value, f->index - 1, NULL);
         value = json_object_array_get_idx(f->value, f->index++);
         return w->depth == BUS_JSON_DEPTH ? 0 : push(w, "a{sv}", value, 1);
 }

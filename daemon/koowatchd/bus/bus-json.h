@@ -29,7 +29,8 @@ struct bus_writer;
 
 /*
  * Begins to write into message, which is kept, with signature (borrowed). values: a reference is
- * taken; NULL: there are none. Returns 0 or -ENOMEM.
+ * taken, and objects in arrays are freed when they are written; NULL: there are none. Returns 0 or
+ * -ENOMEM.
  */
 int bus_writer_new(sd_bus_message *message, const char *signature, json_object *values,
                    struct bus_writer **ret);

@@ -68,9 +68,12 @@ static void check_values(const char *signature, json_object *values, const char 
 
         for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
                 CLEANUP(freep) char *text = NULL;
+                json_object *copy = NULL;
 
-                assert_int_equal(write_values(signature, values, pieces[i], &text), 1);
+                assert_true(!values || json_object_deep_copy(values, &copy, NULL) == 0);
+                assert_int_equal(write_values(signature, copy, pieces[i], &text), 1);
                 assert_string_equal(text, expected);
+                json_object_put(copy);
         }
         json_object_put(values);
 }

@@ -40,8 +40,12 @@ static void test_a_call(void **state) {
 /* A message of its own each time: after an error it is good for nothing. */
 static int write_values(sd_bus *bus, json_object *values) {
         sd_bus_message *message = message_new(bus);
-        int r = bus_json_write(message, "a{sv}s", values);
+        json_object *copy = NULL;
+        int r;
 
+        assert_int_equal(json_object_deep_copy(values, &copy, NULL), 0);
+        r = bus_json_write(message, "a{sv}s", copy);
+        json_object_put(copy);
         sd_bus_message_unref(message);
         return r;
 }
