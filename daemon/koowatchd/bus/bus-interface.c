@@ -13,23 +13,25 @@ static int on_property(sd_bus *bus, const char *path, const char *interface, con
 #define METHOD(name, types, names, results, result_names)                              \
         SD_BUS_METHOD_WITH_NAMES(name, types, names, results, result_names, on_method, \
                                  SD_BUS_VTABLE_UNPRIVILEGED)
-#define SIGNAL(name, what) SD_BUS_SIGNAL_WITH_NAMES(name, "a{sv}", SD_BUS_PARAM(what), 0)
+#define SIGNAL(name, what) SD_BUS_SIGNAL_WITH_NAMES(name, "a{sv}", ARGUMENT(what), 0)
 #define PROPERTY(name, type) \
         SD_BUS_PROPERTY(name, type, on_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
-#define PAGE SD_BUS_PARAM(filter) SD_BUS_PARAM(cursor) SD_BUS_PARAM(limit)
+/* The names of a signature's arguments, one after the other. */
+#define ARGUMENT(name) #name "\0"
+#define PAGE ARGUMENT(filter) ARGUMENT(cursor) ARGUMENT(limit)
 
 /* clang-format off */
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
-        METHOD("Add", "sa{sv}", SD_BUS_PARAM(name) SD_BUS_PARAM(settings), "", ""),
-        METHOD("Remove", "s", SD_BUS_PARAM(name), "", ""),
-        METHOD("Get", "s", SD_BUS_PARAM(name), "a{sv}", SD_BUS_PARAM(task)),
-        METHOD("List", "a{sv}su", PAGE, "aa{sv}s", SD_BUS_PARAM(tasks) SD_BUS_PARAM(next)),
-        METHOD("Poll", "s", SD_BUS_PARAM(name), "", ""),
-        METHOD("Redeliver", "sa{sv}", SD_BUS_PARAM(name) SD_BUS_PARAM(options), "", ""),
-        METHOD("Dismiss", "s", SD_BUS_PARAM(name), "", ""),
-        METHOD("ListAccounts", "", "", "aa{sv}", SD_BUS_PARAM(accounts)),
-        METHOD("History", "a{sv}su", PAGE, "aa{sv}s", SD_BUS_PARAM(runs) SD_BUS_PARAM(next)),
+        METHOD("Add", "sa{sv}", ARGUMENT(name) ARGUMENT(settings), "", ""),
+        METHOD("Remove", "s", ARGUMENT(name), "", ""),
+        METHOD("Get", "s", ARGUMENT(name), "a{sv}", ARGUMENT(task)),
+        METHOD("List", "a{sv}su", PAGE, "aa{sv}s", ARGUMENT(tasks) ARGUMENT(next)),
+        METHOD("Poll", "s", ARGUMENT(name), "", ""),
+        METHOD("Redeliver", "sa{sv}", ARGUMENT(name) ARGUMENT(options), "", ""),
+        METHOD("Dismiss", "s", ARGUMENT(name), "", ""),
+        METHOD("ListAccounts", "", "", "aa{sv}", ARGUMENT(accounts)),
+        METHOD("History", "a{sv}su", PAGE, "aa{sv}s", ARGUMENT(runs) ARGUMENT(next)),
         METHOD("Reload", "", "", "", ""),
         SIGNAL("TaskAdded", task),
         SIGNAL("TaskChanged", task),

@@ -205,7 +205,7 @@ static json_object *value_of(const struct property *p) {
 static int on_property(void *userdata, const char *name, sd_bus_message *message) {
         const struct property *p = find_property(userdata, name);
         CLEANUP(json_object_putp) json_object *values = json_object_new_array();
-        json_object *value = value_of(p);
+        json_object *value = p ? value_of(p) : NULL;
 
         if (!values || !value || json_object_array_add(values, value) < 0) {
                 json_object_put(value);
@@ -250,7 +250,7 @@ void bus_emit(struct bus *b, const char *signal, json_object *arguments) {
 void bus_set_property(struct bus *b, const char *name, json_object *value) {
         struct property *p = find_property(b, name);
 
-        if (!value || json_object_equal(p->value, value)) {
+        if (!p || !value || json_object_equal(p->value, value)) {
                 json_object_put(value);
                 return;
         }
