@@ -354,3 +354,38 @@ def test_a_listener_that_does_not_read(on_bus, bus, sim):
     assert bus.call("ListAccounts")
     on_bus.stop()
     os.kill(bus.monitors[0].pid, signal.SIGCONT)
+
+
+STRACE = ["strace", "-D", "-qq", "--signal=none", "-o", "/dev/null"]
+
+
+@pytest.mark.parametrize(
+    "calls, error, trouble",
+    [
+        ("connect", "EAGAIN:when=1", "Resource temporarily unavailable"),  # its backlog is full
+        ("connect", "EACCES:when=1", "Permission denied"),
+        ("recvmsg", "EIO:when=1", "Input/output error"),
+        ("recvmsg", "ENOMEM:when=4", "Cannot allocate memory"),
+        ("sendmsg", "EIO:when=1", "Input/output error"),
+        ("setsockopt", "ENOMEM:when=1..4", None),
+        ("epoll_ctl", "ENOMEM:when=3..9", None),
+    ],
+)
+def test_a_call_to_the_system_that_fails(koowatch, bus, sim, calls, error, trouble):
+    """The daemon does without the bus, and is on it when it can."""
+    if subprocess.run([*STRACE, "true"], capture_output=True).returncode != 0:
+        pytest.skip("strace may not trace here")
+    koowatch.record()
+    koowatch.add_task("photos", sim.add_task())
+    koowatch.start(
+        *("--bus", "system"),
+        wrapper=[*STRACE, "-e", f"inject={calls}:error={error}"],
+        # LeakSanitizer cannot look at a process that is traced.
+        ASAN_OPTIONS="exitcode=99:abort_on_error=0:detect_leaks=0",
+        **bus.environment,
+    )
+    koowatch.wait_entry(HERE)
+    koowatch.wait_record()
+    troubles = koowatch.find("^cannot reach the system bus")
+    assert [trouble in entry.message for entry in troubles] == ([True] if trouble else [])
+    assert bus.call("ListAccounts")
