@@ -156,8 +156,10 @@ static int reload(void *userdata, char **ret_fault) {
         struct config *new = NULL;
         int r;
 
-        if (d->stopping)
+        if (d->stopping) {
+                *ret_fault = strdup("koowatchd is stopping");
                 return -ESHUTDOWN;
+        }
         notify_reloading();
         r = config_read(d->options->config_path, d->options->config_required, &account_keys,
                         on_fault, ret_fault, &new);

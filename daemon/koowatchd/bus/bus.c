@@ -216,11 +216,15 @@ static int on_property(void *userdata, const char *name, sd_bus_message *message
 
 /* ---- what goes to the bus ---- */
 
-/* More than that only gathers where the bus does not read. */
-static bool is_clogged(sd_bus *bus) {
+/* The one that is to get a signal; NULL: none. More only gathers where it does not read. */
+static sd_bus *listening_bus(struct bus *b) {
+        sd_bus *bus = bus_connection_get(b->connection);
         uint64_t waiting = 0;
 
-        return sd_bus_get_n_queued_write(bus, &waiting) >= 0 && waiting >= QUEUE_MAX;
+        if (!bus || sd_bus_get_n_queued_write(bus, &waiting) < 0 || waiting < QUEUE_MAX)
+                return bus;
+        bus_connection_drop(b->connection, "it does not read what it is sent");
+        return NULL;
 }
 
 static int send_signal(sd_bus *bus, const char *signal, json_object *arguments) {
@@ -237,13 +241,15 @@ bool bus_is_heard(const struct bus *b) {
 }
 
 /* A listener that missed one would wait for ever; one that sees us come back reads anew. */
-void bus_emit(struct bus *b, const char *signal, json_object *arguments) {
-        sd_bus *bus = bus_connection_get(b->connection);
+static void drop_bus(struct bus *b) {
+        bus_connection_drop(b->connection, "a signal could not be sent");
+}
 
-        if (bus && is_clogged(bus))
-                bus_connection_drop(b->connection, "it does not read what it is sent");
-        else if (bus && (!arguments || send_signal(bus, signal, arguments) < 0))
-                bus_connection_drop(b->connection, "a signal could not be sent");
+void bus_emit(struct bus *b, const char *signal, json_object *arguments) {
+        sd_bus *bus = listening_bus(b);
+
+        if (bus && (!arguments || send_signal(bus, signal, arguments) < 0))
+                drop_bus(b);
         json_object_put(arguments);
 }
 
@@ -262,7 +268,7 @@ void bus_set_property(struct bus *b, const char *name, json_object *value) {
 /* Announces what has changed. */
 static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) {
         struct bus *b = container_of(prepare, struct bus, before_wait);
-        sd_bus *bus = bus_connection_get(b->connection);
+        sd_bus *bus;
         char *names[BUS_PROPERTIES_MAX + 1];
         size_t n = 0;
 
@@ -274,9 +280,9 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
                 b->properties[i].changed = false;
         }
         names[n] = NULL;
-        if (n > 0 && bus &&
-            sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, names) < 0)
-                bus_connection_drop(b->connection, "a signal could not be sent");
+        bus = n > 0 ? listening_bus(b) : NULL;
+        if (bus && sd_bus_emit_properties_changed_strv(bus, BUS_PATH, BUS_INTERFACE, names) < 0)
+                drop_bus(b);
 }
 
 /* ---- the whole ---- */
