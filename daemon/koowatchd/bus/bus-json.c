@@ -8,8 +8,8 @@
 #include "common/json.h"
 #include "koowatchd/bus/bus-text.h"
 
-/* About what an element costs besides its text. */
-#define ELEMENT_SIZE 16
+/* About what a text costs besides its bytes, or with the number that it is the key of. */
+#define ELEMENT_SIZE 32
 
 /* A container that is being written. */
 struct frame {
@@ -53,9 +53,6 @@ static int put_number(struct bus_writer *w, char type, json_object *value) {
         const uint32_t u = (uint32_t) MIN(t, UINT32_MAX);
         const int b = json_object_get_boolean(value);
 
-        w->size += ELEMENT_SIZE;
-        if (w->size > BUS_JSON_SIZE_MAX)
-                return -EMSGSIZE;
         switch (type) {
         case 'd':
                 return sd_bus_message_append_basic(w->message, type, &d);

@@ -230,6 +230,19 @@ static void test_the_bus_goes_while_an_answer_is_written(void **state) {
         LOOP_UNTIL(f->loop, !bus_is_heard(f->bus));
 }
 
+static void test_the_daemon_ends_while_an_answer_is_written(void **state) {
+        struct fixture *f = *state;
+
+        start(f);
+        fake_bus_call(&f->other, "List", "a{sv}su", 0, "", 0);
+        LOOP_UNTIL(f->loop, f->calls == 1);
+        bus_call_reply(STEAL_PTR(f->held), make_page(50000));
+        free(end(f));
+        loop_turn(f->loop);
+        assert_int_equal(f->other.answers, 1); /* that there is nobody any more */
+        assert_non_null(f->other.error);
+}
+
 static void test_the_bus_goes_before_the_answer(void **state) {
         struct fixture *f = *state;
 
@@ -264,6 +277,7 @@ static void test_signals_are_sent_while_somebody_can_hear_them(void **state) {
 static void test_changed_properties_are_announced_once(void **state) {
         struct fixture *f = *state;
 
+        bus_set_property(f->bus, "Version", json_object_new_string("1"));
         bus_set_property(f->bus, "Pending", json_object_new_int(1));
         start(f);
         loop_turn(f->loop);
@@ -462,6 +476,7 @@ int main(void) {
                 TEST(test_arguments_of_another_type),
                 TEST(test_a_long_answer_lets_others_have_their_turn),
                 TEST(test_the_bus_goes_while_an_answer_is_written),
+                TEST(test_the_daemon_ends_while_an_answer_is_written),
                 TEST(test_the_bus_goes_before_the_answer),
                 TEST(test_signals_are_sent_while_somebody_can_hear_them),
                 TEST(test_changed_properties_are_announced_once),

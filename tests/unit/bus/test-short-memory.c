@@ -91,13 +91,37 @@ static void answer(void *userdata, const char *method, struct bus_call *call) {
         bus_call_reply(call, json_tokener_parse("[[{\"name\":\"photos\"}],\"\"]"));
 }
 
+static void ask_for_page(struct fake_bus *other) {
+        fake_bus_call(other, "List", "a{sv}su", 1, "name", "s", "*", "", 0);
+}
+
+static void ask_for_property(struct fake_bus *other) {
+        fake_bus_get(other, "Trouble");
+}
+
+/* Again and again, with another allocation that fails each time, until there is none left. */
+static void ask_while_short(struct ev_loop *loop, struct fake_bus *other,
+                            void (*ask)(struct fake_bus *other)) {
+        bool is_over = false;
+
+        for (unsigned n = 1; !is_over; n++) {
+                const unsigned before = other->answers;
+
+                memory_fail(n);
+                ask(other);
+                LOOP_UNTIL(loop, other->answers > before);
+                is_over = !memory_end();
+                assert_int_equal(other->error == NULL, is_over);
+                assert_true(!is_over || n > 1);
+        }
+}
+
 static void test_a_bus(void **state) {
         struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
         struct timers *timers = NULL;
         struct fake_bus other;
         struct bus *bus = NULL;
         struct capture capture;
-        unsigned n = 0, failed = 0;
 
         (void) state;
         assert_int_equal(timers_new(loop, &timers), 0);
@@ -112,14 +136,8 @@ static void test_a_bus(void **state) {
         time_pass(timers, USEC_SEC);
         LOOP_UNTIL(loop, bus_is_heard(bus));
 
-        for (bool is_over = false; !is_over; failed += other.error != NULL) {
-                memory_fail(++n);
-                fake_bus_call(&other, "List", "a{sv}su", 1, "name", "s", "*", "", 0);
-                LOOP_UNTIL(loop, other.answers == n);
-                is_over = !memory_end();
-        }
-        assert_null(other.error);
-        assert_int_equal(failed, n - 1);
+        ask_while_short(loop, &other, ask_for_page);
+        ask_while_short(loop, &other, ask_for_property);
         assert_true(bus_is_heard(bus));
         bus_free(bus);
         free(capture_end(&capture));
