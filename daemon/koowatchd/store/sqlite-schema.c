@@ -20,7 +20,16 @@ static const char schema[] =
         "  body TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
         "  attempts INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, settled TEXT,"
         "  futile INTEGER," /* attempts; NULL: as many as there were */
-        "  told INTEGER NOT NULL DEFAULT 1);"
+        "  told INTEGER NOT NULL DEFAULT 1,"
+        "  samples TEXT);" /* of the task's progress, as JSON */
+        "CREATE TABLE IF NOT EXISTS hook_run ("
+        "  event_id TEXT NOT NULL, number INTEGER NOT NULL," /* in the order of their ends */
+        "  hook TEXT NOT NULL, attempt INTEGER NOT NULL,"
+        "  started INTEGER NOT NULL, duration INTEGER NOT NULL," /* in microseconds */
+        "  status TEXT NOT NULL, exit_status INTEGER, signal INTEGER, tail TEXT,"
+        "  PRIMARY KEY (event_id, number)) WITHOUT ROWID;"
+        "CREATE TRIGGER IF NOT EXISTS event_gone AFTER DELETE ON event "
+        "BEGIN DELETE FROM hook_run WHERE event_id = old.event_id; END;"
         "CREATE INDEX IF NOT EXISTS event_open ON event (state) WHERE state <> 1;"
         "CREATE INDEX IF NOT EXISTS event_over ON event (finished) WHERE state <> 0;";
 
@@ -36,6 +45,7 @@ static const struct {
         {"task", "confirmed", "ALTER TABLE task ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0"},
         {"task", "away", "ALTER TABLE task ADD COLUMN away INTEGER NOT NULL DEFAULT 0"},
         {"event", "told", "ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 1"},
+        {"event", "samples", "ALTER TABLE event ADD COLUMN samples TEXT"},
 };
 
 static const char later_indexes[] =

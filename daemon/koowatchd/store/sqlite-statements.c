@@ -5,6 +5,9 @@
 #define KEY "account = ?1 AND share_id = ?2 AND task_id = ?3"
 /* SQLite takes a partial index only for a query that repeats its condition word by word. */
 #define OPEN "state <> 1 AND "
+#define WHOLE_EVENT                                                                               \
+        "SELECT id, event_id, body, samples, state, attempts, coalesce(futile, attempts), next, " \
+        "settled, finished, told FROM event "
 
 static const char *const sql[STATEMENTS] = {
         [BEGIN] = "BEGIN IMMEDIATE",
@@ -33,6 +36,19 @@ static const char *const sql[STATEMENTS] = {
                          "UNION SELECT id FROM event WHERE told = 0) ORDER BY id",
         [EACH_LATEST] = "SELECT body FROM event WHERE id > "
                         "(SELECT coalesce(max(id), 0) FROM event) - ?1 ORDER BY id",
+        [FIND_EVENT] = WHOLE_EVENT "WHERE event_id = ?1",
+        [EACH_EVENT] = WHOLE_EVENT "WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        [PUT_BODY] = "UPDATE event SET body = ?2 WHERE event_id = ?1",
+        [PUT_SAMPLES] = "UPDATE event SET samples = ?2 WHERE event_id = ?1",
+        [PUT_RUN] = "INSERT INTO hook_run (event_id, number, hook, attempt, started, duration, "
+                    "status, exit_status, signal, tail) SELECT ?1, "
+                    "(SELECT coalesce(max(number), 0) + 1 FROM hook_run WHERE event_id = ?1), "
+                    "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 "
+                    "WHERE EXISTS (SELECT 1 FROM event WHERE event_id = ?1)",
+        [CUT_RUNS] = "DELETE FROM hook_run WHERE event_id = ?1 AND number <= "
+                     "(SELECT max(number) FROM hook_run WHERE event_id = ?1) - ?2",
+        [EACH_RUN] = "SELECT hook, attempt, started, duration, status, exit_status, signal, tail "
+                     "FROM hook_run WHERE event_id = ?1 ORDER BY number",
         [PRUNE_TASKS] = "DELETE FROM task WHERE gone > 0 AND gone < ?1",
         [PRUNE_EVENTS] = "DELETE FROM event WHERE state <> 0 AND finished < ?1 AND told <> 0 AND "
                          "event_id NOT IN (SELECT event_id FROM task)",

@@ -5,127 +5,18 @@
 
 #include "common/crash-point.h"
 #include "koowatchd/store/sqlite-column.h"
+#include "koowatchd/store/sqlite-context.h"
 #include "koowatchd/store/sqlite-damage.h"
-#include "koowatchd/store/sqlite-error.h"
+#include "koowatchd/store/sqlite-history.h"
 #include "koowatchd/store/sqlite-place.h"
 #include "koowatchd/store/sqlite-schema.h"
-#include "koowatchd/store/sqlite-statements.h"
-#include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
-
-struct sqlite_store {
-        struct store store; /* first: the store is found again from it */
-        sqlite3 *db;
-        sqlite3_stmt *statements[STATEMENTS];
-        char *path;
-        bool was_busy; /* it is opened anew: a lock of its own may be in its way */
-        char error[256];
-};
-
-/* The log stays as it is, beside what the next start may move aside. */
-static void suspect_damage(struct sqlite_store *s) {
-        if (s->store.is_damaged)
-                return;
-        s->store.is_damaged = true;
-        (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        sqlite_damage_suspect(s->path);
-}
-
-/* Notes what SQLite says, and what the system says beneath, and translates it. */
-static int note_failure(struct sqlite_store *s, int code) {
-        int error;
-
-        if (code == SQLITE_MISUSE && s->was_busy) /* it is not open: what has kept it is noted */
-                return -EBUSY;
-        error = sqlite_system_error(s->db, code);
-        (void) snprintf(s->error, sizeof(s->error), "%s%s%s",
-                        s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code), error ? ": " : "",
-                        error ? strerror(error) : "");
-        if (error == ENOSPC || error == EDQUOT)
-                return -ENOSPC;
-        if (error == EROFS)
-                return -EROFS;
-        switch (code & 0xff) {
-        case SQLITE_NOMEM:
-                return -ENOMEM;
-        case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-        case SQLITE_PROTOCOL:
-                s->was_busy = true;
-                return -EBUSY;
-        case SQLITE_READONLY:
-        case SQLITE_PERM:
-        case SQLITE_AUTH:
-                return -EACCES;
-        case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-                suspect_damage(s);
-                return -EUCLEAN;
-        case SQLITE_CANTOPEN:
-                return -ENOENT;
-        default:
-                return -EIO;
-        }
-}
-
-static void resetp(sqlite3_stmt **statement) {
-        if (!*statement)
-                return;
-        (void) sqlite3_reset(*statement);
-        (void) sqlite3_clear_bindings(*statement);
-}
-
-/* For a statement that returns no row. Negative errno as note_failure() says, with the bindings
- * undone.
- */
-static int run_statement(struct sqlite_store *s, sqlite3_stmt *statement) {
-        int code = sqlite3_step(statement);
-        int r = code == SQLITE_DONE ? 0 : note_failure(s, code);
-
-        resetp(&statement);
-        return r;
-}
-
-static sqlite3_stmt *bind_key(struct sqlite_store *s, enum sqlite_statement which,
-                              const struct store_key *key) {
-        sqlite3_stmt *q = s->statements[which];
-
-        (void) sqlite3_bind_text(q, 1, key->account, -1, SQLITE_STATIC);
-        (void) sqlite3_bind_text(q, 2, key->share_id, -1, SQLITE_STATIC);
-        (void) sqlite3_bind_text(q, 3, key->task_id, -1, SQLITE_STATIC);
-        return q;
-}
-
-static sqlite3_stmt *bind_event(struct sqlite_store *s, enum sqlite_statement which,
-                                const char *event_id) {
-        sqlite3_stmt *q = s->statements[which];
-
-        (void) sqlite3_bind_text(q, 1, event_id, -1, SQLITE_STATIC);
-        return q;
-}
-
-/* *ret is NULL where the column is. SQLite has no memory for some texts: -ENOMEM. */
-static int read_text(struct sqlite_store *s, sqlite3_stmt *q, int column, const char **ret) {
-        bool is_null = sqlite3_column_type(q, column) == SQLITE_NULL;
-
-        *ret = (const char *) sqlite3_column_text(q, column);
-        if (*ret || is_null)
-                return 0;
-        (void) snprintf(s->error, sizeof(s->error), "%s", sqlite3_errstr(SQLITE_NOMEM));
-        return -ENOMEM;
-}
-
-static int prepare_statements(struct sqlite_store *s) {
-        int code = sqlite_statements_prepare(s->db, s->statements);
-
-        return code != SQLITE_OK ? note_failure(s, code) : 0;
-}
 
 static int prepare_database(struct sqlite_store *s) {
         int version = 0, code = sqlite_schema_prepare(s->db, &version);
 
         if (code != SQLITE_OK)
-                return note_failure(s, code);
+                return sqlite_note_failure(s, code);
         if (version > SQLITE_SCHEMA_VERSION) {
                 (void) snprintf(s->error, sizeof(s->error),
                                 "it has schema %d, this koowatchd knows %d", version,
@@ -133,40 +24,11 @@ static int prepare_database(struct sqlite_store *s) {
                 return -EPROTO;
         }
         if (sqlite_damage_check(s->db, s->path) != SQLITE_OK) {
-                suspect_damage(s);
+                sqlite_suspect_damage(s);
                 (void) snprintf(s->error, sizeof(s->error), "%s", sqlite3_errstr(SQLITE_CORRUPT));
                 return -EUCLEAN;
         }
-        return prepare_statements(s);
-}
-
-static int open_database(struct sqlite_store *s) {
-        int code = sqlite3_open_v2(s->path, &s->db,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                   NULL);
-
-        if (code == SQLITE_OK)
-                code = sqlite_schema_configure(s->db);
-        return code != SQLITE_OK ? note_failure(s, code) : 0;
-}
-
-static void close_database(struct sqlite_store *s) {
-        sqlite_statements_finalize(s->statements);
-        (void) sqlite3_close(STEAL_PTR(s->db));
-}
-
-/*
- * For an operation. A lock that could not be given back stays, in the way of its holder too,
- * until the file is closed.
- */
-static struct sqlite_store *sqlite_of(struct store *store) {
-        struct sqlite_store *s = (struct sqlite_store *) store;
-
-        if (s->was_busy) {
-                close_database(s);
-                s->was_busy = open_database(s) < 0 || prepare_statements(s) < 0;
-        }
-        return s;
+        return sqlite_prepare_statements(s);
 }
 
 static void roll_back(const struct sqlite_store *s) {
@@ -193,7 +55,7 @@ static void sqlite_end_reading(struct store *store) {
 
 static int put_task(struct sqlite_store *s, const struct store_op *op) {
         const struct store_task *task = &op->task;
-        sqlite3_stmt *q = bind_key(s, PUT_TASK, &op->key);
+        sqlite3_stmt *q = sqlite_bind_key(s, PUT_TASK, &op->key);
 
         (void) sqlite3_bind_text(q, 4, op->name, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 5, task->registered);
@@ -205,39 +67,39 @@ static int put_task(struct sqlite_store *s, const struct store_op *op) {
         (void) sqlite3_bind_int64(q, 11, task->boot);
         (void) sqlite3_bind_int64(q, 12, task->booted);
         (void) sqlite3_bind_int(q, 13, task->confirmed);
-        return run_statement(s, q);
+        return sqlite_run_statement(s, q);
 }
 
 static int drop_task(struct sqlite_store *s, const struct store_op *op) {
-        sqlite3_stmt *q = bind_key(s, FORGET_TASK, &op->key);
+        sqlite3_stmt *q = sqlite_bind_key(s, FORGET_TASK, &op->key);
         int r;
 
-        r = run_statement(s, q);
+        r = sqlite_run_statement(s, q);
         if (r < 0)
                 return r;
-        q = bind_key(s, MARK_GONE, &op->key);
+        q = sqlite_bind_key(s, MARK_GONE, &op->key);
         (void) sqlite3_bind_int64(q, 4, op->now);
-        return run_statement(s, q);
+        return sqlite_run_statement(s, q);
 }
 
 static int miss_task(struct sqlite_store *s, const struct store_op *op) {
-        sqlite3_stmt *q = bind_key(s, MARK_AWAY, &op->key);
+        sqlite3_stmt *q = sqlite_bind_key(s, MARK_AWAY, &op->key);
 
         (void) sqlite3_bind_int64(q, 4, op->now);
-        return run_statement(s, q);
+        return sqlite_run_statement(s, q);
 }
 
 static int put_event(struct sqlite_store *s, const struct store_op *op) {
-        sqlite3_stmt *q = bind_event(s, PUT_EVENT, op->event_id);
+        sqlite3_stmt *q = sqlite_bind_event(s, PUT_EVENT, op->event_id);
 
         (void) sqlite3_bind_text(q, 2, op->body, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 3, op->now);
-        return run_statement(s, q);
+        return sqlite_run_statement(s, q);
 }
 
 static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
         const struct store_delivery *d = &op->delivery;
-        sqlite3_stmt *q = bind_event(s, PUT_DELIVERY, op->event_id);
+        sqlite3_stmt *q = sqlite_bind_event(s, PUT_DELIVERY, op->event_id);
 
         (void) sqlite3_bind_int(q, 2, (int) d->state);
         (void) sqlite3_bind_int64(q, 3, d->attempts);
@@ -246,7 +108,7 @@ static int put_delivery(struct sqlite_store *s, const struct store_op *op) {
                 (void) sqlite3_bind_text(q, 5, d->settled, -1, SQLITE_STATIC);
         (void) sqlite3_bind_int64(q, 6, d->futile);
         (void) sqlite3_bind_int(q, 7, d->told);
-        return run_statement(s, q);
+        return sqlite_run_statement(s, q);
 }
 
 static int prune(struct sqlite_store *s, const struct store_op *op) {
@@ -257,7 +119,7 @@ static int prune(struct sqlite_store *s, const struct store_op *op) {
                 return 0;
         for (size_t i = 0; r == 0 && i < ARRAY_LEN(steps); i++) {
                 (void) sqlite3_bind_int64(s->statements[steps[i]], 1, op->now - op->history);
-                r = run_statement(s, s->statements[steps[i]]);
+                r = sqlite_run_statement(s, s->statements[steps[i]]);
         }
         return r;
 }
@@ -274,6 +136,12 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
                 return put_event(s, op);
         case STORE_PUT_DELIVERY:
                 return put_delivery(s, op);
+        case STORE_PUT_BODY:
+                return sqlite_put_body(s, op);
+        case STORE_PUT_SAMPLES:
+                return sqlite_put_samples(s, op);
+        case STORE_PUT_RUN:
+                return sqlite_put_run(s, op);
         case STORE_PRUNE:
                 return prune(s, op);
         }
@@ -290,14 +158,14 @@ static int write_batch(struct sqlite_store *s, const struct store_batch *batch) 
                                 "which starts with a new one");
                 return -ESTALE;
         }
-        r = run_statement(s, s->statements[BEGIN]);
+        r = sqlite_run_statement(s, s->statements[BEGIN]);
         if (r < 0)
                 return r;
         for (const struct store_op *op = NULL; r == 0 && (op = store_batch_next(batch, op));)
                 r = write_op(s, op);
         CRASH_POINT("commit");
         if (r == 0)
-                r = run_statement(s, s->statements[COMMIT]);
+                r = sqlite_run_statement(s, s->statements[COMMIT]);
         CRASH_POINT("committed");
         if (r < 0) /* a statement that failed may have done it already */
                 roll_back(s);
@@ -316,16 +184,16 @@ static void sqlite_write(struct store *store, struct store_batch *taken, store_d
 static void sqlite_find_task(struct store *store, const struct store_key *key,
                              store_found_fn on_found, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
-        sqlite3_stmt *q = bind_key(s, FIND_TASK, key);
+        sqlite3_stmt *q = sqlite_bind_key(s, FIND_TASK, key);
         int code = sqlite3_step(q), found = 0;
         struct store_task task = {};
         const char *event_id, *name;
         CLEANUP(freep) char *own_name = NULL;
 
         if (code == SQLITE_ROW) {
-                found = read_text(s, q, 3, &event_id);
+                found = sqlite_read_text(s, q, 3, &event_id);
                 if (found == 0)
-                        found = read_text(s, q, 11, &name);
+                        found = sqlite_read_text(s, q, 11, &name);
                 if (found == 0)
                         own_name = strdup(name ? name : "");
                 task = (struct store_task){
@@ -349,9 +217,9 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
                 if (found == 0)
                         found = 1;
         } else if (code != SQLITE_DONE) {
-                found = note_failure(s, code);
+                found = sqlite_note_failure(s, code);
         }
-        resetp(&q); /* the callback may ask again */
+        sqlite_resetp(&q); /* the callback may ask again */
         on_found(userdata, found, found > 0 ? &task : NULL);
 }
 
@@ -366,34 +234,34 @@ static void sqlite_each_task(struct store *store,
                 const char *texts[3];
 
                 for (int i = 0; r == 0 && i < (int) ARRAY_LEN(texts); i++)
-                        r = read_text(s, q, i, &texts[i]);
+                        r = sqlite_read_text(s, q, i, &texts[i]);
                 if (r == 0)
                         on_row(userdata, &(struct store_key){texts[0], texts[1], texts[2]});
         }
         if (r == 0 && code != SQLITE_DONE)
-                r = note_failure(s, code);
-        resetp(&q);
+                r = sqlite_note_failure(s, code);
+        sqlite_resetp(&q);
         on_end(userdata, r);
 }
 
 static void sqlite_get_event(struct store *store, const char *event_id, store_event_fn on_event,
                              void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
-        sqlite3_stmt *q = bind_event(s, GET_EVENT, event_id);
+        sqlite3_stmt *q = sqlite_bind_event(s, GET_EVENT, event_id);
         int code = sqlite3_step(q), r = 0;
         CLEANUP(freep) char *body = NULL;
         const char *text;
 
         if (code == SQLITE_ROW) {
-                r = read_text(s, q, 0, &text);
+                r = sqlite_read_text(s, q, 0, &text);
                 if (r == 0) {
                         body = strdup(text ? text : "");
                         r = body ? 0 : -ENOMEM;
                 }
         } else {
-                r = code == SQLITE_DONE ? -ENOENT : note_failure(s, code);
+                r = code == SQLITE_DONE ? -ENOENT : sqlite_note_failure(s, code);
         }
-        resetp(&q);
+        sqlite_resetp(&q);
         on_event(userdata, r, body);
 }
 
@@ -416,15 +284,15 @@ static void sqlite_each_pending(struct store *store,
                 };
                 const char *event_id;
 
-                r = read_text(s, q, 0, &event_id);
+                r = sqlite_read_text(s, q, 0, &event_id);
                 if (r == 0)
-                        r = read_text(s, q, 3, &delivery.settled);
+                        r = sqlite_read_text(s, q, 3, &delivery.settled);
                 if (r == 0)
                         on_row(userdata, event_id, &delivery);
         }
         if (r == 0 && code != SQLITE_DONE)
-                r = note_failure(s, code);
-        resetp(&q);
+                r = sqlite_note_failure(s, code);
+        sqlite_resetp(&q);
         on_end(userdata, r);
 }
 
@@ -439,13 +307,13 @@ static void sqlite_each_latest(struct store *store, unsigned most,
         while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
                 const char *body;
 
-                r = read_text(s, q, 0, &body);
+                r = sqlite_read_text(s, q, 0, &body);
                 if (r == 0)
                         on_row(userdata, body ? body : "");
         }
         if (r == 0 && code != SQLITE_DONE)
-                r = note_failure(s, code);
-        resetp(&q);
+                r = sqlite_note_failure(s, code);
+        sqlite_resetp(&q);
         on_end(userdata, r);
 }
 
@@ -459,9 +327,9 @@ static void sqlite_count(struct store *store, store_counted_fn on_counted, void 
                 counts.finished = (unsigned) sqlite3_column_int64(q, 0);
                 counts.parked = (unsigned) sqlite3_column_int64(q, 1);
         } else {
-                r = note_failure(s, code);
+                r = sqlite_note_failure(s, code);
         }
-        resetp(&q);
+        sqlite_resetp(&q);
         on_counted(userdata, r, r == 0 ? &counts : NULL);
 }
 
@@ -474,7 +342,7 @@ static const char *sqlite_error(const struct store *store) {
 static void sqlite_close(struct store *store) {
         struct sqlite_store *s = (struct sqlite_store *) store;
 
-        close_database(s);
+        sqlite_close_database(s);
         free(s->path);
         free(s);
 }
@@ -491,6 +359,9 @@ int sqlite_store_open(const char *path, struct store **ret) {
                 .get_event = sqlite_get_event,
                 .each_pending = sqlite_each_pending,
                 .each_latest = sqlite_each_latest,
+                .find_event = sqlite_find_event,
+                .each_event = sqlite_each_event,
+                .each_run = sqlite_each_run,
                 .count = sqlite_count,
         };
         struct sqlite_store *s = calloc(1, sizeof(*s));
@@ -503,6 +374,6 @@ int sqlite_store_open(const char *path, struct store **ret) {
         s->path = strdup(path);
         if (!s->path)
                 return -ENOMEM;
-        r = open_database(s);
+        r = sqlite_open_database(s);
         return r < 0 ? r : prepare_database(s);
 }

@@ -56,6 +56,21 @@ void store_each_latest(struct store *s, unsigned most,
         s->backend->each_latest(s, most, on_row, on_end, userdata);
 }
 
+void store_find_event(struct store *s, const char *event_id, store_event_found_fn on_found,
+                      void *userdata) {
+        s->backend->find_event(s, event_id, on_found, userdata);
+}
+
+void store_each_event(struct store *s, int64_t before, unsigned most, store_event_row_fn on_row,
+                      store_done_fn on_end, void *userdata) {
+        s->backend->each_event(s, before, most, on_row, on_end, userdata);
+}
+
+void store_each_run(struct store *s, const char *event_id, store_run_fn on_row,
+                    store_done_fn on_end, void *userdata) {
+        s->backend->each_run(s, event_id, on_row, on_end, userdata);
+}
+
 void store_count(struct store *s, store_counted_fn on_counted, void *userdata) {
         s->backend->count(s, on_counted, userdata);
 }

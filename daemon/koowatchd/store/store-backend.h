@@ -30,6 +30,12 @@ struct store_backend {
         void (*each_latest)(struct store *store, unsigned most,
                             void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
                             void *userdata);
+        void (*find_event)(struct store *store, const char *event_id, store_event_found_fn on_found,
+                           void *userdata);
+        void (*each_event)(struct store *store, int64_t before, unsigned most,
+                           store_event_row_fn on_row, store_done_fn on_end, void *userdata);
+        void (*each_run)(struct store *store, const char *event_id, store_run_fn on_row,
+                         store_done_fn on_end, void *userdata);
         void (*count)(struct store *store, store_counted_fn on_counted, void *userdata);
 };
 

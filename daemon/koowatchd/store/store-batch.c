@@ -49,7 +49,8 @@ const struct store_op *store_batch_next(const struct store_batch *batch,
 static int add_op(struct store_batch *batch, const struct store_op *op) {
         const char *const texts[] = {
                 op->key.account, op->key.share_id, op->key.task_id,      op->name,
-                op->event_id,    op->body,         op->delivery.settled,
+                op->event_id,    op->body,         op->delivery.settled, op->run.hook,
+                op->run.status,  op->run.tail,
         };
         size_t sizes[ARRAY_LEN(texts)], size = 0;
         struct batch_op *own;
@@ -67,7 +68,8 @@ static int add_op(struct store_batch *batch, const struct store_op *op) {
                         &own->op.key.account,      &own->op.key.share_id,
                         &own->op.key.task_id,      &own->op.name,
                         &own->op.event_id,         &own->op.body,
-                        &own->op.delivery.settled,
+                        &own->op.delivery.settled, &own->op.run.hook,
+                        &own->op.run.status,       &own->op.run.tail,
                 };
 
                 for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
@@ -115,6 +117,31 @@ int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
                                      .kind = STORE_PUT_DELIVERY,
                                      .event_id = event_id,
                                      .delivery = *delivery,
+                             });
+}
+
+int store_batch_put_body(struct store_batch *batch, const char *event_id, const char *body) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_BODY,
+                                     .event_id = event_id,
+                                     .body = body,
+                             });
+}
+
+int store_batch_put_samples(struct store_batch *batch, const char *event_id, const char *samples) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_SAMPLES,
+                                     .event_id = event_id,
+                                     .body = samples,
+                             });
+}
+
+int store_batch_put_run(struct store_batch *batch, const char *event_id,
+                        const struct store_run *run) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_RUN,
+                                     .event_id = event_id,
+                                     .run = *run,
                              });
 }
 

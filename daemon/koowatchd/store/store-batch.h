@@ -31,6 +31,13 @@ int store_batch_put_event(struct store_batch *batch, const char *event_id, const
                           usec_t now);
 int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
                              const struct store_delivery *delivery);
+/* Another text for an event that is there, with all else of it as it was. */
+int store_batch_put_body(struct store_batch *batch, const char *event_id, const char *body);
+/* What is kept of the task's progress, in place of what was. */
+int store_batch_put_samples(struct store_batch *batch, const char *event_id, const char *samples);
+/* Adds a run to those of the event; beyond STORE_RUNS_MAX the first goes. */
+int store_batch_put_run(struct store_batch *batch, const char *event_id,
+                        const struct store_run *run);
 /* Forgets what has been gone, or delivered and told, for longer than history. */
 int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history);
 
@@ -42,6 +49,9 @@ enum store_write {
         STORE_MISS_TASK,
         STORE_PUT_EVENT,
         STORE_PUT_DELIVERY,
+        STORE_PUT_BODY,
+        STORE_PUT_SAMPLES,
+        STORE_PUT_RUN,
         STORE_PRUNE,
 };
 
@@ -50,12 +60,13 @@ struct store_op {
         enum store_write kind;
         struct store_key key; /* of the tasks' */
         const char *name;     /* PUT_TASK */
-        const char *event_id; /* PUT_EVENT, PUT_DELIVERY */
-        const char *body;     /* PUT_EVENT */
+        const char *event_id; /* of the events' */
+        const char *body;     /* PUT_EVENT, PUT_BODY; PUT_SAMPLES: these */
         usec_t now;           /* DROP_TASK, MISS_TASK, PUT_EVENT, PRUNE */
         usec_t history;       /* PRUNE */
         struct store_task task;
         struct store_delivery delivery;
+        struct store_run run;
 };
 
 /* The first write after op (NULL: the first of all), in the order of adding; NULL: no more. */

@@ -126,6 +126,47 @@ void store_each_latest(struct store *store, unsigned most,
                        void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
                        void *userdata);
 
+/* ---- history: events, and what is kept with them until they are forgotten ---- */
+
+/* An outcome and all that is known of it. */
+struct store_event {
+        int64_t number; /* larger than those of the events that were put before */
+        const char *event_id, *body;
+        const char *samples; /* of the task's progress, as it was put; NULL: none */
+        struct store_delivery delivery;
+};
+
+/* One hook that has ended, in one attempt. */
+struct store_run {
+        const char *hook; /* "finished.d/10-mail" */
+        unsigned attempt;
+        usec_t started, duration; /* wall clock; how long it took */
+        const char *status;       /* "done", "later", "progress", "skipped", "failed", "timeout" */
+        int exit_status, signal;  /* -1: not known */
+        const char *tail;         /* the last of what it has printed; NULL: nothing */
+};
+
+#define STORE_RUNS_MAX 200 /* of an event: the last ones are kept */
+
+/* found: 1 with an event, 0 when there is none of that id, or a negative errno. */
+typedef void (*store_event_found_fn)(void *userdata, int found, const struct store_event *event);
+void store_find_event(struct store *store, const char *event_id, store_event_found_fn on_found,
+                      void *userdata);
+
+typedef void (*store_event_row_fn)(void *userdata, const struct store_event *event);
+/*
+ * The events with a number below before (INT64_MAX: all), the last first, at most so many, then
+ * the end. As store_each_task().
+ */
+void store_each_event(struct store *store, int64_t before, unsigned most, store_event_row_fn on_row,
+                      store_done_fn on_end, void *userdata);
+
+typedef void (*store_run_fn)(void *userdata, const struct store_run *run);
+/* The runs of hooks for an event, in the order of their ends, then the end. As store_each_task().
+ */
+void store_each_run(struct store *store, const char *event_id, store_run_fn on_row,
+                    store_done_fn on_end, void *userdata);
+
 /* ---- both ---- */
 
 struct store_counts {

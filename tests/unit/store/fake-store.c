@@ -15,9 +15,17 @@ struct task_row {
         usec_t gone;            /* 0: not */
 };
 
+struct run_row {
+        TAILQ_ENTRY(run_row) link;
+        char *hook, *status, *tail;
+        struct store_run run; /* its texts are the row's */
+};
+
 struct event_row {
         TAILQ_ENTRY(event_row) link;
-        char *event_id, *body, *settled;
+        int64_t number;
+        char *event_id, *body, *settled, *samples;
+        TAILQ_HEAD(run_rows, run_row) runs;
         struct store_delivery delivery; /* its settled is the row's */
 };
 
@@ -38,6 +46,10 @@ struct fake_op {
         store_event_fn on_event;
         store_counted_fn on_counted;
         void (*on_body)(void *userdata, const char *body);
+        store_event_found_fn on_whole_event;
+        store_event_row_fn on_event_row;
+        store_run_fn on_run;
+        int64_t before;
         unsigned most;
         void *userdata;
 };
@@ -48,6 +60,7 @@ struct fake_store {
         TAILQ_HEAD(event_rows, event_row) events; /* the oldest first */
         TAILQ_HEAD(fake_ops, fake_op) queue;
         size_t writes;
+        int64_t number; /* of the event that was put last */
         int next_error;
         bool is_immediate, in_rows;
         char error[128];
@@ -94,10 +107,21 @@ static void task_remove(struct fake_store *f, struct task_row *row) {
         free(row);
 }
 
+static void run_remove(struct event_row *event, struct run_row *row) {
+        TAILQ_REMOVE(&event->runs, row, link);
+        free(row->hook);
+        free(row->status);
+        free(row->tail);
+        free(row);
+}
+
 static void event_remove(struct fake_store *f, struct event_row *row) {
         if (!row)
                 return;
+        while (!TAILQ_EMPTY(&row->runs))
+                run_remove(row, TAILQ_FIRST(&row->runs));
         TAILQ_REMOVE(&f->events, row, link);
+        free(row->samples);
         free(row->event_id);
         free(row->body);
         free(row->settled);
@@ -150,6 +174,8 @@ static void put_event(struct fake_store *f, const struct store_op *op) {
         struct event_row *row = sure_calloc(sizeof(*row));
 
         event_remove(f, event_find(f, op->event_id));
+        TAILQ_INIT(&row->runs);
+        row->number = ++f->number;
         row->event_id = copy_text(op->event_id);
         row->body = copy_text(op->body);
         row->delivery = (struct store_delivery){
@@ -171,6 +197,35 @@ static void put_delivery(struct fake_store *f, const struct store_op *op) {
         row->delivery = op->delivery;
         row->delivery.settled = row->settled;
         row->delivery.finished = finished;
+}
+
+static void put_text(struct fake_store *f, const struct store_op *op) {
+        struct event_row *row = event_find(f, op->event_id);
+        char **text = row && op->kind == STORE_PUT_BODY ? &row->body : row ? &row->samples : NULL;
+
+        if (!text)
+                return;
+        free(*text);
+        *text = copy_text(op->body);
+}
+
+static void put_run(struct fake_store *f, const struct store_op *op) {
+        struct event_row *event = event_find(f, op->event_id);
+        struct run_row *row;
+        unsigned count = 0;
+
+        if (!event)
+                return;
+        row = sure_calloc(sizeof(*row));
+        row->run = op->run;
+        row->run.hook = row->hook = copy_text(op->run.hook);
+        row->run.status = row->status = copy_text(op->run.status);
+        row->run.tail = row->tail = copy_text(op->run.tail);
+        TAILQ_INSERT_TAIL(&event->runs, row, link);
+        TAILQ_FOREACH(row, &event->runs, link)
+        count++;
+        if (count > STORE_RUNS_MAX)
+                run_remove(event, TAILQ_FIRST(&event->runs));
 }
 
 static bool event_has_task(struct fake_store *f, const struct event_row *event) {
@@ -207,6 +262,8 @@ static void do_write(struct fake_store *f, const struct fake_op *op, int error) 
                 [STORE_PUT_TASK] = put_task,         [STORE_DROP_TASK] = drop_task,
                 [STORE_MISS_TASK] = miss_task,       [STORE_PUT_EVENT] = put_event,
                 [STORE_PUT_DELIVERY] = put_delivery, [STORE_PRUNE] = prune,
+                [STORE_PUT_BODY] = put_text,         [STORE_PUT_SAMPLES] = put_text,
+                [STORE_PUT_RUN] = put_run,
         };
 
         if (error == 0) {
@@ -287,6 +344,73 @@ static void do_each_latest(struct fake_store *f, const struct fake_op *op, int e
                 if (error == 0 && skip == 0)
                         op->on_body(op->userdata, body);
                 skip -= skip > 0;
+        }
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
+/* A copy of a row, whose texts are freed behind the call. */
+static void give_event(const struct event_row *row,
+                       void (*give)(const struct fake_op *op, const struct store_event *event),
+                       const struct fake_op *op) {
+        CLEANUP(freep) char *event_id = copy_text(row->event_id);
+        CLEANUP(freep) char *body = copy_text(row->body);
+        CLEANUP(freep) char *samples = copy_text(row->samples);
+        CLEANUP(freep) char *settled = copy_text(row->settled);
+        struct store_event event = {row->number, event_id, body, samples, row->delivery};
+
+        event.delivery.settled = settled;
+        give(op, &event);
+}
+
+static void give_found(const struct fake_op *op, const struct store_event *event) {
+        op->on_whole_event(op->userdata, 1, event);
+}
+
+static void do_find_event(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct event_row *row = error == 0 ? event_find(f, op->event_id) : NULL;
+
+        if (row)
+                give_event(row, give_found, op);
+        else
+                op->on_whole_event(op->userdata, error, NULL);
+}
+
+static void give_row(const struct fake_op *op, const struct store_event *event) {
+        op->on_event_row(op->userdata, event);
+}
+
+static void do_each_event(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct event_row *row;
+        unsigned left = op->most;
+
+        f->in_rows = true;
+        TAILQ_FOREACH_REVERSE(row, &f->events, event_rows, link) {
+                if (error < 0 || row->number >= op->before || left == 0)
+                        continue;
+                give_event(row, give_row, op);
+                left--;
+        }
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
+static void do_each_run(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct event_row *event = event_find(f, op->event_id);
+        const struct run_row *row;
+
+        f->in_rows = true;
+        for (row = event && error == 0 ? TAILQ_FIRST(&event->runs) : NULL; row;
+             row = TAILQ_NEXT(row, link)) {
+                CLEANUP(freep) char *hook = copy_text(row->hook);
+                CLEANUP(freep) char *status = copy_text(row->status);
+                CLEANUP(freep) char *tail = copy_text(row->tail);
+                struct store_run run = row->run;
+
+                run.hook = hook;
+                run.status = status;
+                run.tail = tail;
+                op->on_run(op->userdata, &run);
         }
         f->in_rows = false;
         op->on_done(op->userdata, error);
@@ -512,6 +636,39 @@ static void fake_each_latest(struct store *store, unsigned most,
                         });
 }
 
+static void fake_find_event(struct store *store, const char *event_id,
+                            store_event_found_fn on_found, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_find_event,
+                                .event_id = copy_text(event_id),
+                                .on_whole_event = on_found,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_each_event(struct store *store, int64_t before, unsigned most,
+                            store_event_row_fn on_row, store_done_fn on_end, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_event,
+                                .before = before,
+                                .most = most,
+                                .on_event_row = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_each_run(struct store *store, const char *event_id, store_run_fn on_row,
+                          store_done_fn on_end, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_run,
+                                .event_id = copy_text(event_id),
+                                .on_run = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
 static void fake_count(struct store *store, store_counted_fn on_counted, void *userdata) {
         op_queue(store, &(struct fake_op){
                                 .carry_out = do_count,
@@ -530,6 +687,9 @@ struct store *fake_store_new(void) {
                 .get_event = fake_get_event,
                 .each_pending = fake_each_pending,
                 .each_latest = fake_each_latest,
+                .find_event = fake_find_event,
+                .each_event = fake_each_event,
+                .each_run = fake_each_run,
                 .count = fake_count,
         };
         struct fake_store *f = sure_calloc(sizeof(*f));

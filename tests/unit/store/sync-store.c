@@ -3,7 +3,7 @@
 #include "koowatchd/store/store-batch.h"
 #include "unit/support.h"
 
-#define ROWS_MAX 32
+#define ROWS_MAX (STORE_RUNS_MAX + 1)
 
 /* What the callbacks of one operation have brought. */
 struct reply {
@@ -221,4 +221,59 @@ void sync_prune(const struct sync_store *s, usec_t now, usec_t history) {
         struct store_batch *batch = batch_new();
 
         write_one(s, batch, store_batch_prune(batch, now, history));
+}
+
+/* ---- history ---- */
+
+static char *event_text(const struct store_event *e) {
+        return str_printf("%lld:%s:%s:%s:%d:%u:%s", (long long) e->number, e->event_id, e->body,
+                          e->samples ? e->samples : "-", (int) e->delivery.state,
+                          e->delivery.attempts, e->delivery.settled ? e->delivery.settled : "-");
+}
+
+static void on_whole_event(void *userdata, int found, const struct store_event *event) {
+        struct reply *reply = userdata;
+
+        if (found == 1)
+                reply->body = event_text(event);
+        on_done(reply, found < 0 ? found : 0);
+        reply->result = found;
+}
+
+int sync_find_event(const struct sync_store *s, const char *event_id, char **ret_text) {
+        struct reply reply = {};
+
+        store_find_event(s->store, event_id, on_whole_event, &reply);
+        reply_settle(s, &reply);
+        *ret_text = reply.body;
+        return reply.result;
+}
+
+static void on_event_row(void *userdata, const struct store_event *event) {
+        reply_add_row(userdata, event_text(event));
+}
+
+int sync_each_event(const struct sync_store *s, int64_t before, unsigned most, char **ret_text) {
+        struct reply reply = {};
+
+        store_each_event(s->store, before, most, on_event_row, on_done, &reply);
+        reply_settle(s, &reply);
+        *ret_text = reply_join(&reply);
+        return reply.result;
+}
+
+static void on_run(void *userdata, const struct store_run *r) {
+        reply_add_row(userdata,
+                      str_printf("%s:%u:%lld:%lld:%s:%d:%d:%s", r->hook, r->attempt,
+                                 (long long) r->started, (long long) r->duration, r->status,
+                                 r->exit_status, r->signal, r->tail ? r->tail : "-"));
+}
+
+int sync_each_run(const struct sync_store *s, const char *event_id, char **ret_text) {
+        struct reply reply = {};
+
+        store_each_run(s->store, event_id, on_run, on_done, &reply);
+        reply_settle(s, &reply);
+        *ret_text = reply_join(&reply);
+        return reply.result;
 }

@@ -30,6 +30,13 @@ int sync_each_pending(const struct sync_store *s, char **ret_text);
 /* "BODY " of each. */
 int sync_each_latest(const struct sync_store *s, unsigned most, char **ret_text);
 
+/* "NUMBER:EVENT:BODY:SAMPLES:STATE:ATTEMPTS:SETTLED", "-": none; NULL: there is none. */
+int sync_find_event(const struct sync_store *s, const char *event_id, char **ret_text);
+/* Likewise of each, with a blank behind it. */
+int sync_each_event(const struct sync_store *s, int64_t before, unsigned most, char **ret_text);
+/* "HOOK:ATTEMPT:STARTED:DURATION:STATUS:EXIT:SIGNAL:TAIL " of each. */
+int sync_each_run(const struct sync_store *s, const char *event_id, char **ret_text);
+
 /* A batch of one write, which must succeed. */
 void sync_put_task(const struct sync_store *s, const struct store_key *key, const char *name,
                    const struct store_task *task);

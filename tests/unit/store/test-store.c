@@ -726,6 +726,134 @@ static void test_arguments_are_not_kept(void **state) {
         assert_string_equal(got.text, "12");
 }
 
+/* ---- history ---- */
+
+static void put_run(struct fixture *f, const char *event_id, unsigned attempt, const char *tail) {
+        const struct store_run run = {.hook = "finished.d/a",
+                                      .attempt = attempt,
+                                      .started = WALL,
+                                      .duration = 5,
+                                      .status = "failed",
+                                      .exit_status = 3,
+                                      .signal = -1,
+                                      .tail = tail};
+        struct store_batch *batch = batch_new();
+
+        assert_int_equal(store_batch_put_run(batch, event_id, &run), 0);
+        assert_int_equal(sync_write(&f->sync, batch), 0);
+}
+
+static void put_text(struct fixture *f, const char *event_id, const char *body,
+                     const char *samples) {
+        struct store_batch *batch = batch_new();
+
+        if (body)
+                assert_int_equal(store_batch_put_body(batch, event_id, body), 0);
+        if (samples)
+                assert_int_equal(store_batch_put_samples(batch, event_id, samples), 0);
+        assert_int_equal(sync_write(&f->sync, batch), 0);
+}
+
+static void assert_runs(struct fixture *f, const char *event_id, const char *expected) {
+        CLEANUP(freep) char *text = NULL;
+
+        assert_int_equal(sync_each_run(&f->sync, event_id, &text), 0);
+        assert_string_equal(text, expected);
+}
+
+static void test_an_event_is_found_as_a_whole(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *none = NULL, *first = NULL, *second = NULL;
+
+        assert_int_equal(sync_find_event(&f->sync, "e1", &none), 0);
+        assert_null(none);
+        put_event(f, "e1", WALL);
+        assert_int_equal(sync_find_event(&f->sync, "e1", &first), 1);
+        assert_string_equal(first, "1:e1:{\"eventId\":\"e1\",\"x\":\"é\"}:-:0:0:-");
+        sync_put_delivery(&f->sync, "e1",
+                          &(struct store_delivery){
+                                  .state = DELIVERY_PARKED,
+                                  .attempts = 3,
+                                  .settled = "[]",
+                          });
+        put_text(f, "e1", "{}", "[1,2]");
+        reopen(f);
+        assert_int_equal(sync_find_event(&f->sync, "e1", &second), 1);
+        assert_string_equal(second, "1:e1:{}:[1,2]:2:3:[]");
+}
+
+/* No event comes to be by what is written of one that is not there. */
+static void test_history_of_an_unknown_event_is_none(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *none = NULL;
+
+        put_text(f, "e1", "{}", "[]");
+        put_run(f, "e1", 1, NULL);
+        assert_int_equal(sync_find_event(&f->sync, "e1", &none), 0);
+        assert_runs(f, "e1", "");
+}
+
+static void test_events_are_listed_backwards(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *all = NULL, *some = NULL, *none = NULL;
+
+        for (unsigned i = 0; i < 3; i++) {
+                const char id[] = {'e', (char) ('1' + i), '\0'};
+
+                put_event(f, id, WALL);
+                put_text(f, id, id, NULL);
+        }
+        assert_int_equal(sync_each_event(&f->sync, INT64_MAX, 10, &all), 0);
+        assert_string_equal(all, "3:e3:e3:-:0:0:- 2:e2:e2:-:0:0:- 1:e1:e1:-:0:0:- ");
+        assert_int_equal(sync_each_event(&f->sync, 3, 1, &some), 0);
+        assert_string_equal(some, "2:e2:e2:-:0:0:- ");
+        assert_int_equal(sync_each_event(&f->sync, 1, 10, &none), 0);
+        assert_string_equal(none, "");
+}
+
+static void test_runs_are_kept_in_order(void **state) {
+        struct fixture *f = *state;
+
+        put_event(f, "e1", WALL);
+        put_event(f, "e2", WALL);
+        assert_runs(f, "e1", "");
+        put_run(f, "e1", 1, NULL);
+        put_run(f, "e2", 1, "of the other");
+        put_run(f, "e1", 2, "no such é");
+        reopen(f);
+        assert_runs(f, "e1",
+                    "finished.d/a:1:1747708152000000:5:failed:3:-1:- "
+                    "finished.d/a:2:1747708152000000:5:failed:3:-1:no such é ");
+}
+
+static void test_the_first_runs_go(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *text = NULL;
+        unsigned count = 0;
+
+        put_event(f, "e1", WALL);
+        for (unsigned i = 1; i <= STORE_RUNS_MAX + 2; i++)
+                put_run(f, "e1", i, NULL);
+        assert_int_equal(sync_each_run(&f->sync, "e1", &text), 0);
+        for (const char *at = text; (at = strstr(at, "finished.d")); at++)
+                count++;
+        assert_int_equal(count, STORE_RUNS_MAX);
+        assert_non_null(str_after(text, "finished.d/a:3:"));
+}
+
+/* They go with their event: one of the same id that comes later has none. */
+static void test_runs_are_forgotten_with_their_event(void **state) {
+        struct fixture *f = *state;
+
+        put_event(f, "e1", WALL);
+        put_run(f, "e1", 1, NULL);
+        sync_put_delivery(&f->sync, "e1",
+                          &(struct store_delivery){.state = DELIVERY_DONE, .told = true});
+        sync_prune(&f->sync, WALL + HISTORY + USEC_DAY, HISTORY);
+        put_event(f, "e1", WALL);
+        assert_runs(f, "e1", "");
+}
+
 static void test_close_accepts_nothing(void **state) {
         (void) state;
         store_close(NULL);
@@ -768,6 +896,12 @@ int main(void) {
                 SCENARIO(test_operations_take_effect_in_order),
                 SCENARIO(test_callbacks_may_call_the_store),
                 SCENARIO(test_arguments_are_not_kept),
+                SCENARIO(test_an_event_is_found_as_a_whole),
+                SCENARIO(test_history_of_an_unknown_event_is_none),
+                SCENARIO(test_events_are_listed_backwards),
+                SCENARIO(test_runs_are_kept_in_order),
+                SCENARIO(test_the_first_runs_go),
+                SCENARIO(test_runs_are_forgotten_with_their_event),
                 cmocka_unit_test(test_close_accepts_nothing),
         };
 
