@@ -224,8 +224,9 @@ static int wait_for_exit(struct hook_process *process, usec_t timeout, int signa
 
 int hook_process_wait(struct hook_process *process, const char *hook, usec_t timeout, int signal_fd,
                       struct output *output, struct hook_end *ret) {
-        struct output_stream out = {.output = output, .hook = hook};
-        struct output_stream err = {.output = output, .hook = hook};
+        struct tail tail = {};
+        struct output_stream out = {.output = output, .hook = hook, .tail = &tail};
+        struct output_stream err = {.output = output, .hook = hook, .tail = &tail};
         struct hook_end end = {.status = -1};
         siginfo_t info = {0};
         int r, q;
@@ -244,6 +245,7 @@ int hook_process_wait(struct hook_process *process, const char *hook, usec_t tim
                 end.status = info.si_status;
         else
                 end.signal = info.si_status;
+        tail_write(&tail, end.tail);
 
         *ret = end;
         return 0;

@@ -29,6 +29,7 @@ struct hook_end {
         int status; /* -1: ended by signal */
         int signal; /* 0: ended by status */
         usec_t duration;
+        char tail[TAIL_MAX + 1]; /* the last of what it has printed */
 };
 
 /*

@@ -25,6 +25,9 @@ static void emit(struct output_stream *stream, size_t length, bool newline) {
         struct log_fields fields = {};
         char kept = stream->line[length];
 
+        tail_add(stream->tail, stream->line, length);
+        if (newline)
+                tail_add(stream->tail, "\n", 1);
         if (spend(stream->output, length + newline) && length > 0) {
                 for (size_t i = 0; i < length; i++)
                         if (stream->line[i] == '\0')

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "koowatch-hook/event.h"
+#include "koowatch-hook/tail.h"
 
 #define OUTPUT_LINE_MAX ((size_t) 8 * 1024)
 #define OUTPUT_BYTES_MAX ((size_t) 64 * 1024)
@@ -22,10 +23,11 @@ struct output {
         size_t cut_bytes, cut_lines;
 };
 
-/* One stream of one hook; starts zeroed but for the first two. */
+/* One stream of one hook; starts zeroed but for the first three. */
 struct output_stream {
         struct output *output; /* borrowed */
         const char *hook;      /* borrowed */
+        struct tail *tail;     /* gets what it prints, too; borrowed */
         size_t length;
         char line[OUTPUT_LINE_MAX + 1];
 };

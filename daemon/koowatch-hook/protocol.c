@@ -162,6 +162,8 @@ int protocol_end(const char *hook, const struct hook_end *end) {
         if (end->timed_out)
                 add(&object, "timeout", json_object_new_boolean(true));
         add(&object, "seconds", json_object_new_double_s(strtod(seconds, NULL), seconds));
+        if (*end->tail)
+                add(&object, "tail", json_object_new_string(end->tail));
 
         return send_object(object);
 }

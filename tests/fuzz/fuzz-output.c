@@ -63,7 +63,8 @@ static void check_logged(const char *text, size_t length, size_t repeats, bool i
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct output output = {.event = &event};
-        struct output_stream stream = {.output = &output, .hook = "finished.d/a"};
+        struct tail tail = {};
+        struct output_stream stream = {.output = &output, .hook = "finished.d/a", .tail = &tail};
         struct bytes b = {data, size};
         size_t piece = 1 + 16 * (size_t) take_byte(&b), repeats = 1 + take(&b, 64), length;
         CLEANUP(freep) char *text = take_rest(&b, &length);

@@ -148,6 +148,7 @@ static int on_line(struct runner_run *run, const char *text) {
                         .signal = json_get_int(line, "signal", -1),
                         .timed_out = json_get_bool(line, "timeout"),
                         .seconds = read_seconds(line),
+                        .tail = json_get_string(line, "tail"),
                 };
 
                 CRASH_POINT("hook-result-read");

@@ -23,7 +23,8 @@ struct hook_end {
         const char *reason; /* why it was not run at all; NULL: it was */
         int status, signal; /* -1: not said */
         bool timed_out;
-        double seconds; /* 0: not said */
+        double seconds;   /* 0: not said */
+        const char *tail; /* the last of what it has printed; NULL: nothing */
 };
 
 /* "done", "later", "progress", "skipped", "failed". */

@@ -64,9 +64,10 @@ static void on_hook_start(void *userdata, const char *hook) {
 }
 
 static void on_hook_end(void *userdata, const struct hook_end *end) {
-        told_add(userdata, "end %s %s %s %d %d %s %g\n", end->hook, hook_result_name(end->result),
-                 end->reason ? end->reason : "-", end->status, end->signal,
-                 end->timed_out ? "late" : "-", end->seconds);
+        told_add(userdata, "end %s %s %s %d %d %s %g%s%s\n", end->hook,
+                 hook_result_name(end->result), end->reason ? end->reason : "-", end->status,
+                 end->signal, end->timed_out ? "late" : "-", end->seconds, end->tail ? " " : "",
+                 end->tail ? end->tail : "");
 }
 
 static void run(struct fixture *f, struct told *t);
@@ -203,15 +204,15 @@ static void test_a_whole_run(void **state) {
 
         peer_say(f, peer, "{\"ready\":true}\n{\"start\":\"finished.d/10-a\"}\n");
         assert_string_equal(t.text, "start finished.d/10-a\n");
-        peer_say(
-                f, peer,
-                "{\"end\":\"finished.d/10-a\",\"result\":\"done\",\"status\":0,\"seconds\":1.5}\n");
+        peer_say(f, peer,
+                 "{\"end\":\"finished.d/10-a\",\"result\":\"done\",\"status\":0,\"seconds\":1.5,"
+                 "\"tail\":\"done it\"}\n");
         peer_say(f, peer, "{\"done\":true}\n");
         assert_int_equal(t.ends, 0); /* that is when it closes */
         (void) close(peer);
         loop_turn(f->loop);
         assert_string_equal(t.text, "start finished.d/10-a\n"
-                                    "end finished.d/10-a done - 0 -1 - 1.5\n"
+                                    "end finished.d/10-a done - 0 -1 - 1.5 done it\n"
                                     "done\n");
         assert_false(runner_is_busy(f->runner));
 }

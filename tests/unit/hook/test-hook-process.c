@@ -144,6 +144,7 @@ static void test_what_it_gets(void **state) {
         assert_non_null(strstr(printed, "finished photos b\n"));
         assert_non_null(strstr(printed, "\n/\n"));
         assert_non_null(strstr(printed, "error\n"));
+        assert_non_null(strstr(f->end.tail, "finished photos b\n/"));
 }
 
 static void test_the_event_cannot_be_written_to(void **state) {

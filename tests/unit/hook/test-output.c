@@ -5,6 +5,7 @@
 struct fixture {
         struct event event;
         struct output output;
+        struct tail tail;
         struct output_stream stream;
 };
 
@@ -47,7 +48,8 @@ static int set_up(void **state) {
         memset(&logged, 0, sizeof(logged));
         f->event = event_with("");
         f->output.event = &f->event;
-        f->stream = (struct output_stream){.output = &f->output, .hook = "finished.d/a"};
+        f->stream = (struct output_stream){
+                .output = &f->output, .hook = "finished.d/a", .tail = &f->tail};
         *state = f;
         return 0;
 }
@@ -143,7 +145,8 @@ static void test_so_many_lines(void **state) {
 
 static void test_so_many_bytes_of_all_streams_together(void **state) {
         struct fixture *f = *state;
-        struct output_stream other = {.output = &f->output, .hook = "finished.d/a"};
+        struct output_stream other = {
+                .output = &f->output, .hook = "finished.d/a", .tail = &f->tail};
         char line[1024];
 
         memset(line, 'a', sizeof(line));

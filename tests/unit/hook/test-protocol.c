@@ -128,6 +128,9 @@ static void test_how_a_hook_has_ended(void **state) {
                  "\"result\":\"failed\",\"signal\":9,\"seconds\":0.000"},
                 {{.status = 0, .timed_out = true}, /* it was asked to end, and did */
                  "\"result\":\"failed\",\"status\":0,\"timeout\":true,\"seconds\":0.000"},
+                {{.tail = "a \"quoted\"\nline"},
+                 "\"result\":\"done\",\"status\":0,\"seconds\":0.000,"
+                 "\"tail\":\"a \\\"quoted\\\"\\nline\""},
                 {{.status = 75, .timed_out = true},
                  "\"result\":\"failed\",\"status\":75,\"timeout\":true,\"seconds\":0.000"},
         };
