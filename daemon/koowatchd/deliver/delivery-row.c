@@ -39,16 +39,20 @@ int delivery_row_write(const struct delivery_row *row, struct store_batch *batch
                 .told = row->told,
         };
 
+        int r;
+
         if (row->settled) {
                 stored.settled = json_text(row->settled, JSON_C_TO_STRING_PLAIN);
                 if (!stored.settled)
                         return -ENOMEM;
         }
-        return store_batch_put_delivery(batch, row->id, &stored);
+        r = store_batch_put_delivery(batch, row->id, &stored);
+        return r < 0 ? r : hook_runs_write(&row->runs, row->id, batch);
 }
 
 void delivery_row_clear(struct delivery_row *row) {
         json_object_put(STEAL_PTR(row->settled));
+        hook_runs_clear(&row->runs);
 }
 
 bool delivery_row_settle(struct delivery_row *row, const char *hook) {

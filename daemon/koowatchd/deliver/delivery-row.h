@@ -7,6 +7,7 @@
 
 #include "common/event-id.h"
 #include "koowatchd/deliver/attempts.h"
+#include "koowatchd/deliver/hook-runs.h"
 #include "koowatchd/store/store.h"
 
 struct store_batch;
@@ -15,9 +16,10 @@ struct delivery_row {
         char id[EVENT_ID_LENGTH + 1];
         enum delivery_state state;
         struct attempts attempts;
-        usec_t next;          /* wall clock of the next attempt; 0: at once */
-        json_object *settled; /* array of the hooks that need not run again; NULL: none */
-        bool told;            /* the journal has the outcome */
+        usec_t next;           /* wall clock of the next attempt; 0: at once */
+        json_object *settled;  /* array of the hooks that need not run again; NULL: none */
+        bool told;             /* the journal has the outcome */
+        struct hook_runs runs; /* of hooks that have ended, and are not in the store */
 };
 
 /* As the store has it; row->id is there. Returns 0 or -ENOMEM. */

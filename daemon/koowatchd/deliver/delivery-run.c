@@ -40,6 +40,7 @@ static void on_hook_end(void *userdata, const struct hook_end *end) {
 
         attempts_note(&r->row->attempts, end->result);
         settled = hook_result_is_final(end->result) && delivery_row_settle(r->row, end->hook);
+        hook_runs_add(&r->row->runs, end, r->row->attempts.made + 1, clock_wall());
         metrics_hook(r->shared->metrics, end->result);
         report_hook_end(r->event, end, next_pause(r));
         r->shared->on_hook(r, settled);

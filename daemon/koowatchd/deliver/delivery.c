@@ -2,20 +2,15 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <sys/queue.h>
 
 #include "common/backoff.h"
 #include "common/crash-point.h"
 #include "common/event-id.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "koowatchd/deliver/attempts.h"
-#include "koowatchd/deliver/delivery-load.h"
-#include "koowatchd/deliver/delivery-row.h"
-#include "koowatchd/deliver/delivery-run.h"
+#include "koowatchd/deliver/delivery-table.h"
 #include "koowatchd/deliver/ephemeral.h"
-#include "koowatchd/deliver/telling.h"
-#include "koowatchd/loop/timer.h"
+#include "koowatchd/deliver/redelivery-order.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/store-batch.h"
@@ -26,115 +21,21 @@
 #define DEFER_MAX USEC_MINUTE
 #define DEFERRALS_REPORTED 3
 
-TAILQ_HEAD(delivery_list, delivery);
-
-struct delivery {
-        struct deliveries *owner;
-        TAILQ_ENTRY(delivery) link;    /* deliveries::all */
-        TAILQ_ENTRY(delivery) ready;   /* deliveries::ready */
-        TAILQ_ENTRY(delivery) changed; /* deliveries::dirty or ::in_commit */
-        struct timer timer;            /* until the next attempt */
-        struct telling telling;
-
-        struct delivery_row row;
-        struct delivery_run run;    /* with the event, while it is new or being run */
-        unsigned deferrals;         /* times in a row that the runner could not take it */
-        bool uncommitted;           /* not in the store yet */
-        bool dirty;                 /* differs from the store */
-        bool in_commit;             /* a write of it is under way: ... */
-        bool ends_in_commit;        /* ... with that it is over, ... */
-        bool told_in_commit;        /* ... and the store knows that it was told */
-        bool is_over, told_on_disk; /* likewise, by a write that has ended; both: it is freed */
-        bool is_waiting, failing;   /* counted as such */
-};
-
-struct deliveries {
-        struct delivery_modules with;
-        struct delivery_handler handler;
-        struct delivery_runs runs; /* its hook_directories are owned */
-        unsigned max_parallel;
-
-        struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */
-        struct ephemerals *ephemerals;                     /* behind them */
-        struct delivery_counts counts;
-        struct delivery_load load;
-        struct tellings tellings;
-        bool is_starting;
-};
-
 static void start_ready(struct deliveries *d);
-
-static void count_waiting(struct delivery *v, bool waiting) {
-        v->owner->counts.waiting += (unsigned) waiting - (unsigned) v->is_waiting;
-        v->is_waiting = waiting;
-}
-
-static void count_failing(struct delivery *v, bool failing) {
-        v->owner->counts.failing += (unsigned) failing - (unsigned) v->failing;
-        v->failing = failing;
-}
-
-/* It is in no list but that of all. */
-static void delivery_free(struct delivery *v) {
-        struct deliveries *d = v->owner;
-
-        count_waiting(v, false);
-        count_failing(v, false);
-        timer_close(d->with.timers, &v->timer);
-        TAILQ_REMOVE(&d->all, v, link);
-        d->counts.pending -= !v->is_over;
-        json_object_put(v->run.event);
-        delivery_row_clear(&v->row);
-        free(v);
-}
-
-static void set_over(struct delivery *v) {
-        v->owner->counts.pending -= !v->is_over;
-        v->is_over = true;
-}
-
-static void make_ready(struct delivery *v) {
-        count_waiting(v, true);
-        TAILQ_INSERT_TAIL(&v->owner->ready, v, ready);
-}
 
 static void on_timer(struct timer *timer, usec_t now) {
         struct delivery *v = container_of(timer, struct delivery, timer);
 
         (void) now;
-        make_ready(v);
+        delivery_make_ready(v);
         start_ready(v->owner);
-}
-
-static struct delivery *delivery_new(struct deliveries *d, const char *id) {
-        struct delivery *v = calloc(1, sizeof(*v));
-
-        if (!v || timer_open(d->with.timers, &v->timer, on_timer) < 0) {
-                free(v);
-                return NULL;
-        }
-        v->owner = d;
-        v->run = (struct delivery_run){.shared = &d->runs, .row = &v->row};
-        (void) snprintf(v->row.id, sizeof(v->row.id), "%s", id);
-        TAILQ_INSERT_TAIL(&d->all, v, link);
-        d->counts.pending++;
-        return v;
-}
-
-static void mark_dirty(struct delivery *v) {
-        struct deliveries *d = v->owner;
-
-        if (!v->dirty && !v->in_commit)
-                TAILQ_INSERT_TAIL(&d->dirty, v, changed);
-        v->dirty = true;
-        callback_call(&d->handler.on_dirty);
 }
 
 /* ---- attempts ---- */
 
 static void wait_for(struct delivery *v, usec_t pause) {
         json_object_put(STEAL_PTR(v->run.event)); /* the store has it */
-        count_waiting(v, true);
+        delivery_count_waiting(v, true);
         v->row.next = clock_wall() + pause;
         timer_arm(v->owner->with.timers, &v->timer, clock_boot() + pause);
 }
@@ -142,9 +43,9 @@ static void wait_for(struct delivery *v, usec_t pause) {
 /* Nothing more is to be run. It is over when that is on disk. */
 static void end_delivery(struct delivery *v, enum delivery_state state) {
         CRASH_POINT("delivery-ended");
-        count_failing(v, false);
+        delivery_count_failing(v, false);
         v->row.state = state;
-        mark_dirty(v);
+        delivery_mark_dirty(v);
 }
 
 /* The runner could not take it. */
@@ -169,9 +70,9 @@ static void end_attempt(struct delivery *v, bool is_over) {
         } else if (is_last) {
                 end_delivery(v, DELIVERY_PARKED);
         } else {
-                count_failing(v, true);
+                delivery_count_failing(v, true);
                 wait_for(v, pause);
-                mark_dirty(v);
+                delivery_mark_dirty(v);
         }
 }
 
@@ -181,7 +82,7 @@ static void on_hook(struct delivery_run *run, bool settled) {
         struct delivery *v = container_of(run, struct delivery, run);
 
         if (settled)
-                mark_dirty(v);
+                delivery_mark_dirty(v);
         callback_call(&v->owner->handler.on_status);
 }
 
@@ -190,6 +91,7 @@ static void on_run_end(struct delivery_run *run, enum delivery_run_end end, cons
         struct delivery *v = container_of(run, struct delivery, run);
         struct deliveries *d = v->owner;
 
+        v->is_running = false;
         d->counts.running--;
         if (end == DELIVERY_RUN_LATER) {
                 defer(v, why, error);
@@ -205,8 +107,8 @@ static void on_run_end(struct delivery_run *run, enum delivery_run_end end, cons
 static void start(struct delivery *v) {
         struct deliveries *d = v->owner;
 
-        TAILQ_REMOVE(&d->ready, v, ready);
-        count_waiting(v, false);
+        delivery_stop_waiting(v);
+        v->is_running = true;
         d->counts.running++;
         delivery_run_start(&v->run);
 }
@@ -242,7 +144,7 @@ static void on_told(struct telling *telling) {
 
         v->row.told = true;
         if (v->row.state != DELIVERY_PENDING)
-                mark_dirty(v);
+                delivery_mark_dirty(v);
 }
 
 /* ---- from outside ---- */
@@ -263,6 +165,7 @@ void deliveries_free(struct deliveries *d) {
 
         if (!d)
                 return;
+        redeliveries_clear(d);
         while ((v = TAILQ_FIRST(&d->all)))
                 delivery_free(v);
         ephemerals_free(d->ephemerals);
@@ -276,23 +179,13 @@ void deliveries_set_handler(struct deliveries *d, const struct delivery_handler 
         d->handler = *handler;
 }
 
-static bool is_known(const struct deliveries *d, const char *event_id) {
-        const struct delivery *v;
-
-        TAILQ_FOREACH(v, &d->all, link) {
-                if (streq(v->row.id, event_id))
-                        return true;
-        }
-        return false;
-}
-
 static int on_pending(void *userdata, const char *event_id, const struct store_delivery *stored,
                       bool again) {
         struct deliveries *d = userdata;
         usec_t wait = stored->next - clock_wall();
         struct delivery *v;
 
-        if (again && is_known(d, event_id))
+        if (again && delivery_find(d, event_id))
                 return 0;
         v = delivery_new(d, event_id);
         if (!v)
@@ -305,15 +198,15 @@ static int on_pending(void *userdata, const char *event_id, const struct store_d
         if (!stored->told)
                 tellings_add_stored(&d->tellings, &v->telling, v->row.id);
         if (stored->state != DELIVERY_PENDING) {
-                set_over(v);
+                delivery_set_over(v, true);
                 return 0;
         }
-        count_failing(v, v->row.attempts.made > 0);
-        count_waiting(v, true);
+        delivery_count_failing(v, v->row.attempts.made > 0);
+        delivery_count_waiting(v, true);
         if (wait > 0)
                 timer_arm(d->with.timers, &v->timer, clock_boot() + MIN(wait, WAIT_MAX));
         else
-                make_ready(v);
+                delivery_make_ready(v);
         return 0;
 }
 
@@ -372,6 +265,7 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
         if (!d)
                 return -ENOMEM;
         d->with = *modules;
+        d->on_timer = on_timer;
         d->runs = (struct delivery_runs){
                 .store = modules->store,
                 .runner = modules->runner,
@@ -392,14 +286,15 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
         return 0;
 }
 
-int deliveries_add(struct deliveries *d, json_object *event) {
+int deliveries_add(struct deliveries *d, json_object *event, char *samples) {
         struct delivery *v = delivery_new(d, event_string(event, "eventId"));
 
         if (!v)
                 return -ENOMEM;
         v->run.event = event;
+        v->samples = samples;
         v->uncommitted = true;
-        mark_dirty(v);
+        delivery_mark_dirty(v);
         return 0;
 }
 
@@ -413,15 +308,23 @@ void deliveries_add_once(struct deliveries *d, json_object *event) {
 /* ---- the store ---- */
 
 static int write_delivery(struct store_batch *batch, struct delivery *v) {
-        const char *body;
+        const char *body = NULL;
+        int r;
 
-        if (!v->uncommitted)
-                return delivery_row_write(&v->row, batch);
+        if (v->uncommitted || v->new_body) {
+                body = json_text(v->run.event,
+                                 JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                if (!body)
+                        return -ENOMEM;
+        }
+        if (!v->uncommitted) {
+                r = body ? store_batch_put_body(batch, v->row.id, body) : 0;
+                return r < 0 ? r : delivery_row_write(&v->row, batch);
+        }
         CRASH_POINT("outcome-collected");
-        body = json_text(v->run.event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         v->row.attempts.since = clock_wall();
-        return body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since)
-                    : -ENOMEM;
+        r = store_batch_put_event(batch, v->row.id, body, v->row.attempts.since);
+        return r < 0 || !v->samples ? r : store_batch_put_samples(batch, v->row.id, v->samples);
 }
 
 int deliveries_collect(struct deliveries *d, struct store_batch *batch) {
@@ -438,6 +341,8 @@ int deliveries_collect(struct deliveries *d, struct store_batch *batch) {
                 v->dirty = false;
                 v->ends_in_commit = v->row.state != DELIVERY_PENDING;
                 v->told_in_commit = v->row.told;
+                v->reopens_in_commit = v->reopens;
+                hook_runs_begin_commit(&v->row.runs);
         }
         TAILQ_CONCAT(&d->in_commit, &d->dirty, changed);
         return 0;
@@ -452,9 +357,10 @@ static void end_delivered(struct delivery *v) {
         if (v->row.state == DELIVERY_PARKED) {
                 report_parked(event, v->row.attempts.made);
                 callback_call(&d->handler.on_parked);
+        } else {
+                d->handler.on_delivered(d->handler.delivered_userdata, event);
         }
-        set_over(v);
-        d->handler.on_delivered(d->handler.delivered_userdata, event);
+        delivery_set_over(v, true);
         callback_call(&d->handler.on_status);
         json_object_put(event);
 }
@@ -464,14 +370,16 @@ static void on_written(struct delivery *v) {
 
         if (v->uncommitted) {
                 v->uncommitted = false;
+                free(STEAL_PTR(v->samples));
                 tellings_add(&d->tellings, &v->telling, v->row.id, v->run.event);
                 d->handler.on_finished(d->handler.finished_userdata, v->run.event);
-                make_ready(v);
+                delivery_make_ready(v);
                 return;
         }
         v->told_on_disk = v->told_in_commit;
         if (v->ends_in_commit && !v->is_over)
                 end_delivered(v);
+        redelivery_written(v);
         if (v->is_over && v->told_on_disk && !v->dirty)
                 delivery_free(v);
 }
@@ -483,6 +391,7 @@ void deliveries_committed(struct deliveries *d, bool written) {
                 TAILQ_REMOVE(&d->in_commit, v, changed);
                 v->in_commit = false;
                 v->dirty |= !written;
+                hook_runs_end_commit(&v->row.runs, written);
                 if (v->dirty)
                         TAILQ_INSERT_TAIL(&d->dirty, v, changed);
                 if (written)
@@ -503,7 +412,7 @@ void deliveries_stop(struct deliveries *d) {
         d->runs.stopping = true;
         TAILQ_FOREACH(v, &d->all, link) {
                 if (v->row.told && !v->told_on_disk)
-                        mark_dirty(v);
+                        delivery_mark_dirty(v);
         }
         delivery_load_stop(&d->load);
 }

@@ -13,38 +13,12 @@
 #include <json-c/json_types.h>
 #include <stdbool.h>
 
-#include "common/callback.h"
 #include "common/timespan.h"
 #include "common/util.h"
+#include "koowatchd/deliver/delivery-handler.h"
 
 struct deliveries;
-struct metrics;
-struct report;
-struct runner;
-struct store;
 struct store_batch;
-struct timers;
-
-/* All borrowed. */
-struct delivery_modules {
-        struct timers *timers;
-        struct store *store;
-        struct runner *runner;
-        struct report *report;
-        struct metrics *metrics;
-};
-
-struct delivery_handler {
-        struct callback on_dirty;  /* there is something to write */
-        struct callback on_status; /* what the status line shows has changed */
-        struct callback on_parked; /* a delivery was given up */
-        /* An outcome is on disk; the event is borrowed. */
-        void (*on_finished)(void *finished_userdata, json_object *event);
-        void *finished_userdata;
-        /* A delivery is over, parked or not, and that is on disk. */
-        void (*on_delivered)(void *delivered_userdata, json_object *event);
-        void *delivered_userdata;
-};
 
 struct delivery_settings {
         const char *hook_directories; /* copied */
@@ -76,8 +50,11 @@ void deliveries_load(struct deliveries *deliveries);
  * from inside the log. */
 void deliveries_tell(void *deliveries);
 
-/* A finished task's event: durable. Takes over the event. Returns 0, or -ENOMEM without that. */
-int deliveries_add(struct deliveries *deliveries, json_object *event);
+/*
+ * A finished task's event: durable. samples: of its progress, to be kept with it; NULL: none. Takes
+ * over both. Returns 0, or -ENOMEM without that.
+ */
+int deliveries_add(struct deliveries *deliveries, json_object *event, char *samples);
 /* Any other event, for its hooks, if there are any. Takes over the event, or NULL. */
 void deliveries_add_once(struct deliveries *deliveries, json_object *event);
 
@@ -92,10 +69,4 @@ void deliveries_committed(struct deliveries *deliveries, bool written);
 /* No further run is started; what is to be written of those under way is. */
 void deliveries_stop(struct deliveries *deliveries);
 
-struct delivery_counts {
-        unsigned pending; /* not over yet; durable ones only, as are those that fail */
-        unsigned waiting; /* for their first or next attempt */
-        unsigned failing; /* an attempt has failed; waiting or running */
-        unsigned running;
-};
 struct delivery_counts deliveries_count(const struct deliveries *deliveries);

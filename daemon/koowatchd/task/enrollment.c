@@ -153,7 +153,7 @@ static void take_up_finished(struct entry *e, const struct store_task *stored, b
         memcpy(e->end->event_id, stored->event_id, sizeof(e->end->event_id));
         entry_set_state(e, ENTRY_FINISHED);
         status_changed(e);
-        if (stored->delivery != DELIVERY_PENDING)
+        if (stored->delivery == DELIVERY_DONE)
                 finished_remove_file(owner_of(e)->taskdir, e);
         if (is_duplicate)
                 return;

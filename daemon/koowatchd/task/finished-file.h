@@ -2,7 +2,7 @@
 /*
  * Finished file: the file of a task that is done
  *
- * Where finished files are removed it is, when its delivery is over and that is on disk;
+ * Where finished files are removed it is, when its delivery is done and that is on disk;
  * elsewhere it is remembered.
  */
 #include <stdbool.h>

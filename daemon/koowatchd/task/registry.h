@@ -82,7 +82,7 @@ int registry_collect(struct registry *registry, struct store_batch *batch);
 /* The batch has been written, or not: then all of it is collected again. */
 void registry_committed(struct registry *registry, bool written);
 
-/* The delivery of an event is over: its file is removed where finished files are. */
+/* The delivery of an event is done: its file is removed where finished files are. */
 void registry_on_delivered(void *registry, json_object *event);
 
 struct registry_counts {

@@ -255,7 +255,7 @@ static usec_t finish(struct watch *w, enum outcome outcome, const struct koodriv
         end->registered = w->registered;
         event_id_make(end->event_id);
         event = make_event(w, EVENT_FINISHED, end->event_id, outcome, answer);
-        if (!event || deliveries_add(w->subject->shared->deliveries, event) < 0) {
+        if (!event || deliveries_add(w->subject->shared->deliveries, event, NULL) < 0) {
                 json_object_put(event);
                 return USEC_SEC;
         }

@@ -278,8 +278,8 @@ static void finish(struct core *c, const char *id) {
         const struct event_task task = {
                 .name = id, .account = "main", .task_id = id, .outcome = OUTCOME_CANCELED};
 
-        assert_int_equal(deliveries_add(c->deliveries, event_of_task(EVENT_FINISHED, id, &task)),
-                         0);
+        assert_int_equal(
+                deliveries_add(c->deliveries, event_of_task(EVENT_FINISHED, id, &task), NULL), 0);
 }
 
 /* That one was told and delivered is written together with what has come since. */
