@@ -158,16 +158,26 @@ void index_remove(struct index *index, void *object) {
         index->count--;
 }
 
+void *index_next_in(const struct index *index, unsigned n, size_t *at) {
+        const struct index_part *part = index->parts ? &index->parts[n] : NULL;
+
+        while (part && *at < part->size) {
+                void *object = part->slots[(*at)++];
+
+                if (object)
+                        return object;
+        }
+        return NULL;
+}
+
 void *index_next(const struct index *index, size_t *at) {
         for (size_t n = *at >> 32; index->parts && n < INDEX_PARTS; *at = ++n << 32) {
-                const struct index_part *part = &index->parts[n];
+                size_t slot = *at & UINT32_MAX;
+                void *object = index_next_in(index, (unsigned) n, &slot);
 
-                while ((*at & UINT32_MAX) < part->size) {
-                        void *object = part->slots[(*at)++ & UINT32_MAX];
-
-                        if (object)
-                                return object;
-                }
+                *at = n << 32 | slot;
+                if (object)
+                        return object;
         }
         return NULL;
 }

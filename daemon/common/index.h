@@ -50,3 +50,8 @@ void index_remove(struct index *index, void *object);
  * added or removed in between.
  */
 void *index_next(const struct index *index, size_t *at);
+/*
+ * Likewise through one part, from 0 to INDEX_PARTS - 1: an object stays in its part, so that
+ * between parts others may be added and removed.
+ */
+void *index_next_in(const struct index *index, unsigned part, size_t *at);

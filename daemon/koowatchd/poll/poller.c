@@ -438,6 +438,12 @@ void poll_stop(struct poller *poller, struct poll *p) {
         p->state = POLL_IDLE;
 }
 
+usec_t poll_due(const struct poll *p) {
+        if (p->state == POLL_WAITING)
+                return p->timer.node.key;
+        return p->state == POLL_DUE ? p->due.due : 0;
+}
+
 struct account *poll_account(const struct poll *p) {
         return p->queue->account;
 }

@@ -98,6 +98,12 @@ void poll_stop(struct poller *poller, struct poll *poll);
 static inline bool poll_is_started(const struct poll *poll) {
         return poll->queue;
 }
+/* When it is due, on clock_boot(); 0: it is in flight, or not started. */
+usec_t poll_due(const struct poll *poll);
+/* Of a started one, between its polls. */
+static inline usec_t poll_interval_of(const struct poll *poll) {
+        return poll->due.interval;
+}
 /* The account that a started poll asks. */
 struct account *poll_account(const struct poll *poll);
 /*

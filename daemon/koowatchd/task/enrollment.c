@@ -454,6 +454,7 @@ void enrollment_init(struct enrollment *en, struct timers *timers, struct store 
         };
         entries_init(&en->entries);
         en->entries.shared = *shared;
+        watch_notebook_init(&en->entries.shared.notes);
         entry_changes_init(&en->changes, on_deleted);
         entry_waits_init(&en->waits, timers, delete_later);
         en->hook_problems.entries = &en->entries;
@@ -466,5 +467,6 @@ void enrollment_init(struct enrollment *en, struct timers *timers, struct store 
 void enrollment_clear(struct enrollment *en) {
         entry_waits_clear(&en->waits);
         entries_clear(&en->entries);
+        watch_notebook_clear(&en->entries.shared.notes);
         hook_problems_clear(&en->hook_problems);
 }

@@ -336,6 +336,10 @@ void registry_committed(struct registry *r, bool written) {
         entry_changes_committed(&r->enrollment.changes, written);
 }
 
+const struct enrollment *registry_enrollment(const struct registry *r) {
+        return &r->enrollment;
+}
+
 struct registry_counts registry_count(const struct registry *r) {
         const unsigned *n = r->enrollment.entries.counts;
         unsigned active = n[ENTRY_LOOKUP] + n[ENTRY_ACTIVE] + n[ENTRY_ACTIVE_MISSING];

@@ -85,6 +85,10 @@ void registry_committed(struct registry *registry, bool written);
 /* The delivery of an event is done: its file is removed where finished files are. */
 void registry_on_delivered(void *registry, json_object *event);
 
+/* For task-facts.h, borrowed. */
+struct enrollment;
+const struct enrollment *registry_enrollment(const struct registry *registry);
+
 struct registry_counts {
         unsigned pending, running;  /* watched; by taskStatus */
         unsigned finished, invalid; /* duplicates are invalid */

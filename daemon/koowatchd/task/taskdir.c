@@ -248,6 +248,30 @@ char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
         return str_printf("%s/%s" TASK_SUFFIX, t->dirs[file->dir].path, file->name);
 }
 
+int taskdir_read(const struct taskdir *t, const struct taskdir_file *file,
+                 void (*on_file)(void *userdata, const struct task_file *file), void *userdata) {
+        CLEANUP(taskdir_file_unrefp) struct taskdir_file *record = taskdir_file_new(file->name);
+        CLEANUP(freep) char *path = taskdir_path(t, file);
+        CLEANUP(secret_freep) char *text = NULL;
+        CLEANUP(closep) int fd = -1;
+        struct task_file read = {.file = record, .path = path};
+        struct stat st;
+        int r;
+
+        if (!record || !path)
+                return -ENOMEM;
+        if (file->dir >= t->count)
+                return -ENOENT;
+        fd = open(t->dirs[file->dir].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        read.root_only = directory_is_root_only(&st);
+        r = task_file_load(fd, path + strlen(t->dirs[file->dir].path) + 1, &read, &text);
+        if (r == 0)
+                on_file(userdata, &read);
+        return r;
+}
+
 int taskdir_remove(struct taskdir *t, struct taskdir_file *file) {
         CLEANUP(closep) int fd = -1;
         int r;

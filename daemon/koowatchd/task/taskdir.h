@@ -46,6 +46,13 @@ bool taskdir_is_suspended(const struct taskdir *taskdir, const struct taskdir_fi
 char *taskdir_path(const struct taskdir *taskdir, const struct taskdir_file *file);
 
 /*
+ * Reads the file as it is now, which changes nothing of what is known of it. on_file is called
+ * once, unless a negative errno is returned.
+ */
+int taskdir_read(const struct taskdir *taskdir, const struct taskdir_file *file,
+                 void (*on_file)(void *userdata, const struct task_file *file), void *userdata);
+
+/*
  * Whether the file that counts under the name, read already or not, is this one: 1 or 0, or a
  * negative errno where that cannot be told now.
  */

@@ -29,7 +29,8 @@ struct watch {
         /* Of struct registration; its since is the state's. */
         usec_t registered : 56;
         enum registration_times times : 4;
-        bool running : 1; /* counted as such */
+        bool running : 1;   /* counted as such */
+        bool has_notes : 1; /* perhaps */
 };
 
 int watch_new(struct watch_subject *subject, struct watch **ret) {
@@ -57,6 +58,8 @@ void watch_free(struct watch *w) {
         if (!w)
                 return;
         set_running(w, false);
+        if (w->has_notes)
+                watch_notes_drop(&w->subject->shared->notes, w);
         poll_close(w->subject->shared->poller, &w->poll);
         free(w);
 }
@@ -185,6 +188,10 @@ bool watch_is_started(const struct watch *w) {
         return poll_is_started(&w->poll);
 }
 
+bool watch_is_running(const struct watch *w) {
+        return w->running;
+}
+
 void watch_retry(struct watch *w, usec_t now) {
         task_state_reset_failures(&w->state);
         poll_now(w->subject->shared->poller, &w->poll, now);
@@ -199,6 +206,52 @@ struct task_ref watch_ref(const struct watch *w, struct task_view *view) {
                 .task_id = view->task_id,
                 .share_id = view->share_id,
         };
+}
+
+void watch_poll(struct watch *w, usec_t now) {
+        poll_now(w->subject->shared->poller, &w->poll, now);
+}
+
+/* ---- what is known of it ---- */
+
+struct task_limits watch_limits(const struct watch *w) {
+        struct task_view view;
+
+        return limits_of(w, &view);
+}
+
+void watch_describe(const struct watch *w, struct watch_facts *ret) {
+        struct task_limits limits = watch_limits(w);
+
+        *ret = (struct watch_facts){
+                .registered = w->registered,
+                .deadline = usec_add(w->registered, limits.timeout),
+                .next_poll = poll_due(&w->poll),
+                .interval = poll_is_started(&w->poll) ? poll_interval_of(&w->poll) : 0,
+                .status = (enum koodrive_status) w->state.status,
+                .progress = w->state.progress,
+                .polls = w->state.polls,
+        };
+        if (w->has_notes)
+                ret->failure = watch_notes_failure(&w->subject->shared->notes, w);
+}
+
+char *watch_samples(const struct watch *w) {
+        return w->has_notes ? watch_notes_samples(&w->subject->shared->notes, w) : NULL;
+}
+
+static void note_progress(struct watch *w, int before) {
+        if (w->state.progress == before || w->state.progress < 0)
+                return;
+        w->has_notes = true;
+        watch_notes_add_sample(&w->subject->shared->notes, w, clock_wall(), w->state.progress);
+}
+
+/* why NULL: it answers. */
+static void note_failure(struct watch *w, const char *why) {
+        w->has_notes |= why != NULL;
+        if (w->has_notes)
+                watch_notes_set_failure(&w->subject->shared->notes, w, why);
 }
 
 /* ---- events ---- */
@@ -248,6 +301,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
 /* Returns the pause: when memory is short, the task is asked about again. */
 static usec_t finish(struct watch *w, enum outcome outcome, const struct koodrive_answer *answer) {
         CLEANUP(freep) struct watch_end *end = malloc(sizeof(*end));
+        CLEANUP(freep) char *samples = watch_samples(w);
         json_object *event;
 
         if (!end)
@@ -255,10 +309,11 @@ static usec_t finish(struct watch *w, enum outcome outcome, const struct koodriv
         end->registered = w->registered;
         event_id_make(end->event_id);
         event = make_event(w, EVENT_FINISHED, end->event_id, outcome, answer);
-        if (!event || deliveries_add(w->subject->shared->deliveries, event, NULL) < 0) {
+        if (!event || deliveries_add(w->subject->shared->deliveries, event, samples) < 0) {
                 json_object_put(event);
                 return USEC_SEC;
         }
+        (void) STEAL_PTR(samples);
         set_running(w, false);
         metrics_finished(w->subject->shared->metrics, outcome, answer->result);
         w->subject->shared->on_finished(w->subject, STEAL_PTR(end));
@@ -327,6 +382,7 @@ static usec_t on_fault(struct watch *w, const struct koodrive_answer *answer, us
         struct task_verdict verdict =
                 task_state_fail(&w->state, &limits, now, answer, random_share());
 
+        note_failure(w, answer->why);
         if (verdict.outcome != OUTCOME_NONE)
                 return finish(w, verdict.outcome, answer);
         if (w->state.faults == FAULTS_REPORTED)
@@ -361,6 +417,7 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
 
 static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         unsigned faults = w->state.faults, refusals = w->state.refusals;
+        int progress = w->state.progress;
         struct task_view task;
         struct task_limits limits = limits_of(w, &task);
         struct task_verdict verdict;
@@ -369,6 +426,9 @@ static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, us
         limits.interval.expected = expected_end(w, &task, answer->type);
         set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
         verdict = task_state_update(&w->state, &limits, now, answer, random_share());
+        note_progress(w, progress);
+        if (faults > 0)
+                note_failure(w, NULL);
         if (is_news(&verdict, faults))
                 report_state(w, answer, &verdict, faults);
         if (verdict.outcome != OUTCOME_NONE)

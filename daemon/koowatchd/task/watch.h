@@ -14,6 +14,7 @@
 #include "koowatchd/report/report.h"
 #include "koowatchd/task/task-record.h"
 #include "koowatchd/task/task-state.h"
+#include "koowatchd/task/watch-notes.h"
 
 struct account;
 struct deliveries;
@@ -52,6 +53,7 @@ struct watch_shared {
         struct task_limits limits;     /* for tasks that set none of their own */
         int64_t boot;                  /* see boot-id.h */
         unsigned running;              /* how many have a task that runs; counted by them */
+        struct watch_notebook notes;   /* kept by the watches */
         struct task_view asked;        /* about, last: what the query of watch_on_ask() borrows */
 
         /*
@@ -89,9 +91,31 @@ void watch_stop(struct watch *watch);
 /* Likewise, and for good perhaps: it is not counted as running. */
 void watch_leave(struct watch *watch);
 bool watch_is_started(const struct watch *watch);
+/* Whether its task runs, as far as is known. */
+bool watch_is_running(const struct watch *watch);
 /* What is asked with, or how often, was corrected: failures count from zero, the next poll goes
  * now. */
 void watch_retry(struct watch *watch, usec_t now);
+
+/* Asks now, as far as the account allows, whatever is asked with. */
+void watch_poll(struct watch *watch, usec_t now);
+
+/* What an administrator is told of it. Borrowed, until the next turn of the loop. */
+struct watch_facts {
+        usec_t registered; /* wall clock */
+        usec_t deadline;   /* likewise; USEC_INFINITY: none */
+        usec_t next_poll;  /* on clock_boot(); 0: it is being asked, or is not to be asked */
+        usec_t interval;   /* at which it is polled now; 0: not known */
+        enum koodrive_status status;
+        int progress; /* -1: not known */
+        unsigned polls;
+        const char *failure; /* of its last poll; NULL: none */
+};
+void watch_describe(const struct watch *watch, struct watch_facts *ret);
+/* As watch_notes_samples(). */
+char *watch_samples(const struct watch *watch);
+/* The limits that hold for it: its task's own, or the configuration's. */
+struct task_limits watch_limits(const struct watch *watch);
 
 /* Borrowed, also from the view, which it fills. */
 struct task_ref watch_ref(const struct watch *watch, struct task_view *view);
