@@ -84,8 +84,14 @@ static void on_prune_timer(struct timer *timer, usec_t now) {
         timer_arm(c->timers, timer, now + PRUNE_PERIOD);
 }
 
-void commit_start(struct commit *c) {
+void commit_count(void *commit) {
+        struct commit *c = commit;
+
         store_count(c->store, on_counted, c);
+}
+
+void commit_start(struct commit *c) {
+        commit_count(c);
         timer_arm(c->timers, &c->prune_timer, clock_boot() + PRUNE_FIRST);
 }
 

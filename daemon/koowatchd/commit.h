@@ -45,6 +45,8 @@ void commit_set_handler(struct commit *commit, const struct commit_handler *hand
  */
 void commit_start(struct commit *commit);
 void commit_configure(struct commit *commit, usec_t history);
+/* Counts what is in the store, now. */
+void commit_count(void *commit);
 
 /* There is something to write. */
 void commit_request(void *commit);

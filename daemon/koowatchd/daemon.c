@@ -77,7 +77,8 @@ static int apply_accounts(struct daemon *d) {
 static int apply_directories(struct daemon *d) {
         CLEANUP(freep) char *state_tasks = str_printf("%s/tasks.d", d->config->state_directory);
 
-        if (!state_tasks)
+        if (!state_tasks || control_set_directories(d->modules.control, d->config->task_directories,
+                                                    state_tasks) < 0)
                 return -ENOMEM;
         return registry_set_directories(d->modules.registry, d->config->task_directories,
                                         state_tasks);

@@ -246,7 +246,17 @@ static int open_commit(struct modules *m) {
 }
 
 static int open_control(struct modules *m) {
-        return control_new(&(struct control_modules){.accounts = m->accounts}, &m->control);
+        const struct control_modules modules = {
+                .timers = m->timers,
+                .store = m->state.store,
+                .accounts = m->accounts,
+                .poller = m->poller,
+                .deliveries = m->deliveries,
+                .registry = m->registry,
+                .on_delivery = {commit_count, m->commit},
+        };
+
+        return control_new(&modules, &m->control);
 }
 
 static int open_status(struct modules *m) {

@@ -1,77 +1,73 @@
 #include "koowatchd/control/control.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 
+#include "common/json.h"
 #include "koowatchd/account/account.h"
-#include "koowatchd/account/accounts.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
-
-struct control {
-        struct control_modules modules;
-        control_reload_fn reload;
-        void *reload_userdata;
-};
-
-/* ---- views ---- */
-
-/* Takes value over. Each returns false when memory is short. */
-static bool append(json_object *array, json_object *value) {
-        if (value && json_object_array_add(array, value) == 0)
-                return true;
-        json_object_put(value);
-        return false;
-}
-
-static bool add(json_object *object, const char *key, json_object *value) {
-        if (value && json_object_object_add(object, key, value) == 0)
-                return true;
-        json_object_put(value);
-        return false;
-}
-
-static bool add_string(json_object *object, const char *key, const char *value) {
-        return str_empty(value) || add(object, key, json_object_new_string(value));
-}
-
-static json_object *account_view(const struct account *account) {
-        CLEANUP(json_object_putp) json_object *view = json_object_new_object();
-
-        if (!view || !add_string(view, "name", account_name(account)) ||
-            !add_string(view, "state", account_state_name(account_state(account))) ||
-            !add_string(view, "reason", account_reason(account)))
-                return NULL;
-        return STEAL_PTR(view);
-}
+#include "koowatchd/control/account-list.h"
+#include "koowatchd/control/account-view.h"
+#include "koowatchd/control/add-task.h"
+#include "koowatchd/control/build.h"
+#include "koowatchd/control/control-state.h"
+#include "koowatchd/control/history.h"
+#include "koowatchd/control/orders.h"
+#include "koowatchd/control/task-get.h"
+#include "koowatchd/control/task-list.h"
+#include "koowatchd/store/store.h"
+#include "koowatchd/task/registry.h"
+#include "koowatchd/task/task-facts.h"
+#include "koowatchd/task/task.h"
 
 json_object *control_account_signal(const struct account *account) {
-        CLEANUP(json_object_putp) json_object *arguments = json_object_new_array();
-
-        if (!arguments || !append(arguments, account_view(account)))
-                return NULL;
-        return STEAL_PTR(arguments);
+        return build_reply_of(view_of_account(account));
 }
 
-/* ---- methods ---- */
+/* ---- for the methods ---- */
 
-static json_object *view_accounts(const struct control *c) {
-        const size_t n = accounts_list(c->modules.accounts, NULL, 0);
-        CLEANUP(freep) struct account **accounts = calloc(n + 1, sizeof(struct account *));
-        CLEANUP(json_object_putp) json_object *result = json_object_new_array();
-        json_object *views = json_object_new_array();
+static const char *error_text(const struct control *c, int error) {
+        const char *text = error == -ENOMEM ? "" : store_error(c->with.store);
 
-        if (!accounts || !result || !append(result, views))
-                return NULL;
-        (void) accounts_list(c->modules.accounts, accounts, n);
-        for (size_t i = 0; i < n; i++)
-                if (!append(views, account_view(accounts[i])))
-                        return NULL;
-        return STEAL_PTR(result);
+        return *text ? text : strerror(-error);
 }
 
-static void list_accounts(struct control *c, struct bus_call *call) {
-        bus_call_reply(call, view_accounts(c));
+void control_fail(const struct control *c, struct bus_call *call, int error) {
+        bus_call_fail(call, BUS_UNAVAILABLE, "%s", error_text(c, error));
+}
+
+void control_fail_pending(const struct control *c, struct pending *pending, int error) {
+        pending_fail(pending, BUS_UNAVAILABLE, "%s", error_text(c, error));
+}
+
+const char *control_task_name(struct bus_call *call) {
+        json_object *argument = json_object_array_get_idx(bus_call_arguments(call), 0);
+        const char *name = json_is_text(argument) ? json_object_get_string(argument) : "";
+
+        if (task_name_is_valid(name))
+                return name;
+        bus_call_fail(call, BUS_INVALID,
+                      "a task's name is 1 to 128 of A-Z a-z 0-9 . _ @ - without a leading dot");
+        return NULL;
+}
+
+/* ---- small methods ---- */
+
+static void poll_task(struct control *c, struct bus_call *call) {
+        const char *name = control_task_name(call);
+        int r = name ? task_facts_poll(registry_enrollment(c->with.registry), name) : 0;
+
+        if (!name)
+                return;
+        if (r == 0)
+                bus_call_reply(call, NULL);
+        else if (r == -ENOENT)
+                bus_call_fail(call, BUS_NOT_FOUND, "there is no task %s", name);
+        else if (r == -EALREADY)
+                bus_call_fail(call, BUS_NOT_ALLOWED, "task %s has finished", name);
+        else
+                bus_call_fail(call, BUS_NOT_ALLOWED,
+                              "task %s is not polled: its file is invalid or a duplicate, or its "
+                              "account or directory is not there",
+                              name);
 }
 
 static void reload(struct control *c, struct bus_call *call) {
@@ -90,8 +86,11 @@ void control_call(void *userdata, const char *method, struct bus_call *call) {
                 const char *name;
                 void (*fn)(struct control *control, struct bus_call *call);
         } methods[] = {
-                {"ListAccounts", list_accounts},
-                {"Reload", reload},
+                {"Add", add_task},         {"Dismiss", dismiss_begin},
+                {"Get", task_get_begin},   {"History", history_begin},
+                {"List", task_list_begin}, {"ListAccounts", account_list_begin},
+                {"Poll", poll_task},       {"Redeliver", redeliver_begin},
+                {"Reload", reload},        {"Remove", remove_task},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
@@ -100,7 +99,7 @@ void control_call(void *userdata, const char *method, struct bus_call *call) {
                         return;
                 }
         }
-        bus_call_fail(call, BUS_UNAVAILABLE, "%s is not there yet", method);
+        bus_call_fail(call, BUS_UNAVAILABLE, "%s is not there", method);
 }
 
 /* ---- the whole ---- */
@@ -110,16 +109,28 @@ int control_new(const struct control_modules *modules, struct control **ret) {
 
         if (!c)
                 return -ENOMEM;
-        c->modules = *modules;
+        c->with = *modules;
         *ret = c;
         return 0;
 }
 
 void control_free(struct control *c) {
+        if (!c)
+                return;
+        pendings_end(&c->pendings);
+        free(c->task_directories);
+        free(c->state_tasks);
         free(c);
 }
 
 void control_set_reload(struct control *c, control_reload_fn fn, void *userdata) {
         c->reload = fn;
         c->reload_userdata = userdata;
+}
+
+int control_set_directories(struct control *c, const char *task_directories,
+                            const char *state_tasks) {
+        int r = str_replace(&c->task_directories, task_directories);
+
+        return r < 0 ? r : str_replace(&c->state_tasks, state_tasks);
 }

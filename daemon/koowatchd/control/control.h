@@ -6,28 +6,24 @@
 
 #include "common/util.h"
 #include "koowatchd/bus/bus-call.h"
+#include "koowatchd/control/control-modules.h"
 
 struct account;
-struct accounts;
 struct control;
 
-struct control_modules {
-        struct accounts *accounts;
-};
-
-/*
- * Reads the configuration again. Returns 0, -EBADMSG when it has errors, or another negative
- * errno. *ret_fault, which the caller owns: the first one in words, or NULL.
- */
-typedef int (*control_reload_fn)(void *userdata, char **ret_fault);
-
-/* modules: borrowed, what is in it. Returns 0 or -ENOMEM. */
+/* Copies modules. Returns 0 or -ENOMEM. */
 int control_new(const struct control_modules *modules, struct control **ret);
-/* Accepts NULL. */
+/* Answers all calls that are left. Accepts NULL. */
 void control_free(struct control *control);
 DEFINE_CLEANUP(struct control *, control_free)
 
 void control_set_reload(struct control *control, control_reload_fn reload, void *userdata);
+/*
+ * Where task files are read, colon-separated, and STATE/tasks.d, where they are written. Copied.
+ * Returns 0 or -ENOMEM.
+ */
+int control_set_directories(struct control *control, const char *task_directories,
+                            const char *state_tasks);
 
 /* A bus_call_fn; userdata: the control. */
 void control_call(void *userdata, const char *method, struct bus_call *call);

@@ -473,6 +473,12 @@ usec_t poller_lag(const struct poller *poller, usec_t now) {
         return lag;
 }
 
+usec_t poller_lag_of(const struct poller *poller, const struct account *account, usec_t now) {
+        const struct poller_queue *queue = find_queue(poller, account);
+
+        return queue ? due_queue_lag(&queue->due, now) : 0;
+}
+
 const struct account *poller_overloaded(const struct poller *poller, usec_t now, usec_t *ret_lag) {
         const struct poller_queue *queue;
         const struct account *account = NULL;

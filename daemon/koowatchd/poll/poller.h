@@ -125,6 +125,8 @@ unsigned poller_in_flight(const struct poller *poller);
 
 /* How long the longest-waiting poll has been due. */
 usec_t poller_lag(const struct poller *poller, usec_t now);
+/* Likewise of one account. */
+usec_t poller_lag_of(const struct poller *poller, const struct account *account, usec_t now);
 /*
  * Which account's polls are the furthest behind, and by how much, although its state is ok: they
  * are more than it may send. NULL: none is behind.

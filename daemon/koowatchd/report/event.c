@@ -177,6 +177,12 @@ enum koodrive_result event_result(json_object *event) {
                        : KOODRIVE_RESULT_UNKNOWN;
 }
 
+int event_set_hooks(json_object *event, const char *hooks, const char *const *variables) {
+        json_object_object_del(event, "variables");
+        json_object_object_del(event, "hooks");
+        return add_variables(event, variables) && add_hooks(event, hooks) ? 0 : -ENOMEM;
+}
+
 bool event_names_hooks(json_object *event) {
         json_object *named;
 

@@ -51,6 +51,12 @@ usec_t event_time(json_object *event, const char *key);
 /* Of a task that has completed; KOODRIVE_RESULT_UNKNOWN where it is not documented or not there. */
 enum koodrive_result event_result(json_object *event);
 
+/*
+ * Other hooks and variables, as in struct event_task, than the event was made with. Returns 0, or
+ * -ENOMEM with some of them changed.
+ */
+int event_set_hooks(json_object *event, const char *hooks, const char *const *variables);
+
 /* Whether the task asks for hooks of its own. */
 bool event_names_hooks(json_object *event);
 /*

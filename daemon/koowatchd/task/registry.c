@@ -336,6 +336,21 @@ void registry_committed(struct registry *r, bool written) {
         entry_changes_committed(&r->enrollment.changes, written);
 }
 
+void registry_notice(struct registry *r, const char *name) {
+        taskdir_notice(r->taskdir, name);
+}
+
+int registry_remove(struct registry *r, const char *name) {
+        const struct entry *e = entries_find_name(&r->enrollment.entries, name);
+        int error = e ? taskdir_remove(r->taskdir, e->is.file) : -ENOENT;
+
+        if (error < 0)
+                return error;
+        taskdir_sync(r->taskdir);
+        taskdir_notice(r->taskdir, name);
+        return 0;
+}
+
 const struct enrollment *registry_enrollment(const struct registry *r) {
         return &r->enrollment;
 }

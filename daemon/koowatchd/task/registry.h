@@ -85,6 +85,14 @@ void registry_committed(struct registry *registry, bool written);
 /* The delivery of an event is done: its file is removed where finished files are. */
 void registry_on_delivered(void *registry, json_object *event);
 
+/* A file of that name was published a moment ago: it is read at once. */
+void registry_notice(struct registry *registry, const char *name);
+/*
+ * Removes a task's file, as if its owner had done that: what it stands for ends. Returns 0, -ESTALE
+ * when it is another one by now, or another negative errno.
+ */
+int registry_remove(struct registry *registry, const char *name);
+
 /* For task-facts.h, borrowed. */
 struct enrollment;
 const struct enrollment *registry_enrollment(const struct registry *registry);

@@ -153,6 +153,16 @@ void task_facts_walk(const struct enrollment *en, unsigned part,
         }
 }
 
+char *task_facts_path_of_name(const struct enrollment *en, const char *name) {
+        return taskdir_find_path(en->taskdir, name);
+}
+
+const char *task_facts_name_of_key(const struct enrollment *en, const struct store_key *key) {
+        const struct entry *e = entries_find_key(&en->entries, key);
+
+        return e && !entry_is_missing(e) && !e->is.file->is_removed ? e->is.file->name : NULL;
+}
+
 int task_facts_poll(const struct enrollment *en, const char *name) {
         const struct entry *e = entries_find_name(&en->entries, name);
 

@@ -65,6 +65,13 @@ void task_facts_walk(const struct enrollment *enrollment, unsigned part,
                      void (*on_task)(void *userdata, const struct task_brief *task),
                      void *userdata);
 
+/* The file that has the name, read already or not. The caller frees it; NULL: there is none. */
+char *task_facts_path_of_name(const struct enrollment *enrollment, const char *name);
+/* The task with this key whose file is there. Borrowed; NULL: there is none. */
+struct store_key;
+const char *task_facts_name_of_key(const struct enrollment *enrollment,
+                                   const struct store_key *key);
+
 /* Asks about the task now, as far as its account allows. Returns 0; -ENOENT: there is no such
  * task; -EALREADY: it has ended; -EAGAIN: it is not asked about now. */
 int task_facts_poll(const struct enrollment *enrollment, const char *name);

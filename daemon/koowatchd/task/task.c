@@ -289,6 +289,13 @@ void task_free(struct task *t) {
         free(t);
 }
 
+bool task_key_is_known(const char *name) {
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+                if (streq(keys[i].name, name))
+                        return true;
+        return false;
+}
+
 bool task_name_is_valid(const char *name) {
         return name_is_valid(name, 1, 128, "._@-", true);
 }

@@ -40,5 +40,8 @@ int task_parse(const char *text, size_t length, task_fault_fn on_fault, void *us
 void task_free(struct task *task);
 DEFINE_CLEANUP(struct task *, task_free)
 
+/* Whether it is a key of [Task]. */
+bool task_key_is_known(const char *name);
+
 /* Whether name can be that of a task (the file's name without ".task"). */
 bool task_name_is_valid(const char *name);

@@ -248,6 +248,21 @@ char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
         return str_printf("%s/%s" TASK_SUFFIX, t->dirs[file->dir].path, file->name);
 }
 
+char *taskdir_find_path(const struct taskdir *t, const char *name) {
+        for (unsigned i = 0; i < t->count; i++) {
+                char *path = str_printf("%s/%s" TASK_SUFFIX, t->dirs[i].path, name);
+
+                if (path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                        return path;
+                free(path);
+        }
+        return NULL;
+}
+
+void taskdir_notice(struct taskdir *t, const char *name) {
+        taskdir_look_up(t, name, NULL);
+}
+
 int taskdir_read(const struct taskdir *t, const struct taskdir_file *file,
                  void (*on_file)(void *userdata, const struct task_file *file), void *userdata) {
         CLEANUP(taskdir_file_unrefp) struct taskdir_file *record = taskdir_file_new(file->name);

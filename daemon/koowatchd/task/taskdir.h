@@ -58,6 +58,14 @@ int taskdir_read(const struct taskdir *taskdir, const struct taskdir_file *file,
  */
 int taskdir_has(const struct taskdir *taskdir, const char *name, uint64_t inode, int64_t mtime_ns);
 
+/*
+ * The path of the highest file of that name, whether it was read or not. The caller frees it; NULL:
+ * there is none, or memory is short.
+ */
+char *taskdir_find_path(const struct taskdir *taskdir, const char *name);
+/* A file of that name was published or removed a moment ago: looks at once what counts now. */
+void taskdir_notice(struct taskdir *taskdir, const char *name);
+
 /* Syncs the directories from which files may have gone since the last time. */
 void taskdir_sync(struct taskdir *taskdir);
 

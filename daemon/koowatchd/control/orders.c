@@ -1,0 +1,224 @@
+#include "koowatchd/control/orders.h"
+
+#include <errno.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "koowatchd/control/build.h"
+#include "koowatchd/control/control-state.h"
+#include "koowatchd/control/run-search.h"
+#include "koowatchd/deliver/redelivery.h"
+#include "koowatchd/report/event.h"
+#include "koowatchd/task/registry.h"
+#include "koowatchd/task/task-facts.h"
+#include "koowatchd/task/task-file.h"
+#include "koowatchd/task/task.h"
+
+struct order {
+        struct pending pending;
+        struct control *control;
+        struct run_search search;
+        const char *name; /* borrowed from the call */
+        char event_id[EVENT_ID_LENGTH + 1];
+        bool is_dismissal;
+        struct task *file; /* Reread: what the task file says; NULL: as committed */
+        char *fault;       /* what is wrong with it */
+};
+
+static void order_free(struct pending *pending) {
+        struct order *o = container_of(pending, struct order, pending);
+
+        run_search_close(&o->search);
+        task_free(o->file);
+        free(o->fault);
+        free(o);
+}
+
+/* ---- its end ---- */
+
+static void log_done(const struct order *o) {
+        const struct log_field fields[] = {{"KOOWATCH_NAME", o->name},
+                                           {"KOOWATCH_EVENT_ID", o->event_id}};
+
+        log_entry(LEVEL_NOTICE, NULL, fields, ARRAY_LEN(fields), "%s: %s", o->name,
+                  o->is_dismissal ? "its delivery was dismissed, its hooks are not run again"
+                                  : "its event is delivered again, as was asked for");
+}
+
+static void on_done(void *userdata, enum redelivery_result result, int error) {
+        struct order *o = userdata;
+
+        switch (result) {
+        case REDELIVERY_DONE:
+                log_done(o);
+                callback_call(&o->control->with.on_delivery);
+                pending_reply(&o->pending, NULL);
+                return;
+        case REDELIVERY_UNKNOWN:
+                pending_fail(&o->pending, BUS_NOT_FOUND,
+                             "the outcome of task %s is not remembered any more", o->name);
+                return;
+        case REDELIVERY_BUSY:
+                pending_fail(&o->pending, BUS_UNAVAILABLE,
+                             "the hooks of task %s are running; try again when they have ended",
+                             o->name);
+                return;
+        case REDELIVERY_OVER:
+                pending_fail(&o->pending, BUS_NOT_ALLOWED,
+                             "the outcome of task %s has been delivered", o->name);
+                return;
+        case REDELIVERY_FAILED:
+                control_fail_pending(o->control, &o->pending, error);
+                return;
+        }
+}
+
+static int change(void *userdata, json_object *event) {
+        const struct order *o = userdata;
+
+        return event_set_hooks(event, o->file->hooks, (const char *const *) o->file->variables);
+}
+
+static void give(struct order *o) {
+        const struct redelivery_request request = {
+                .event_id = o->event_id,
+                .change = o->file ? change : NULL,
+                .on_done = on_done,
+                .userdata = o,
+        };
+
+        if (o->is_dismissal)
+                deliveries_dismiss(o->control->with.deliveries, &request);
+        else
+                deliveries_redeliver(o->control->with.deliveries, &request);
+}
+
+/* ---- which event ---- */
+
+static void on_search_end(struct run_search *search, int error) {
+        struct order *o = container_of(search, struct order, search);
+
+        if (error == -ENOENT) {
+                pending_fail(&o->pending, BUS_NOT_FOUND, "there is no task %s", o->name);
+        } else if (error < 0) {
+                control_fail_pending(o->control, &o->pending, error);
+        } else {
+                (void) snprintf(o->event_id, sizeof(o->event_id), "%s", search->event_id);
+                give(o);
+        }
+}
+
+static void search(struct order *o) {
+        o->search = (struct run_search){
+                .name = o->name,
+                .walk.store = o->control->with.store,
+                .on_end = on_search_end,
+        };
+        if (run_search_open(&o->search, o->control->with.timers) < 0)
+                control_fail_pending(o->control, &o->pending, -ENOMEM);
+        else
+                run_search_begin(&o->search);
+}
+
+/* ---- the task file as it is now ---- */
+
+static void on_fault(void *userdata, bool is_error, unsigned line, const char *text) {
+        struct order *o = userdata;
+
+        if (is_error && !o->fault)
+                o->fault = line > 0 ? str_printf("line %u: %s", line, text) : strdup(text);
+}
+
+static void on_file(void *userdata, const struct task_file *file) {
+        struct order *o = userdata;
+
+        if (file->text)
+                (void) task_parse(file->text, file->length, on_fault, o, &o->file);
+        else
+                on_fault(o, true, 0, file->problem);
+}
+
+/* Returns whether it is there, and good; else the call has been answered. */
+static bool read_file(struct order *o, const struct task_facts *facts) {
+        const struct enrollment *en = registry_enrollment(o->control->with.registry);
+
+        if (!facts || task_facts_read(en, facts, on_file, o) < 0)
+                pending_fail(&o->pending, BUS_NOT_ALLOWED,
+                             "the file of task %s is gone: it can be delivered only as it was "
+                             "committed",
+                             o->name);
+        else if (!o->file)
+                pending_fail(&o->pending, BUS_INVALID, "the file of task %s: %s", o->name,
+                             o->fault ? o->fault : strerror(ENOMEM));
+        else
+                return true;
+        return false;
+}
+
+static void begin(struct control *c, struct bus_call *call, bool is_dismissal, bool rereads) {
+        const char *name = control_task_name(call);
+        struct task_facts facts;
+        bool is_there;
+        struct order *o;
+
+        if (!name)
+                return;
+        o = calloc(1, sizeof(*o));
+        if (!o) {
+                control_fail(c, call, -ENOMEM);
+                return;
+        }
+        pending_add(&c->pendings, &o->pending, call, order_free);
+        o->control = c;
+        o->name = name;
+        o->is_dismissal = is_dismissal;
+        is_there = task_facts_find(registry_enrollment(c->with.registry), name, &facts);
+        if (is_there && !facts.end && facts.state != TASK_INVALID) {
+                pending_fail(&o->pending, BUS_NOT_ALLOWED, "task %s has not finished", name);
+                return;
+        }
+        if (rereads && !read_file(o, is_there ? &facts : NULL))
+                return;
+        if (is_there && facts.end) {
+                (void) snprintf(o->event_id, sizeof(o->event_id), "%s", facts.end->event_id);
+                give(o);
+        } else {
+                search(o);
+        }
+}
+
+/* Returns what is wrong with them, or NULL. */
+static const char *read_options(json_object *options, bool *ret_rereads, bool *ret_asks) {
+        *ret_rereads = *ret_asks = false;
+        json_object_object_foreach(options, name, value) {
+                bool is_set = json_object_get_boolean(value);
+
+                if (!json_object_is_type(value, json_type_boolean))
+                        return "an option is no boolean";
+                if (streq(name, "Reread"))
+                        *ret_rereads = is_set;
+                else if (streq(name, "Ask"))
+                        *ret_asks = is_set;
+                else
+                        return "the options are Reread and Ask";
+        }
+        return NULL;
+}
+
+void redeliver_begin(struct control *c, struct bus_call *call) {
+        bool rereads, asks;
+        const char *fault = read_options(json_object_array_get_idx(bus_call_arguments(call), 1),
+                                         &rereads, &asks);
+
+        if (fault)
+                bus_call_fail(call, BUS_INVALID, "%s", fault);
+        else if (asks)
+                bus_call_fail(call, BUS_UNAVAILABLE,
+                              "this version cannot ask KooDrive for a fresh link");
+        else
+                begin(c, call, false, rereads);
+}
+
+void dismiss_begin(struct control *c, struct bus_call *call) {
+        begin(c, call, true, false);
+}
