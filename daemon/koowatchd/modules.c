@@ -287,6 +287,7 @@ static void connect_modules(struct modules *m) {
                                                       .on_finished = status_on_finished,
                                                       .finished_userdata = m->status,
                                                       .on_delivered = registry_on_delivered,
+                                                      .on_given_up = registry_on_parked,
                                                       .delivered_userdata = m->registry,
                                               });
         registry_set_handler(m->registry, &(struct registry_handler){

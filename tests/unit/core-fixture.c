@@ -287,6 +287,7 @@ static void connect_modules(struct core *c) {
                                                       .on_finished = on_finished,
                                                       .finished_userdata = c,
                                                       .on_delivered = registry_on_delivered,
+                                                      .on_given_up = registry_on_parked,
                                                       .delivered_userdata = c->registry,
                                               });
         registry_set_handler(c->registry, &(struct registry_handler){

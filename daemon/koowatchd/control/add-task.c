@@ -45,6 +45,7 @@ static int fill_and_publish(int dirfd, int fd, const char *temporary, const char
 
 /* Returns 0, -EEXIST, or another negative errno with nothing left of it. */
 static int publish(const char *directory, const char *name, const char *text) {
+        CLEANUP(freep) char *base = str_printf("%s.task", name);
         CLEANUP(freep) char *temporary = str_printf(".%s.task.add", name);
         CLEANUP(closep) int dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CLEANUP(closep) int fd = -1;
@@ -52,13 +53,13 @@ static int publish(const char *directory, const char *name, const char *text) {
 
         if (dirfd < 0)
                 return -errno;
-        if (!temporary)
+        if (!base || !temporary)
                 return -ENOMEM;
         (void) unlinkat(dirfd, temporary, 0); /* a crash may have left it */
         fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
         if (fd < 0)
                 return -errno;
-        r = fill_and_publish(dirfd, fd, temporary, temporary + 1, text);
+        r = fill_and_publish(dirfd, fd, temporary, base, text);
         if (r < 0) {
                 (void) unlinkat(dirfd, temporary, 0);
                 return r;
@@ -67,7 +68,7 @@ static int publish(const char *directory, const char *name, const char *text) {
         if (fsync(dirfd) == 0)
                 return 0;
         r = -errno;
-        (void) unlinkat(dirfd, temporary + 1, 0); /* the caller is told that it failed */
+        (void) unlinkat(dirfd, base, 0); /* the caller is told that it failed */
         return r;
 }
 

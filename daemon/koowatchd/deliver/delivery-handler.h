@@ -30,6 +30,8 @@ struct delivery_handler {
         void *finished_userdata;
         /* A delivery is done, not parked, and that is on disk. */
         void (*on_delivered)(void *delivered_userdata, json_object *event);
+        /* Likewise, it was given up. */
+        void (*on_given_up)(void *delivered_userdata, json_object *event);
         void *delivered_userdata;
 };
 

@@ -356,6 +356,7 @@ static void end_delivered(struct delivery *v) {
         CRASH_POINT("delivery-committed");
         if (v->row.state == DELIVERY_PARKED) {
                 report_parked(event, v->row.attempts.made);
+                d->handler.on_given_up(d->handler.delivered_userdata, event);
                 callback_call(&d->handler.on_parked);
         } else {
                 d->handler.on_delivered(d->handler.delivered_userdata, event);

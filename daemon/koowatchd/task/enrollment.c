@@ -86,6 +86,7 @@ static void activate(struct entry *e, const struct store_task *stored) {
                 return;
         }
         free(STEAL_PTR(e->end));
+        e->is_parked = false;
         entry_set_state(e, ENTRY_ACTIVE);
         watch_begin(e->watch, account_of(e), stored, clock_boot());
         start_polling(e);
@@ -167,6 +168,7 @@ static void on_finished_found(struct entry *e, const struct store_task *stored) 
         const struct taskdir *taskdir = owner_of(e)->taskdir;
         int r = 0;
 
+        e->is_parked = stored->delivery == DELIVERY_PARKED;
         if (is_other_file(e, stored))
                 r = taskdir_has(taskdir, stored->name, stored->inode, stored->mtime_ns);
         if (r < 0)

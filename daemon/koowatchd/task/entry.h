@@ -69,6 +69,7 @@ struct entry {
         bool has_hook_problem : 1; /* counted as such */
         bool has_left_file : 1; /* counted as such: FINISHED or gone, and its file is to be removed
                                  */
+        bool is_parked : 1;     /* FINISHED: its delivery was given up; its file may be corrected */
         bool reported_finished : 1; /* that its changed file has no effect */
 };
 

@@ -9,7 +9,7 @@
 #include "koowatchd/task/taskdir.h"
 
 bool finished_is_new_file(const struct entry *e, uint64_t inode, int64_t mtime_ns) {
-        return e->is.file->removes_finished &&
+        return e->is.file->removes_finished && !e->is_parked &&
                (e->is.file->is_removed || e->is.file->inode != inode ||
                 e->is.file->mtime_ns != mtime_ns);
 }

@@ -12,7 +12,10 @@ struct entries;
 struct entry;
 struct taskdir;
 
-/* Whether this file is another one than that which the task finished with, and counts as such. */
+/*
+ * Whether this file is another one than that which the task finished with, and counts as such.
+ * After a delivery that was given up it is the same one, corrected: it may be delivered with that.
+ */
 bool finished_is_new_file(const struct entry *entry, uint64_t inode, int64_t mtime_ns);
 
 /*

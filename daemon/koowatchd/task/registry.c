@@ -299,9 +299,11 @@ void registry_check_accounts(struct registry *r) {
         enrollment_check_polling(&r->enrollment);
 }
 
-/* Its file may have gone, and a duplicate stand for the task by now. */
-void registry_on_delivered(void *registry, json_object *event) {
-        struct registry *r = registry;
+/*
+ * The one that has finished with the event; NULL: its file may have gone, and a duplicate stand for
+ * the task by now.
+ */
+static struct entry *find_finished(const struct registry *r, json_object *event) {
         const char *event_id = event_string(event, "eventId");
         const struct store_key key = {
                 .account = event_string(event, "account"),
@@ -311,10 +313,26 @@ void registry_on_delivered(void *registry, json_object *event) {
         struct entry *e;
 
         if (!event_id || !key.account || !key.share_id || !key.task_id) /* none of ours */
-                return;
+                return NULL;
         e = entries_find_key(&r->enrollment.entries, &key);
-        if (e && entry_end(e) && streq(entry_end(e)->event_id, event_id))
-                finished_remove_file(r->taskdir, e);
+        return e && entry_end(e) && streq(entry_end(e)->event_id, event_id) ? e : NULL;
+}
+
+void registry_on_delivered(void *registry, json_object *event) {
+        struct registry *r = registry;
+        struct entry *e = find_finished(r, event);
+
+        if (!e)
+                return;
+        e->is_parked = false;
+        finished_remove_file(r->taskdir, e);
+}
+
+void registry_on_parked(void *registry, json_object *event) {
+        struct entry *e = find_finished(registry, event);
+
+        if (e)
+                e->is_parked = true;
 }
 
 int registry_collect(struct registry *r, struct store_batch *batch) {

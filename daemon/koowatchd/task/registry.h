@@ -84,6 +84,8 @@ void registry_committed(struct registry *registry, bool written);
 
 /* The delivery of an event is done: its file is removed where finished files are. */
 void registry_on_delivered(void *registry, json_object *event);
+/* Likewise, it was given up. */
+void registry_on_parked(void *registry, json_object *event);
 
 /* A file of that name was published a moment ago: it is read at once. */
 void registry_notice(struct registry *registry, const char *name);

@@ -91,6 +91,31 @@ static void test_the_file_of_a_parked_one_stays(void **state) {
         assert_int_equal(registry_count(c->registry).finished, 1);
 }
 
+/* To be delivered with; it is no new registration, also after a restart. */
+static void test_the_file_of_a_parked_one_is_corrected(void **state) {
+        struct core *c = *state;
+
+        park_one(c);
+        core_put(c, "state", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        core_restart(c);
+        core_put(c, "state", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_false(core_is_asked(c, "t1"));
+        redeliver(c, NULL);
+        core_turn(c);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_false(core_has(c, "state", "one"));
+        core_put(c, "state", "one", "t1");
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        assert_true(core_is_asked(c, "t1"));
+}
+
 static void test_a_parked_one_is_tried_again(void **state) {
         struct core *c = *state;
 
@@ -357,6 +382,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, core_set_up, core_tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_the_file_of_a_parked_one_stays),
+                TEST(test_the_file_of_a_parked_one_is_corrected),
                 TEST(test_a_parked_one_is_tried_again),
                 TEST(test_its_attempts_begin_anew),
                 TEST(test_one_that_was_delivered_runs_all_hooks),
