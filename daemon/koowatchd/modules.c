@@ -11,6 +11,7 @@
 #include "koowatchd/bus/bus.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/control/control.h"
+#include "koowatchd/control/task-signals.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
 #include "koowatchd/koodrive/body.h"
@@ -118,6 +119,19 @@ static usec_t wall(void *userdata) {
         const struct modules *m = userdata;
 
         return accounts_wall(m->accounts, clock_boot(), clock_wall());
+}
+
+static void on_task(void *userdata, enum registry_change change, const char *name) {
+        struct modules *m = userdata;
+
+        task_signals_note(m->task_signals, change, name);
+}
+
+static void on_finished(void *userdata, json_object *event) {
+        struct modules *m = userdata;
+
+        status_on_finished(m->status, event);
+        task_signals_finished(m->task_signals, event);
 }
 
 static void on_counted(void *userdata, unsigned finished, unsigned parked) {
@@ -259,6 +273,10 @@ static int open_control(struct modules *m) {
         return control_new(&modules, &m->control);
 }
 
+static int open_task_signals(struct modules *m) {
+        return task_signals_new(m->timers, m->bus, m->registry, &m->task_signals);
+}
+
 static int open_status(struct modules *m) {
         const struct status_sources sources = {
                 .timers = m->timers,
@@ -284,8 +302,8 @@ static void connect_modules(struct modules *m) {
                                                       .on_dirty = on_dirty,
                                                       .on_status = on_status,
                                                       .on_parked = {status_on_parked, m->status},
-                                                      .on_finished = status_on_finished,
-                                                      .finished_userdata = m->status,
+                                                      .on_finished = on_finished,
+                                                      .finished_userdata = m,
                                                       .on_delivered = registry_on_delivered,
                                                       .on_given_up = registry_on_parked,
                                                       .delivered_userdata = m->registry,
@@ -296,6 +314,7 @@ static void connect_modules(struct modules *m) {
                                                   .find_account = find_account,
                                                   .on_invalid = on_invalid,
                                                   .on_transient_error = on_transient_error,
+                                                  .on_task = on_task,
                                                   .userdata = m,
                                           });
         commit_set_handler(m->commit, &(struct commit_handler){
@@ -309,9 +328,9 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_outbox,   open_timers, open_bus,     open_dirwatch, open_http,
-                open_reports,  open_runner, open_poller,  open_accounts, open_deliveries,
-                open_registry, open_commit, open_control, open_status,
+                open_outbox,   open_timers, open_bus,     open_dirwatch,     open_http,
+                open_reports,  open_runner, open_poller,  open_accounts,     open_deliveries,
+                open_registry, open_commit, open_control, open_task_signals, open_status,
         };
         int r = 0;
 
@@ -325,6 +344,7 @@ int modules_open(struct modules *m) {
 /* The steps of modules_open(), read upwards. */
 void modules_close(struct modules *m) {
         status_free(m->status);
+        task_signals_free(m->task_signals);
         control_free(m->control);
         commit_free(m->commit);
         registry_free(m->registry);

@@ -31,6 +31,7 @@ struct modules {
         struct registry *registry;
         struct commit *commit;
         struct control *control;
+        struct task_signals *task_signals;
         struct status *status;
 
         struct rescan rescan;

@@ -414,3 +414,61 @@ def test_dismiss(on_bus, caller, sim):
     assert wait_state(on_bus, caller, "photos", delivery="none")["attempts"] == 1
     on_bus.wait(lambda: caller.bus.properties()["DeliveriesParked"] == 0, "the count")
     assert caller.error("Dismiss", "string:photos") == "NotAllowed"
+
+
+# What is told without being asked
+
+
+def test_signals_of_a_task(on_bus, caller, sim):
+    signals = caller.bus.monitor()
+
+    def told(name="photos"):
+        return [
+            (member, arguments[0]) for member, arguments in list(signals) if member.startswith("Task") and arguments[0]["name"] == name
+        ]
+
+    def wait_told(member, **facts):
+        return on_bus.wait(
+            lambda: [f for m, f in told() if m == member and all(f.get(k) == v for k, v in facts.items())], f"{member} {facts}"
+        )
+
+    task = sim.add_task(hold=True)
+    caller.add("photos", TaskId=task.task_id, ShareId=task.share_id)
+    wait_told("TaskAdded", state="pending")
+    wait_told("TaskChanged", state="running")
+    for progress in (10, 20):
+        task.set(progress=progress)
+        wait_told("TaskChanged", progress=progress)
+    task.set(progress=None)
+    task.complete(2)
+    [finished] = wait_told("TaskFinished")
+    assert (finished["state"], finished["outcome"], finished["result"]) == ("finished", "completed", "partial")
+    assert finished["taskResultCode"] == 2
+    wait_told("TaskRemoved")
+    members = [member for member, _ in told()]
+    assert members.count("TaskAdded") == members.count("TaskFinished") == members.count("TaskRemoved") == 1
+    assert members[0] == "TaskAdded" and members[-1] == "TaskRemoved"
+    keys = {key for _, facts in told() for key in facts}
+    assert keys <= {"name", "state", "progress", "outcome", "result", "taskResultCode"}  # no secret
+
+
+def test_signals_of_files_that_are_wrong(on_bus, caller, sim):
+    signals = caller.bus.monitor()
+
+    def told():
+        return [(member, arguments[0].get("state")) for member, arguments in list(signals) if member.startswith("Task")]
+
+    path = on_bus.add_task("broken", text="[Task]\n")
+    on_bus.wait(lambda: told() == [("TaskAdded", "invalid")], "TaskAdded")
+    task = sim.add_task(hold=True)
+    on_bus.add_task("broken", task)
+    wait_polls(sim, task)
+    on_bus.wait(lambda: ("TaskChanged", "running") in told(), "TaskChanged")
+    path.unlink()
+    on_bus.wait(lambda: told()[-1][0] == "TaskRemoved", "TaskRemoved")
+
+
+def test_a_delivery_that_changes_is_told(on_bus, caller, sim):
+    signals = caller.bus.monitor()
+    park(on_bus, caller, sim)
+    on_bus.wait(lambda: [m for m, a in list(signals) if m.startswith("Task")][-1] == "TaskChanged", "TaskChanged")

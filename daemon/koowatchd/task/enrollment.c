@@ -32,6 +32,17 @@ static void check_hooks(struct entry *e) {
         hook_problems_check(&owner_of(e)->hook_problems, e, owner_of(e)->taskdir);
 }
 
+void enrollment_tell(const struct enrollment *en, enum registry_change change, const char *name) {
+        if (en->handler.on_task)
+                en->handler.on_task(en->handler.userdata, change, name);
+}
+
+/* Another file may have its name by now. */
+static void tell(const struct entry *e, enum registry_change change) {
+        if (e->is_named)
+                enrollment_tell(owner_of(e), change, e->is.file->name);
+}
+
 void enrollment_report_invalid(struct enrollment *en, const char *name, const char *text,
                                bool running) {
         report_invalid(name, text, running);
@@ -126,6 +137,11 @@ static void on_registration(struct watch_subject *subject) {
 
 static void on_watch_status(struct watch_subject *subject) {
         status_changed(entry_of(subject));
+        tell(entry_of(subject), REGISTRY_CHANGED);
+}
+
+static void on_progress(struct watch_subject *subject) {
+        tell(entry_of(subject), REGISTRY_CHANGED);
 }
 
 /* ---- what the store knows ---- */
@@ -281,6 +297,8 @@ static void enroll(struct entry *e) {
 /* ---- files that are gone ---- */
 
 static void drop_entry(struct entry *e) {
+        if (e->state != ENTRY_TO_DELETE)
+                tell(e, REGISTRY_REMOVED);
         entry_forget_changes(&owner_of(e)->changes, e);
         entry_stop_waiting(e);
         entry_free(e);
@@ -292,6 +310,7 @@ static void delete_later(struct entry *e) {
         if (e->watch)
                 watch_leave(e->watch);
         entry_set_state(e, ENTRY_TO_DELETE);
+        tell(e, REGISTRY_REMOVED);
         mark_dirty(e);
 }
 
@@ -464,6 +483,7 @@ void enrollment_init(struct enrollment *en, struct timers *timers, struct store 
         en->entries.shared.on_refusals = on_refusals;
         en->entries.shared.on_registration = on_registration;
         en->entries.shared.on_status = on_watch_status;
+        en->entries.shared.on_progress = on_progress;
 }
 
 void enrollment_clear(struct enrollment *en) {

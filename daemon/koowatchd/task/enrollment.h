@@ -34,6 +34,10 @@ void enrollment_init(struct enrollment *enrollment, struct timers *timers, struc
                      struct taskdir *taskdir, const struct watch_shared *shared);
 void enrollment_clear(struct enrollment *enrollment);
 
+/* What is shown of the task of that name has changed. */
+void enrollment_tell(const struct enrollment *enrollment, enum registry_change change,
+                     const char *name);
+
 /* The file is invalid; running: earlier settings stay in force. */
 void enrollment_report_invalid(struct enrollment *enrollment, const char *name, const char *text,
                                bool running);

@@ -6,6 +6,12 @@
 
 struct account;
 
+enum registry_change {
+        REGISTRY_ADDED, /* there is a task of this name from now on, valid or not */
+        REGISTRY_CHANGED,
+        REGISTRY_REMOVED,
+};
+
 struct registry_handler {
         /* There is something to write. */
         struct callback on_dirty;
@@ -17,5 +23,7 @@ struct registry_handler {
         void (*on_invalid)(void *userdata, const char *text);
         /* Something could not be read that may be readable in a moment: scan again then. */
         void (*on_transient_error)(void *userdata, const char *what, const char *why);
+        /* What is shown of the task of that name has changed; borrowed. NULL: nobody looks. */
+        void (*on_task)(void *userdata, enum registry_change change, const char *name);
         void *userdata;
 };

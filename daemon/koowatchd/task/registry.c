@@ -108,6 +108,7 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         struct registry *r = userdata;
         struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
         struct reading reading = {file, r, known && known->is.task};
+        bool is_new = !known || known->state == ENTRY_TO_DELETE;
         const struct task_file_check check = {has_account, on_fault, &reading};
         CLEANUP(taskdir_file_unrefp) struct taskdir_file *old = NULL;
         CLEANUP(task_record_freep) struct task_record *task = NULL;
@@ -133,6 +134,8 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
                 stale_tasks_judge(&r->stale);
         } else if (task)
                 enrollment_update(e, STEAL_PTR(task), old);
+        enrollment_tell(&r->enrollment, is_new ? REGISTRY_ADDED : REGISTRY_CHANGED,
+                        file->file->name);
         callback_call(&r->enrollment.handler.on_status);
         if (error == 0)
                 return e->file_invalid ? READ_AGAIN_SOON : READ_AGAIN_NOT; /* memory was short */
@@ -325,14 +328,18 @@ void registry_on_delivered(void *registry, json_object *event) {
         if (!e)
                 return;
         e->is_parked = false;
+        enrollment_tell(&r->enrollment, REGISTRY_CHANGED, e->is.file->name);
         finished_remove_file(r->taskdir, e);
 }
 
 void registry_on_parked(void *registry, json_object *event) {
-        struct entry *e = find_finished(registry, event);
+        const struct registry *r = registry;
+        struct entry *e = find_finished(r, event);
 
-        if (e)
-                e->is_parked = true;
+        if (!e)
+                return;
+        e->is_parked = true;
+        enrollment_tell(&r->enrollment, REGISTRY_CHANGED, e->is.file->name);
 }
 
 int registry_collect(struct registry *r, struct store_batch *batch) {

@@ -245,6 +245,7 @@ static void note_progress(struct watch *w, int before) {
                 return;
         w->has_notes = true;
         watch_notes_add_sample(&w->subject->shared->notes, w, clock_wall(), w->state.progress);
+        w->subject->shared->on_progress(w->subject);
 }
 
 /* why NULL: it answers. */

@@ -67,6 +67,8 @@ struct watch_shared {
         void (*on_registration)(struct watch_subject *subject);
         /* What the status line shows of it has changed. */
         void (*on_status)(struct watch_subject *subject);
+        /* Its progress has changed. */
+        void (*on_progress)(struct watch_subject *subject);
 };
 
 /* Borrows the subject. Returns 0 or -ENOMEM. */
