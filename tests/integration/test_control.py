@@ -406,6 +406,39 @@ def test_redeliver_with_the_file_as_it_is_now(on_bus, caller, sim, removed):
     on_bus.wait(lambda: path.exists() != removed, "the file's removal, or not")
 
 
+def test_redeliver_with_a_fresh_link(on_bus, caller, sim):
+    on_bus.record()
+    task = sim.add_task()
+    on_bus.add_task("photos", task)
+    before = on_bus.wait_record(name="photos")
+    wait_state(on_bus, caller, "photos", delivery="none", attempts=1)
+    polls = sim.polls(task)
+    task.set(download_url="https://example.com/fresh?Signature=1")
+    caller.redeliver("photos", Ask=True)
+    after = on_bus.wait_record(attempt=2)
+    assert after["event"]["downloadUrl"] == "https://example.com/fresh?Signature=1"
+    assert after["event"]["eventId"] == before["event"]["eventId"]
+    assert sim.polls(task) == polls + 1
+    assert caller.get("photos")["downloadUrl"] == "https://example.com/fresh?Signature=1"
+
+
+def test_there_is_no_fresh_link(on_bus, caller, sim):
+    task, canceled = sim.add_task(), sim.add_task(hold=True)
+    on_bus.add_task("photos", task)
+    on_bus.add_task("canceled", canceled)
+    wait_polls(sim, canceled)
+    canceled.cancel()
+    for name in ("photos", "canceled"):
+        wait_state(on_bus, caller, name, delivery="none", state="finished", attempts=0)
+    task.set(status=1)
+    with pytest.raises(CallFailed, match="^no fresh link for task photos: KooDrive does not say any more"):
+        caller.redeliver("photos", Ask=True)
+    with pytest.raises(CallFailed, match="has not completed"):
+        caller.redeliver("canceled", Ask=True)
+    with pytest.raises(CallFailed, match="Reread and Ask"):
+        caller.redeliver("photos", Again=True)
+
+
 def test_dismiss(on_bus, caller, sim):
     park(on_bus, caller, sim)
     assert (on_bus.spool / "photos.task").exists()

@@ -4,11 +4,15 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/account/accounts.h"
+#include "koowatchd/control/ask-link.h"
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
 #include "koowatchd/control/run-search.h"
 #include "koowatchd/deliver/redelivery.h"
 #include "koowatchd/report/event.h"
+#include "koowatchd/store/store.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-facts.h"
 #include "koowatchd/task/task-file.h"
@@ -20,7 +24,9 @@ struct order {
         struct run_search search;
         const char *name; /* borrowed from the call */
         char event_id[EVENT_ID_LENGTH + 1];
-        bool is_dismissal;
+        bool is_dismissal, asks;
+        struct ask_link ask;
+        char *url;         /* Ask: the fresh one */
         struct task *file; /* Reread: what the task file says; NULL: as committed */
         char *fault;       /* what is wrong with it */
 };
@@ -29,6 +35,8 @@ static void order_free(struct pending *pending) {
         struct order *o = container_of(pending, struct order, pending);
 
         run_search_close(&o->search);
+        ask_link_close(&o->ask);
+        free(o->url);
         task_free(o->file);
         free(o->fault);
         free(o);
@@ -76,13 +84,17 @@ static void on_done(void *userdata, enum redelivery_result result, int error) {
 static int change(void *userdata, json_object *event) {
         const struct order *o = userdata;
 
+        if (o->url && !build_add_string(event, "downloadUrl", o->url))
+                return -ENOMEM;
+        if (!o->file)
+                return 0;
         return event_set_hooks(event, o->file->hooks, (const char *const *) o->file->variables);
 }
 
 static void give(struct order *o) {
         const struct redelivery_request request = {
                 .event_id = o->event_id,
-                .change = o->file ? change : NULL,
+                .change = o->file || o->url ? change : NULL,
                 .on_done = on_done,
                 .userdata = o,
         };
@@ -91,6 +103,68 @@ static void give(struct order *o) {
                 deliveries_dismiss(o->control->with.deliveries, &request);
         else
                 deliveries_redeliver(o->control->with.deliveries, &request);
+}
+
+/* ---- a fresh link ---- */
+
+static void on_asked(struct ask_link *ask, const char *url, const char *problem) {
+        struct order *o = container_of(ask, struct order, ask);
+
+        if (!url)
+                pending_fail(&o->pending, BUS_UNAVAILABLE, "no fresh link for task %s: %s", o->name,
+                             problem);
+        else if (str_replace(&o->url, url) < 0)
+                control_fail_pending(o->control, &o->pending, -ENOMEM);
+        else
+                give(o);
+}
+
+/* With the kdstoken of its file, if that is there. */
+static void ask(struct order *o, json_object *event) {
+        const struct enrollment *en = registry_enrollment(o->control->with.registry);
+        const char *name = event_string(event, "account");
+        struct account *account = accounts_find(o->control->with.accounts, name ? name : "");
+        struct task_facts facts;
+        bool has_file = task_facts_find(en, o->name, &facts) && facts.has_settings;
+
+        if (!account || !account_is_configured(account)) {
+                pending_fail(&o->pending, BUS_NOT_ALLOWED,
+                             "[Account %s] is not in the configuration", name ? name : "");
+                return;
+        }
+        o->ask = (struct ask_link){
+                .poller = o->control->with.poller,
+                .timers = o->control->with.timers,
+                .on_end = on_asked,
+        };
+        if (ask_link_begin(&o->ask, account, event, has_file ? facts.view.kdstoken : NULL) < 0)
+                control_fail_pending(o->control, &o->pending, -ENOMEM);
+}
+
+static void on_event(void *userdata, int found, const struct store_event *stored) {
+        CLEANUP(json_object_putp) json_object *event = NULL;
+        struct order *o = userdata;
+        const char *outcome;
+        int r = MIN(found, 0);
+
+        if (found > 0)
+                r = event_parse(stored->body, &event);
+        outcome = event ? event_string(event, "outcome") : NULL;
+        if (r < 0)
+                control_fail_pending(o->control, &o->pending, r);
+        else if (!outcome || !streq(outcome, outcome_name(OUTCOME_COMPLETED)))
+                pending_fail(&o->pending, BUS_NOT_ALLOWED,
+                             "task %s has not completed, there is no link to ask for", o->name);
+        else
+                ask(o, event);
+}
+
+/* The event is known. */
+static void go_on(struct order *o) {
+        if (o->asks)
+                store_find_event(o->control->with.store, o->event_id, on_event, o);
+        else
+                give(o);
 }
 
 /* ---- which event ---- */
@@ -104,7 +178,7 @@ static void on_search_end(struct run_search *search, int error) {
                 control_fail_pending(o->control, &o->pending, error);
         } else {
                 (void) snprintf(o->event_id, sizeof(o->event_id), "%s", search->event_id);
-                give(o);
+                go_on(o);
         }
 }
 
@@ -155,7 +229,8 @@ static bool read_file(struct order *o, const struct task_facts *facts) {
         return false;
 }
 
-static void begin(struct control *c, struct bus_call *call, bool is_dismissal, bool rereads) {
+static void begin(struct control *c, struct bus_call *call, bool is_dismissal, bool rereads,
+                  bool asks) {
         const char *name = control_task_name(call);
         struct task_facts facts;
         bool is_there;
@@ -172,6 +247,7 @@ static void begin(struct control *c, struct bus_call *call, bool is_dismissal, b
         o->control = c;
         o->name = name;
         o->is_dismissal = is_dismissal;
+        o->asks = asks;
         is_there = task_facts_find(registry_enrollment(c->with.registry), name, &facts);
         if (is_there && !facts.end && facts.state != TASK_INVALID) {
                 pending_fail(&o->pending, BUS_NOT_ALLOWED, "task %s has not finished", name);
@@ -181,7 +257,7 @@ static void begin(struct control *c, struct bus_call *call, bool is_dismissal, b
                 return;
         if (is_there && facts.end) {
                 (void) snprintf(o->event_id, sizeof(o->event_id), "%s", facts.end->event_id);
-                give(o);
+                go_on(o);
         } else {
                 search(o);
         }
@@ -212,13 +288,10 @@ void redeliver_begin(struct control *c, struct bus_call *call) {
 
         if (fault)
                 bus_call_fail(call, BUS_INVALID, "%s", fault);
-        else if (asks)
-                bus_call_fail(call, BUS_UNAVAILABLE,
-                              "this version cannot ask KooDrive for a fresh link");
         else
-                begin(c, call, false, rereads);
+                begin(c, call, false, rereads, asks);
 }
 
 void dismiss_begin(struct control *c, struct bus_call *call) {
-        begin(c, call, true, false);
+        begin(c, call, true, false, false);
 }

@@ -31,6 +31,12 @@ enum poll_state {
         POLL_IN_FLIGHT,
 };
 
+/* Who owns a poll, for the handler's functions. */
+enum poll_kind {
+        POLL_OF_WATCH,
+        POLL_OF_QUESTION, /* of an administrator */
+};
+
 /*
  * Embedded in its owner, zeroed; only the poller looks inside. There may be a million: what waits
  * and what is due share their memory, and a request knows its poll, not the other way round.
@@ -43,7 +49,8 @@ struct poll {
         struct poller_queue *queue; /* IDLE: NULL */
         TAILQ_ENTRY(poll) peers;    /* of the same account */
         enum poll_state state : 8;
-        bool dropped; /* the last request got no answer, through nobody's fault */
+        enum poll_kind kind : 8; /* the owner's, POLL_OF_WATCH after poll_open() */
+        bool dropped;            /* the last request got no answer, through nobody's fault */
 };
 static_assert(offsetof(struct due_entry, interval) >= sizeof(struct timer),
               "the interval is kept while a poll waits");
