@@ -9,7 +9,7 @@ import re
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
-# The highest first. koowatchd and koowatch-hook share common/ and nothing else.
+# The highest first. The programs share common/ and nothing else.
 LAYERS = {
     "koowatchd": [
         "koowatchd",
@@ -26,6 +26,7 @@ LAYERS = {
         "common",
     ],
     "koowatch-hook": ["koowatch-hook", "common"],
+    "koowatchctl": ["koowatchctl", "common"],
     "common": ["common"],
 }
 LINES_OF_FILE = 520

@@ -1,0 +1,89 @@
+#include "koowatchctl/act.h"
+
+#include "common/json.h"
+#include "koowatchctl/json-owned.h"
+
+const struct option_row redeliver_options[] = {
+        {"reread", 0, NULL, "with Hook= and variables of the file as it is now", false},
+        {"ask", 0, NULL, "ask KooDrive for a fresh link first", false},
+        {},
+};
+
+/* The failure of a call about a task. */
+static int fail_task(const struct ctl *ctl, const char *name, struct failure *failure) {
+        ctl_suggest_task(ctl, name, failure);
+        return ctl_fail(ctl, failure);
+}
+
+static int act(const struct ctl *ctl, const struct options *options, const char *method,
+               const char *done) {
+        CLEANUP(failure_clear) struct failure failure = {};
+        const char *name = options->arguments[0];
+
+        if (client_act(ctl->client, method, name, &failure) < 0)
+                return fail_task(ctl, name, &failure);
+        return ctl_done(ctl, "%s: %s", name, done);
+}
+
+int poll_run(struct ctl *ctl, const struct options *options) {
+        return act(ctl, options, "Poll", "is polled next");
+}
+
+int dismiss_run(struct ctl *ctl, const struct options *options) {
+        return act(ctl, options, "Dismiss", "dismissed, its hooks are not run again");
+}
+
+/* Where koowatchd may not write, the caller perhaps may. Returns 0 or -1. */
+static int remove_as_caller(const struct ctl *ctl, const char *name, struct failure *failure) {
+        CLEANUP(failure_clear) struct failure of_get = {};
+        CLEANUP(json_object_putp) json_object *task = NULL;
+        const char *file;
+
+        if (client_get(ctl->client, name, &task, &of_get) < 0)
+                return -1; /* the first failure says more */
+        file = json_get_string(task, "file");
+        if (!file)
+                return -1;
+        if (unlink(file) < 0)
+                return failure_set(failure, "NotAllowed", "%s: cannot remove it: %m", file);
+        failure_clear(failure);
+        return 0;
+}
+
+int remove_run(struct ctl *ctl, const struct options *options) {
+        CLEANUP(failure_clear) struct failure failure = {};
+        const char *name = options->arguments[0];
+        int r;
+
+        r = client_act(ctl->client, "Remove", name, &failure);
+        if (r < 0 && failure_is(&failure, "NotAllowed"))
+                r = remove_as_caller(ctl, name, &failure);
+        if (r < 0)
+                return fail_task(ctl, name, &failure);
+        return ctl_done(ctl, "%s: removed", name);
+}
+
+int redeliver_run(struct ctl *ctl, const struct options *options) {
+        CLEANUP(failure_clear) struct failure failure = {};
+        json_object *settings = json_object_new_object(), *arguments = json_object_new_array();
+        const char *name = options->arguments[0];
+
+        if (options_has(options, "reread"))
+                (void) json_object_object_add(settings, "Reread", json_object_new_boolean(true));
+        if (options_has(options, "ask"))
+                (void) json_object_object_add(settings, "Ask", json_object_new_boolean(true));
+        (void) json_object_array_add(arguments, json_object_new_string(name));
+        (void) json_object_array_add(arguments, settings);
+        if (client_call(ctl->client, "Redeliver", "sa{sv}", arguments, NULL, &failure) < 0)
+                return fail_task(ctl, name, &failure);
+        return ctl_done(ctl, "%s: its hooks are run again; koowatchctl show %s tells how they end",
+                        name, name);
+}
+
+int reload_run(struct ctl *ctl, UNUSED const struct options *options) {
+        CLEANUP(failure_clear) struct failure failure = {};
+
+        if (client_call(ctl->client, "Reload", "", NULL, NULL, &failure) < 0)
+                return ctl_fail(ctl, &failure);
+        return ctl_done(ctl, "configuration reloaded");
+}

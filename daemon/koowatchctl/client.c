@@ -1,0 +1,277 @@
+#include "koowatchctl/client.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+
+#include "koowatchctl/bus-value.h"
+#include "koowatchctl/json-owned.h"
+
+#define ERROR_PREFIX "org.koowatch1.Error."
+#define DBUS_ERROR "org.freedesktop.DBus.Error."
+#define GROUP "koowatch"
+#define LIST_LIMIT 10000
+
+struct client {
+        sd_bus *bus; /* NULL: not connected */
+        bool user_bus;
+};
+
+static void errorp(sd_bus_error *error) {
+        sd_bus_error_free(error);
+}
+
+static void messagep(sd_bus_message **message) {
+        sd_bus_message_unref(*message);
+}
+
+struct client *client_new(bool user_bus) {
+        struct client *client = calloc(1, sizeof(*client));
+
+        if (client)
+                client->user_bus = user_bus;
+        return client;
+}
+
+struct client *client_free(struct client *client) {
+        if (client)
+                client_disconnect(client);
+        free(client);
+        return NULL;
+}
+
+void client_disconnect(struct client *client) {
+        client->bus = sd_bus_close_unref(client->bus);
+}
+
+sd_bus *client_bus(const struct client *client) {
+        return client->bus;
+}
+
+int client_connect(struct client *client, struct failure *failure) {
+        int r;
+
+        if (client->bus && sd_bus_is_open(client->bus) > 0)
+                return 0;
+        client_disconnect(client);
+        r = client->user_bus ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
+        if (r < 0)
+                return failure_set(failure, "Unavailable", "cannot connect to the %s bus: %s",
+                                   client->user_bus ? "session" : "system", strerror(-r));
+        return 0;
+}
+
+/* Whether the user is a member by now, but this process is from before. */
+static bool joined_since(const struct passwd *user) {
+        const struct group *group = getgrnam(GROUP);
+
+        for (char **member = group && user ? group->gr_mem : NULL; member && *member; member++)
+                if (streq(*member, user->pw_name))
+                        return true;
+        return false;
+}
+
+static int fail_access(struct failure *failure) {
+        const struct passwd *user = getpwuid(geteuid());
+
+        if (joined_since(user))
+                return failure_set(failure, "NotAllowed",
+                                   "not allowed yet: you are in the group " GROUP
+                                   " since you logged in; log in again");
+        return failure_set(failure, "NotAllowed",
+                           "not allowed: only root and the group " GROUP
+                           " may; join it with: sudo usermod -aG " GROUP " %s, then log in again",
+                           user ? user->pw_name : "USER");
+}
+
+static int fail_not_running(const struct client *client, struct failure *failure) {
+        return failure_set(failure, "NotRunning", "koowatchd is not running%s",
+                           client->user_bus ? " on the session bus: koowatchd --bus session"
+                                            : ": systemctl start koowatchd");
+}
+
+/* The code's own static text. */
+static const char *known_code(const char *word) {
+        static const char *const codes[] = {"NotFound", "Exists", "Invalid", "NotAllowed",
+                                            "Unavailable"};
+
+        for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+                if (streq(word, codes[i]))
+                        return codes[i];
+        return "Failed";
+}
+
+static int explain(const struct client *client, const sd_bus_error *error, int r,
+                   struct failure *failure) {
+        const char *name = error->name ? error->name : "";
+        const char *word = str_after(name, ERROR_PREFIX);
+
+        if (word)
+                return failure_set(failure, known_code(word), "%s",
+                                   error->message ? error->message : word);
+        word = str_after(name, DBUS_ERROR);
+        if (!word)
+                word = "";
+        if (streq(word, "ServiceUnknown") || streq(word, "NameHasNoOwner"))
+                return fail_not_running(client, failure);
+        if (streq(word, "AccessDenied") || streq(word, "InteractiveAuthorizationRequired"))
+                return fail_access(failure);
+        if (streq(word, "UnknownMethod") || streq(word, "UnknownObject") ||
+            streq(word, "UnknownInterface"))
+                return failure_set(failure, "Unavailable",
+                                   "koowatchd is of another version than koowatchctl: %s",
+                                   error->message ? error->message : word);
+        if (streq(word, "NoReply") && r != -ETIMEDOUT) /* it went away meanwhile */
+                return fail_not_running(client, failure);
+        if (streq(word, "NoReply") || streq(word, "Timeout") || r == -ETIMEDOUT)
+                return failure_set(failure, "Unavailable", "koowatchd does not answer");
+        return failure_set(failure, "Failed", "%s",
+                           !str_empty(error->message) ? error->message : strerror(-r));
+}
+
+static int fail_memory(struct failure *failure, int r) {
+        return failure_set(failure, "Failed", "%s", strerror(-r));
+}
+
+static int send_call(struct client *client, const char *interface, const char *method,
+                     const char *types, json_object *arguments, json_object **ret,
+                     struct failure *failure) {
+        CLEANUP(errorp) sd_bus_error error = SD_BUS_ERROR_NULL;
+        CLEANUP(messagep) sd_bus_message *call = NULL;
+        CLEANUP(messagep) sd_bus_message *reply = NULL;
+        int r;
+
+        if (client_connect(client, failure) < 0)
+                return -1;
+        r = sd_bus_message_new_method_call(client->bus, &call, BUS_NAME, BUS_PATH, interface,
+                                           method);
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(call, 0);
+        if (r >= 0)
+                r = bus_value_append(call, types, arguments);
+        if (r == -EINVAL)
+                return failure_set(failure, "Invalid",
+                                   "a text has a character that D-Bus cannot carry");
+        if (r >= 0)
+                r = sd_bus_call(client->bus, call, 0, &error, &reply);
+        if (r < 0)
+                return explain(client, &error, r, failure);
+        if (!ret)
+                return 0;
+        r = bus_value_read(reply, ret);
+        return r < 0 ? failure_set(failure, "Failed", "koowatchd's answer cannot be read: %s",
+                                   strerror(-r))
+                     : 0;
+}
+
+int client_call(struct client *client, const char *method, const char *types,
+                json_object *arguments, json_object **ret, struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *owned = arguments;
+
+        if (!arguments && *types)
+                return fail_memory(failure, -ENOMEM);
+        return send_call(client, BUS_INTERFACE, method, types, arguments, ret, failure);
+}
+
+static json_object *array_of(json_object *a, json_object *b, json_object *c) {
+        json_object *array = json_object_new_array();
+
+        if (!array)
+                return NULL;
+        if (a)
+                (void) json_object_array_add(array, a);
+        if (b)
+                (void) json_object_array_add(array, b);
+        if (c)
+                (void) json_object_array_add(array, c);
+        return array;
+}
+
+int client_act(struct client *client, const char *method, const char *name,
+               struct failure *failure) {
+        return client_call(client, method, "s", array_of(json_object_new_string(name), NULL, NULL),
+                           NULL, failure);
+}
+
+/* Takes the i-th value out of what came back, if it has the type. */
+static int take(json_object *array, size_t i, json_type type, json_object **ret,
+                struct failure *failure) {
+        json_object *value = json_object_array_get_idx(array, i);
+
+        if (!json_object_is_type(value, type))
+                return failure_set(failure, "Failed", "koowatchd's answer has another form");
+        *ret = json_object_get(value);
+        return 0;
+}
+
+int client_get(struct client *client, const char *name, json_object **ret,
+               struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *reply = NULL;
+
+        if (client_call(client, "Get", "s", array_of(json_object_new_string(name), NULL, NULL),
+                        &reply, failure) < 0)
+                return -1;
+        return take(reply, 0, json_type_object, ret, failure);
+}
+
+int client_page(struct client *client, const char *method, json_object *filter, const char *cursor,
+                unsigned limit, json_object **ret, char **ret_next, struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *reply = NULL;
+        CLEANUP(json_object_putp) json_object *next = NULL;
+        json_object *own = filter ? json_object_get(filter) : json_object_new_object();
+
+        if (client_call(client, method, "a{sv}su",
+                        array_of(own, json_object_new_string(cursor), json_object_new_int64(limit)),
+                        &reply, failure) < 0)
+                return -1;
+        if (take(reply, 1, json_type_string, &next, failure) < 0)
+                return -1;
+        *ret_next = NULL;
+        if (*json_object_get_string(next)) {
+                *ret_next = strdup(json_object_get_string(next));
+                if (!*ret_next)
+                        return fail_memory(failure, -ENOMEM);
+        }
+        return take(reply, 0, json_type_array, ret, failure);
+}
+
+int client_list(struct client *client, const char *method, json_object *filter, json_object **ret,
+                struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *all = json_object_new_array();
+        CLEANUP(freep) char *cursor = strdup("");
+
+        while (cursor) {
+                CLEANUP(json_object_putp) json_object *page = NULL;
+                char *next = NULL;
+
+                if (!all || client_page(client, method, filter, cursor, LIST_LIMIT, &page, &next,
+                                        failure) < 0)
+                        return -1;
+                free(cursor);
+                cursor = next;
+                for (size_t i = 0; i < json_object_array_length(page); i++)
+                        (void) json_object_array_add(
+                                all, json_object_get(json_object_array_get_idx(page, i)));
+        }
+        *ret = STEAL_PTR(all);
+        return 0;
+}
+
+int client_accounts(struct client *client, json_object **ret, struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *reply = NULL;
+
+        if (client_call(client, "ListAccounts", "", NULL, &reply, failure) < 0)
+                return -1;
+        return take(reply, 0, json_type_array, ret, failure);
+}
+
+int client_properties(struct client *client, json_object **ret, struct failure *failure) {
+        CLEANUP(json_object_putp)
+        json_object *arguments = array_of(json_object_new_string(BUS_INTERFACE), NULL, NULL);
+        CLEANUP(json_object_putp) json_object *reply = NULL;
+
+        if (send_call(client, "org.freedesktop.DBus.Properties", "GetAll", "s", arguments, &reply,
+                      failure) < 0)
+                return -1;
+        return take(reply, 0, json_type_object, ret, failure);
+}

@@ -1,0 +1,9 @@
+#pragma once
+/*
+ * CLEANUP(json_object_putp): a reference to a JSON value that a local owns
+ */
+#include <json-c/json.h>
+
+#include "common/util.h"
+
+DEFINE_CLEANUP(json_object *, json_object_put)

@@ -1,0 +1,203 @@
+/*
+ * koowatchctl: koowatch in an administrator's hands
+ *
+ * The table of verbs is all that --help, the completion and the manual's test know of them.
+ */
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+
+#include "common/config.h"
+#include "koowatchctl/act.h"
+#include "koowatchctl/ctl.h"
+#include "koowatchctl/list.h"
+#include "koowatchctl/show.h"
+#include "koowatchctl/status.h"
+
+static const struct option_row common_options[] = {
+        {"json", 0, "lines", "print JSON; =lines: an object a line, for large lists", true},
+        {"color", 0, "WHEN", "auto, always or never", false},
+        {"bus", 0, "BUS", "system or session, as koowatchd's", false},
+        {"config", 0, "FILE", "koowatchd's configuration, where a verb reads it", false},
+        {"version", 0, NULL, "print the version and end", false},
+        {"help", 'h', NULL, "print this, or the options of a verb, and end", false},
+        {},
+};
+
+/* clang-format off */
+static const struct verb verbs[] = {
+        { "list", "[GLOB]", "tasks, how far they are and what comes next",
+          list_options, WORD_TASK, 0, 1, list_run, false },
+        { "show", "NAME", "one task's story: settings, polls, outcome, hooks",
+          show_options, WORD_TASK, 0, 1, show_run, false },
+        { "status", "", "accounts, deliveries and what is in trouble",
+          status_options, WORD_NONE, 0, 0, status_run, false },
+        { "is-ok", "", "exit 0: fine, 1: trouble, 4: not running",
+          NULL, WORD_NONE, 0, 0, is_ok_run, false },
+        { "account", "[NAME]", "accounts, or all about one",
+          NULL, WORD_ACCOUNT, 0, 1, account_run, false },
+        { "remove", "NAME", "remove a task's file: it is watched no more",
+          NULL, WORD_TASK, 1, 1, remove_run, false },
+        { "poll", "NAME", "ask KooDrive now",
+          NULL, WORD_TASK, 1, 1, poll_run, false },
+        { "redeliver", "NAME", "run the hooks again that failed, or all",
+          redeliver_options, WORD_TASK, 1, 1, redeliver_run, false },
+        { "dismiss", "NAME", "give up a delivery that will never succeed",
+          NULL, WORD_TASK, 1, 1, dismiss_run, false },
+        { "reload", "", "read koowatchd's configuration again",
+          NULL, WORD_NONE, 0, 0, reload_run, false },
+};
+/* clang-format on */
+
+/* "-o, --output COLUMNS". NULL when memory is short. */
+static char *option_head(const struct option_row *row) {
+        char letter[] = {'-', row->letter, ',', ' ', '\0'};
+
+        return str_printf("%s--%s%s%s%s", row->letter ? letter : "", row->name,
+                          row->optional   ? "[="
+                          : row->argument ? " "
+                                          : "",
+                          row->argument ? row->argument : "", row->optional ? "]" : "");
+}
+
+static void print_rows(const struct option_row *rows) {
+        for (const struct option_row *row = rows; row && row->name; row++) {
+                CLEANUP(freep) char *head = option_head(row);
+
+                (void) printf("  %-22s %s\n", head ? head : "", row->help);
+        }
+}
+
+static void print_help(void) {
+        (void) printf("Usage: koowatchctl [OPTION]... VERB [ARGUMENT]...\n"
+                      "Look after koowatchd and the tasks that it watches.\n\nVerbs:\n");
+        for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+                CLEANUP(freep) char *head = str_printf("%s %s", verbs[i].name, verbs[i].arguments);
+
+                if (!verbs[i].hidden)
+                        (void) printf("  %-22s %s\n", head ? head : "", verbs[i].help);
+        }
+        (void) printf("\nOptions, before or behind the verb:\n");
+        print_rows(common_options);
+        (void) printf("\nkoowatchctl VERB --help shows the verb's own. See koowatchctl(1).\n");
+}
+
+static void print_verb_help(const struct verb *verb) {
+        (void) printf("Usage: koowatchctl %s%s%s%s\n%s\n", verb->name,
+                      verb->options ? " [OPTION]..." : "", *verb->arguments ? " " : "",
+                      verb->arguments, verb->help);
+        if (verb->options)
+                (void) printf("\n");
+        print_rows(verb->options);
+        (void) printf("\nSee koowatchctl(1).\n");
+}
+
+static const struct verb *find_verb(const char *name) {
+        for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+                if (streq(verbs[i].name, name))
+                        return verbs + i;
+        return NULL;
+}
+
+/* Takes the common ones among the options. Returns 0 or -1. */
+static int apply_common(struct ctl *ctl, const struct options *options, struct failure *failure) {
+        const char *json = options_get(options, "json"), *colour = options_get(options, "color");
+        const char *bus = options_get(options, "bus"), *config = options_get(options, "config");
+
+        if (options_has(options, "json"))
+                ctl->json = JSON_OBJECT;
+        if (json && !streq(json, "lines"))
+                return failure_set(failure, "Usage", "--json=%s: expected lines", json);
+        if (json)
+                ctl->json = JSON_LINES;
+        if (colour && !streq(colour, "auto") && !streq(colour, "always") && !streq(colour, "never"))
+                return failure_set(failure, "Usage", "--color=%s: expected auto, always or never",
+                                   colour);
+        if (colour)
+                ctl->colour = colour;
+        if (bus && !streq(bus, "system") && !streq(bus, "session"))
+                return failure_set(failure, "Usage", "--bus %s: expected system or session", bus);
+        if (bus)
+                ctl->user_bus = streq(bus, "session");
+        if (config) {
+                ctl->config_path = config;
+                ctl->config_required = true;
+        }
+        return 0;
+}
+
+static void prepare(struct ctl *ctl) {
+        ctl->look = (struct look){
+                .width = look_columns(STDOUT_FILENO),
+                .colour = look_wants_colour(ctl->colour, STDOUT_FILENO),
+                .now = clock_wall(),
+        };
+}
+
+static int run_verb(struct ctl *ctl, const struct verb *verb, int argc, char **argv) {
+        CLEANUP(failure_clear) struct failure failure = {};
+        CLEANUP(options_clear) struct options options = {};
+        CLEANUP(client_freep) struct client *client = NULL;
+        int r;
+
+        r = options_parse(verb, common_options, false, argc, argv, &options, &failure);
+        if (options_has(&options, "help")) {
+                print_verb_help(verb);
+                return ctl_end(ctl);
+        }
+        if (apply_common(ctl, &options, &failure) < 0 || r < 0)
+                return ctl_fail(ctl, &failure);
+        prepare(ctl);
+        client = client_new(ctl->user_bus);
+        if (!client) {
+                (void) failure_set(&failure, "Failed", "%s", strerror(ENOMEM));
+                return ctl_fail(ctl, &failure);
+        }
+        ctl->client = client;
+        return verb->run(ctl, &options);
+}
+
+static int run(struct ctl *ctl, int argc, char **argv) {
+        static const struct verb none = {.name = "koowatchctl", .arguments = "VERB"};
+        CLEANUP(failure_clear) struct failure failure = {};
+        CLEANUP(options_clear) struct options options = {};
+        const struct verb *verb;
+        int r;
+
+        r = options_parse(&none, common_options, true, argc, argv, &options, &failure);
+        if (apply_common(ctl, &options, &failure) < 0 || r < 0)
+                return ctl_fail(ctl, &failure);
+        if (options_has(&options, "help")) {
+                print_help();
+                return ctl_end(ctl);
+        }
+        if (options_has(&options, "version")) {
+                (void) puts("koowatchctl " KOOWATCH_VERSION);
+                return ctl_end(ctl);
+        }
+        if (options.n_arguments == 0)
+                return ctl_usage(ctl, "a verb is missing, see koowatchctl --help");
+        verb = find_verb(options.arguments[0]);
+        if (!verb)
+                return ctl_usage(ctl, "no such verb: %s, see koowatchctl --help",
+                                 options.arguments[0]);
+        return run_verb(ctl, verb, (int) options.n_arguments, options.arguments);
+}
+
+int main(int argc, char **argv) {
+        struct ctl ctl = {
+                .config_path = CONFIG_PATH_DEFAULT,
+                .colour = "auto",
+                .verbs = verbs,
+                .n_verbs = ARRAY_LEN(verbs),
+                .common = common_options,
+                .program = argv[0],
+        };
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        /* What is shown is UTF-8, and what depends on where one runs would be another content. */
+        if (!setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8"))
+                (void) setlocale(LC_CTYPE, "C.UTF-8");
+        return run(&ctl, argc, argv);
+}

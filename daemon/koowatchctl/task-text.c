@@ -1,0 +1,87 @@
+#include "koowatchctl/task-text.h"
+
+#include <stdio.h>
+
+#include "common/json.h"
+#include "common/util.h"
+#include "koowatchctl/time-text.h"
+
+static bool is(json_object *entry, const char *key, const char *value) {
+        return streq(task_text(entry, key), value);
+}
+
+const char *task_text(json_object *entry, const char *key) {
+        const char *text = json_get_string(entry, key);
+
+        return text ? text : "";
+}
+
+int64_t task_number(json_object *entry, const char *key) {
+        json_object *value = entry ? json_object_object_get(entry, key) : NULL;
+
+        return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+}
+
+usec_t task_time(json_object *entry, const char *key) {
+        return time_parse(json_get_string(entry, key));
+}
+
+const char *task_outcome(json_object *entry) {
+        static const struct {
+                const char *outcome, *result, *text;
+        } texts[] = {
+                {"completed", "succeeded", "completed: all succeeded"},
+                {"completed", "partial", "completed: some failed"},
+                {"completed", "failed", "completed: all failed"},
+                {"completed", NULL, "completed: result unknown"},
+                {"canceled", NULL, "canceled"},
+                {"timeout", NULL, "timed out"},
+                {"rejected", NULL, "rejected"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+                if (is(entry, "outcome", texts[i].outcome) &&
+                    (!texts[i].result || is(entry, "result", texts[i].result)))
+                        return texts[i].text;
+        return "";
+}
+
+char *task_note(json_object *entry) {
+        const char *outcome = task_outcome(entry), *reason = task_text(entry, "reason");
+        const char *delivery = task_text(entry, "delivery");
+
+        if (streq(delivery, "parked"))
+                return str_printf("delivery parked%s%s; %s", *reason ? ": " : "", reason, outcome);
+        if (streq(delivery, "waiting") && *reason)
+                return str_printf("retrying: %s; %s", reason, outcome);
+        if (is(entry, "outcome", "rejected") && *task_text(entry, "errorMessage"))
+                return str_printf("%s: %s", outcome, task_text(entry, "errorMessage"));
+        if (*outcome)
+                return str_printf("%s%s", outcome, streq(delivery, "waiting") ? "; hooks run" : "");
+        return strdup(*reason ? reason : task_text(entry, "description"));
+}
+
+const char *task_progress(json_object *entry, char buffer[static 8]) {
+        int64_t progress = task_number(entry, "progress");
+
+        if (progress < 0 || progress > 100)
+                return "-";
+        (void) snprintf(buffer, 8, "%d%%", (int) progress);
+        return buffer;
+}
+
+usec_t task_next(json_object *entry) {
+        usec_t poll = task_time(entry, "nextPollAt");
+
+        return poll >= 0 ? poll : task_time(entry, "nextAttemptAt");
+}
+
+enum style task_style(json_object *entry) {
+        if (is(entry, "state", "invalid") || is(entry, "delivery", "parked"))
+                return STYLE_BAD;
+        if (is(entry, "state", "finished") && !is(entry, "result", "succeeded"))
+                return is(entry, "result", "partial") ? STYLE_WARN : STYLE_BAD;
+        if (*task_text(entry, "reason"))
+                return STYLE_WARN;
+        return is(entry, "state", "finished") ? STYLE_GOOD : STYLE_NONE;
+}

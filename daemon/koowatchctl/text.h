@@ -1,0 +1,26 @@
+#pragma once
+/*
+ * Text on a terminal: what is harmless to show, and how many columns it takes
+ *
+ * Widths are those of wcwidth(), in the locale that main() has set.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+
+/*
+ * A copy in which nothing is obeyed by a terminal: controls, and what changes the direction of
+ * text, become '?'. NULL becomes "". The caller owns it; NULL when memory is short.
+ */
+char *text_plain(const char *s);
+
+/* The columns that s takes; s is plain. */
+unsigned text_width(const char *s);
+
+/*
+ * Writes s, padded with blanks to width columns, behind it or, with right, before it. What is
+ * wider is cut with a "…" as its last column.
+ */
+void text_put(FILE *out, const char *s, unsigned width, bool right);
+
+/* Writes the plain copy of s. */
+void text_put_plain(FILE *out, const char *s);

@@ -1,0 +1,363 @@
+"""koowatchctl against a bus on which org.koowatch1 is what a file says."""
+
+import datetime
+import json
+import os
+import shutil
+
+import pytest
+
+from bus import Bus, Ctl, Manager
+
+pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is missing")
+
+
+def at(seconds):
+    """A time so long from now, as the daemon says it."""
+    moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def running(name, **keys):
+    return {
+        "name": name,
+        "state": "running",
+        "account": "default",
+        "taskId": "11",
+        "shareId": "22",
+        "taskStatus": 1,
+        "progress": 40,
+        "registeredAt": at(-600),
+        "polls": 7,
+        "nextPollAt": at(5),
+        "delivery": "none",
+        **keys,
+    }
+
+
+def finished(name, outcome="completed", result="succeeded", **keys):
+    entry = {
+        "name": name,
+        "state": "finished",
+        "account": "default",
+        "taskId": "11",
+        "shareId": "22",
+        "outcome": outcome,
+        "registeredAt": at(-600),
+        "finishedAt": at(-60),
+        "eventId": "e" * 32,
+        "polls": 9,
+        "delivery": "none",
+        **keys,
+    }
+    return {**entry, "result": result} if outcome == "completed" else entry
+
+
+@pytest.fixture
+def bus():
+    bus = Bus()
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def manager(build, bus):
+    manager = Manager(build, bus)
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def ctl(build, bus):
+    return Ctl(build, bus)
+
+
+def test_a_list_of_several_pages_is_one_table(manager, ctl):
+    manager.content["tasks"] = [running(f"task-{i}") for i in range(7)]
+    manager.start()
+    listed = ctl.run("list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    lines = listed.stdout.splitlines()
+    assert lines[0].split() == ["NAME", "STATE", "PROGRESS", "AGE", "NEXT", "NOTE"]
+    assert [line.split()[0] for line in lines[1:-1]] == [f"task-{i}" for i in range(7)]
+    assert lines[-1] == "7 tasks"
+    assert len([call for call in manager.calls() if call.startswith("List ")]) == 3
+
+
+def test_a_list_as_json_is_one_object(manager, ctl):
+    manager.content["tasks"] = [running(f"task-{i}") for i in range(7)]
+    manager.start()
+    listed = json.loads(ctl.run("list", "--json").stdout)
+    assert listed == {"schema": 1, "tasks": manager.content["tasks"]}
+    lines = ctl.run("--json=lines", "list").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"schema": 1, **task} for task in manager.content["tasks"]
+    ]
+
+
+def test_an_empty_list(manager, ctl):
+    manager.start()
+    assert ctl.run("list").stdout == "No tasks.\n"
+    assert ctl.run("list", "--no-legend").stdout == ""
+    assert json.loads(ctl.run("list", "--json").stdout) == {"schema": 1, "tasks": []}
+    assert ctl.run("list", "--json=lines").stdout == ""
+
+
+def test_filters_are_the_daemons(manager, ctl):
+    manager.content["tasks"] = [running("a"), finished("b")]
+    manager.start()
+    shown = ctl.run("list", "b*", "--state", "finished", "--account=default", "--no-legend")
+    assert shown.stdout.split()[:2] == ["b", "finished"]
+    call = manager.wait_for("List ")
+    assert json.loads(call.split()[1]) == {"state": "finished", "account": "default", "name": "b*"}
+
+
+def test_a_list_is_sorted_and_has_chosen_columns(manager, ctl):
+    manager.content["tasks"] = [running("a", progress=80), running("b", progress=9), running("c")]
+    manager.start()
+    shown = ctl.run("list", "--sort", "progress", "-o", "name,progress", "--no-legend")
+    assert [line.split() for line in shown.stdout.splitlines()] == [
+        ["b", "9%"],
+        ["c", "40%"],
+        ["a", "80%"],
+    ]
+    wrong = ctl.run("list", "-o", "name,colour")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "no such column: colour" in wrong.stderr
+    assert "progress" in ctl.run("list", "-o", "help").stdout
+
+
+def test_a_terminal_changes_looks_only(manager, ctl):
+    manager.content["tasks"] = [running("照片" * 20, description="x" * 100)]
+    manager.start()
+    wide, narrow = ctl.run("list").stdout, ctl.run("list", COLUMNS="80").stdout
+    assert "照片" * 20 in wide and "x" * 100 in wide
+    assert "照片" * 20 in ctl.run("list", "--full", COLUMNS="80").stdout
+    assert "…" in narrow
+    coloured = ctl.run("list", "--color=always").stdout
+    assert "\033[" in coloured and "\033[" not in wide
+    assert ctl.run("list", "--json", COLUMNS="80").stdout == ctl.run("list", "--json").stdout
+
+
+def test_what_a_terminal_would_obey_is_replaced(manager, ctl):
+    evil = "\033]0;title\007 \u009b31m \u202eabc\u2028"
+    manager.content["tasks"] = [
+        finished("a", downloadUrl=f"https://x/{evil}", reason=evil, runs=[{"hook": evil, "tail": evil}])
+    ]
+    manager.content["properties"]["Trouble"] = [evil]
+    manager.content["accounts"] = [{"name": "default", "state": "ok", "reason": evil}]
+    manager.start()
+    for words in (["list"], ["list", "-o", "name,reason"], ["show", "a"], ["status"], ["account"], ["is-ok"]):
+        shown = ctl.run(*words)
+        assert not set(shown.stdout) & set("\033\007\u009b\u202e\u2028"), words
+        assert "title" in shown.stdout or words == ["list"]
+
+
+def test_the_story_of_a_task(manager, ctl):
+    manager.content["tasks"] = [
+        finished(
+            "photos",
+            description="summer",
+            downloadUrl="https://example.com/" + "long" * 50,
+            delivery="waiting",
+            attempts=2,
+            nextAttemptAt=at(600),
+            reason="named.d/fetch-package: exit status 1",
+            variables={"Destination": "/srv"},
+            settings=[{"key": "Timeout", "value": "2h", "origin": "task file"}],
+            answer={"a": [1, {"b": "2"}]},
+            samples=[{"at": at(-500), "progress": 10}, {"at": at(-300), "progress": 80}],
+            runs=[
+                {
+                    "hook": "named.d/fetch-package",
+                    "attempt": 2,
+                    "startedAt": at(-30),
+                    "durationUsec": 1500000,
+                    "status": "failed",
+                    "exitStatus": 1,
+                    "tail": "no space left\n",
+                }
+            ],
+        )
+    ]
+    manager.start()
+    shown = ctl.run("show", "photos", COLUMNS="80").stdout
+    for words in (
+        "photos - summer",
+        "finished, completed: all succeeded",
+        "https://example.com/" + "long" * 50,
+        "waiting, 2 attempts, the next in",
+        "Destination=/srv",
+        "named.d/fetch-package: failed, exit status 1, took 1s",
+        "      | no space left",
+        "koowatchctl redeliver photos",
+        "10% after",
+    ):
+        assert words in shown
+    assert json.loads(ctl.run("show", "--json", "photos").stdout) == {
+        "schema": 1,
+        "task": manager.content["tasks"][0],
+    }
+
+
+def test_what_is_gone_is_shown_from_history(manager, ctl):
+    manager.content["history"] = [finished("gone", "canceled")]
+    manager.start()
+    assert "finished, canceled" in ctl.run("show", "gone").stdout
+
+
+def test_the_last_and_the_last_that_failed(manager, ctl):
+    manager.content["history"] = [finished("good"), finished("bad", result="failed", eventId="b" * 32)]
+    manager.content["tasks"] = [finished("good", description="all of it"), running("bad")]
+    manager.start()
+    assert ctl.run("show", "--last").stdout.startswith("good - all of it\n")
+    assert "completed: all failed" in ctl.run("show", "--last=failed").stdout
+    assert ctl.run("show").returncode == 2
+    assert ctl.run("show", "--last=best").returncode == 2
+
+
+def test_a_name_that_is_not_there_gets_the_nearest(manager, ctl):
+    manager.content["tasks"] = [running("photos"), running("films")]
+    manager.start()
+    wrong = ctl.run("show", "fotos")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr == "koowatchctl: there is no task fotos; did you mean photos?\n"
+    for verb in ("poll", "remove", "dismiss", "redeliver"):
+        assert "did you mean photos?" in ctl.run(verb, "photo").stderr
+    assert json.loads(ctl.run("poll", "--json", "photo").stdout) == {
+        "schema": 1,
+        "error": {"code": "NotFound", "message": "there is no task photo; did you mean photos?"},
+    }
+    assert "mean" not in ctl.run("poll", "something-else").stderr
+
+
+def test_status_and_monitor(manager, ctl):
+    properties = manager.content["properties"]
+    manager.content["accounts"] = [{"name": "default", "state": "ok", "tasks": 3, "inFlight": 1}]
+    properties.update(Pending=1, Running=2)
+    manager.start()
+    assert "no trouble" in ctl.run("status").stdout
+    assert ctl.run("is-ok").returncode == 0
+    monitored = ctl.run("status", "--monitor")
+    assert monitored.returncode == 0
+    assert monitored.stdout.startswith("KOOWATCH OK - watching 3 | pending=1 running=2 ")
+
+    properties.update(Trouble=["account default: unreachable | since 10:00"])
+    manager.content["accounts"][0].update(state="unreachable", reason="connection refused")
+    manager.reload()
+    monitored = ctl.run("status", "--monitor")
+    assert (monitored.returncode, monitored.stdout.count("|")) == (1, 1)
+    assert monitored.stdout.startswith("KOOWATCH WARNING - account default: unreachable / since")
+    ok = ctl.run("is-ok")
+    assert (ok.returncode, ok.stdout) == (1, "account default: unreachable | since 10:00\n")
+    assert json.loads(ctl.run("is-ok", "--json").stdout) == {
+        "schema": 1,
+        "ok": False,
+        "trouble": properties["Trouble"],
+    }
+
+    properties.update(DeliveriesParked=1)
+    manager.content["tasks"] = [finished("lost", delivery="parked", reason="10-mail: exit status 1", attempts=40)]
+    manager.reload()
+    assert ctl.run("status", "--monitor").returncode == 2
+    shown = ctl.run("status").stdout
+    for word in ("unreachable", "connection refused", "lost", "parked", "10-mail: exit status 1"):
+        assert word in shown
+    as_json = json.loads(ctl.run("status", "--json").stdout)
+    assert as_json["deliveriesParked"] == 1
+    assert [task["name"] for task in as_json["deliveries"]] == ["lost"]
+    assert as_json["accounts"] == manager.content["accounts"]
+
+
+def test_one_account(manager, ctl):
+    manager.content["accounts"] = [
+        {"name": "default", "state": "unauthorized", "reason": "HTTP 401", "endpoint": "https://x", "configured": True}
+    ]
+    manager.start()
+    shown = ctl.run("account", "default").stdout
+    assert "State: unauthorized" in shown and "Endpoint: https://x" in shown
+    wrong = ctl.run("account", "defualt")
+    assert (wrong.returncode, "did you mean default?" in wrong.stderr) == (1, True)
+    assert json.loads(ctl.run("account", "--json").stdout)["accounts"] == manager.content["accounts"]
+
+
+def test_acts_are_calls(manager, ctl):
+    manager.content["tasks"] = [finished("a")]
+    manager.start()
+    assert ctl.run("poll", "a").returncode == 0
+    assert ctl.run("dismiss", "a").returncode == 0
+    assert ctl.run("redeliver", "a").returncode == 0
+    assert ctl.run("redeliver", "--reread", "--ask", "a").returncode == 0
+    assert ctl.run("remove", "a").returncode == 0
+    done = ctl.run("reload", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"schema": 1, "ok": True})
+    assert manager.calls() == [
+        "Poll a",
+        "Dismiss a",
+        "Redeliver a {}",
+        'Redeliver a {"Reread":true,"Ask":true}',
+        "Remove a",
+        "Reload",
+    ]
+
+
+def test_a_reload_of_a_bad_configuration_fails_with_the_fault(manager, ctl):
+    manager.content["errors"] = {"Reload": ["Invalid", "/etc/koowatch/koowatch.conf:3: RateLimit: expected N/s"]}
+    manager.start()
+    reload = ctl.run("reload")
+    assert (reload.returncode, reload.stdout) == (1, "")
+    assert reload.stderr == "koowatchctl: /etc/koowatch/koowatch.conf:3: RateLimit: expected N/s\n"
+
+
+def test_a_file_that_koowatchd_may_not_remove_the_caller_removes(manager, ctl, tmp_path):
+    file = tmp_path / "a.task"
+    file.write_text("[Task]\n")
+    manager.content["tasks"] = [running("a", file=str(file))]
+    manager.content["errors"] = {"Remove": ["NotAllowed", "not mine to remove"]}
+    manager.start()
+    assert ctl.run("remove", "a").returncode == 0
+    assert not file.exists()
+    refused = ctl.run("remove", "a")
+    assert (refused.returncode, "No such file" in refused.stderr) == (1, True)
+
+
+def test_down_is_said_with_what_to_do(bus, ctl):
+    down = ctl.run("list")
+    assert (down.returncode, down.stdout) == (1, "")
+    assert "koowatchd is not running" in down.stderr
+    system = ctl.run("--bus", "system", "list", DBUS_SYSTEM_BUS_ADDRESS=bus.address)
+    assert system.stderr == "koowatchctl: koowatchd is not running: systemctl start koowatchd\n"
+    assert ctl.run("is-ok").returncode == 4
+    error = ctl.run("--json", "list")
+    assert (error.returncode, error.stderr, json.loads(error.stdout)["error"]["code"]) == (1, "", "NotRunning")
+    monitored = ctl.run("status", "--monitor")
+    assert (monitored.returncode, monitored.stdout[:19]) == (3, "KOOWATCH UNKNOWN - ")
+
+
+def test_no_bus_at_all(ctl):
+    missing = ctl.run("list", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent")
+    assert (missing.returncode, "cannot connect to the session bus" in missing.stderr) == (1, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_a_stranger_is_told_which_group_to_join(build):
+    bus = Bus('<deny send_destination="org.koowatch1"/>')
+    manager = Manager(build, bus)
+    try:
+        manager.start()
+        refused = Ctl(build, bus).run("list")
+        assert refused.returncode == 1
+        assert "usermod -aG koowatch root" in refused.stderr
+    finally:
+        manager.close()
+        bus.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nothing"], ["list", "--nothing"], ["show", "a", "b"], ["poll"], ["--bus", "x", "list"]],
+    ids=" ".join,
+)
+def test_usage_errors_are_2(ctl, words):
+    wrong = ctl.run(*words)
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
