@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "koowatchctl/act.h"
+#include "koowatchctl/add.h"
 #include "koowatchctl/ctl.h"
 #include "koowatchctl/list.h"
 #include "koowatchctl/show.h"
@@ -37,6 +38,8 @@ static const struct verb verbs[] = {
           NULL, WORD_NONE, 0, 0, is_ok_run, false },
         { "account", "[NAME]", "accounts, or all about one",
           NULL, WORD_ACCOUNT, 0, 1, account_run, false },
+        { "add", "NAME", "register a task; returns when it is on disk",
+          add_options, WORD_NONE, 1, 1, add_run, false },
         { "remove", "NAME", "remove a task's file: it is watched no more",
           NULL, WORD_TASK, 1, 1, remove_run, false },
         { "poll", "NAME", "ask KooDrive now",

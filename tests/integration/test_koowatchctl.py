@@ -301,6 +301,89 @@ def test_acts_are_calls(manager, ctl):
     ]
 
 
+def settings_of(call):
+    method, name, settings = call.split(" ", 2)
+    assert method == "Add"
+    return name, json.loads(settings)
+
+
+def test_add_hands_over_the_keys_of_a_task_file(manager, ctl, tmp_path):
+    token = tmp_path / "token"
+    token.write_text(" aea2968ec8cf\n")
+    manager.start()
+    added = ctl.run(
+        *("add", "照片".encode().hex(), "--task-id=11", "--share-id", "22", "--account", "office"),
+        *("--hook", "fetch-package", "--hook=mail", "--var", "To=me=you", "--var", "Empty="),
+        *("--timeout", "2h", "--expect", "20min", "--description", "von 照片", "--kdstoken-file", token),
+    )
+    assert (added.returncode, added.stderr) == (0, "")
+    assert settings_of(manager.wait_for("Add "))[1] == {
+        "TaskId": "11",
+        "ShareId": "22",
+        "Account": "office",
+        "Hook": "fetch-package mail",
+        "Variables": {"To": "me=you", "Empty": ""},
+        "Timeout": "2h",
+        "Expect": "20min",
+        "Description": "von 照片",
+        "KdsToken": "aea2968ec8cf",
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"code": 0, "taskId": "11", "shareId": "22"},
+        {"code": 0, "data": {"taskId": 11, "shareId": "22"}},
+        {"jobInfo": {"taskId": "11"}, "taskInfos": [{"taskId": "99", "shareId": "22"}]},
+    ],
+)
+def test_add_reads_koodrives_answer(manager, ctl, answer):
+    manager.start()
+    assert ctl.run("add", "a", "--from-json", "-", input=json.dumps(answer)).returncode == 0
+    assert settings_of(manager.wait_for("Add ")) == ("a", {"TaskId": "11", "ShareId": "22"})
+
+
+def test_add_says_what_is_missing(manager, ctl, tmp_path):
+    manager.content["tasks"] = [running("there")]
+    manager.start()
+    ids = ("--task-id", "11", "--share-id", "22")
+    answer = json.dumps({"code": 13000309, "msg": "resource not found"})
+    for words, code, message in (
+        (("a",), 2, "--task-id or --from-json"),
+        (("a", "--task-id", "11"), 2, "expected --share-id"),
+        (("a", "--from-json=-"), 1, "there is no taskId"),
+        (("a/b", *ids), 2, "NAME is 1 to 128"),
+        (("a", *ids, "--var", "x"), 2, "NAME=VALUE"),
+        (("a", *ids, "--description", "a\nKdsToken=x"), 1, "a line end"),
+        (("a", *ids, "--kdstoken-file", tmp_path / "none"), 1, "No such file"),
+        (("there", *ids), 1, "there is a task there already"),
+        (("there", *ids, "--dry-run"), 1, "there is a task there already"),
+    ):
+        refused = ctl.run("add", *words, input=answer)
+        assert (refused.returncode, refused.stdout) == (code, ""), words
+        assert message in refused.stderr
+    assert [call for call in manager.calls() if call.startswith("Add ")] == [
+        'Add there {"TaskId":"11","ShareId":"22"}'
+    ]
+
+
+def test_a_dry_run_prints_the_file_and_adds_nothing(ctl, tmp_path):
+    config = tmp_path / "koowatch.conf"
+    config.write_text(f"[Daemon]\nStateDirectory={tmp_path}\n")
+    token = tmp_path / "token"
+    token.write_text("secret-token")
+    words = ("--config", config, "add", "a", "--task-id=11", "--share-id=22", "--var", "To=me")
+    shown = ctl.run(*words, "--kdstoken-file", token, "--dry-run")
+    assert shown.returncode == 0
+    assert shown.stdout == (
+        f"# {tmp_path}/tasks.d/a.task, first poll: at once\n"
+        "[Task]\nTaskId=11\nShareId=22\nKdsToken=(set)\n\n[Variables]\nTo=me\n"
+    )
+    as_json = json.loads(ctl.run(*words, "--dry-run", "--json").stdout)
+    assert as_json["file"] == f"{tmp_path}/tasks.d/a.task"
+
+
 def test_a_reload_of_a_bad_configuration_fails_with_the_fault(manager, ctl):
     manager.content["errors"] = {"Reload": ["Invalid", "/etc/koowatch/koowatch.conf:3: RateLimit: expected N/s"]}
     manager.start()
