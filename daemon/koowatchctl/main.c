@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 
@@ -15,6 +16,7 @@
 #include "koowatchctl/list.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/status.h"
+#include "koowatchctl/wait.h"
 
 static const struct option_row common_options[] = {
         {"json", 0, "lines", "print JSON; =lines: an object a line, for large lists", true},
@@ -40,6 +42,8 @@ static const struct verb verbs[] = {
           NULL, WORD_ACCOUNT, 0, 1, account_run, false },
         { "add", "NAME", "register a task; returns when it is on disk",
           add_options, WORD_NONE, 1, 1, add_run, false },
+        { "wait", "NAME...", "wait for the end of tasks; exit 0: all succeeded",
+          wait_options, WORD_TASK, 1, UINT_MAX, wait_run, false },
         { "remove", "NAME", "remove a task's file: it is watched no more",
           NULL, WORD_TASK, 1, 1, remove_run, false },
         { "poll", "NAME", "ask KooDrive now",

@@ -1,0 +1,355 @@
+#include "koowatchctl/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "koowatchctl/bus-value.h"
+#include "koowatchctl/daemon-unit.h"
+#include "koowatchctl/json-owned.h"
+#include "koowatchctl/wait-screen.h"
+#include "koowatchctl/wait-state.h"
+
+#define DRAW_EVERY (100 * USEC_MSEC)
+/* How often it is asked whether a daemon that is away comes back. */
+#define ASK_EVERY USEC_SEC
+/* How long it is waited for where nobody knows. */
+#define PATIENCE (30 * USEC_SEC)
+#define CLEAR_BELOW "\033[J"
+
+const struct option_row wait_options[] = {
+        {"all", 0, NULL, "until all have ended, which is the default", false},
+        {"any", 0, NULL, "until the first one has ended", false},
+        {"fail-fast", 0, NULL, "end as soon as one has not succeeded", false},
+        {"create", 0, NULL, "wait for names that are not there yet, and for new runs", false},
+        {"timeout", 0, "SPAN", "give up after SPAN, exit 124", false},
+        {},
+};
+
+struct waiter {
+        struct ctl *ctl;
+        struct wait *wait;
+        bool is_away;      /* koowatchd is, or the bus */
+        bool was_there;    /* once */
+        usec_t away_since; /* on CLOCK_BOOTTIME, like the next two */
+        usec_t next_ask, next_draw;
+        bool has_bars;
+        unsigned lines; /* of bars, above the cursor */
+        struct failure failure;
+};
+
+static void waiter_clear(struct waiter *w) {
+        wait_freep(&w->wait);
+        failure_clear(&w->failure);
+}
+
+static void erase_bars(struct waiter *w) {
+        if (w->lines > 0)
+                (void) printf("\033[%uA\r" CLEAR_BELOW, w->lines);
+        w->lines = 0;
+}
+
+static void draw_bars(struct waiter *w) {
+        if (!w->has_bars)
+                return;
+        w->ctl->look.width = look_columns(STDOUT_FILENO);
+        erase_bars(w);
+        w->lines = wait_screen_bars(stdout, &w->ctl->look, look_rows(STDOUT_FILENO), w->wait,
+                                    w->is_away);
+        (void) fflush(stdout);
+        w->next_draw = clock_boot() + DRAW_EVERY;
+}
+
+static json_object *with_code(const struct wait_task *task) {
+        static const char *const phases[] = {[WAIT_UNREAD] = "absent",
+                                             [WAIT_ABSENT] = "absent",
+                                             [WAIT_PENDING] = "pending",
+                                             [WAIT_RUNNING] = "running",
+                                             [WAIT_ENDED] = "finished"};
+        json_object *entry = json_object_new_object();
+
+        if (!entry)
+                return NULL;
+        json_object_object_foreach(task->entry, key, value) {
+                (void) json_object_object_add(entry, key, json_object_get(value));
+        }
+        (void) json_object_object_add(
+                entry, "state",
+                json_object_new_string(task->why && streq(task->why, "invalid") ? "invalid"
+                                       : task->why                              ? "removed"
+                                                   : phases[task->phase]));
+        if (task->phase == WAIT_ENDED)
+                (void) json_object_object_add(entry, "exitCode", json_object_new_int(task->code));
+        return entry;
+}
+
+static void on_change(void *userdata, const struct wait_task *task) {
+        struct waiter *w = userdata;
+
+        if (w->ctl->json == JSON_LINES) {
+                CLEANUP(json_object_putp) json_object *entry = with_code(task);
+
+                ctl_json_line(entry);
+                (void) fflush(stdout);
+        }
+        if (w->ctl->json != JSON_NONE || (w->has_bars && task->phase != WAIT_ENDED))
+                return;
+        erase_bars(w);
+        wait_screen_line(stdout, &w->ctl->look, task);
+        (void) fflush(stdout);
+}
+
+static void say(struct waiter *w, const char *text) {
+        if (w->ctl->json == JSON_NONE && !w->has_bars) {
+                (void) puts(text);
+                (void) fflush(stdout);
+        }
+}
+
+static void go_away(struct waiter *w) {
+        if (w->is_away)
+                return;
+        w->is_away = true;
+        w->away_since = clock_boot();
+        w->next_ask = w->away_since + (w->was_there ? ASK_EVERY : 0);
+}
+
+static void come_back(struct waiter *w) {
+        w->is_away = false;
+        w->was_there = true;
+        wait_on_daemon(w->wait);
+}
+
+static int on_signal(sd_bus_message *message, void *userdata, UNUSED sd_bus_error *error) {
+        CLEANUP(json_object_putp) json_object *arguments = NULL;
+        struct waiter *w = userdata;
+        json_object *entry;
+
+        if (bus_value_read(message, &arguments) < 0)
+                return 0;
+        entry = json_object_array_get_idx(arguments, 0);
+        if (json_object_is_type(entry, json_type_object))
+                wait_on_signal(w->wait, sd_bus_message_get_member(message), entry);
+        return 0;
+}
+
+static int on_owner(sd_bus_message *message, void *userdata, UNUSED sd_bus_error *error) {
+        const char *name, *before, *now;
+        struct waiter *w = userdata;
+
+        if (sd_bus_message_read(message, "sss", &name, &before, &now) < 0)
+                return 0;
+        if (*now) {
+                if (w->was_there && !*before)
+                        say(w, "koowatchd is back");
+                come_back(w);
+        } else {
+                if (w->was_there)
+                        say(w, "koowatchd is gone, waiting for it");
+                go_away(w);
+        }
+        return 0;
+}
+
+static bool has_owner(sd_bus *bus) {
+        sd_bus_message *reply = NULL;
+        int owned = 0;
+
+        if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+                               BUS_NAME) >= 0)
+                (void) sd_bus_message_read(reply, "b", &owned);
+        sd_bus_message_unref(reply);
+        return owned;
+}
+
+/* Subscribes before anything is read, so that no end is missed. Returns 0 or -1. */
+static int subscribe(struct waiter *w, struct failure *failure) {
+        sd_bus *bus;
+        int r;
+
+        if (client_connect(w->ctl->client, failure) < 0)
+                return -1;
+        bus = client_bus(w->ctl->client);
+        r = sd_bus_add_match(bus, NULL,
+                             "type='signal',sender='org.freedesktop.DBus',"
+                             "member='NameOwnerChanged',arg0='" BUS_NAME "'",
+                             on_owner, w);
+        if (r >= 0)
+                r = sd_bus_match_signal(bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE, NULL,
+                                        on_signal, w);
+        if (r < 0) {
+                client_disconnect(w->ctl->client);
+                return failure_set(failure, "Unavailable", "cannot subscribe to signals: %s",
+                                   strerror(-r));
+        }
+        if (has_owner(bus))
+                come_back(w);
+        else
+                go_away(w);
+        return 0;
+}
+
+/* Reads one task. Returns 0, or -1 for what ends the wait. */
+static int read_one(struct waiter *w, size_t i) {
+        CLEANUP(json_object_putp) json_object *task = NULL;
+        CLEANUP(json_object_putp) json_object *page = NULL;
+        CLEANUP(json_object_putp) json_object *filter = NULL;
+        CLEANUP(failure_clear) struct failure missing = {};
+        CLEANUP(freep) char *next = NULL;
+        const char *name = wait_task(w->wait, i)->name;
+
+        if (client_get(w->ctl->client, name, &task, &w->failure) < 0) {
+                if (!failure_is(&w->failure, "NotFound"))
+                        return -1;
+                missing = w->failure;
+                w->failure = (struct failure){};
+                filter = ctl_object("name", json_object_new_string(name));
+                if (client_page(w->ctl->client, "History", filter, "", 1, &page, &next,
+                                &w->failure) < 0)
+                        return -1;
+        }
+        if (wait_on_read(w->wait, i, task, page ? json_object_array_get_idx(page, 0) : NULL) == 0)
+                return 0;
+        ctl_suggest_task(w->ctl, name, &missing);
+        w->failure = missing;
+        missing = (struct failure){};
+        return -1;
+}
+
+static int read_stale(struct waiter *w) {
+        ssize_t i;
+
+        while (!w->is_away && (i = wait_next_read(w->wait)) >= 0) {
+                if (read_one(w, (size_t) i) == 0)
+                        continue;
+                if (!failure_is(&w->failure, "NotRunning") &&
+                    !failure_is(&w->failure, "Unavailable"))
+                        return -1;
+                failure_clear(&w->failure);
+                go_away(w);
+        }
+        return 0;
+}
+
+/* Whether a daemon that is away is still waited for. Returns 0, or -1: it never was there. */
+static int look_for_daemon(struct waiter *w) {
+        sd_bus *bus = client_bus(w->ctl->client);
+        usec_t now = clock_boot();
+        enum unit_state state;
+
+        if (!w->is_away || now < w->next_ask)
+                return 0;
+        w->next_ask = now + ASK_EVERY;
+        if (bus && has_owner(bus)) { /* it could not be reached for a moment */
+                come_back(w);
+                return 0;
+        }
+        state = w->ctl->user_bus ? UNIT_UNKNOWN : daemon_unit_ask(bus);
+        if (state == UNIT_ALIVE)
+                return 0;
+        if (!w->was_there)
+                return failure_set(&w->failure, "NotRunning", "koowatchd is not running%s",
+                                   w->ctl->user_bus ? " on the session bus"
+                                                    : ": systemctl start koowatchd");
+        if (state == UNIT_STOPPED || now - w->away_since >= PATIENCE)
+                wait_on_stopped(w->wait);
+        return 0;
+}
+
+/* How long nothing is to be done, unless something comes. */
+static usec_t pause_of(const struct waiter *w, usec_t until) {
+        usec_t now = clock_boot(), next = until;
+
+        if (w->is_away)
+                next = MIN(next, w->next_ask);
+        if (w->has_bars)
+                next = MIN(next, w->next_draw);
+        return next == USEC_INFINITY ? USEC_INFINITY : MAX(next - now, (usec_t) 0);
+}
+
+/* Takes what has come, or waits for it. A bus that is lost is connected to again. */
+static void wait_for_news(struct waiter *w, usec_t until) {
+        CLEANUP(failure_clear) struct failure ignored = {};
+        sd_bus *bus = client_bus(w->ctl->client);
+        usec_t pause = pause_of(w, until);
+        int r = bus ? sd_bus_process(bus, NULL) : -ENOTCONN;
+
+        if (r == 0)
+                r = sd_bus_wait(bus, pause == USEC_INFINITY ? UINT64_MAX : (uint64_t) pause);
+        if (r >= 0 || r == -EINTR)
+                return;
+        client_disconnect(w->ctl->client);
+        go_away(w);
+        (void) poll(NULL, 0, (int) (MIN(pause, ASK_EVERY) / USEC_MSEC));
+        (void) subscribe(w, &ignored);
+}
+
+static int wait_for_all(struct waiter *w, usec_t until, enum wait_code *ret) {
+        while (!wait_is_over(w->wait, clock_boot(), ret)) {
+                if (look_for_daemon(w) < 0 || read_stale(w) < 0)
+                        return -1;
+                if (wait_is_over(w->wait, clock_boot(), ret))
+                        break;
+                if (clock_boot() >= w->next_draw)
+                        draw_bars(w);
+                wait_for_news(w, until);
+        }
+        erase_bars(w);
+        return 0;
+}
+
+static int print_end(const struct waiter *w, enum wait_code code) {
+        json_object *tasks;
+
+        if (w->ctl->json == JSON_OBJECT) {
+                tasks = json_object_new_array();
+                for (size_t i = 0; tasks && i < wait_count(w->wait); i++)
+                        (void) json_object_array_add(tasks, with_code(wait_task(w->wait, i)));
+                (void) ctl_json(w->ctl, ctl_object("tasks", tasks));
+                return code;
+        }
+        if (w->ctl->json == JSON_NONE && code == WAIT_GAVE_UP)
+                (void) fputs("koowatchctl: gave up after --timeout, the tasks go on\n", stderr);
+        for (size_t i = 0; w->ctl->json == JSON_NONE && i < wait_count(w->wait); i++) {
+                const struct wait_task *task = wait_task(w->wait, i);
+
+                if (task->phase == WAIT_ENDED && task->code != WAIT_SUCCEEDED && !task->why)
+                        (void) fprintf(stderr, "More: koowatchctl show %s\n", task->name);
+        }
+        (void) ctl_end(w->ctl);
+        return code;
+}
+
+int wait_run(struct ctl *ctl, const struct options *options) {
+        CLEANUP(waiter_clear) struct waiter w = {.ctl = ctl};
+        struct wait_rules rules = {
+                .any = options_has(options, "any"),
+                .fail_fast = options_has(options, "fail-fast"),
+                .create = options_has(options, "create"),
+                .until = USEC_INFINITY,
+        };
+        const char *timeout = options_get(options, "timeout");
+        enum wait_code code;
+        usec_t span;
+
+        if (rules.any && options_has(options, "all"))
+                return ctl_usage(ctl, "wait: --all and --any exclude each other");
+        if (timeout && timespan_parse(timeout, &span) < 0)
+                return ctl_usage(ctl, "--timeout %s: expected a time span such as 90 or 2min 30s",
+                                 timeout);
+        if (timeout)
+                rules.until = usec_add(clock_boot(), span);
+        w.has_bars = ctl->json == JSON_NONE && isatty(STDOUT_FILENO);
+        w.wait = wait_new((const char *const *) options->arguments, options->n_arguments, &rules,
+                          on_change, &w);
+        if (!w.wait)
+                (void) failure_set(&w.failure, "Failed", "%s", strerror(ENOMEM));
+        if (!w.wait || subscribe(&w, &w.failure) < 0)
+                return ctl_fail(ctl, &w.failure);
+        if (wait_for_all(&w, rules.until, &code) < 0) {
+                erase_bars(&w);
+                (void) ctl_fail(ctl, &w.failure);
+                return failure_is(&w.failure, "NotRunning") ? WAIT_NO_OUTCOME : EXIT_ERROR;
+        }
+        return print_end(&w, code);
+}
