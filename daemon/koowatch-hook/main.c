@@ -16,6 +16,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "common/util.h"
+#include "koowatch-hook/dry-run.h"
 #include "koowatch-hook/event.h"
 #include "koowatch-hook/hooks.h"
 #include "koowatch-hook/lock.h"
@@ -36,14 +37,16 @@ static void print_help(void) {
         (void) printf("Usage: koowatch-hook [OPTION]...\n"
                       "Run the hooks of one koowatch event: a JSON line on standard input.\n\n"
                       "  --config FILE  read this instead of " CONFIG_PATH_DEFAULT "\n"
+                      "  --dry-run      run nothing, print as JSON what would be run\n"
                       "  --version      print the version and end\n"
                       "  --help         print this and end\n");
 }
 
 /* Returns -1 to go on, else an exit status. */
-static int parse_options(int argc, char **argv, const char **ret_config) {
+static int parse_options(int argc, char **argv, const char **ret_config, bool *ret_dry_run) {
         static const struct option options[] = {
                 {"config", required_argument, NULL, 'c'},
+                {"dry-run", no_argument, NULL, 'd'},
                 {"version", no_argument, NULL, 'v'},
                 {"help", no_argument, NULL, 'h'},
                 {0},
@@ -54,6 +57,9 @@ static int parse_options(int argc, char **argv, const char **ret_config) {
                 switch (c) {
                 case 'c':
                         *ret_config = optarg;
+                        break;
+                case 'd':
+                        *ret_dry_run = true;
                         break;
                 case 'v':
                         (void) printf("koowatch-hook %s\n", KOOWATCH_VERSION);
@@ -192,9 +198,10 @@ static int work(int argc, char **argv) {
         CLEANUP(event_clear) struct event event = {0};
         CLEANUP(lock_release) struct lock lock = LOCK_NULL;
         const char *config_path = NULL;
+        bool is_dry = false;
         int r;
 
-        r = parse_options(argc, argv, &config_path);
+        r = parse_options(argc, argv, &config_path, &is_dry);
         if (r >= 0)
                 return r;
 
@@ -203,6 +210,9 @@ static int work(int argc, char **argv) {
 
         if (read_config(config_path, &config) < 0 || read_event(&event) < 0)
                 return EXIT_FAILURE;
+
+        if (is_dry)
+                return dry_run(config, &event) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 
         r = take_lock(&event, &lock);
         if (r == 0)

@@ -15,6 +15,7 @@
 struct client {
         sd_bus *bus; /* NULL: not connected */
         bool user_bus;
+        usec_t until; /* on CLOCK_BOOTTIME; 0: no limit */
 };
 
 static void errorp(sd_bus_error *error) {
@@ -48,6 +49,33 @@ sd_bus *client_bus(const struct client *client) {
         return client->bus;
 }
 
+void client_use_bus(struct client *client, bool user_bus) {
+        client->user_bus = user_bus;
+}
+
+void client_limit(struct client *client, usec_t most) {
+        client->until = most > 0 ? clock_boot() + most : 0;
+}
+
+/* What is left of the limit, at least a millisecond; 0: there is none. */
+static uint64_t time_left(const struct client *client) {
+        return client->until == 0 ? 0 : (uint64_t) MAX(client->until - clock_boot(), USEC_MSEC);
+}
+
+/* A bus that does not answer would be waited for by the first call, whatever its limit. */
+static int wait_until_ready(const struct client *client) {
+        int r = 0;
+
+        while (r >= 0 && client->until > 0 && sd_bus_is_ready(client->bus) == 0) {
+                if (clock_boot() >= client->until)
+                        return -ETIMEDOUT;
+                r = sd_bus_process(client->bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(client->bus, time_left(client));
+        }
+        return r < 0 ? r : 0;
+}
+
 int client_connect(struct client *client, struct failure *failure) {
         int r;
 
@@ -55,6 +83,8 @@ int client_connect(struct client *client, struct failure *failure) {
                 return 0;
         client_disconnect(client);
         r = client->user_bus ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
+        if (r >= 0)
+                r = wait_until_ready(client);
         if (r < 0)
                 return failure_set(failure, "Unavailable", "cannot connect to the %s bus: %s",
                                    client->user_bus ? "session" : "system", strerror(-r));
@@ -153,7 +183,7 @@ static int send_call(struct client *client, const char *interface, const char *m
                 return failure_set(failure, "Invalid",
                                    "a text has a character that D-Bus cannot carry");
         if (r >= 0)
-                r = sd_bus_call(client->bus, call, 0, &error, &reply);
+                r = sd_bus_call(client->bus, call, time_left(client), &error, &reply);
         if (r < 0)
                 return explain(client, &error, r, failure);
         if (!ret)

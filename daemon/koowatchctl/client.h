@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 #include <systemd/sd-bus.h>
 
+#include "common/timespan.h"
 #include "koowatchctl/failure.h"
 
 #define BUS_NAME "org.koowatch1"
@@ -20,6 +21,15 @@ struct client;
 struct client *client_new(bool user_bus);
 struct client *client_free(struct client *client);
 DEFINE_CLEANUP(struct client *, client_free)
+
+/* Another bus than that of client_new(), before the first call. */
+void client_use_bus(struct client *client, bool user_bus);
+
+/*
+ * Connecting and all calls together take no longer than that from now on: then they fail. 0: as
+ * long as sd-bus waits.
+ */
+void client_limit(struct client *client, usec_t most);
 
 /* Connects now, if need be. Returns 0 or -1. */
 int client_connect(struct client *client, struct failure *failure);

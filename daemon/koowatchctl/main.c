@@ -12,8 +12,12 @@
 #include "common/config.h"
 #include "koowatchctl/act.h"
 #include "koowatchctl/add.h"
+#include "koowatchctl/complete.h"
+#include "koowatchctl/config-verb.h"
 #include "koowatchctl/ctl.h"
+#include "koowatchctl/hook-test.h"
 #include "koowatchctl/list.h"
+#include "koowatchctl/logs.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/status.h"
 #include "koowatchctl/wait.h"
@@ -52,8 +56,16 @@ static const struct verb verbs[] = {
           redeliver_options, WORD_TASK, 1, 1, redeliver_run, false },
         { "dismiss", "NAME", "give up a delivery that will never succeed",
           NULL, WORD_TASK, 1, 1, dismiss_run, false },
+        { "hook", "test EVENT NAME", "run the hooks of an event for a task or account, as a test",
+          hook_options, WORD_HOOK_TEST, 3, 3, hook_run, false },
+        { "config", "", "each effective key of the configuration, and where it is set",
+          NULL, WORD_NONE, 0, 0, config_run, false },
+        { "logs", "[NAME]", "what the journal has of a task, or of all",
+          logs_options, WORD_TASK, 0, 1, logs_run, false },
         { "reload", "", "read koowatchd's configuration again",
           NULL, WORD_NONE, 0, 0, reload_run, false },
+        { "__complete", "WORD...", "what the last word may become, for shells",
+          NULL, WORD_NONE, 0, UINT_MAX, complete_run, true },
 };
 /* clang-format on */
 

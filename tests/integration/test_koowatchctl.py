@@ -3,11 +3,17 @@
 import datetime
 import json
 import os
+import pathlib
 import shutil
+import socket
+import subprocess
+import time
 
 import pytest
 
 from bus import Bus, Ctl, Manager
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is missing")
 
@@ -402,6 +408,193 @@ def test_a_file_that_koowatchd_may_not_remove_the_caller_removes(manager, ctl, t
     assert not file.exists()
     refused = ctl.run("remove", "a")
     assert (refused.returncode, "No such file" in refused.stderr) == (1, True)
+
+
+def test_completion_of_words(manager, ctl):
+    manager.content["tasks"] = [running("one@a.b"), running("one@c"), running("two")]
+    manager.content["accounts"] = [{"name": "default", "state": "ok"}, {"name": "office", "state": "ok"}]
+    manager.start()
+
+    def complete(*words):
+        completed = ctl.run("__complete", "--", "--bus", "session", *words)
+        assert (completed.returncode, completed.stderr) == (0, "")
+        return completed.stdout.split()
+
+    assert {"list", "wait", "is-ok"} <= set(complete(""))
+    assert complete("sh") == ["show"]
+    assert "__complete" not in complete("_")
+    assert complete("show", "one@") == ["one@a.b", "one@c"]
+    assert complete("show", "two", "") == []
+    assert complete("wait", "two", "one@a") == ["one@a.b"]
+    assert complete("list", "--sta") == ["--state"]
+    assert complete("list", "--state", "r") == ["running"]
+    assert complete("list", "--state=r") == ["--state=running"]
+    assert complete("list", "--state", "running", "--sort", "pro") == ["progress"]
+    assert complete("add", "x", "--account", "") == ["default", "office"]
+    assert complete("account", "of") == ["office"]
+    assert complete("add", "--from-json", "") == [":file"]
+    assert complete("--json", "show", "tw") == ["two"]
+    assert complete("hook", "test", "st") == ["stalled"]
+    assert complete("show", "*") == []
+
+
+@pytest.fixture
+def silent_bus(tmp_path):
+    """A socket on which nobody ever answers."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "silent"))
+        listener.listen()
+        yield f"unix:path={tmp_path}/silent"
+
+
+def test_completion_from_the_directories_when_the_bus_is_silent(ctl, tmp_path, silent_bus):
+    tasks, hooks = tmp_path / "tasks", tmp_path / "hooks/named.d"
+    tasks.mkdir()
+    hooks.mkdir(parents=True)
+    for name in ("one@a.b.task", ".hidden.task", "two.task", "two.task~", ".task"):
+        (tasks / name).write_text("")
+    (hooks / "fetch").write_text("#!/bin/sh\n")
+    config = tmp_path / "koowatch.conf"
+    config.write_text(
+        f"[Daemon]\nTaskDirectories={tasks}\n[Hooks]\nDirectories={tmp_path}/hooks\n"
+        "[Account]\n[Account office]\n"
+    )
+
+    def complete(*words):
+        begun = time.monotonic()
+        shown = ctl.run("__complete", "--", "--config", config, *words, DBUS_SYSTEM_BUS_ADDRESS=silent_bus)
+        assert time.monotonic() - begun < 2  # that of the bus itself is 90 s
+        return sorted(shown.stdout.split())
+
+    assert complete("show", "") == ["one@a.b", "two"]
+    assert complete("account", "") == ["default", "office"]
+    assert complete("add", "x", "--hook", "") == ["fetch"]
+
+
+@pytest.mark.parametrize("breaks", ["\"'@><=;|&(:", "\"'><;|&("])
+def test_bash_completes_names_with_at_signs(manager, ctl, breaks):
+    manager.content["tasks"] = [running("one@a.b"), running("one@c")]
+    manager.start()
+    script = TOP / "conf/completion/koowatchctl.bash"
+    line = "koowatchctl --bus session show one@"
+    shown = subprocess.run(
+        [
+            "bash", "--norc", "-c",
+            f"koowatchctl() {{ {ctl.build}/koowatchctl \"$@\"; }}; . {script}; "
+            'COMP_WORDBREAKS=$1 COMP_LINE=$2 COMP_POINT=${#2}; _koowatchctl; echo "${COMPREPLY[@]}"',
+            "bash", breaks, line,
+        ],
+        env=ctl.environment(), capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    expected = "a.b c" if "@" in breaks else "one@a.b one@c"
+    assert (shown.stdout, shown.stderr) == (expected + "\n", "")
+
+
+def test_config_tells_where_each_key_is_set(ctl, tmp_path):
+    config = tmp_path / "koowatch.conf"
+    drop_in = tmp_path / "koowatch.conf.d/10-x.conf"
+    drop_in.parent.mkdir()
+    config.write_text("[Daemon]\nLogLevel=debug\n[Poll]\nTimeout=1h\n[Account]\nUserId=1\n")
+    drop_in.write_text("[Poll]\nTimeout=\n[Account]\nUserId=2\nProxy=http://me:secret@proxy:8080\n")
+    shown = ctl.run("--config", config, "config")
+    assert shown.returncode == 0 and "secret" not in shown.stdout
+    settings = json.loads(ctl.run("--config", config, "config", "--json").stdout)["settings"]
+    found = {(row["section"], row["key"]): (row.get("value"), row["origin"]) for row in settings}
+    assert found["Daemon", "LogLevel"] == ("debug", f"{config}:2")
+    assert found["Daemon", "MetricsFile"] == (None, "default")
+    assert found["Poll", "Timeout"] == ("7d", "default")
+    assert found["Account", "UserId"] == ("2", f"{drop_in}:4")
+    assert found["Account", "Proxy"] == ("http://…@proxy:8080", f"{drop_in}:5")
+    assert {row.get("account") for row in settings} == {None, "default"}
+    state = ctl.run("--config", config, "config", "--json", STATE_DIRECTORY="/somewhere")
+    assert '"value":"/somewhere","origin":"environment"' in state.stdout.replace("\\/", "/")
+
+
+def test_config_with_a_fault_says_it(ctl, tmp_path):
+    config = tmp_path / "koowatch.conf"
+    config.write_text("[Poll]\nTimeout=soon\n")
+    wrong = ctl.run("--config", config, "config")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert f"{config}:2: " in wrong.stderr
+
+
+def test_logs_asks_for_entries_that_only_the_units_write(ctl, tmp_path):
+    journalctl = tmp_path / "journalctl"
+    journalctl.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    journalctl.chmod(0o755)
+    shown = ctl.run("logs", "-f", "-n", "5", "a@b", PATH=str(tmp_path))
+    assert shown.stdout.splitlines() == [
+        "--follow",
+        "--lines=5",
+        "_SYSTEMD_UNIT=koowatchd.service",
+        "KOOWATCH_NAME=a@b",
+        "+",
+        "_SYSTEMD_SLICE=system-koowatch\\x2dhook.slice",
+        "KOOWATCH_NAME=a@b",
+    ]
+    assert ctl.run("logs", PATH="/nonexistent").returncode == 1
+
+
+@pytest.fixture
+def hooks(tmp_path):
+    """Two hooks, one of which may not be run, and a configuration for them."""
+    # What leads there has to be writable by nobody else, which /tmp is for its owners.
+    directory = tmp_path / "hooks"
+    (directory / "finished.d").mkdir(parents=True, mode=0o755)
+    (directory / "named.d").mkdir(mode=0o755)
+    for name, mode in (("finished.d/10-good", 0o755), ("finished.d/20-loose", 0o777), ("named.d/bad", 0o755)):
+        file = directory / name
+        file.write_text(f'#!/bin/sh\necho "$1 $2 $KOOWATCH_RESULT" >{tmp_path}/{file.name}.ran\nexit {int(file.name == "bad")}\n')
+        file.chmod(mode)
+    config = tmp_path / "koowatch.conf"
+    config.write_text(f"[Hooks]\nDirectories={directory}\nRunner=spawn\n[Daemon]\nLogTarget=console\n")
+    return config
+
+
+def test_a_dry_run_of_hooks_shows_order_refusals_and_environment(manager, ctl, hooks, tmp_path):
+    manager.content["tasks"] = [running("a", hooks="bad none", variables={"To": "me"})]
+    manager.start()
+    shown = ctl.run("--config", hooks, "hook", "test", "finished", "a", "--dry-run")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = shown.stdout.splitlines()
+    assert lines[1] == f"{tmp_path}/hooks/finished.d/10-good"
+    assert lines[2].startswith(f"{tmp_path}/hooks/finished.d/20-loose: refused: ")
+    assert lines[3] == f"{tmp_path}/hooks/named.d/bad"
+    assert lines[4].startswith("named.d/none: refused: no such hook")
+    assert "KOOWATCH_VAR_TO=me" in lines and "KOOWATCH_RESULT=succeeded" in lines
+    assert json.loads(lines[-1])["outcome"] == "completed"
+    plan = json.loads(ctl.run("--config", hooks, "hook", "test", "finished", "a", "--dry-run", "--json").stdout)
+    assert [hook["hook"] for hook in plan["hooks"]] == [
+        "finished.d/10-good",
+        "finished.d/20-loose",
+        "named.d/bad",
+        "named.d/none",
+    ]
+    assert not list(tmp_path.glob("*.ran"))
+
+
+def test_hooks_are_run_as_a_test(manager, ctl, hooks, tmp_path):
+    manager.content["tasks"] = [finished("a", result="partial", hooks=["bad"])]
+    manager.start()
+    shown = ctl.run("--config", hooks, "hook", "test", "finished", "a")
+    assert shown.returncode == 1
+    assert shown.stdout.splitlines()[0] == "finished.d/10-good: done"
+    assert "finished.d/20-loose: failed: " in shown.stdout
+    assert "named.d/bad: failed, exit status 1" in shown.stdout
+    assert (tmp_path / "10-good.ran").read_text() == "finished a partial\n"
+    assert not (tmp_path / "20-loose.ran").exists()
+
+
+def test_hooks_of_other_events(manager, ctl, hooks):
+    manager.content["tasks"] = [running("a", hooks="bad")]
+    manager.content["accounts"] = [{"name": "default", "state": "unreachable", "reason": "refused"}]
+    manager.start()
+    assert "There is no hook" in ctl.run("--config", hooks, "hook", "test", "stalled", "a").stdout
+    shown = ctl.run("--config", hooks, "hook", "test", "account", "default", "--dry-run").stdout
+    assert "KOOWATCH_ACCOUNT_STATE=unreachable" in shown
+    assert ctl.run("hook", "test", "ended", "a").returncode == 2
+    assert ctl.run("hook", "try", "finished", "a").returncode == 2
+    assert ctl.run("hook", "test", "account", "other").returncode == 1
 
 
 def test_down_is_said_with_what_to_do(bus, ctl):
