@@ -12,9 +12,11 @@
 #include "common/config.h"
 #include "koowatchctl/act.h"
 #include "koowatchctl/add.h"
+#include "koowatchctl/check.h"
 #include "koowatchctl/complete.h"
 #include "koowatchctl/config-verb.h"
 #include "koowatchctl/ctl.h"
+#include "koowatchctl/edit.h"
 #include "koowatchctl/hook-test.h"
 #include "koowatchctl/list.h"
 #include "koowatchctl/logs.h"
@@ -48,6 +50,8 @@ static const struct verb verbs[] = {
           add_options, WORD_NONE, 1, 1, add_run, false },
         { "wait", "NAME...", "wait for the end of tasks; exit 0: all succeeded",
           wait_options, WORD_TASK, 1, UINT_MAX, wait_run, false },
+        { "edit", "NAME", "edit a task's file; it is checked before it counts",
+          NULL, WORD_TASK, 1, 1, edit_run, false },
         { "remove", "NAME", "remove a task's file: it is watched no more",
           NULL, WORD_TASK, 1, 1, remove_run, false },
         { "poll", "NAME", "ask KooDrive now",
@@ -58,6 +62,8 @@ static const struct verb verbs[] = {
           NULL, WORD_TASK, 1, 1, dismiss_run, false },
         { "hook", "test EVENT NAME", "run the hooks of an event for a task or account, as a test",
           hook_options, WORD_HOOK_TEST, 3, 3, hook_run, false },
+        { "check", "", "check configuration, task files, hooks and tokens",
+          NULL, WORD_NONE, 0, 0, check_run, false },
         { "config", "", "each effective key of the configuration, and where it is set",
           NULL, WORD_NONE, 0, 0, config_run, false },
         { "logs", "[NAME]", "what the journal has of a task, or of all",

@@ -4,6 +4,8 @@ import datetime
 import json
 import os
 import pathlib
+import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -595,6 +597,102 @@ def test_hooks_of_other_events(manager, ctl, hooks):
     assert ctl.run("hook", "test", "ended", "a").returncode == 2
     assert ctl.run("hook", "try", "finished", "a").returncode == 2
     assert ctl.run("hook", "test", "account", "other").returncode == 1
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A configuration with a task directory, and a task in it."""
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    file = tasks / "a.task"
+    file.write_text("[Task]\nTaskId=11\nShareId=22\n")
+    file.chmod(0o640)
+    token = tmp_path / "token"
+    token.write_text("Bearer x\n")
+    token.chmod(0o600)
+    config = tmp_path / "koowatch.conf"
+    config.write_text(
+        f"[Daemon]\nTaskDirectories={tasks}\nStateDirectory={tmp_path}\n"
+        f"[Hooks]\nDirectories={tmp_path}/hooks\n[Account]\nTokenFile={token}\n"
+    )
+    return config
+
+
+@pytest.mark.skipif("koowatch" in {entry.pw_name for entry in pwd.getpwall()}, reason="it would be read as koowatch")
+def test_check_finds_faults_of_all_kinds(ctl, installed, tmp_path):
+    fine = ctl.run("--config", installed, "check")
+    assert (fine.returncode, fine.stdout) == (0, "No faults.\n")
+    (tmp_path / "tasks/b.task").write_text("[Task]\nTaskId=1 2\nShareId=22\nHook=none\n")
+    (tmp_path / "tasks/c.task").write_text("[Task]\nTaskId=3\nShareId=22\nHook=none\n")
+    (tmp_path / "token").write_text("")
+    checked = ctl.run("--config", installed, "check")
+    assert checked.returncode == 1
+    assert f"{tmp_path}/tasks/b.task:2: " in checked.stdout
+    assert f"{tmp_path}/tasks/c.task: warning: " in checked.stdout
+    assert f"{tmp_path}/token: TokenFile of account default: expected one line" in checked.stdout
+    as_json = json.loads(ctl.run("--config", installed, "check", "--json").stdout)
+    assert as_json["ok"] is False
+    assert {"severity": "error", "file": f"{tmp_path}/tasks/b.task", "line": 2} in [
+        {key: value for key, value in fault.items() if key != "message"} for fault in as_json["faults"]
+    ]
+    installed.write_text("[Poll]\nTimeout=soon\n")
+    checked = ctl.run("--config", installed, "check")
+    assert (checked.returncode, checked.stdout.count("\n")) == (1, 1)
+    assert checked.stdout.startswith(f"{installed}:2: ")
+
+
+def editor(tmp_path, script):
+    file = tmp_path / "editor"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_an_edit_is_checked_and_takes_the_files_place(manager, ctl, installed, tmp_path):
+    file = tmp_path / "tasks/a.task"
+    manager.content["tasks"] = [running("a", file=str(file))]
+    manager.start()
+    inode = file.stat().st_ino
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+
+    def edit(script):
+        visual = editor(tmp_path, script)
+        return ctl.run("--config", installed, "edit", "a", VISUAL=visual, TMPDIR=str(folder))
+
+    done = edit('echo Timeout=2h >>"$1"')
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a: changed\n", "")
+    assert file.read_text().endswith("Timeout=2h\n")
+    assert (file.stat().st_mode & 0o777, file.stat().st_ino != inode) == (0o640, True)
+
+    same = edit("true")
+    assert (same.returncode, same.stdout) == (0, "a: not changed\n")
+
+    wrong = edit('echo Timeout=soon >>"$1"')
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert f"{file}:5: bad value of Timeout" in wrong.stderr
+    assert "soon" not in file.read_text()
+    kept = re.search(r"is in (\S+)", wrong.stderr)[1]
+    assert "Timeout=soon" in pathlib.Path(kept).read_text()
+    shutil.rmtree(pathlib.Path(kept).parents[1])
+
+    failed = edit("exit 1")
+    assert (failed.returncode, "nothing is changed" in failed.stderr) == (1, True)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["a.task"]
+    assert not list(folder.iterdir())
+
+
+def test_an_account_that_is_there_passes_the_check_of_an_edit(manager, ctl, installed, tmp_path):
+    file = tmp_path / "tasks/a.task"
+    drop_in = tmp_path / "koowatch.conf.d/office.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Account office]\n")
+    manager.content["tasks"] = [running("a", file=str(file))]
+    manager.start()
+    visual = editor(tmp_path, 'echo Account=office >>"$1"')
+    assert ctl.run("--config", installed, "edit", "a", VISUAL=visual).stdout == "a: changed\n"
+    visual = editor(tmp_path, 'echo Account=none >>"$1"')
+    assert ctl.run("--config", installed, "edit", "a", VISUAL=visual).returncode == 1
 
 
 def test_down_is_said_with_what_to_do(bus, ctl):

@@ -4,10 +4,12 @@ import errno
 import json
 import os
 import pty
+import queue
 import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -42,15 +44,24 @@ class Wait:
 
     def __init__(self, ctl, *arguments, **environment):
         self.process = ctl.start("wait", *arguments, **environment)
+        self.lines = queue.Queue()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
 
     def line(self):
-        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-        assert ready
-        return self.process.stdout.readline()
+        return self.lines.get(timeout=PATIENCE)
 
     def end(self):
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, err
+        """Its exit status, and what it has said since."""
+        self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
+        left = [self.lines.get() for _ in range(self.lines.qsize())]
+        with self.process.stdout, self.process.stderr as errors:
+            return self.process.returncode, "".join(left), errors.read()
 
 
 @pytest.mark.parametrize(
