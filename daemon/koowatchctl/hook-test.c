@@ -18,8 +18,7 @@
 #define USER "koowatch-hook"
 
 const struct option_row hook_options[] = {
-        {"dry-run", 0, NULL, "run nothing: show the order, refusals and what hooks would get",
-         false},
+        {"dry-run", 0, NULL, "run nothing, show what would be run", false},
         {},
 };
 

@@ -22,7 +22,7 @@ const struct option_row list_options[] = {
         {"watch", 0, NULL, "show it again each second, in place", false},
         {"full", 0, NULL, "cut nothing to the width of the terminal", false},
         {"no-legend", 0, NULL, "without titles and the sum", false},
-        {"history", 0, NULL, "finished tasks, latest first, also those whose file is gone", false},
+        {"history", 0, NULL, "finished tasks, also those whose file is gone", false},
         {},
 };
 

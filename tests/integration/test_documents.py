@@ -188,6 +188,56 @@ def test_options_stand_in_help_and_man_page(source, manual):
     assert sorted(heads) == sorted(options)
 
 
+def option_rows(path, table):
+    """{option: (letter, argument)} of a table of options of koowatchctl."""
+    body = re.search(rf"struct option_row {table}\[\] = \{{\n(.*?)^\}};", read(path), re.M | re.S)[1]
+    rows = re.findall(r'\{"([a-z-]+)", (0|\'\w\'), (NULL|"[^"]*"),', body)
+    assert len(rows) == body.count("{") - body.count("{},") > 0
+    return {name: (letter.strip("'"), argument.strip('"')) for name, letter, argument in rows}
+
+
+def verbs():
+    """{verb: {option: ...}} of koowatchctl's table."""
+    source = read("daemon/koowatchctl/main.c")
+    body = re.search(r"struct verb verbs\[\] = \{\n(.*?)^\};", source, re.M | re.S)[1]
+    rows = re.findall(r'\{ "([\w-]+)", "[^"]*", "[^"]*",\s+(NULL|\w+), \w+, \d, \w+, \w+, (true|false) \}', body)
+    assert len(rows) == body.count("{") > 0
+    found = {}
+    for name, table, hidden in rows:
+        if hidden == "true":
+            continue
+        files = [path for path in (TOP / "daemon/koowatchctl").glob("*.c") if f"option_row {table}[]" in path.read_text()]
+        found[name] = option_rows(files[0].relative_to(TOP), table) if table != "NULL" else {}
+    return found
+
+
+def test_man_page_has_each_verb_and_option_of_koowatchctl():
+    text = page("koowatchctl.1")
+    part = re.search(r"^# VERBS\n(.*?)^# ", text, re.M | re.S)[1]
+    paragraphs = re.split(r"^\*([\w-]+)(?: test)?\*.*\n", part, flags=re.M)
+    documented = dict(zip(paragraphs[1::2], paragraphs[2::2]))
+    heads = dict(re.findall(r"^\*([\w-]+)(?: test)?\*(.*)$", part, re.M))
+    assert documented.keys() == verbs().keys()
+    for verb, options in verbs().items():
+        said = set(re.findall(r"--([a-z-]+)", heads[verb] + documented[verb].split("\n## ")[0]))
+        assert set(options) <= said, verb
+        strangers = said - set(options) - {"json", "check", "output"}
+        assert not strangers, (verb, strangers)
+
+
+def test_man_page_has_each_common_option_of_koowatchctl():
+    documented = re.search(r"^# OPTIONS\n(.*?)^# ", page("koowatchctl.1"), re.M | re.S)[1]
+    heads = re.findall(r"^(?:\*-\w\*, )?\*--([a-z-]+)\*", documented, re.M)
+    assert sorted(heads) == sorted(option_rows("daemon/koowatchctl/main.c", "common_options"))
+
+
+def test_man_page_has_each_exit_code_of_wait():
+    codes = re.findall(r"^\s+WAIT_\w+ = (\d+),", read("daemon/koowatchctl/wait-state.h"), re.M)
+    part = re.search(r"^# EXIT STATUS\n(.*?)^# ", page("koowatchctl.1"), re.M | re.S)[1]
+    documented = re.findall(r"^\*(\d+)\*$", part, re.M)
+    assert set(codes) | {"1", "2", "4"} == set(documented)
+
+
 def test_man_pages_are_those_that_others_refer_to():
     ours = {tuple(p.name.removesuffix(".scd").rsplit(".", 1)) for p in PAGES}
     named = {

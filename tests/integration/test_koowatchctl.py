@@ -733,6 +733,17 @@ def test_a_stranger_is_told_which_group_to_join(build):
         bus.close()
 
 
+def test_help_is_the_table_of_verbs_and_fits_80_columns(ctl):
+    shown = ctl.run("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    verbs = re.findall(r"^  ([a-z-]+)[ \[]", shown.stdout.split("Options")[0], re.M)
+    assert set(verbs) == set(ctl.run("__complete", "--", "").stdout.split())
+    for verb in verbs:
+        of_verb = ctl.run(verb, "--help")
+        assert of_verb.returncode == 0 and f"koowatchctl {verb}" in of_verb.stdout
+        assert max(map(len, (shown.stdout + of_verb.stdout).splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     "words",
     [[], ["nothing"], ["list", "--nothing"], ["show", "a", "b"], ["poll"], ["--bus", "x", "list"]],
