@@ -31,7 +31,7 @@ const char *task_outcome(json_object *entry) {
                 const char *outcome, *result, *text;
         } texts[] = {
                 {"completed", "succeeded", "completed: all succeeded"},
-                {"completed", "partial", "completed: some failed"},
+                {"completed", "partial", "completed: partially failed"},
                 {"completed", "failed", "completed: all failed"},
                 {"completed", NULL, "completed: result unknown"},
                 {"canceled", NULL, "canceled"},
@@ -48,16 +48,17 @@ const char *task_outcome(json_object *entry) {
 
 char *task_note(json_object *entry) {
         const char *outcome = task_outcome(entry), *reason = task_text(entry, "reason");
-        const char *delivery = task_text(entry, "delivery");
+        const char *between = *reason ? ": " : "";
 
-        if (streq(delivery, "parked"))
-                return str_printf("delivery parked%s%s; %s", *reason ? ": " : "", reason, outcome);
-        if (streq(delivery, "waiting") && *reason)
-                return str_printf("retrying: %s; %s", reason, outcome);
+        if (is(entry, "delivery", "parked"))
+                return str_printf("delivery parked%s%s; %s", between, reason, outcome);
+        if (is(entry, "delivery", "waiting") && task_time(entry, "nextAttemptAt") >= 0)
+                return str_printf("hooks failed%s%s; %s", between, reason, outcome);
         if (is(entry, "outcome", "rejected") && *task_text(entry, "errorMessage"))
                 return str_printf("%s: %s", outcome, task_text(entry, "errorMessage"));
         if (*outcome)
-                return str_printf("%s%s", outcome, streq(delivery, "waiting") ? "; hooks run" : "");
+                return str_printf("%s%s", outcome,
+                                  is(entry, "delivery", "waiting") ? "; hooks run" : "");
         return strdup(*reason ? reason : task_text(entry, "description"));
 }
 

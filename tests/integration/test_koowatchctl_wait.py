@@ -68,7 +68,7 @@ class Wait:
     "entry, code, text",
     [
         (finished("a"), 0, "completed: all succeeded"),
-        (finished("a", result="partial"), 10, "completed: some failed"),
+        (finished("a", result="partial"), 10, "completed: partially failed"),
         (finished("a", result="failed"), 11, "completed: all failed"),
         (finished("a", "canceled"), 12, "canceled"),
         (finished("a", "timeout"), 13, "timed out"),
@@ -159,7 +159,7 @@ def test_a_restart_of_the_daemon_is_sat_out(manager, ctl):
     manager.content["history"] = [finished("a", result="partial", registeredAt=at(0))]
     manager.start()
     assert wait.line() == "koowatchd is back\n"
-    assert wait.line() == "a: completed: some failed\n"
+    assert wait.line() == "a: completed: partially failed\n"
     manager.signal("TaskFinished", name="b", state="finished", outcome="completed", result="succeeded")
     assert wait.end()[0] == 10
 
@@ -250,7 +250,7 @@ def test_bars_on_a_terminal(manager, ctl):
     terminal.wait_for("0 of 2 ended, 2 running")
     manager.signal("TaskFinished", name="a", state="finished", outcome="completed", result="partial")
     terminal.wait_for("1 of 2 ended, 1 running")
-    assert "a: \033[33mcompleted: some failed\033[0m\r\n" in terminal.seen
+    assert "a: \033[33mcompleted: partially failed\033[0m\r\n" in terminal.seen
     manager.signal("TaskFinished", name="b", state="finished", outcome="completed", result="succeeded")
     terminal.wait_for("completed: all succeeded")
     assert "\033[?25l" not in terminal.seen and "\033[?1049h" not in terminal.seen

@@ -65,7 +65,7 @@ static void test_list_at_80_columns(void **state) {
                 "NAME               STATE     PROGRESS    AGE  NEXT  NOTE\n"
                 "backup-2025-05-20  running        40%  10min    4s  nightly\n"
                 "broken             invalid          -      -     -  /etc/koowatch/tasks.d/broke…\n"
-                "photos             finished         -     3h  5min  retrying: 10-mail: exit sta…\n"
+                "photos             finished         -     3h  5min  hooks failed: 10-mail: exit…\n"
                 "照片               pending          -     2s     -\n");
 }
 
@@ -74,7 +74,7 @@ static void test_list_at_120_columns(void **state) {
 
         (void) state;
         assert_non_null(
-                strstr(text, "retrying: 10-mail: exit status 1; completed: all succeeded\n"));
+                strstr(text, "hooks failed: 10-mail: exit status 1; completed: all succeeded\n"));
         assert_non_null(strstr(text, "broken.task:3: TaskId: expected 1 to 64 of A-…\n"));
 }
 
@@ -132,7 +132,7 @@ static void test_show_of_a_parked_delivery(void **state) {
         (void) state;
         assert_string_equal(text,
                             "photos\n"
-                            "       State: finished, completed: some failed\n"
+                            "       State: finished, completed: partially failed\n"
                             "        Task: 11 of share 22\n"
                             "     Account: default\n"
                             "  Registered: 2025-05-20T07:00:00Z (3h ago)\n"

@@ -106,7 +106,7 @@ static void assert_line(size_t i, const char *expected) {
 static void test_a_change_is_a_line(void **state) {
         (void) state;
         assert_line(0, "照片-2025: pending\n");
-        assert_line(1, "b: completed: some failed\n");
+        assert_line(1, "b: completed: partially failed\n");
         assert_line(2, "c: running\n");
         assert_line(4, "e: not registered yet\n");
 }
