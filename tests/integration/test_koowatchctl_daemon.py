@@ -1,0 +1,123 @@
+"""koowatchctl and koowatchd together, as somebody new would use them."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from bus import Bus, Ctl
+from test_koowatchctl_wait import Wait
+
+pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is missing")
+
+
+@pytest.fixture
+def bus():
+    bus = Bus()
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def start(koowatch, bus, build):
+    """Starts the daemon on the bus and returns a koowatchctl for it."""
+
+    def start():
+        koowatch.start("--bus", "session", DBUS_SESSION_BUS_ADDRESS=bus.address)
+        koowatch.wait(lambda: ctl.run("is-ok").returncode != 4, "the name on the bus")
+        return ctl
+
+    ctl = Ctl(build, bus)
+    return start
+
+
+def tasks_of(ctl, *words):
+    return json.loads(ctl.run("list", "--json", *words).stdout)["tasks"]
+
+
+def add(ctl, name, task, *more):
+    added = ctl.run("add", name, "--task-id", task.task_id, "--share-id", task.share_id, *more)
+    assert (added.returncode, added.stderr) == (0, ""), added.stdout
+    return added
+
+
+def test_add_wait_show(koowatch, sim, start):
+    ctl = start()
+    add(ctl, "photos", sim.add_task(polls=3, result=1), "--var", "To=me", "--description", "Fotos 照片")
+    waited = ctl.run("wait", "photos")
+    assert (waited.returncode, waited.stdout.splitlines()[-1]) == (0, "photos: completed: all succeeded")
+    shown = ctl.run("show", "photos").stdout
+    assert "finished, completed: all succeeded" in shown
+    history = json.loads(ctl.run("list", "--history", "--json").stdout)["tasks"]
+    assert [entry["name"] for entry in history] == ["photos"]
+
+
+def test_a_hook_that_does_not_exist_is_corrected_and_run(koowatch, sim, start):
+    koowatch.record("named.d/20-record")
+    path = koowatch.add_task("photos", sim.add_task(result=1), Hook="20-rekord")
+    ctl = start()
+    assert ctl.run("wait", "photos").returncode == 0
+    koowatch.wait(lambda: "20-rekord" in ctl.run("show", "photos").stdout, "the failed attempt")
+    assert "hooks failed" in ctl.run("list").stdout
+    path.write_text(path.read_text().replace("rekord", "record"))
+    koowatch.wait(lambda: "20-record" in ctl.run("show", "photos").stdout, "the new hook")
+    again = ctl.run("redeliver", "photos", "--reread")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert koowatch.wait_record()["event"]["name"] == "photos"
+    koowatch.wait(lambda: "20-record: done" in ctl.run("show", "photos").stdout, "its end")
+
+
+def test_a_restart_under_a_wait(koowatch, sim, start):
+    koowatch.add_task("long", sim.add_task(polls=30, result=2))
+    ctl = start()
+    wait = Wait(ctl, "long")
+    assert re.fullmatch("long: (pending|running)\n", wait.line())
+    koowatch.stop()
+    while wait.line() != "koowatchd is gone, waiting for it\n":
+        pass
+    start()
+    code, out, _ = wait.end()
+    assert (code, out.splitlines()[-1]) == (10, "long: completed: partially failed")
+
+
+def test_lists_and_mistakes(koowatch, sim, start):
+    koowatch.add_task("broken", text="[Task]\nTaskId=1 2\n")
+    koowatch.add_task("photos", sim.add_task(polls=1000))
+    ctl = start()
+    koowatch.wait(lambda: len(tasks_of(ctl)) == 2, "both")
+    assert [task["state"] for task in tasks_of(ctl, "broken")] == ["invalid"]
+    assert "broken.task:" in ctl.run("list", "--full").stdout
+    assert ctl.run("wait", "broken").returncode == 16
+    assert "did you mean photos?" in ctl.run("poll", "photo").stderr
+    assert ctl.run("is-ok").returncode == 1
+    assert ctl.run("status", "--monitor").returncode == 1
+    assert ctl.run("poll", "photos").returncode == 0
+    assert [account["name"] for account in json.loads(ctl.run("account", "--json").stdout)["accounts"]] == ["default"]
+    assert ctl.run("remove", "photos").returncode == 0
+    koowatch.wait(lambda: len(tasks_of(ctl)) == 1, "removed")
+
+
+def test_add_of_what_is_there_or_wrong(koowatch, sim, start):
+    koowatch.add_task("photos", sim.add_task(polls=1000))
+    ctl = start()
+    for words, code in (
+        (("photos", "--task-id=1", "--share-id=2"), "Exists"),
+        (("x", "--task-id=1", "--share-id=2", "--timeout=soon"), "Invalid"),
+        (("x", "--task-id=1", "--share-id=2", "--account=none"), "Invalid"),
+        (("x", "--task-id=1 2", "--share-id=2"), "Invalid"),
+    ):
+        added = ctl.run("add", *words, "--json")
+        assert added.returncode == 1
+        assert json.loads(added.stdout)["error"]["code"] == code, added.stdout
+
+
+def test_a_reload_of_a_bad_configuration(koowatch, sim, start):
+    ctl = start()
+    assert ctl.run("reload").returncode == 0
+    text = koowatch.write_config()
+    koowatch.config_path.write_text(text.replace("IntervalMin=50ms", "IntervalMin=soon"))
+    reload = ctl.run("reload")
+    assert reload.returncode == 1
+    assert f"{koowatch.config_path}:" in reload.stderr
+    assert koowatch.process.poll() is None
