@@ -242,6 +242,10 @@ bool bus_is_heard(const struct bus *b) {
 
 /* A listener that missed one would wait for ever; one that sees us come back reads anew. */
 static void drop_bus(struct bus *b) {
+        sd_bus *bus = bus_connection_get(b->connection);
+
+        if (sd_bus_is_open(bus) <= 0) /* its end follows, and says why */
+                return;
         bus_connection_drop(b->connection, "a signal could not be sent");
 }
 
