@@ -14,7 +14,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from koowatch import PATIENCE, Koowatch, wait_polls
+from koowatch import PATIENCE, Koowatch, descriptors, wait_polls
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 NAME, PATH, INTERFACE = "org.koowatch1", "/org/koowatch1", "org.koowatch1.Manager"
@@ -255,12 +255,15 @@ def test_an_argument_of_a_type_that_nothing_has(on_bus, bus):
 def test_the_bus_is_restarted(on_bus, bus, sim):
     task = sim.add_task(hold=True)
     on_bus.add_task("photos", task)
+    wait_polls(sim, task)
+    before = descriptors(on_bus.process.pid)
     bus.kill()
     on_bus.wait_entry("^lost the system bus .*running without it, trying again")
     wait_polls(sim, task)
     bus.start()
     on_bus.wait_entry(HERE, count=2)
     assert bus.properties()["Pending"] + bus.properties()["Running"] == 1
+    assert descriptors(on_bus.process.pid) == before
     assert len(on_bus.find(" system bus")) == 3
 
 

@@ -119,6 +119,13 @@ def test_the_service_starts_before_the_bus(service, broker, sim):
     assert call("ListAccounts").returncode == 0
 
 
+def test_the_interface_is_there_to_be_read(installed):
+    directory = pathlib.Path("/usr/share/dbus-1")
+    assert INTERFACE in (directory / f"interfaces/{INTERFACE}.xml").read_text()
+    assert (directory / f"system.d/{NAME}.conf").exists()
+    assert not list(directory.glob(f"*services/{NAME}*"))
+
+
 def test_a_call_starts_no_daemon(service, broker):
     service.start()
     service.wait_entry(HERE)
