@@ -151,7 +151,7 @@ class Daemon:
         inherited = {name: os.environ[name] for name in passed if name in os.environ}
         return {"PATH": "/usr/bin:/bin", **inherited, **extra}
 
-    def start(self, wrapper=(), wait=True, count_turns=False, is_pinned=True, **environment):
+    def start(self, wrapper=(), wait=True, count_turns=False, is_pinned=True, bus="none", **environment):
         """Returns when the daemon says READY=1."""
         self.write_config()
         self._starts += 1
@@ -161,7 +161,7 @@ class Daemon:
             path = self.path / f"turns-{self._starts}"
             self.turns = Turns(path)
             environment.update(LD_PRELOAD=str(self._bench.program("bench-turns.so")), KOOWATCH_TURNS=str(path))
-        command = [*wrapper, self.build / "koowatchd", "--config", self.path / "conf", "--bus", "none"]
+        command = [*wrapper, self.build / "koowatchd", "--config", self.path / "conf", "--bus", bus]
         self.process = subprocess.Popen(
             command,
             **(on(cores()[0]) if is_pinned else {}),
