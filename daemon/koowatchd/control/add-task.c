@@ -8,8 +8,6 @@
 #include "common/config.h"
 #include "common/crash-point.h"
 #include "common/log.h"
-#include "koowatchd/account/account.h"
-#include "koowatchd/account/accounts.h"
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
 #include "koowatchd/control/task-text.h"
@@ -112,12 +110,11 @@ static void check_task(const struct control *c, const char *name, const struct t
                        struct refusal *refusal) {
         const struct enrollment *en = registry_enrollment(c->with.registry);
         const char *account_name = task->account ? task->account : ACCOUNT_DEFAULT;
-        const struct account *account = accounts_find(c->with.accounts, account_name);
         const struct store_key key = {account_name, task->share_id, task->task_id};
         CLEANUP(freep) char *path = task_facts_path_of_name(en, name);
         const char *same = task_facts_name_of_key(en, &key);
 
-        if (!account || !account_is_configured(account))
+        if (!task_facts_account(en, account_name))
                 refuse(refusal, BUS_INVALID,
                        "[Account %s] is not in the configuration: add it and reload", account_name);
         else if (task->kdstoken_file)

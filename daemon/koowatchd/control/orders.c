@@ -4,8 +4,6 @@
 
 #include "common/json.h"
 #include "common/log.h"
-#include "koowatchd/account/account.h"
-#include "koowatchd/account/accounts.h"
 #include "koowatchd/control/ask-link.h"
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
@@ -123,11 +121,11 @@ static void on_asked(struct ask_link *ask, const char *url, const char *problem)
 static void ask(struct order *o, json_object *event) {
         const struct enrollment *en = registry_enrollment(o->control->with.registry);
         const char *name = event_string(event, "account");
-        struct account *account = accounts_find(o->control->with.accounts, name ? name : "");
+        struct account *account = task_facts_account(en, name ? name : "");
         struct task_facts facts;
         bool has_file = task_facts_find(en, o->name, &facts) && facts.has_settings;
 
-        if (!account || !account_is_configured(account)) {
+        if (!account) {
                 pending_fail(&o->pending, BUS_NOT_ALLOWED,
                              "[Account %s] is not in the configuration", name ? name : "");
                 return;
@@ -248,6 +246,8 @@ static void begin(struct control *c, struct bus_call *call, bool is_dismissal, b
         o->name = name;
         o->is_dismissal = is_dismissal;
         o->asks = asks;
+        if (rereads) /* the registry is to know the file with which it is delivered */
+                registry_notice(c->with.registry, name);
         is_there = task_facts_find(registry_enrollment(c->with.registry), name, &facts);
         if (is_there && !facts.end && facts.state != TASK_INVALID) {
                 pending_fail(&o->pending, BUS_NOT_ALLOWED, "task %s has not finished", name);

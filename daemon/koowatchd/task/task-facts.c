@@ -78,6 +78,12 @@ int task_facts_read(const struct enrollment *en, const struct task_facts *facts,
         return taskdir_read(en->taskdir, facts->entry->is.file, on_file, userdata);
 }
 
+struct account *task_facts_account(const struct enrollment *en, const char *name) {
+        struct account *account = en->handler.find_account(en->handler.userdata, name);
+
+        return account && account_is_configured(account) ? account : NULL;
+}
+
 /* ---- what is wrong ---- */
 
 struct problem {
@@ -95,11 +101,7 @@ static void on_fault(void *userdata, bool is_error, unsigned line, const char *t
 }
 
 static bool has_account(void *userdata, const char *name) {
-        const struct problem *p = userdata;
-        const struct registry_handler *handler = &p->enrollment->handler;
-        const struct account *account = handler->find_account(handler->userdata, name);
-
-        return account && account_is_configured(account);
+        return task_facts_account(((const struct problem *) userdata)->enrollment, name);
 }
 
 static void on_file(void *userdata, const struct task_file *file) {

@@ -10,8 +10,10 @@
 #include "koowatchd/task/task-record.h"
 #include "koowatchd/task/watch.h"
 
+struct account;
 struct enrollment;
 struct entry;
+struct store_key;
 struct task_file;
 struct watch_end;
 
@@ -65,10 +67,12 @@ void task_facts_walk(const struct enrollment *enrollment, unsigned part,
                      void (*on_task)(void *userdata, const struct task_brief *task),
                      void *userdata);
 
+/* The account of that name; NULL: it is not configured. */
+struct account *task_facts_account(const struct enrollment *enrollment, const char *name);
+
 /* The file that has the name, read already or not. The caller frees it; NULL: there is none. */
 char *task_facts_path_of_name(const struct enrollment *enrollment, const char *name);
 /* The task with this key whose file is there. Borrowed; NULL: there is none. */
-struct store_key;
 const char *task_facts_name_of_key(const struct enrollment *enrollment,
                                    const struct store_key *key);
 
