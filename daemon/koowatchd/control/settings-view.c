@@ -1,5 +1,7 @@
 #include "koowatchd/control/settings-view.h"
 
+#include <errno.h>
+
 #include "common/config.h"
 #include "common/ini.h"
 #include "common/json.h"
@@ -48,9 +50,9 @@ static int on_key(void *userdata, unsigned line, const char *section, const char
         if (!streq(section, "Task") || !task_key_is_known(key) || !*value)
                 return 0;
         origin = str_printf("%s:%u", c->path, line);
-        if (!origin || !put(c->settings, key, streq(key, "KdsToken") ? "set" : value, origin))
-                c->failed = true;
-        return 0;
+        if (origin && put(c->settings, key, streq(key, "KdsToken") ? "set" : value, origin))
+                return 0;
+        return -ENOMEM;
 }
 
 static void on_error(void *userdata, unsigned line, const char *text) {

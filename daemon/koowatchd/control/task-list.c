@@ -76,7 +76,7 @@ static void on_runs_end(void *userdata, int error) {
         struct task_list *l = userdata;
 
         l->error = error;
-        if (l->error == 0 && !view_add_failed_runs(l->view, l->runs))
+        if (l->error == 0 && (!l->runs || !view_add_failed_runs(l->view, l->runs)))
                 l->error = -ENOMEM;
         json_object_put(STEAL_PTR(l->runs));
         l->is_reading = false;

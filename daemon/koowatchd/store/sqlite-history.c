@@ -77,8 +77,7 @@ static int read_event(struct sqlite_store *s, sqlite3_stmt *q, struct store_even
                 r = sqlite_read_text(s, q, 3, &ret->samples);
         if (r == 0)
                 r = sqlite_read_text(s, q, 8, &ret->delivery.settled);
-        if (!ret->body)
-                ret->body = "";
+        ret->body = ret->body ? ret->body : "";
         return r;
 }
 

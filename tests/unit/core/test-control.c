@@ -463,6 +463,91 @@ static void test_what_is_not_removed(void **state) {
         assert_true(core_has(f->core, "state", "two"));
 }
 
+/* The store has not said what it knows of it. */
+static void test_a_task_that_is_looked_up(void **state) {
+        struct fixture *f = *state;
+
+        fake_store_set_immediate(f->core->store, false);
+        core_put(f->core, "state", "one", "t1");
+        registry_scan(f->core->registry);
+        ask_through(f, "Get", "[\"one\"]");
+        assert_result(f, "\"state\":\"pending\"");
+        ask_through(f, "Poll", "[\"one\"]");
+        assert_string_equal(f->error, NOT_ALLOWED);
+        fake_store_set_immediate(f->core->store, true);
+}
+
+/* Its file is gone for good; that is about to be written. */
+static void test_a_task_that_is_about_to_go(void **state) {
+        struct fixture *f = *state;
+
+        core_put(f->core, "state", "one", "t1");
+        core_scan(f->core);
+        core_remove(f->core, "state", "one");
+        registry_scan(f->core->registry);
+        fake_store_set_immediate(f->core->store, false);
+        core_pass(f->core, SEC);
+        ask_through(f, "List", "[{},\"\",0]");
+        assert_names(f, "> ");
+        ask_through(f, "Poll", "[\"one\"]");
+        assert_error(f, NOT_FOUND, "there is no task one");
+        fake_store_set_immediate(f->core->store, true);
+}
+
+/* It is still watched, for a moment. */
+static void test_a_task_whose_directory_is_not_read_any_more(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *high = str_printf("%s/high", f->core->directory);
+
+        core_put(f->core, "state", "one", "t1");
+        core_scan(f->core);
+        assert_int_equal(registry_set_directories(f->core->registry, high, NULL), 0);
+        ask_through(f, "Get", "[\"one\"]");
+        assert_result(f, "\"name\":\"one\"");
+}
+
+static void test_an_account_that_is_not_there(void **state) {
+        struct fixture *f = *state;
+
+        core_put_text(f->core, "low", "one", "[Task]\nTaskId=1\nShareId=7\nAccount=x\n");
+        core_scan(f->core);
+        ask_through(f, "Get", "[\"one\"]");
+        assert_result(f, "one.task: [Account x] is not in the configuration: add it and reload");
+}
+
+static void test_what_is_polled(void **state) {
+        struct fixture *f = *state;
+
+        core_put(f->core, "state", "one", "t1");
+        core_scan(f->core);
+        core_pass(f->core, 3 * SEC);
+        core_answer(f->core, "t1", 1);
+        assert_false(core_is_asked(f->core, "t1"));
+        ask_through(f, "Poll", "[\"one\"]");
+        assert_null(f->error);
+        assert_true(core_is_asked(f->core, "t1"));
+        core_answer(f->core, "t1", 2);
+        ask_through(f, "Poll", "[\"one\"]");
+        assert_error(f, NOT_ALLOWED, "task one has finished");
+}
+
+/* A poll that has failed is why, as long as none succeeds. */
+static void test_why_a_task_is_not_known(void **state) {
+        struct fixture *f = *state;
+
+        core_put(f->core, "state", "one", "t1");
+        core_scan(f->core);
+        core_pass(f->core, 3 * SEC);
+        core_refuse(f->core, "t1", "13000301");
+        ask_through(f, "Get", "[\"one\"]");
+        assert_result(f, "\"reason\":\"");
+        assert_result(f, "13000301");
+        core_pass(f->core, 10 * SEC);
+        core_answer(f->core, "t1", 1);
+        ask_through(f, "Get", "[\"one\"]");
+        assert_null(strstr(f->result, "reason"));
+}
+
 /* Whoever waits for an answer gets one when the daemon ends. */
 static void test_the_end_answers_all(void **state) {
         struct fixture *f = *state;
@@ -497,6 +582,12 @@ int main(void) {
                 TEST(test_no_fresh_link),
                 TEST(test_add_and_remove),
                 TEST(test_what_is_not_removed),
+                TEST(test_a_task_that_is_looked_up),
+                TEST(test_a_task_that_is_about_to_go),
+                TEST(test_a_task_whose_directory_is_not_read_any_more),
+                TEST(test_an_account_that_is_not_there),
+                TEST(test_what_is_polled),
+                TEST(test_why_a_task_is_not_known),
                 TEST(test_the_end_answers_all),
         };
 

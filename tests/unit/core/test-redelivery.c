@@ -346,6 +346,27 @@ static void test_orders_end_with_the_deliveries(void **state) {
         assert_int_equal(done.count, 0);
 }
 
+/* Nothing is left that stands for it. */
+static void test_one_whose_file_has_gone_is_parked(void **state) {
+        struct core *c = *state;
+
+        finish_one(c);
+        core_remove(c, "state", "one");
+        core_scan(c);
+        core_pass(c, SEC);
+        for (unsigned i = 0; i < 3; i++) {
+                core_end_run(HOOK_FAILED);
+                core_pass(c, 100 * SEC);
+        }
+        assert_int_equal(row(c)->state, DELIVERY_PARKED);
+        redeliver(c, NULL);
+        core_turn(c);
+        assert_done(REDELIVERY_DONE);
+        core_end_run(HOOK_DONE);
+        core_turn(c);
+        assert_int_equal(row(c)->state, DELIVERY_DONE);
+}
+
 static void on_run(void *userdata, const struct store_run *run) {
         char **text = userdata;
         char *longer =
@@ -398,6 +419,7 @@ int main(void) {
                 TEST(test_a_waiting_one_is_dismissed),
                 TEST(test_one_that_is_not_told),
                 TEST(test_orders_end_with_the_deliveries),
+                TEST(test_one_whose_file_has_gone_is_parked),
                 TEST(test_runs_are_written),
         };
 

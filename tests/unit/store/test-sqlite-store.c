@@ -588,20 +588,30 @@ static void expect_failure(const struct sqlite_fixture *f, int r) {
 static void test_every_operation_can_fail(void **state) {
         struct sqlite_fixture *f = *state;
         CLEANUP(freep) char *tasks = NULL, *pending = NULL, *body = NULL;
-        struct store_batch *batch = store_batch_new();
+        CLEANUP(freep) char *event = NULL, *events = NULL, *runs = NULL;
+        struct store_batch *batch = store_batch_new(), *run = store_batch_new();
         struct store_counts counts;
         struct store_task task;
 
         sync_put_task(&f->sync, &photos, "photos", &(struct store_task){.registered = WALL});
-        execute(f, "DROP TABLE task; DROP TABLE event");
+        execute(f, "DROP TABLE task; DROP TABLE event; DROP TABLE hook_run");
         expect_failure(f, sync_find_task(&f->sync, &photos, &task));
         expect_failure(f, sync_each_task(&f->sync, &tasks));
         expect_failure(f, sync_get_event(&f->sync, "e1", &body));
         assert_null(body);
+        expect_failure(f, sync_find_event(&f->sync, "e1", &event));
+        assert_null(event);
+        expect_failure(f, sync_each_event(&f->sync, INT64_MAX, 1, &events));
+        expect_failure(f, sync_each_run(&f->sync, "e1", &runs));
         expect_failure(f, sync_each_pending(&f->sync, &pending));
         expect_failure(f, sync_count(&f->sync, &counts));
         assert_int_equal(store_batch_put_task(batch, &photos, "photos", &task), 0);
         expect_failure(f, sync_write(&f->sync, batch));
+        assert_int_equal(
+                store_batch_put_run(run, "e1",
+                                    &(struct store_run){.hook = "finished.d/a", .status = "done"}),
+                0);
+        expect_failure(f, sync_write(&f->sync, run));
         assert_false(store_is_damaged(f->sync.store));
 }
 
