@@ -307,24 +307,35 @@ void deliveries_add_once(struct deliveries *d, json_object *event) {
 
 /* ---- the store ---- */
 
-static int write_delivery(struct store_batch *batch, struct delivery *v) {
-        const char *body = NULL;
+/* NULL when memory is short. */
+static const char *body_of(const struct delivery *v) {
+        return json_text(v->run.event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+static int write_event(struct store_batch *batch, struct delivery *v) {
+        const char *body = body_of(v);
         int r;
 
-        if (v->uncommitted || v->new_body) {
-                body = json_text(v->run.event,
-                                 JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-                if (!body)
-                        return -ENOMEM;
-        }
-        if (!v->uncommitted) {
-                r = body ? store_batch_put_body(batch, v->row.id, body) : 0;
-                return r < 0 ? r : delivery_row_write(&v->row, batch);
-        }
         CRASH_POINT("outcome-collected");
         v->row.attempts.since = clock_wall();
-        r = store_batch_put_event(batch, v->row.id, body, v->row.attempts.since);
+        r = body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since) : -ENOMEM;
         return r < 0 || !v->samples ? r : store_batch_put_samples(batch, v->row.id, v->samples);
+}
+
+static int write_body(struct store_batch *batch, const struct delivery *v) {
+        const char *body = body_of(v);
+
+        return body ? store_batch_put_body(batch, v->row.id, body) : -ENOMEM;
+}
+
+static int write_delivery(struct store_batch *batch, struct delivery *v) {
+        int r = 0;
+
+        if (v->uncommitted)
+                return write_event(batch, v);
+        if (v->new_body)
+                r = write_body(batch, v);
+        return r < 0 ? r : delivery_row_write(&v->row, batch);
 }
 
 int deliveries_collect(struct deliveries *d, struct store_batch *batch) {

@@ -506,6 +506,21 @@ static void test_a_task_whose_directory_is_not_read_any_more(void **state) {
         assert_result(f, "\"name\":\"one\"");
 }
 
+/* What is in its file cannot be told then. */
+static void test_a_task_whose_directory_is_away(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *low = str_printf("%s/low", f->core->directory);
+        CLEANUP(freep) char *away = str_printf("%s/away", f->core->directory);
+
+        core_put(f->core, "low", "one", "t1");
+        core_scan(f->core);
+        assert_int_equal(rename(low, away), 0);
+        ask_through(f, "Get", "[\"one\"]");
+        assert_result(f, "\"name\":\"one\"");
+        assert_null(strstr(f->result, "one.task:"));
+        assert_int_equal(rename(away, low), 0);
+}
+
 static void test_an_account_that_is_not_there(void **state) {
         struct fixture *f = *state;
 
@@ -585,6 +600,7 @@ int main(void) {
                 TEST(test_a_task_that_is_looked_up),
                 TEST(test_a_task_that_is_about_to_go),
                 TEST(test_a_task_whose_directory_is_not_read_any_more),
+                TEST(test_a_task_whose_directory_is_away),
                 TEST(test_an_account_that_is_not_there),
                 TEST(test_what_is_polled),
                 TEST(test_why_a_task_is_not_known),

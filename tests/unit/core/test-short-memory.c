@@ -118,7 +118,9 @@ static void tell_outcome(struct core *c) {
         core_put_text(c, "state", "one", TASK("t1", "Hook=a\n[Variables]\nWhere=/srv\n"));
         core_scan(c);
         wait_until(c, is_asked, "t1");
-        core_answer(c, "t1", 1);
+        core_answer_text(c, "t1",
+                         "{\"code\":0,\"jobInfo\":{\"taskId\":\"t1\",\"taskStatus\":1,"
+                         "\"progress\":7}}");
         until_finished(c, "t1", "t1:completed ", tell_completed);
         wait_until(c, is_run, "\"t1\"");
         assert_non_null(strstr(core_run_line(0), "\"downloadUrl\":\"https://example.com/a\""));

@@ -42,6 +42,20 @@ static void test_of_much_the_last_lines_are_kept(void **state) {
         assert_non_null(str_after(written, "line 009830\n"));
 }
 
+/* Where it is cut there may be a line's end already. */
+static void test_lines_that_fill_it(void **state) {
+        struct tail t = {};
+
+        (void) state;
+        for (unsigned i = 0; i < 1000; i++)
+                add(&t, i % 2 ? "odd line 123456\n" : "even line 12345\n"); /* 16 bytes */
+        add(&t, "x"); /* with its newline the last one is outside */
+        assert_int_equal(strlen(text_of(&t)), TAIL_MAX - 15);
+        add(&t, "234567890123456");
+        assert_int_equal(strlen(text_of(&t)), TAIL_MAX);
+        assert_non_null(str_after(written, "odd line"));
+}
+
 /* A line that is longer than all is begins within a character nowhere. */
 static void test_a_long_line_is_cut_between_characters(void **state) {
         char line[8192];
@@ -89,6 +103,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_little_is_kept_as_it_is),
                 cmocka_unit_test(test_of_much_the_last_lines_are_kept),
+                cmocka_unit_test(test_lines_that_fill_it),
                 cmocka_unit_test(test_a_long_line_is_cut_between_characters),
                 cmocka_unit_test(test_what_is_no_text_is_shown),
                 cmocka_unit_test(test_bytes_are_cut_anywhere),
