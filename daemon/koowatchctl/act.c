@@ -4,8 +4,8 @@
 #include "koowatchctl/json-owned.h"
 
 const struct option_row redeliver_options[] = {
-        {"reread", 0, NULL, "with Hook= and variables of the file as it is now", false},
-        {"ask", 0, NULL, "ask KooDrive for a fresh link first", false},
+        {"reread", NULL, "with Hook= and variables of the file as it is now", 0, false},
+        {"ask", NULL, "ask KooDrive for a fresh link first", 0, false},
         {},
 };
 

@@ -13,17 +13,17 @@
 #define ANSWER_MAX ((size_t) 1024 * 1024)
 
 const struct option_row add_options[] = {
-        {"task-id", 0, "ID", "KooDrive's taskId", false},
-        {"share-id", 0, "ID", "KooDrive's shareId", false},
-        {"from-json", 0, "FILE", "take the ids from KooDrive's answer; -: standard input", false},
-        {"account", 0, "ACCOUNT", "the account to poll it with", false},
-        {"kdstoken-file", 0, "FILE", "the share's token is in FILE; -: standard input", false},
-        {"hook", 0, "HOOK", "run this hook of named.d at its end; may be repeated", false},
-        {"var", 0, "NAME=VALUE", "hand a variable to hooks; may be repeated", false},
-        {"description", 0, "TEXT", "a line for people", false},
-        {"timeout", 0, "SPAN", "its deadline, from now on", false},
-        {"expect", 0, "SPAN", "how long it usually takes", false},
-        {"dry-run", 0, NULL, "print the file, and where it would go", false},
+        {"task-id", "ID", "KooDrive's taskId", 0, false},
+        {"share-id", "ID", "KooDrive's shareId", 0, false},
+        {"from-json", "FILE", "take the ids from KooDrive's answer; -: standard input", 0, false},
+        {"account", "ACCOUNT", "the account to poll it with", 0, false},
+        {"kdstoken-file", "FILE", "the share's token is in FILE; -: standard input", 0, false},
+        {"hook", "HOOK", "run this hook of named.d at its end; may be repeated", 0, false},
+        {"var", "NAME=VALUE", "hand a variable to hooks; may be repeated", 0, false},
+        {"description", "TEXT", "a line for people", 0, false},
+        {"timeout", "SPAN", "its deadline, from now on", 0, false},
+        {"expect", "SPAN", "how long it usually takes", 0, false},
+        {"dry-run", NULL, "print the file, and where it would go", 0, false},
         {},
 };
 

@@ -198,9 +198,9 @@ int client_call(struct client *client, const char *method, const char *types,
                 json_object *arguments, json_object **ret, struct failure *failure) {
         CLEANUP(json_object_putp) json_object *owned = arguments;
 
-        if (!arguments && *types)
+        if (!owned && *types)
                 return fail_memory(failure, -ENOMEM);
-        return send_call(client, BUS_INTERFACE, method, types, arguments, ret, failure);
+        return send_call(client, BUS_INTERFACE, method, types, owned, ret, failure);
 }
 
 static json_object *array_of(json_object *a, json_object *b, json_object *c) {

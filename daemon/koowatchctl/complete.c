@@ -159,7 +159,11 @@ static void offer_options(const struct completion *c, const struct option_row *r
 static void offer_word(const struct completion *c) {
         static const char *const events[] = {"finished", "stalled", "account", NULL};
 
-        if (c->verb->word == WORD_TASK && c->position < c->verb->most)
+        bool is_name = c->verb->word == WORD_TASK
+                               ? c->position < c->verb->most
+                               : c->verb->word == WORD_HOOK_TEST && c->position == 2;
+
+        if (is_name)
                 offer_tasks(c);
         else if (c->verb->word == WORD_ACCOUNT && c->position == 0)
                 offer_accounts(c);
@@ -167,8 +171,6 @@ static void offer_word(const struct completion *c) {
                 offer(c, "test");
         else if (c->verb->word == WORD_HOOK_TEST && c->position == 1)
                 offer_all(c, events);
-        else if (c->verb->word == WORD_HOOK_TEST && c->position == 2)
-                offer_tasks(c);
 }
 
 static const struct option_row *find_option(const struct option_row *rows, const char *word,

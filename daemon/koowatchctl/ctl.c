@@ -48,7 +48,7 @@ void ctl_json_line(json_object *entry) {
 
 int ctl_json(const struct ctl *ctl, json_object *object) {
         CLEANUP(json_object_putp) json_object *owned = object;
-        CLEANUP(json_object_putp) json_object *whole = with_schema(object);
+        CLEANUP(json_object_putp) json_object *whole = with_schema(owned);
 
         print_json(whole, ctl->json == JSON_OBJECT && isatty(STDOUT_FILENO));
         return ctl_end(ctl);

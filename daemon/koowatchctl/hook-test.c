@@ -18,7 +18,7 @@
 #define USER "koowatch-hook"
 
 const struct option_row hook_options[] = {
-        {"dry-run", 0, NULL, "run nothing, show what would be run", false},
+        {"dry-run", NULL, "run nothing, show what would be run", 0, false},
         {},
 };
 
@@ -85,7 +85,7 @@ static int talk_to_socket(const char *path, const char *line, struct conversatio
 
         if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
                 return -1;
-        (void) strcpy(address.sun_path, path);
+        (void) memcpy(address.sun_path, path, strlen(path) + 1);
         if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
             write_all(fd, line, strlen(line)) < 0)
                 return -1;

@@ -13,16 +13,16 @@
 #define HOME "\033[H"
 
 const struct option_row list_options[] = {
-        {"state", 0, "STATE", "only pending, running, finished or invalid ones", false},
-        {"account", 0, "ACCOUNT", "only those of this account", false},
-        {"outcome", 0, "OUTCOME", "only completed, canceled, timeout or rejected ones", false},
-        {"delivery", 0, "DELIVERY", "only those whose delivery is none, waiting or parked", false},
-        {"sort", 0, "COLUMN", "sort by a column instead of by name", false},
-        {"output", 'o', "COLUMNS", "these columns, commas between; help: lists them", false},
-        {"watch", 0, NULL, "show it again each second, in place", false},
-        {"full", 0, NULL, "cut nothing to the width of the terminal", false},
-        {"no-legend", 0, NULL, "without titles and the sum", false},
-        {"history", 0, NULL, "finished tasks, also those whose file is gone", false},
+        {"state", "STATE", "only pending, running, finished or invalid ones", 0, false},
+        {"account", "ACCOUNT", "only those of this account", 0, false},
+        {"outcome", "OUTCOME", "only completed, canceled, timeout or rejected ones", 0, false},
+        {"delivery", "DELIVERY", "only those whose delivery is none, waiting or parked", 0, false},
+        {"sort", "COLUMN", "sort by a column instead of by name", 0, false},
+        {"output", "COLUMNS", "these columns, commas between; help: lists them", 'o', false},
+        {"watch", NULL, "show it again each second, in place", 0, false},
+        {"full", NULL, "cut nothing to the width of the terminal", 0, false},
+        {"no-legend", NULL, "without titles and the sum", 0, false},
+        {"history", NULL, "finished tasks, also those whose file is gone", 0, false},
         {},
 };
 
@@ -71,25 +71,26 @@ static int print_page(struct listing *l, FILE *out, json_object *page) {
         return 0;
 }
 
+/* Reads a page and prints it. *cursor becomes that of the next one, NULL behind the last. */
+static int print_next(struct listing *l, FILE *out, char **cursor, struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *page = NULL;
+        CLEANUP(freep) char *here = STEAL_PTR(*cursor);
+
+        if (client_page(l->ctl->client, l->method, l->filter, here, 0, &page, cursor, failure) < 0)
+                return -1;
+        if (json_object_array_length(page) > 0 && print_page(l, out, page) < 0)
+                return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
+        return 0;
+}
+
 /* A page after the other, each printed when it is there. */
 static int print_pages(struct listing *l, FILE *out, struct failure *failure) {
         CLEANUP(freep) char *cursor = strdup("");
+        int r = 0;
 
-        while (cursor) {
-                CLEANUP(json_object_putp) json_object *page = NULL;
-                char *next = NULL;
-
-                if (client_page(l->ctl->client, l->method, l->filter, cursor, 0, &page, &next,
-                                failure) < 0)
-                        return -1;
-                free(cursor);
-                cursor = next;
-                if (json_object_array_length(page) == 0 && l->count == 0 && !cursor)
-                        break;
-                if (print_page(l, out, page) < 0)
-                        return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
-        }
-        return 0;
+        while (r == 0 && cursor)
+                r = print_next(l, out, &cursor, failure);
+        return r;
 }
 
 static int print_sorted(struct listing *l, FILE *out, struct failure *failure) {

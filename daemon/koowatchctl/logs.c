@@ -12,9 +12,9 @@
 #define ARGUMENTS_MAX 16
 
 const struct option_row logs_options[] = {
-        {"follow", 'f', NULL, "go on with what is new", false},
-        {"lines", 'n', "N", "only the last N entries", false},
-        {"since", 0, "TIME", "only entries of that time or later", false},
+        {"follow", NULL, "go on with what is new", 'f', false},
+        {"lines", "N", "only the last N entries", 'n', false},
+        {"since", "TIME", "only entries of that time or later", 0, false},
         {},
 };
 
@@ -29,9 +29,13 @@ int logs_run(struct ctl *ctl, const struct options *options) {
         if (options_has(options, "follow"))
                 arguments[n++] = "--follow";
         if (options_get(options, "lines"))
-                arguments[n++] = lines = str_printf("--lines=%s", options_get(options, "lines"));
+                lines = str_printf("--lines=%s", options_get(options, "lines"));
         if (options_get(options, "since"))
-                arguments[n++] = since = str_printf("--since=%s", options_get(options, "since"));
+                since = str_printf("--since=%s", options_get(options, "since"));
+        if (lines)
+                arguments[n++] = lines;
+        if (since)
+                arguments[n++] = since;
         if (ctl->json != JSON_NONE)
                 arguments[n++] = "--output=json";
         if (options->n_arguments > 0)

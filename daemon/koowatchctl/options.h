@@ -11,9 +11,9 @@
 
 struct option_row {
         const char *name;     /* "timeout" */
-        char letter;          /* 'f'; 0: it has none */
         const char *argument; /* "SPAN"; NULL: it takes none */
         const char *help;     /* "give up after SPAN" */
+        char letter;          /* 'f'; 0: it has none */
         bool optional;        /* --json, --json=lines */
 };
 
@@ -33,9 +33,9 @@ struct verb {
         const char *arguments; /* "NAME..."; "": none */
         const char *help;
         const struct option_row *options; /* behind the last one without a name; NULL: none */
+        int (*run)(struct ctl *ctl, const struct options *options);
         enum word_kind word;
         unsigned least, most; /* arguments that are no options */
-        int (*run)(struct ctl *ctl, const struct options *options);
         bool hidden;
 };
 

@@ -5,7 +5,7 @@
 #include "koowatchctl/task-text.h"
 
 const struct option_row show_options[] = {
-        {"last", 0, "failed", "of the task that ended last; =failed: not well", true},
+        {"last", "failed", "of the task that ended last; =failed: not well", 0, true},
         {},
 };
 

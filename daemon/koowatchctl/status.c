@@ -8,7 +8,7 @@
 #include "koowatchctl/text.h"
 
 const struct option_row status_options[] = {
-        {"monitor", 0, NULL, "one line for Nagios or Icinga; exit 0 to 3", false},
+        {"monitor", NULL, "one line for Nagios or Icinga; exit 0 to 3", 0, false},
         {},
 };
 

@@ -71,6 +71,10 @@ static unsigned total_width(const struct table *table) {
         return total;
 }
 
+static size_t next_column(const struct table *table, size_t column) {
+        return column + 1 < table->n_columns ? column + 1 : 0;
+}
+
 static void shrink(struct table *table, unsigned width) {
         for (size_t i = table->n_columns; i-- > 0;) {
                 unsigned total = total_width(table), least = table->columns[i].least;
@@ -86,10 +90,11 @@ static void shrink(struct table *table, unsigned width) {
 static void lay_out(struct table *table, const struct look *look, bool legend) {
         for (size_t i = 0; i < table->n_columns; i++)
                 table->widths[i] = legend ? text_width(table->columns[i].title) : 0;
-        for (size_t i = 0; i < table->n_cells; i++) {
-                unsigned *width = table->widths + i % table->n_columns;
+        for (size_t i = 0, column = 0; i < table->n_cells; i++) {
+                unsigned *width = table->widths + column;
 
                 *width = MAX(*width, text_width(table->cells[i].text));
+                column = next_column(table, column);
         }
         if (look->width > 0)
                 shrink(table, look->width);
@@ -122,9 +127,10 @@ int table_print(struct table *table, FILE *out, const struct look *look, bool le
         if (legend)
                 for (size_t i = 0; i < table->n_columns; i++)
                         print_cell(table, out, look, i, table->columns[i].title, STYLE_HEAD);
-        for (size_t i = 0; i < table->n_cells; i++)
-                print_cell(table, out, look, i % table->n_columns, table->cells[i].text,
-                           table->cells[i].style);
+        for (size_t i = 0, column = 0; i < table->n_cells; i++) {
+                print_cell(table, out, look, column, table->cells[i].text, table->cells[i].style);
+                column = next_column(table, column);
+        }
         forget_cells(table);
         return 0;
 }

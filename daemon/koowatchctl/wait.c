@@ -17,11 +17,11 @@
 #define CLEAR_BELOW "\033[J"
 
 const struct option_row wait_options[] = {
-        {"all", 0, NULL, "until all have ended, which is the default", false},
-        {"any", 0, NULL, "until the first one has ended", false},
-        {"fail-fast", 0, NULL, "end as soon as one has not succeeded", false},
-        {"create", 0, NULL, "wait for names that are not there yet, and for new runs", false},
-        {"timeout", 0, "SPAN", "give up after SPAN, exit 124", false},
+        {"all", NULL, "until all have ended, which is the default", 0, false},
+        {"any", NULL, "until the first one has ended", 0, false},
+        {"fail-fast", NULL, "end as soon as one has not succeeded", 0, false},
+        {"create", NULL, "wait for names that are not there yet, and for new runs", 0, false},
+        {"timeout", "SPAN", "give up after SPAN, exit 124", 0, false},
         {},
 };
 

@@ -189,25 +189,25 @@ def test_options_stand_in_help_and_man_page(source, manual):
 
 
 def option_rows(path, table):
-    """{option: (letter, argument)} of a table of options of koowatchctl."""
+    """The options of a table of koowatchctl."""
     body = re.search(rf"struct option_row {table}\[\] = \{{\n(.*?)^\}};", read(path), re.M | re.S)[1]
-    rows = re.findall(r'\{"([a-z-]+)", (0|\'\w\'), (NULL|"[^"]*"),', body)
+    rows = re.findall(r'\{"([a-z-]+)",\s+(?:NULL|"[^"]*"),', body)
     assert len(rows) == body.count("{") - body.count("{},") > 0
-    return {name: (letter.strip("'"), argument.strip('"')) for name, letter, argument in rows}
+    return rows
 
 
 def verbs():
-    """{verb: {option: ...}} of koowatchctl's table."""
+    """{verb: its options} of koowatchctl's table."""
     source = read("daemon/koowatchctl/main.c")
     body = re.search(r"struct verb verbs\[\] = \{\n(.*?)^\};", source, re.M | re.S)[1]
-    rows = re.findall(r'\{ "([\w-]+)", "[^"]*", "[^"]*",\s+(NULL|\w+), \w+, \d, \w+, \w+, (true|false) \}', body)
+    rows = re.findall(r'\{ "([\w-]+)", "[^"]*", "[^"]*",\s+(NULL|\w+), \w+, \w+, \d, \w+, (true|false) \}', body)
     assert len(rows) == body.count("{") > 0
     found = {}
     for name, table, hidden in rows:
         if hidden == "true":
             continue
         files = [path for path in (TOP / "daemon/koowatchctl").glob("*.c") if f"option_row {table}[]" in path.read_text()]
-        found[name] = option_rows(files[0].relative_to(TOP), table) if table != "NULL" else {}
+        found[name] = option_rows(files[0].relative_to(TOP), table) if table != "NULL" else []
     return found
 
 
