@@ -544,6 +544,9 @@ static void test_what_stands_in_front(void **state) {
                          KOODRIVE_MAYBE_CREDENTIAL);
         assert_int_equal(koodrive_classify(400, "No", KOODRIVE_BODY_JSON).may_be_account,
                          KOODRIVE_NOT_ACCOUNT);
+        /* The first status that is no success: a redirect, whatever page comes with it. */
+        assert_int_equal(koodrive_classify(300, "", KOODRIVE_BODY_PAGE).class,
+                         classify(300, "").class);
         assert_int_equal(koodrive_classify(401, "", KOODRIVE_BODY_PAGE).class, UNAUTHORIZED);
         assert_int_equal(koodrive_classify(429, "", KOODRIVE_BODY_PAGE).class, THROTTLED);
         /* A code says more than what it is wrapped in. */
