@@ -74,12 +74,12 @@ static void test_integers(void **state) {
 /* Nothing is rounded up, and what is beyond any integer is still a percentage. */
 static void test_percents(void **state) {
         static const struct field_case cases[] = {
-                {"45", true, 45},          {"45.5", true, 45},       {"99.999", true, 99},
-                {"100.0", true, 100},      {"100.5", true, 100},     {"1e300", true, 100},
-                {"-1e300", true, 0},       {"\"45\"", true, 45},     {"\"45.9\"", true, 45},
-                {"\"45,9 % \"", true, 45}, {"\"45%\\t\"", true, 45}, {"\"45%%\"", false},
-                {"\"45 x\"", false},       {"\"%\"", false},         {"null", false},
-                {"true", false},
+                {"45", true, 45},       {"45.5", true, 45},        {"99.999", true, 99},
+                {"100.0", true, 100},   {"101.0", true, 100},      {"100.5", true, 100},
+                {"1e300", true, 100},   {"-1e300", true, 0},       {"\"45\"", true, 45},
+                {"\"45.9\"", true, 45}, {"\"45,9 % \"", true, 45}, {"\"45%\\t\"", true, 45},
+                {"\"45%%\"", false},    {"\"45 x\"", false},       {"\"%\"", false},
+                {"null", false},        {"true", false},
         };
 
         (void) state;
