@@ -8,6 +8,8 @@
 #include "koowatchctl/list-screen.h"
 
 #define REDRAW_EVERY USEC_SEC
+/* The first page is small, so that it is there at once; for each the daemon looks at all tasks. */
+#define PAGE_MAX 10000
 #define CLEAR_TO_END "\033[J"
 #define CLEAR_LINE "\033[K"
 #define HOME "\033[H"
@@ -75,8 +77,10 @@ static int print_page(struct listing *l, FILE *out, json_object *page) {
 static int print_next(struct listing *l, FILE *out, char **cursor, struct failure *failure) {
         CLEANUP(json_object_putp) json_object *page = NULL;
         CLEANUP(freep) char *here = STEAL_PTR(*cursor);
+        unsigned limit = *here ? PAGE_MAX : 0;
 
-        if (client_page(l->ctl->client, l->method, l->filter, here, 0, &page, cursor, failure) < 0)
+        if (client_page(l->ctl->client, l->method, l->filter, here, limit, &page, cursor, failure) <
+            0)
                 return -1;
         if (json_object_array_length(page) > 0 && print_page(l, out, page) < 0)
                 return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
