@@ -46,8 +46,16 @@ const char *task_outcome(json_object *entry) {
         return "";
 }
 
+/* The reason, its own file without the directories: "photos.task:3: ...". */
+static const char *short_reason(json_object *entry) {
+        const char *reason = task_text(entry, "reason"), *file = task_text(entry, "file");
+        const char *slash = strrchr(file, '/');
+
+        return slash && str_after(reason, file) ? reason + (slash + 1 - file) : reason;
+}
+
 char *task_note(json_object *entry) {
-        const char *outcome = task_outcome(entry), *reason = task_text(entry, "reason");
+        const char *outcome = task_outcome(entry), *reason = short_reason(entry);
         const char *between = *reason ? ": " : "";
 
         if (is(entry, "delivery", "parked"))

@@ -15,8 +15,8 @@
 static const char tasks[] =
         "[{'name':'backup-2025-05-20','state':'running','progress':40,'description':'nightly',"
         "'registeredAt':'2025-05-20T09:50:00Z','nextPollAt':'2025-05-20T10:00:04Z'},"
-        "{'name':'broken','state':'invalid','reason':'/etc/koowatch/tasks.d/broken.task:3: TaskId: "
-        "expected 1 to 64 of A-Z a-z 0-9 _ -'},"
+        "{'name':'broken','state':'invalid','file':'/etc/koowatch/tasks.d/broken.task',"
+        "'reason':'/etc/koowatch/tasks.d/broken.task:3: TaskId: expected 1 to 64 of A-Z a-z 0-9'},"
         "{'name':'photos','state':'finished','outcome':'completed','result':'succeeded',"
         "'registeredAt':'2025-05-20T07:00:00Z','delivery':'waiting','attempts':3,"
         "'nextAttemptAt':'2025-05-20T10:05:00Z','reason':'10-mail: exit status 1'},"
@@ -64,7 +64,7 @@ static void test_list_at_80_columns(void **state) {
                 text,
                 "NAME               STATE     PROGRESS    AGE  NEXT  NOTE\n"
                 "backup-2025-05-20  running        40%  10min    4s  nightly\n"
-                "broken             invalid          -      -     -  /etc/koowatch/tasks.d/broke…\n"
+                "broken             invalid          -      -     -  broken.task:3: TaskId: expe…\n"
                 "photos             finished         -     3h  5min  hooks failed: 10-mail: exit…\n"
                 "照片               pending          -     2s     -\n");
 }
@@ -75,7 +75,7 @@ static void test_list_at_120_columns(void **state) {
         (void) state;
         assert_non_null(
                 strstr(text, "hooks failed: 10-mail: exit status 1; completed: all succeeded\n"));
-        assert_non_null(strstr(text, "broken.task:3: TaskId: expected 1 to 64 of A-…\n"));
+        assert_non_null(strstr(text, "broken.task:3: TaskId: expected 1 to 64 of A-Z a-z 0-9\n"));
 }
 
 static void test_no_line_of_a_list_is_wider_than_the_terminal(void **state) {
