@@ -69,6 +69,7 @@ int child_run(const struct child *child, struct failure *failure) {
         pid_t pid;
 
         (void) fflush(stdout);
+        (void) signal(SIGPIPE, SIG_IGN); /* it may end before it has read everything */
         pid = r == 0 ? fork() : -1;
         if (pid < 0)
                 return failure_set(failure, "Failed", "%s cannot be run: %s", child->arguments[0],

@@ -15,7 +15,8 @@ static void print_json(json_object *object, bool pretty) {
         flags |=
                 pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN;
         text = json_text(object, flags);
-        (void) puts(text ? text : "{}");
+        text_put_json(stdout, text ? text : "{}");
+        (void) putchar('\n');
 }
 
 /* The members of object behind "schema". */

@@ -198,8 +198,12 @@ static int begin(const struct ctl *ctl, struct edit *e, struct failure *failure)
 
         if (config_load(ctl, &config, failure) < 0)
                 return -1;
-        r = stat(e->path, &e->old) < 0 ? -errno
-                                       : read_path(e->path, FILE_MAX, &e->text, &e->length);
+        /* In a directory that others write to, it might lead anywhere. */
+        if (lstat(e->path, &e->old) == 0 && !S_ISREG(e->old.st_mode))
+                return failure_set(failure, "NotAllowed",
+                                   "%s is not a regular file; edit what it leads to", e->path);
+        r = lstat(e->path, &e->old) < 0 ? -errno
+                                        : read_path(e->path, FILE_MAX, &e->text, &e->length);
         if (r == 0)
                 r = bench_open(&e->bench, config, e->name);
         if (r == 0)

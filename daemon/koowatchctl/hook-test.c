@@ -1,6 +1,7 @@
 #include "koowatchctl/hook-test.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -86,6 +87,7 @@ static int talk_to_socket(const char *path, const char *line, struct conversatio
         if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
                 return -1;
         (void) memcpy(address.sun_path, path, strlen(path) + 1);
+        (void) signal(SIGPIPE, SIG_IGN); /* it may be refused before it is read */
         if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
             write_all(fd, line, strlen(line)) < 0)
                 return -1;

@@ -7,7 +7,6 @@
 #include <langinfo.h>
 #include <limits.h>
 #include <locale.h>
-#include <signal.h>
 
 #include "common/config.h"
 #include "koowatchctl/act.h"
@@ -220,7 +219,6 @@ int main(int argc, char **argv) {
                 .program = argv[0],
         };
 
-        (void) signal(SIGPIPE, SIG_IGN);
         /* What is shown is UTF-8, and what depends on where one runs would be another content. */
         if (!setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8"))
                 (void) setlocale(LC_CTYPE, "C.UTF-8");

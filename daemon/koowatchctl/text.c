@@ -101,6 +101,22 @@ void text_put(FILE *out, const char *s, unsigned width, bool right) {
                 pad(out, width - own);
 }
 
+void text_put_json(FILE *out, const char *json) {
+        const char *harmless = json; /* from here on, not yet written */
+
+        for (const char *s = json; *s;) {
+                const char *start = s;
+                wchar_t c = next_character(&s);
+
+                if ((c < 0x7f || c >= 0xa0) && !is_unsafe(c))
+                        continue;
+                (void) fwrite(harmless, 1, (size_t) (start - harmless), out);
+                (void) fprintf(out, "\\u%04x", (unsigned) c);
+                harmless = s;
+        }
+        (void) fputs(harmless, out);
+}
+
 void text_put_plain(FILE *out, const char *s) {
         CLEANUP(freep) char *plain = text_plain(s);
 

@@ -22,5 +22,11 @@ unsigned text_width(const char *s);
  */
 void text_put(FILE *out, const char *s, unsigned width, bool right);
 
+/*
+ * Writes JSON; what a terminal would obey in its texts is escaped, which changes nothing of what
+ * they are.
+ */
+void text_put_json(FILE *out, const char *json);
+
 /* Writes the plain copy of s. */
 void text_put_plain(FILE *out, const char *s);

@@ -160,6 +160,9 @@ def test_what_a_terminal_would_obey_is_replaced(manager, ctl):
         shown = ctl.run(*words)
         assert not set(shown.stdout) & set("\033\007\u009b\u202e\u2028"), words
         assert "title" in shown.stdout or words == ["list"]
+    as_json = ctl.run("show", "a", "--json")
+    assert not set(as_json.stdout) & set("\033\007\u009b\u202e\u2028")
+    assert json.loads(as_json.stdout)["task"] == manager.content["tasks"][0]
 
 
 def test_the_story_of_a_task(manager, ctl):
@@ -687,6 +690,16 @@ def test_an_edit_is_checked_and_takes_the_files_place(manager, ctl, installed, t
     assert (failed.returncode, "nothing is changed" in failed.stderr) == (1, True)
     assert sorted(path.name for path in file.parent.iterdir()) == ["a.task"]
     assert not list(folder.iterdir())
+
+
+def test_a_link_is_not_edited(manager, ctl, installed, tmp_path):
+    file = tmp_path / "tasks/link.task"
+    file.symlink_to(tmp_path / "tasks/a.task")
+    manager.content["tasks"] = [running("link", file=str(file))]
+    manager.start()
+    refused = ctl.run("--config", installed, "edit", "link", VISUAL=editor(tmp_path, "echo >>$1"))
+    assert (refused.returncode, "not a regular file" in refused.stderr) == (1, True)
+    assert file.is_symlink()
 
 
 def test_an_account_that_is_there_passes_the_check_of_an_edit(manager, ctl, installed, tmp_path):

@@ -58,11 +58,24 @@ static void test_text_is_padded_or_cut(void **state) {
         assert_put("照片", 0, false, "");
 }
 
+static void test_json_is_escaped_where_a_terminal_would_obey(void **state) {
+        CLEANUP(freep) char *written = NULL;
+        size_t length;
+        FILE *out = open_memstream(&written, &length);
+
+        (void) state;
+        assert_non_null(out);
+        text_put_json(out, "{\"照片\":\"a\\n\xc2\x9b\x7f\xe2\x80\xae😀\"}");
+        (void) fclose(out);
+        assert_string_equal(written, "{\"照片\":\"a\\n\\u009b\\u007f\\u202e😀\"}");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nothing_is_left_that_a_terminal_obeys),
                 cmocka_unit_test(test_width_is_in_columns),
                 cmocka_unit_test(test_text_is_padded_or_cut),
+                cmocka_unit_test(test_json_is_escaped_where_a_terminal_would_obey),
         };
 
         if (!setlocale(LC_CTYPE, "C.UTF-8"))
