@@ -63,24 +63,25 @@ static int make_room(struct name_heap *heap) {
 }
 
 int name_heap_offer(struct name_heap *heap, const char *name) {
-        bool is_full = name_heap_is_full(heap);
         char *own;
 
-        if (is_full && strcmp(name, heap->names[0]) >= 0)
-                return 0;
-        own = strdup(name);
-        if (!own || (!is_full && make_room(heap) < 0)) {
-                free(own);
-                return -ENOMEM;
-        }
-        if (is_full) {
+        if (name_heap_is_full(heap)) {
+                if (strcmp(name, heap->names[0]) >= 0)
+                        return 0;
+                own = strdup(name);
+                if (!own)
+                        return -ENOMEM;
                 free(heap->names[0]);
                 heap->names[0] = own;
                 sift_down(heap);
-        } else {
-                heap->names[heap->count++] = own;
-                sift_up(heap, heap->count - 1);
+                return 0;
         }
+        if (make_room(heap) < 0)
+                return -ENOMEM;
+        heap->names[heap->count] = strdup(name);
+        if (!heap->names[heap->count])
+                return -ENOMEM;
+        sift_up(heap, heap->count++);
         return 0;
 }
 

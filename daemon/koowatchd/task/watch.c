@@ -240,7 +240,7 @@ char *watch_samples(const struct watch *w) {
         return w->has_notes ? watch_notes_samples(&w->subject->shared->notes, w) : NULL;
 }
 
-static void note_progress(struct watch *w, int before) {
+static void note_progress(struct watch *w, signed char before) {
         if (w->state.progress == before || w->state.progress < 0)
                 return;
         w->has_notes = true;
@@ -418,7 +418,7 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
 
 static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         unsigned faults = w->state.faults, refusals = w->state.refusals;
-        int progress = w->state.progress;
+        signed char progress = w->state.progress;
         struct task_view task;
         struct task_limits limits = limits_of(w, &task);
         struct task_verdict verdict;
