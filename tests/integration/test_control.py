@@ -2,11 +2,13 @@
 
 import json
 import re
+import signal
 import stat
 
 import pytest
 from koowatch import wait_polls
 from test_bus import HERE, CallFailed, bus, on_bus, pytestmark  # noqa: F401
+from test_crashes import ADD_POINTS
 
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
@@ -321,6 +323,26 @@ def test_what_is_there_already(on_bus, caller, sim):
     with pytest.raises(CallFailed, match="not among TaskDirectories="):
         caller.add("again", TaskId=other.task_id, ShareId=other.share_id)
     assert not list(on_bus.spool.iterdir())
+
+
+@pytest.mark.parametrize("point", ADD_POINTS)
+def test_a_crash_while_a_task_is_added(koowatch, sim, bus, crash_points, point):  # noqa: F811
+    """Nobody has been told that it is there; but what has its name is a whole file."""
+    koowatch.start("--bus", "system", KOOWATCH_CRASH=point, **bus.environment)
+    koowatch.wait_entry(HERE)
+    task = sim.add_task(hold=True)
+    with pytest.raises(CallFailed):
+        Caller(bus).add("photos", TaskId=task.task_id, ShareId=task.share_id)
+    assert koowatch.end() == -signal.SIGKILL
+    is_there = (koowatch.spool / "photos.task").exists()
+    assert is_there == (point == "task-published")
+    koowatch.start("--bus", "system", **bus.environment)
+    koowatch.wait_entry(HERE, count=2)
+    if not is_there:
+        assert not Caller(bus).list()
+        Caller(bus).add("photos", TaskId=task.task_id, ShareId=task.share_id)
+    wait_polls(sim, task)
+    assert [path.name for path in koowatch.spool.iterdir()] == ["photos.task"]
 
 
 def test_remove(on_bus, caller, sim):

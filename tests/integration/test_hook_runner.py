@@ -383,9 +383,9 @@ def test_timeout_of_one_that_exits_well_when_asked(house):
     house.configure("Timeout=300ms")
     house.hook("high/finished.d/10-a", "trap 'exit 0' TERM; while :; do sleep 0.01; done")
     run = house.run()
-    assert run.ends == [
-        {"end": "finished.d/10-a", "result": "failed", "status": 0, "timeout": True}
-    ]
+    [end] = run.ends
+    end.pop("tail", None)  # what its shell says of a sleep that was ended
+    assert end == {"end": "finished.d/10-a", "result": "failed", "status": 0, "timeout": True}
 
 
 def test_timeout_of_one_that_ignores_it(house):

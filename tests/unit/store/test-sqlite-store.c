@@ -443,6 +443,34 @@ static void test_a_database_without_the_clock(void **state) {
         assert_true(task.boot == 7 && task.booted == 8 && task.confirmed);
 }
 
+/* Of a koowatchd that kept no history; and its tables may have come from a dump. */
+static void test_history_is_kept_from_now_on(void **state) {
+        struct sqlite_fixture *f = *state;
+        const struct store_run run = {.hook = "finished.d/a", .status = "done"};
+        struct store_batch *batch = store_batch_new();
+        CLEANUP(freep) char *before = NULL, *after = NULL, *runs = NULL;
+
+        put_event(f, "e1");
+        sqlite_close_store(f);
+        execute(f, "DROP TRIGGER event_gone; DROP TABLE hook_run;"
+                   "ALTER TABLE event DROP COLUMN samples");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sync_find_event(&f->sync, "e1", &before), 1);
+        assert_non_null(strstr(before, ":-:0:0:-"));
+        assert_int_equal(store_batch_put_samples(batch, "e1", "[]"), 0);
+        assert_int_equal(store_batch_put_run(batch, "e1", &run), 0);
+        assert_int_equal(sync_write(&f->sync, batch), 0);
+        reopen(f);
+        assert_int_equal(sync_find_event(&f->sync, "e1", &after), 1);
+        assert_non_null(strstr(after, ":[]:0:0:-"));
+        assert_int_equal(sync_each_run(&f->sync, "e1", &runs), 0);
+        assert_non_null(str_after(runs, "finished.d/a:"));
+        sqlite_close_store(f);
+        execute(f, "DELETE FROM event");
+        assert_int_equal(query_number(f, "SELECT count(*) FROM hook_run"), 0);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+}
+
 /* Word by word the writes of a koowatchd that knows no refusals, clocks or futile attempts. */
 static void test_an_older_koowatchd_may_write_to_it(void **state) {
         struct sqlite_fixture *f = *state;
@@ -696,6 +724,7 @@ int main(void) {
                 TEST(test_a_database_that_does_not_know_what_was_told),
                 TEST(test_a_database_without_the_refusals),
                 TEST(test_a_database_without_the_clock),
+                TEST(test_history_is_kept_from_now_on),
                 TEST(test_an_older_koowatchd_may_write_to_it),
                 TEST(test_rows_beyond_all_bounds),
                 TEST(test_no_statement_goes_through_all_events),
