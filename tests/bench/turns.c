@@ -35,8 +35,8 @@ struct turns {
 
 static struct turns *turns;
 static uint64_t cpu_began, wall_began, spawns_began;
-static uint64_t disk, spawning; /* what they took in this turn */
-static _Thread_local int is_loop;                          /* the thread that waits with epoll */
+static uint64_t disk, spawning;   /* what they took in this turn */
+static _Thread_local int is_loop; /* the thread that waits with epoll */
 
 static uint64_t now(clockid_t clock) {
         struct timespec t;
