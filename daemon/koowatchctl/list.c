@@ -213,13 +213,15 @@ int list_run(struct ctl *ctl, const struct options *options) {
                 list_screen_print_columns(stdout);
                 return ctl_end(ctl);
         }
+        if (options_has(options, "watch") && (ctl->json != JSON_NONE || !isatty(STDOUT_FILENO)))
+                return ctl_usage(ctl, "--watch needs a terminal, and goes without --json");
         if (options_has(options, "full"))
                 l.look.width = 0;
         if (list_screen_new(columns ? columns : LIST_COLUMNS, &l.screen, &failure) < 0)
                 return ctl_fail(ctl, &failure);
         if (ctl->json == JSON_OBJECT)
                 return print_json(&l, &failure);
-        if (options_has(options, "watch") && ctl->json == JSON_NONE && isatty(STDOUT_FILENO))
+        if (options_has(options, "watch"))
                 return watch(&l, &failure);
         if (print_table(&l, stdout, &failure) < 0)
                 return ctl_fail(ctl, &failure);

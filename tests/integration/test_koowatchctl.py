@@ -760,7 +760,7 @@ def test_help_is_the_table_of_verbs_and_fits_80_columns(ctl):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["nothing"], ["list", "--nothing"], ["show", "a", "b"], ["poll"], ["--bus", "x", "list"]],
+    [[], ["nothing"], ["list", "--watch"], ["list", "--nothing"], ["show", "a", "b"], ["poll"], ["--bus", "x", "list"]],
     ids=" ".join,
 )
 def test_usage_errors_are_2(ctl, words):
