@@ -85,6 +85,10 @@ int client_connect(struct client *client, struct failure *failure) {
         r = client->user_bus ? sd_bus_open_user(&client->bus) : sd_bus_open_system(&client->bus);
         if (r >= 0)
                 r = wait_until_ready(client);
+        if (r == -ENOENT && !client->user_bus)
+                return failure_set(failure, "Unavailable",
+                                   "there is no system bus: install the package dbus; koowatchd "
+                                   "itself does without");
         if (r < 0)
                 return failure_set(failure, "Unavailable", "cannot connect to the %s bus: %s",
                                    client->user_bus ? "session" : "system", strerror(-r));

@@ -731,6 +731,8 @@ def test_down_is_said_with_what_to_do(bus, ctl):
 def test_no_bus_at_all(ctl):
     missing = ctl.run("list", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent")
     assert (missing.returncode, "cannot connect to the session bus" in missing.stderr) == (1, True)
+    missing = ctl.run("--bus=system", "list", DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nonexistent")
+    assert (missing.returncode, "install the package dbus" in missing.stderr) == (1, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
