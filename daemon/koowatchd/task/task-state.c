@@ -143,3 +143,7 @@ usec_t task_state_refused(const struct task_state *c) {
 void task_state_reset_failures(struct task_state *c) {
         c->faults = c->refusals = 0;
 }
+
+usec_t task_state_changed(const struct task_state *c) {
+        return from_seconds(c->changed);
+}

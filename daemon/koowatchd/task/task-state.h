@@ -65,6 +65,9 @@ struct task_verdict task_state_fail(struct task_state *state, const struct task_
                                     usec_t now, const struct koodrive_answer *answer,
                                     double random);
 
+/* When status or progress last moved, give or take a second. */
+usec_t task_state_changed(const struct task_state *state);
+
 /* So many refusals in a row were counted before, the first of them at refused. */
 void task_state_set_refusals(struct task_state *state, unsigned refusals, usec_t refused);
 /* When the first of them came, give or take a second. */

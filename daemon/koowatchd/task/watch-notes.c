@@ -82,6 +82,12 @@ static bool make_room(struct watch_notes *notes) {
         return true;
 }
 
+bool watch_notes_have_samples(const struct watch_notebook *book, const struct watch *watch) {
+        const struct watch_notes *notes = notes_find(book, watch);
+
+        return notes && notes->count > 0;
+}
+
 void watch_notes_add_sample(struct watch_notebook *book, const struct watch *watch, usec_t wall,
                             int progress) {
         struct watch_notes *notes = notes_of(book, watch);

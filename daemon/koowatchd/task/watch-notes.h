@@ -25,6 +25,7 @@ void watch_notebook_init(struct watch_notebook *book);
 /* All have been dropped. */
 void watch_notebook_clear(struct watch_notebook *book);
 
+bool watch_notes_have_samples(const struct watch_notebook *book, const struct watch *watch);
 /* A sample is lost without memory, as is a failure. */
 void watch_notes_add_sample(struct watch_notebook *book, const struct watch *watch, usec_t wall,
                             int progress);

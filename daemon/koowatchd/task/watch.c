@@ -240,11 +240,21 @@ char *watch_samples(const struct watch *w) {
         return w->has_notes ? watch_notes_samples(&w->subject->shared->notes, w) : NULL;
 }
 
-static void note_progress(struct watch *w, signed char before) {
+/*
+ * before: the progress that it had for so long. The first one is noted with the second: of a task
+ * that waits nothing is kept.
+ */
+static void note_progress(struct watch *w, signed char before, usec_t age) {
+        struct watch_notebook *notes = &w->subject->shared->notes;
+
         if (w->state.progress == before || w->state.progress < 0)
                 return;
-        w->has_notes = true;
-        watch_notes_add_sample(&w->subject->shared->notes, w, clock_wall(), w->state.progress);
+        if (before >= 0) {
+                w->has_notes = true;
+                if (!watch_notes_have_samples(notes, w))
+                        watch_notes_add_sample(notes, w, clock_wall() - age, before);
+                watch_notes_add_sample(notes, w, clock_wall(), w->state.progress);
+        }
         w->subject->shared->on_progress(w->subject);
 }
 
@@ -419,6 +429,7 @@ static void report_state(struct watch *w, const struct koodrive_answer *answer,
 static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, usec_t now) {
         unsigned faults = w->state.faults, refusals = w->state.refusals;
         signed char progress = w->state.progress;
+        usec_t progress_age = MAX(now - task_state_changed(&w->state), (usec_t) 0);
         struct task_view task;
         struct task_limits limits = limits_of(w, &task);
         struct task_verdict verdict;
@@ -427,7 +438,7 @@ static usec_t on_state(struct watch *w, const struct koodrive_answer *answer, us
         limits.interval.expected = expected_end(w, &task, answer->type);
         set_running(w, answer->status == KOODRIVE_STATUS_RUNNING);
         verdict = task_state_update(&w->state, &limits, now, answer, random_share());
-        note_progress(w, progress);
+        note_progress(w, progress, progress_age);
         if (faults > 0)
                 note_failure(w, NULL);
         if (is_news(&verdict, faults))
