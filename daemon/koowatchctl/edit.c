@@ -16,6 +16,7 @@
 #include "koowatchctl/text.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
+#define EDITOR_WORDS_MAX 32
 
 /* A folder of our own, with the file to edit and a configuration to check it by. */
 struct bench {
@@ -97,7 +98,22 @@ static int bench_open(struct bench *b, const struct config *config, const char *
         return r < 0 ? r : write_file(b->last, last, strlen(last));
 }
 
-/* $VISUAL or $EDITOR, which may have arguments: a shell reads them. */
+/* Its words, split at blanks, and the file. */
+static void exec_editor(const char *editor, const char *file) {
+        CLEANUP(freep) char *words = strdup(editor);
+        const char *arguments[EDITOR_WORDS_MAX + 2];
+        char *at = words, *word;
+        size_t n = 0;
+
+        while ((word = strsep(&at, " ")) && n < EDITOR_WORDS_MAX)
+                if (*word)
+                        arguments[n++] = word;
+        arguments[n++] = file;
+        arguments[n] = NULL;
+        (void) execvp(arguments[0], (char *const *) arguments);
+}
+
+/* $VISUAL or $EDITOR, which may have arguments. */
 static int run_editor(const char *file, struct failure *failure) {
         const char *editor = getenv("VISUAL");
         int status = 0;
@@ -109,9 +125,7 @@ static int run_editor(const char *file, struct failure *failure) {
                 editor = access("/usr/bin/editor", X_OK) == 0 ? "editor" : "vi";
         pid = fork();
         if (pid == 0) {
-                CLEANUP(freep) char *command = str_printf("%s \"$1\"", editor);
-
-                (void) execl("/bin/sh", "sh", "-c", command ? command : "false", "sh", file, NULL);
+                exec_editor(editor, file);
                 _exit(127);
         }
         while (pid > 0 && waitpid(pid, &status, 0) < 0)
@@ -152,6 +166,27 @@ static bool wants_again(void) {
         return fgets(answer, sizeof(answer), stdin) && *answer != 'n' && *answer != 'N';
 }
 
+/*
+ * Of a task that has finished: in a directory where finished files are removed, another file, by
+ * inode or mtime, would be another registration, and the task would be watched again.
+ */
+static int rewrite(const char *path, const char *text, size_t length, const struct stat *old) {
+        CLEANUP(closep) int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+        const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, old->st_mtim};
+        struct stat st;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_ino != old->st_ino || st.st_dev != old->st_dev)
+                return -ESTALE;
+        r = write_all(fd, text, length);
+        if (r == 0 &&
+            (ftruncate(fd, (off_t) length) < 0 || futimens(fd, times) < 0 || fsync(fd) < 0))
+                r = -errno;
+        return r;
+}
+
 /* Puts the new text in the place of the old one, whole, with its owner and mode. */
 static int publish(const char *path, const char *text, size_t length, const struct stat *old) {
         const char *slash = strrchr(path, '/');
@@ -180,6 +215,7 @@ static int publish(const char *path, const char *text, size_t length, const stru
 
 struct edit {
         const char *name, *path;
+        bool has_finished;
         struct bench bench;
         struct stat old;
         char *text, *edited;
@@ -248,6 +284,7 @@ int edit_run(struct ctl *ctl, const struct options *options) {
         if (show_find(ctl, e.name, &task, &failure) < 0)
                 return ctl_fail(ctl, &failure);
         e.path = json_get_string(task, "file");
+        e.has_finished = streq(task_text(task, "state"), "finished");
         if (!e.path || access(e.path, F_OK) < 0) {
                 (void) failure_set(&failure, "NotFound", "%s has no file any more that you can see",
                                    e.name);
@@ -257,7 +294,8 @@ int edit_run(struct ctl *ctl, const struct options *options) {
         if (r == 0)
                 r = let_edit(&e, &failure);
         if (r == 1) {
-                int error = publish(e.path, e.edited, e.edited_length, &e.old);
+                int error = e.has_finished ? rewrite(e.path, e.edited, e.edited_length, &e.old)
+                                           : publish(e.path, e.edited, e.edited_length, &e.old);
 
                 e.bench.keep = error < 0;
                 if (error < 0)

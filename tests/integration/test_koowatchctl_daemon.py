@@ -121,3 +121,24 @@ def test_a_reload_of_a_bad_configuration(koowatch, sim, start):
     assert reload.returncode == 1
     assert f"{koowatch.config_path}:" in reload.stderr
     assert koowatch.process.poll() is None
+
+
+def test_edit_and_redeliver_while_the_delivery_waits(koowatch, sim, start):
+    """In the state directory another file would be another registration."""
+    koowatch.record("named.d/20-record")
+    ctl = start()
+    task = sim.add_task(result=1)
+    add(ctl, "photos", task, "--hook", "20-rekord")
+    assert ctl.run("wait", "photos").returncode == 0
+    koowatch.wait(lambda: "20-rekord" in ctl.run("show", "photos").stdout, "the failed attempt")
+    polls = sim.polls(task)
+    [before] = tasks_of(ctl)
+    edited = ctl.run("edit", "photos", "--config", koowatch.config_path, EDITOR="sed -i s/rekord/record/")
+    assert (edited.returncode, edited.stderr, edited.stdout) == (0, "", "photos: changed\n")
+    again = ctl.run("redeliver", "photos", "--reread")
+    assert (again.returncode, again.stderr) == (0, "")
+    event = koowatch.wait_record()["event"]
+    assert (event["name"], event["eventId"]) == ("photos", before["eventId"])
+    koowatch.wait(lambda: not tasks_of(ctl), "the file is removed")
+    assert sim.polls(task) == polls
+    assert len(tasks_of(ctl, "--history")) == 1
