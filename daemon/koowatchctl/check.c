@@ -5,6 +5,7 @@
 #include <pwd.h>
 
 #include "common/config.h"
+#include "koowatchctl/check-online.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/config-verb.h"
 #include "koowatchctl/json-owned.h"
@@ -14,6 +15,11 @@
 #define USER "koowatch"
 #define CREDENTIALS "/etc/koowatch/credentials"
 #define TOKEN_MAX ((size_t) 64 * 1024)
+
+const struct option_row check_options[] = {
+        {"online", NULL, "also have the daemon ask KooDrive once for each account", 0, false},
+        {},
+};
 
 /* Reads it as the service would. Returns 0 or a negative errno. */
 static int try_as_service(const char *path) {
@@ -103,7 +109,7 @@ static void print_faults(json_object *faults) {
         }
 }
 
-int check_run(struct ctl *ctl, UNUSED const struct options *options) {
+int check_run(struct ctl *ctl, const struct options *options) {
         CLEANUP(failure_clear) struct failure failure = {};
         CLEANUP(json_object_putp) json_object *faults = NULL;
         CLEANUP(config_freep) struct config *config = NULL;
@@ -117,6 +123,8 @@ int check_run(struct ctl *ctl, UNUSED const struct options *options) {
                 check_secrets(faults, config);
         else if (!check_has_error(faults)) /* which the daemon's user reads and we do not */
                 check_add(faults, true, NULL, 0, failure.text ? failure.text : strerror(ENOMEM));
+        if (options_has(options, "online") && check_online(ctl->client, faults, &failure) < 0)
+                return ctl_fail(ctl, &failure);
         ok = !check_has_error(faults);
         if (ctl->json != JSON_NONE) {
                 object = ctl_object("ok", json_object_new_boolean(ok));

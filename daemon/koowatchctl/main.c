@@ -62,7 +62,7 @@ static const struct verb verbs[] = {
         { "hook", "test EVENT NAME", "run the hooks of an event as a test",
           hook_options, hook_run, WORD_HOOK_TEST, 3, 3, false },
         { "check", "", "check configuration, task files, hooks and tokens",
-          NULL, check_run, WORD_NONE, 0, 0, false },
+          check_options, check_run, WORD_NONE, 0, 0, false },
         { "config", "", "each effective key, and where it is set",
           NULL, config_run, WORD_NONE, 0, 0, false },
         { "logs", "[NAME]", "what the journal has of a task, or of all",

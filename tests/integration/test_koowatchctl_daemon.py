@@ -142,3 +142,20 @@ def test_edit_and_redeliver_while_the_delivery_waits(koowatch, sim, start):
     koowatch.wait(lambda: not tasks_of(ctl), "the file is removed")
     assert sim.polls(task) == polls
     assert len(tasks_of(ctl, "--history")) == 1
+
+
+def test_check_online(koowatch, sim, start):
+    koowatch.settings["Account idle"] = koowatch.settings["Account"]
+    ctl = start()
+    check = lambda: ctl.run("--config", koowatch.config_path, "check", "--online")  # noqa: E731
+    add(ctl, "photos", sim.add_task(hold=True))
+    koowatch.wait(lambda: sim.requests, "a poll")
+    polls = len(sim.requests)
+    fine = check()
+    assert (fine.returncode, fine.stderr) == (0, "")
+    assert fine.stdout == "warning: account idle: no task of it is watched, so KooDrive was not asked\n"
+    assert len(sim.requests) > polls
+    sim.tokens = {"Bearer other"}
+    refused = check()
+    assert refused.returncode == 1
+    assert "account default: unauthorized: " in refused.stdout
