@@ -76,6 +76,7 @@ static void test_plain(void **state) {
 static void test_comments(void **state) {
         (void) state;
         expect("# one\n; two\n  # three\na=1\n", "4 |a|1\n");
+        expect("#\n ;\na=1\n", "3 |a|1\n");
         expect("# a comment goes on for no backslash \\\na=1\n", "2 |a|1\n");
 }
 

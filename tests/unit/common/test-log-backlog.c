@@ -38,7 +38,7 @@ static void test_order(void **state) {
 static void test_copy(void **state) {
         char name[] = "KOO_A", value[] = "x\ny", id[] = "0123", message[] = "hello";
         struct log_field fields[] = {
-                {"KOO_NONE", NULL}, {name, value}, {"KOO_EMPTY", ""}, {"KOO_B", "2"}};
+                {name, value}, {"KOO_NONE", NULL}, {"KOO_EMPTY", ""}, {"KOO_B", "2"}};
         const struct log_record *r;
 
         (void) state;

@@ -138,6 +138,22 @@ static void test_extreme_intervals(void **state) {
         assert_int_equal(queue.count, 0);
 }
 
+/* None is lost, whichever line it is in. */
+static void test_every_interval(void **state) {
+        struct due_queue queue;
+        struct due_entry entry = {};
+
+        (void) state;
+        due_queue_init(&queue);
+        for (usec_t interval = USEC_MSEC; interval < 1000 * USEC_DAY; interval += interval / 8) {
+                due_queue_add(&queue, &entry, NOW, interval);
+                assert_ptr_equal(due_queue_first(&queue, NOW), &entry);
+                assert_ptr_equal(due_queue_oldest(&queue), &entry);
+                due_queue_remove(&queue, &entry);
+                assert_null(due_queue_first(&queue, NOW));
+        }
+}
+
 /* Lines hold intervals within a quarter, so the first is the best one but for a quarter. */
 static void check_first(const struct due_queue *queue, const struct due_entry *entries,
                         usec_t now) {
@@ -251,6 +267,7 @@ int main(void) {
                 cmocka_unit_test(test_late_arrival_keeps_its_place),
                 cmocka_unit_test(test_removes_from_anywhere),
                 cmocka_unit_test(test_extreme_intervals),
+                cmocka_unit_test(test_every_interval),
                 cmocka_unit_test(test_any_order),
                 cmocka_unit_test(test_overload_of_equals),
                 cmocka_unit_test(test_overload_in_proportion),
