@@ -132,6 +132,25 @@ static void test_slots(void **state) {
         assert_int_equal(counts(c).running, 3);
 }
 
+/* What waits for a slot, or for its next attempt, is counted after a start as before. */
+static void test_counts_after_a_start(void **state) {
+        static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+        struct core *c = *state;
+        struct delivery_counts before;
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                finish_one(c, names[i], names[i]);
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        before = counts(c);
+        assert_int_equal(before.waiting, 2);
+        core_restart(c);
+        core_turn(c);
+        assert_int_equal(counts(c).running, before.running);
+        assert_int_equal(counts(c).waiting, before.waiting);
+        assert_int_equal(counts(c).failing, before.failing);
+}
+
 /* What was pending is asked for until the store tells, and nothing is delivered twice. */
 static void test_a_load_that_fails(void **state) {
         struct core *c = *state;
@@ -172,6 +191,20 @@ static void test_an_end_without_news(void **state) {
         core_turn(c);
         core_restart(c);
         core_pass(c, SEC);
+        writes = fake_store_writes(c->store);
+        deliveries_stop(c->deliveries);
+        core_turn(c);
+        assert_int_equal(fake_store_writes(c->store), writes);
+}
+
+/* Likewise when the write of an attempt has said so. */
+static void test_an_end_after_an_attempt(void **state) {
+        struct core *c = *state;
+        size_t writes;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
         writes = fake_store_writes(c->store);
         deliveries_stop(c->deliveries);
         core_turn(c);
@@ -374,9 +407,11 @@ int main(void) {
                 TEST(test_settled_hooks),
                 TEST(test_attempts_survive_a_restart),
                 TEST(test_slots),
+                TEST(test_counts_after_a_start),
                 TEST(test_a_load_that_fails),
                 TEST(test_a_load_at_the_end),
                 TEST(test_an_end_without_news),
+                TEST(test_an_end_after_an_attempt),
                 TEST(test_what_is_told_of_a_parked_one),
                 TEST(test_what_is_told_of_deferrals),
                 TEST(test_an_event_that_cannot_be_read),

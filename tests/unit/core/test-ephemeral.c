@@ -299,6 +299,32 @@ static void test_put_off_in_front(void **state) {
         assert_int_equal(counts(c).waiting, 0);
 }
 
+/* One that cannot be started does not keep the others from being tried. */
+static void test_all_that_wait_are_tried(void **state) {
+        struct core *c = *state;
+
+        fill_slots(c);
+        stall(c, "first");
+        stall(c, "second");
+        core_fail_runs(-ECONNREFUSED);
+        core_end_run(HOOK_DONE);
+        core_fail_runs(0);
+        stall(c, "third"); /* while the others wait out their pauses */
+        assert_run(SLOTS - 1, "third");
+        assert_int_equal(counts(c).waiting, 2);
+}
+
+static void test_what_is_told_of_a_hook(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *text = NULL;
+
+        stall(c, "photos");
+        core_listen(c);
+        core_end_hook("a", HOOK_FAILED);
+        text = core_heard(c);
+        assert_int_equal(count_of(text, "warning photos: hook a ended: failed"), 1);
+}
+
 /* Attempts of an event without hooks are none. */
 static void test_no_hooks(void **state) {
         struct core *c = *state;
@@ -322,6 +348,8 @@ int main(void) {
                 TEST(test_a_runner_that_dies),
                 TEST(test_what_is_told_of_deferrals),
                 TEST(test_put_off_in_front),
+                TEST(test_all_that_wait_are_tried),
+                TEST(test_what_is_told_of_a_hook),
                 TEST(test_no_hooks),
         };
 

@@ -700,6 +700,21 @@ static void test_hooks_are_checked(void **state) {
         assert_non_null(strstr(changed, "finished.d/b: would not run"));
 }
 
+/* The status line names what is invalid. */
+static void test_an_invalid_file_that_goes(void **state) {
+        struct core *c = *state;
+        unsigned before;
+
+        core_put_text(c, "low", "one", "nonsense\n");
+        core_scan(c);
+        assert_int_equal(registry_count(c->registry).invalid, 1);
+        before = c->status_changes;
+        core_remove(c, "low", "one");
+        core_scan(c);
+        assert_int_equal(registry_count(c->registry).invalid, 0);
+        assert_true(c->status_changes > before);
+}
+
 /* Asked for from outside: it is done in pieces, soon. */
 static void test_a_look(void **state) {
         struct core *c = *state;
@@ -1175,6 +1190,7 @@ int main(void) {
                 TEST(test_strays),
                 TEST(test_four_times_a_minute),
                 TEST(test_hooks_are_checked),
+                TEST(test_an_invalid_file_that_goes),
                 TEST(test_a_look),
                 TEST(test_the_store_cannot_say_what_is_stale),
                 TEST(test_a_finished_file_whose_directory_is_away),
