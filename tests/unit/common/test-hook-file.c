@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "common/hook-file.h"
 #include "unit/support.h"
@@ -15,6 +16,14 @@
 #define OTHER_USER 4242
 
 static char root[DIRECTORY_MAX];
+static bool is_noexec;
+
+/* Instead of libc's: a mount is root's alone. */
+int fstatvfs(int fd, struct statvfs *fs) {
+        (void) fd;
+        *fs = (struct statvfs){.f_flag = is_noexec ? ST_NOEXEC : 0};
+        return 0;
+}
 
 static char *in_root(const char *relative) {
         char *path = str_printf("%s/%s", root, relative);
@@ -118,6 +127,18 @@ static void test_refused_for_its_mode(void **state) {
         assert_refused("good/set-uid", -EPERM, "it is set-user-id or set-group-id");
         assert_refused("good/set-gid", -EPERM, "it is set-user-id or set-group-id");
         assert_refused("good/link", -EPERM, "it is writable by group or others");
+}
+
+static void test_refused_for_its_mount(void **state) {
+        CLEANUP(freep) char *path = in_root("good/hook"), *why = NULL;
+
+        (void) state;
+        make_hook("good/hook");
+        is_noexec = true;
+        assert_refused("good/hook", -EPERM, "its file system is mounted noexec");
+        assert_int_equal(hook_file_check(path, true, &why), 0); /* the runner has other mounts */
+        is_noexec = false;
+        assert_accepted("good/hook");
 }
 
 static void test_no_hook_at_all(void **state) {
@@ -269,6 +290,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 TEST(test_accepted),
                 TEST(test_refused_for_its_mode),
+                TEST(test_refused_for_its_mount),
                 TEST(test_no_hook_at_all),
                 TEST(test_refused_for_its_directory),
                 TEST(test_refused_for_what_leads_to_it),
