@@ -312,6 +312,9 @@ static void test_an_event_that_is_none(void **state) {
         finish(c, "t1");
         assert_string_equal(c->told, "t1 ");
         assert_non_null(core_run_line(0));
+        deliveries_stop(c->deliveries);
+        core_turn(c);
+        assert_true(fake_store_event(c->store, "broken")->told); /* not tried at each start */
 }
 
 /* Said once; of one that is no event, that it is not told at all. */
