@@ -758,6 +758,41 @@ static void test_looks(void **state) {
         assert_look(f, "+one@0=4 ");
 }
 
+/* What changes behind a look that is under way is found by the one that was asked for then. */
+static void test_a_look_wanted_during_one(void **state) {
+        struct fixture *f = *state;
+        unsigned scans;
+
+        assert_scan(f, "");
+        scans = f->scans;
+        taskdir_look(f->taskdir);
+        time_pass(f->timers, 0); /* the first piece */
+        assert_int_equal(f->scans, scans);
+        taskdir_look(f->taskdir);
+        time_pass(f->timers, USEC_SEC);
+        assert_int_equal(f->scans, scans + 2);
+        time_pass(f->timers, USEC_SEC);
+        assert_int_equal(f->scans, scans + 2);
+}
+
+/* A retry is what a look finds unchanged; an event says that something has happened. */
+static void test_an_event_after_a_look(void **state) {
+        struct fixture *f = *state;
+
+        f->again = READ_AGAIN_SOON;
+        put(f, "high/one.task", "a");
+        assert_scan(f, "+one@0=a ");
+        assert_look(f, "*+one@0=a ");
+        event(f, "high", "one.task", IN_CLOSE_WRITE);
+        assert_seen(f, "+one@0=a ");
+        taskdir_look(f->taskdir);
+        time_pass(f->timers, 0);
+        configure(f, "high:low", "low"); /* which ends it */
+        f->seen[0] = '\0';
+        event(f, "high", "one.task", IN_CLOSE_WRITE);
+        assert_seen(f, "+one@0=a ");
+}
+
 /* Whatever the number of files: none is forgotten between two pieces. */
 static void test_a_look_at_many_files(void **state) {
         struct fixture *f = *state;
@@ -1297,6 +1332,9 @@ static void test_files_that_cannot_be_opened(void **state) {
         fail_open("one.task", EACCES);
         assert_scan(f, "+one@0!Permission denied ");
         assert_false(f->may_pass);
+        assert_int_equal(chmod(path_of(f, "high"), 0777), 0); /* no link, wherever it is */
+        put(f, "high/one.task", "f");
+        assert_scan(f, "+one@0!Permission denied ");
         fail_open(NULL, 0);
 }
 
@@ -1324,6 +1362,12 @@ static void test_a_file_that_goes_during_the_look(void **state) {
         f->seen[0] = '\0';
         assert_scan(f, "");
         assert_int_equal(f->last->dir, 1);
+        drop(f, "low/one.task");
+        put(f, "high/one.task", "d");
+        before_open = remove_one_file;
+        fail_open("one.task", EACCES); /* of what kind it was is not known any more */
+        assert_scan(f, "+one@0!Permission denied ");
+        fail_open(NULL, 0);
 }
 
 /* A read that fails is a fault of the disk, which may pass: the file is read again. */
@@ -1632,6 +1676,8 @@ int main(void) {
                 TEST(test_events),
                 TEST(test_events_and_an_unreadable_directory),
                 TEST(test_looks),
+                TEST(test_a_look_wanted_during_one),
+                TEST(test_an_event_after_a_look),
                 TEST(test_a_look_at_many_files),
                 TEST(test_files_of_a_slow_disk),
                 TEST(test_other_owners_and_modes),
