@@ -28,6 +28,7 @@ const struct option_row wait_options[] = {
 struct waiter {
         struct ctl *ctl;
         struct wait *wait;
+        char *owner;       /* koowatchd's name on the bus, as the bus says; NULL: not known */
         bool is_away;      /* koowatchd is, or the bus */
         bool was_there;    /* once */
         usec_t away_since; /* on CLOCK_BOOTTIME, like the next two */
@@ -39,6 +40,7 @@ struct waiter {
 
 static void waiter_clear(struct waiter *w) {
         wait_freep(&w->wait);
+        free(w->owner);
         failure_clear(&w->failure);
 }
 
@@ -119,12 +121,20 @@ static void come_back(struct waiter *w) {
         wait_on_daemon(w->wait);
 }
 
+/* name NULL: nobody is. */
+static bool is_sender(sd_bus_message *message, const char *name) {
+        const char *sender = sd_bus_message_get_sender(message);
+
+        return sender && name && streq(sender, name);
+}
+
 static int on_signal(sd_bus_message *message, void *userdata, UNUSED sd_bus_error *error) {
         CLEANUP(json_object_putp) json_object *arguments = NULL;
         struct waiter *w = userdata;
         json_object *entry;
 
-        if (bus_value_read(message, &arguments) < 0)
+        /* Whoever is on the bus can send a signal to us, and say that it is koowatchd's. */
+        if (!is_sender(message, w->owner) || bus_value_read(message, &arguments) < 0)
                 return 0;
         entry = json_object_array_get_idx(arguments, 0);
         if (json_object_is_type(entry, json_type_object))
@@ -136,8 +146,10 @@ static int on_owner(sd_bus_message *message, void *userdata, UNUSED sd_bus_error
         const char *name, *before, *now;
         struct waiter *w = userdata;
 
-        if (sd_bus_message_read(message, "sss", &name, &before, &now) < 0)
+        if (!is_sender(message, "org.freedesktop.DBus") ||
+            sd_bus_message_read(message, "sss", &name, &before, &now) < 0)
                 return 0;
+        (void) str_replace(&w->owner, *now ? now : NULL);
         if (*now) {
                 if (w->was_there && !*before)
                         say(w, "koowatchd is back");
@@ -150,16 +162,18 @@ static int on_owner(sd_bus_message *message, void *userdata, UNUSED sd_bus_error
         return 0;
 }
 
-static bool has_owner(sd_bus *bus) {
+/* Returns whether there is one. */
+static bool find_owner(struct waiter *w, sd_bus *bus) {
         sd_bus_message *reply = NULL;
-        int owned = 0;
+        const char *owner = NULL;
 
         if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                               "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+                               "org.freedesktop.DBus", "GetNameOwner", NULL, &reply, "s",
                                BUS_NAME) >= 0)
-                (void) sd_bus_message_read(reply, "b", &owned);
+                (void) sd_bus_message_read(reply, "s", &owner);
+        (void) str_replace(&w->owner, owner);
         sd_bus_message_unref(reply);
-        return owned;
+        return w->owner;
 }
 
 /* Subscribes before anything is read, so that no end is missed. Returns 0 or -1. */
@@ -182,7 +196,7 @@ static int subscribe(struct waiter *w, struct failure *failure) {
                 return failure_set(failure, "Unavailable", "cannot subscribe to signals: %s",
                                    strerror(-r));
         }
-        if (has_owner(bus))
+        if (find_owner(w, bus))
                 come_back(w);
         else
                 go_away(w);
@@ -216,10 +230,12 @@ static int read_one(struct waiter *w, size_t i) {
         return -1;
 }
 
-static int read_stale(struct waiter *w) {
+static int read_stale(struct waiter *w, usec_t until) {
         ssize_t i;
 
         while (!w->is_away && (i = wait_next_read(w->wait)) >= 0) {
+                if (until != USEC_INFINITY) /* of a daemon that does not answer, too */
+                        client_limit(w->ctl->client, MAX(until - clock_boot(), USEC_MSEC));
                 if (read_one(w, (size_t) i) == 0)
                         continue;
                 if (!failure_is(&w->failure, "NotRunning") &&
@@ -240,7 +256,7 @@ static int look_for_daemon(struct waiter *w) {
         if (!w->is_away || now < w->next_ask)
                 return 0;
         w->next_ask = now + ASK_EVERY;
-        if (bus && has_owner(bus)) { /* it could not be reached for a moment */
+        if (bus && find_owner(w, bus)) { /* it could not be reached for a moment */
                 come_back(w);
                 return 0;
         }
@@ -286,7 +302,7 @@ static void wait_for_news(struct waiter *w, usec_t until) {
 
 static int wait_for_all(struct waiter *w, usec_t until, enum wait_code *ret) {
         while (!wait_is_over(w->wait, clock_boot(), ret)) {
-                if (look_for_daemon(w) < 0 || read_stale(w) < 0)
+                if (look_for_daemon(w) < 0 || read_stale(w, until) < 0)
                         return -1;
                 if (wait_is_over(w->wait, clock_boot(), ret))
                         break;

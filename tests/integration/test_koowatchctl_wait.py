@@ -101,6 +101,21 @@ def test_a_change_of_state_is_a_line(manager, ctl):
     assert wait.end() == (0, "a: completed: all succeeded\n", "")
 
 
+def test_signals_of_others_are_not_believed(manager, ctl):
+    """Whoever is on the bus may send one to a waiter's own name."""
+    manager.content["tasks"] = [running("a")]
+    manager.start()
+    wait = Wait(ctl, "a")
+    assert wait.line() == "a: running\n"
+    forged = ["/org/koowatch1", "org.koowatch1.Manager", "TaskFinished", "a{sv}", "4", "name", "s", "a"]
+    forged += ["state", "s", "finished", "outcome", "s", "completed", "result", "s", "succeeded"]
+    for n in range(10):
+        command = ["busctl", f"--address={manager.bus.address}", "emit", f"--destination=:1.{n}", *forged]
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+    manager.signal("TaskFinished", name="a", state="finished", outcome="canceled")
+    assert wait.end()[0] == 12
+
+
 def test_lines_of_json(manager, ctl):
     manager.content["tasks"] = [running("a")]
     manager.start()
