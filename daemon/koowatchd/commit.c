@@ -13,6 +13,7 @@
 #define RETRY_PAUSE (5 * USEC_SEC)
 #define ANSWER_TIME (10 * USEC_SEC)
 #define PRUNE_FIRST USEC_MINUTE
+#define COUNT_PAUSE USEC_SEC
 #define PRUNE_PERIOD USEC_HOUR
 
 struct commit {
@@ -26,7 +27,7 @@ struct commit {
         usec_t history;
         struct timer retry_timer;  /* armed: nothing is handed over before it */
         struct timer answer_timer; /* armed: a batch is under way */
-        struct timer prune_timer;
+        struct timer prune_timer, count_timer;
         bool is_requested;
         bool has_reported_damage;
         bool is_busy;
@@ -88,6 +89,18 @@ void commit_count(void *commit) {
         struct commit *c = commit;
 
         store_count(c->store, on_counted, c);
+}
+
+static void on_count_timer(struct timer *timer, usec_t now) {
+        (void) now;
+        commit_count(container_of(timer, struct commit, count_timer));
+}
+
+void commit_count_soon(void *commit) {
+        struct commit *c = commit;
+
+        if (!timer_is_armed(&c->count_timer))
+                timer_arm(c->timers, &c->count_timer, clock_boot() + COUNT_PAUSE);
 }
 
 void commit_start(struct commit *c) {
@@ -226,6 +239,8 @@ int commit_new(struct timers *timers, struct store *store, const char *path,
                 r = timer_open(timers, &c->answer_timer, on_answer_timer);
         if (r == 0)
                 r = timer_open(timers, &c->prune_timer, on_prune_timer);
+        if (r == 0)
+                r = timer_open(timers, &c->count_timer, on_count_timer);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(c);
@@ -238,5 +253,6 @@ void commit_free(struct commit *c) {
         timer_close(c->timers, &c->retry_timer);
         timer_close(c->timers, &c->answer_timer);
         timer_close(c->timers, &c->prune_timer);
+        timer_close(c->timers, &c->count_timer);
         free(c);
 }

@@ -47,6 +47,8 @@ void commit_start(struct commit *commit);
 void commit_configure(struct commit *commit, usec_t history);
 /* Counts what is in the store, now. */
 void commit_count(void *commit);
+/* Likewise within a second: what was counted by the way may have been counted twice. */
+void commit_count_soon(void *commit);
 
 /* There is something to write. */
 void commit_request(void *commit);

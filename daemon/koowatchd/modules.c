@@ -313,6 +313,13 @@ static int open_status(struct modules *m) {
         return status_new(&sources, &m->status);
 }
 
+static void on_parked(void *userdata) {
+        struct modules *m = userdata;
+
+        status_on_parked(m->status);
+        commit_count_soon(m->commit);
+}
+
 /* Who calls whom upwards, past this module: all of them are there now. */
 static void connect_modules(struct modules *m) {
         const struct callback on_dirty = {commit_request, m->commit};
@@ -321,7 +328,7 @@ static void connect_modules(struct modules *m) {
         deliveries_set_handler(m->deliveries, &(struct delivery_handler){
                                                       .on_dirty = on_dirty,
                                                       .on_status = on_status,
-                                                      .on_parked = {status_on_parked, m->status},
+                                                      .on_parked = {on_parked, m},
                                                       .on_finished = on_finished,
                                                       .finished_userdata = m,
                                                       .on_delivered = registry_on_delivered,
