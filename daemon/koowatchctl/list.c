@@ -209,6 +209,8 @@ int list_run(struct ctl *ctl, const struct options *options) {
         };
         const char *columns = options_get(options, "output");
 
+        if (columns && streq(columns, "help") && ctl->json != JSON_NONE)
+                return ctl_usage(ctl, "-o help goes without --json");
         if (columns && streq(columns, "help")) {
                 list_screen_print_columns(stdout);
                 return ctl_end(ctl);

@@ -7,6 +7,8 @@
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
 
+#define MONITOR_PATIENCE (8 * USEC_SEC) /* Nagios waits for ten */
+
 const struct option_row status_options[] = {
         {"monitor", NULL, "one line for Nagios or Icinga; exit 0 to 3", 0, false},
         {},
@@ -55,6 +57,7 @@ static int monitor(const struct ctl *ctl) {
         CLEANUP(json_object_putp) json_object *status = NULL;
         int verdict;
 
+        client_limit(ctl->client, MONITOR_PATIENCE);
         if (read_status(ctl, true, &status, &failure) < 0) {
                 (void) fputs("KOOWATCH UNKNOWN - ", stdout);
                 text_put_plain(stdout, failure.text);
@@ -92,6 +95,8 @@ int status_run(struct ctl *ctl, const struct options *options) {
         CLEANUP(failure_clear) struct failure failure = {};
         CLEANUP(json_object_putp) json_object *status = NULL;
 
+        if (options_has(options, "monitor") && ctl->json != JSON_NONE)
+                return ctl_usage(ctl, "--monitor goes without --json");
         if (options_has(options, "monitor"))
                 return monitor(ctl);
         if (read_status(ctl, false, &status, &failure) < 0)

@@ -60,7 +60,7 @@ static void poll_task(struct control *c, struct bus_call *call) {
         if (r == 0)
                 bus_call_reply(call, NULL);
         else if (r == -ENOENT)
-                bus_call_fail(call, BUS_NOT_FOUND, "there is no task %s", name);
+                bus_call_fail(call, BUS_NOT_FOUND, "no task %s is watched", name);
         else if (r == -EALREADY)
                 bus_call_fail(call, BUS_NOT_ALLOWED, "task %s has finished", name);
         else
