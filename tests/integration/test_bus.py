@@ -114,6 +114,7 @@ class Bus:
 
     def monitor(self):
         """A list that grows by the daemon's signals: (member, arguments)."""
+        ready = threading.Event()
         monitor = subprocess.Popen(
             ["busctl", f"--address={self.address}", "--json=short", "--match", f"type='signal',path='{PATH}'", "monitor"],
             stdout=subprocess.PIPE,
@@ -121,15 +122,21 @@ class Bus:
             text=True,
         )
         self.monitors.append(monitor)
-        assert "Monitoring" in monitor.stderr.readline()
         signals = []
 
         def read():
             for line in monitor.stdout:
                 message = json.loads(line)
+                if message["member"] == "Ready":
+                    ready.set()
+                    continue
                 signals.append((message["member"], [plain(value) for value in message["payload"]["data"]]))
 
         threading.Thread(target=read, daemon=True).start()
+        deadline = time.monotonic() + PATIENCE
+        while not ready.wait(0.2):  # not each busctl says that it has begun
+            assert monitor.poll() is None and time.monotonic() < deadline
+            assert self.busctl("emit", PATH, "org.koowatch1.Test", "Ready").returncode == 0
         return signals
 
 
