@@ -4,7 +4,7 @@ import contextlib
 import json
 import sqlite3
 
-from koowatch import wait_polls
+from koowatch import PATIENCE, wait_polls
 
 
 def remember(koowatch, count):
@@ -30,7 +30,7 @@ def test_learnt_durations_outlive_a_restart(koowatch, sim):
     known = sim.add_task(hold=True, task_type=2)
     other = sim.add_task(hold=True, task_type=1)
     koowatch.add_task("known", known)
-    wait_polls(sim, known)
+    sim.wait_for(lambda s: s.polls(known), PATIENCE)  # which may have come already
     koowatch.add_task("other", other)
     wait_polls(sim, other, 6)
     assert sim.polls(known) == 1
@@ -41,7 +41,7 @@ def test_expect_in_a_file(koowatch, sim):
     koowatch.start()
     known, other = sim.add_task(hold=True), sim.add_task(hold=True)
     koowatch.add_task("known", known, Expect="1h")
-    wait_polls(sim, known)
+    sim.wait_for(lambda s: s.polls(known), PATIENCE)  # which may have come already
     koowatch.add_task("other", other)
     wait_polls(sim, other, 6)
     assert sim.polls(known) == 1
