@@ -231,8 +231,8 @@ def test_filters_of_what_has_finished(on_bus, caller, sim):
     assert not cursor or caller.page("List", cursor, 2, outcome="completed") == [[], ""]
 
     assert names(caller.history()) == ["canceled", "partial", "good", "bad"]
-    assert names(caller.history(failed=True)) == ["canceled", "partial"]
-    assert names(caller.history(failed=False)) == ["good", "bad"]
+    assert names(caller.history(failed=True)) == ["canceled", "partial", "bad"]
+    assert names(caller.history(failed=False)) == ["good"]
     assert names(caller.history(result="partial")) == ["partial"]
     assert names(caller.history(name="?a*")) == ["canceled", "partial", "bad"]
     assert names(caller.history(outcome="canceled", account="default")) == ["canceled"]

@@ -146,9 +146,15 @@ static bool is_member(json_object *view, const char *key, const char *wanted) {
         return !wanted || (value && streq(value, wanted));
 }
 
-/* Whether it has not simply succeeded. */
+/* Its delivery was given up, or waits for another attempt. */
+static bool has_failed_hooks(json_object *view) {
+        return is_member(view, "delivery", "parked") ||
+               (is_member(view, "delivery", "waiting") && json_get_int(view, "attempts", 0) > 0);
+}
+
+/* Whether the task, or what was to follow, has not simply succeeded. */
 static bool is_failed(json_object *view) {
-        return !is_member(view, "outcome", "completed") || !is_member(view, "result", "succeeded");
+        return has_failed_hooks(view) || !is_member(view, "outcome", "completed") || !is_member(view, "result", "succeeded");
 }
 
 bool filter_takes(const struct filter *f, json_object *view) {

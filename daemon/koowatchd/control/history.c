@@ -39,12 +39,11 @@ static int make_view(const struct history *h, const struct store_event *stored, 
 
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
-        if (!filter_takes(&h->filter, event))
-                return 0;
         view = json_object_new_object();
         if (!view || !view_add_event(view, stored, event))
                 return -ENOMEM;
-        *ret = STEAL_PTR(view);
+        if (filter_takes(&h->filter, view))
+                *ret = STEAL_PTR(view);
         return 0;
 }
 
