@@ -154,7 +154,8 @@ static bool has_failed_hooks(json_object *view) {
 
 /* Whether the task, or what was to follow, has not simply succeeded. */
 static bool is_failed(json_object *view) {
-        return has_failed_hooks(view) || !is_member(view, "outcome", "completed") || !is_member(view, "result", "succeeded");
+        return has_failed_hooks(view) || !is_member(view, "outcome", "completed") ||
+               !is_member(view, "result", "succeeded");
 }
 
 bool filter_takes(const struct filter *f, json_object *view) {

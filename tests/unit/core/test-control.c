@@ -490,7 +490,7 @@ static void test_a_task_that_is_about_to_go(void **state) {
         ask_through(f, "List", "[{},\"\",0]");
         assert_names(f, "> ");
         ask_through(f, "Poll", "[\"one\"]");
-        assert_error(f, NOT_FOUND, "there is no task one");
+        assert_error(f, NOT_FOUND, "no task one is watched");
         fake_store_set_immediate(f->core->store, true);
 }
 
