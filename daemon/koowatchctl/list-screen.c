@@ -103,7 +103,7 @@ static void add_cell(struct table *table, const struct column *column, const str
                      json_object *entry) {
         CLEANUP(freep) char *note = NULL;
         char buffer[TIME_TEXT_MAX];
-        const char *text = "-";
+        const char *text;
         usec_t at;
 
         switch (column->kind) {
