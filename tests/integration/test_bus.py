@@ -282,7 +282,7 @@ def test_the_bus_comes_later(koowatch, bus, sim):
     task = sim.add_task()
     koowatch.record()
     koowatch.add_task("photos", task)
-    wait_polls(sim, task)
+    koowatch.wait_record()
     bus.start()
     koowatch.wait_entry(HERE)
     assert bus.call("ListAccounts")
