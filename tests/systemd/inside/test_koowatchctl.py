@@ -193,7 +193,7 @@ def test_an_edit_as_root_keeps_the_owner(on_bus, sim):
     assert ctl("add", "photos", f"--task-id={task.task_id}", f"--share-id={task.share_id}").returncode == 0
     edited = subprocess.run(
         ["koowatchctl", "edit", "photos"],
-        env={"PATH": "/usr/bin:/bin", "EDITOR": "sed -i s/ShareId/Description=edited\\\\nShareId/"},
+        env={"PATH": "/usr/bin:/bin", "EDITOR": "sed -i s/ShareId/Description=edited\\nShareId/"},
         capture_output=True,
         text=True,
     )
