@@ -29,15 +29,15 @@ void hook_runs_clear(struct hook_runs *runs) {
 /* NULL when memory is short. */
 static struct hook_run *make_run(const struct hook_end *end, unsigned attempt, usec_t wall) {
         const char *tail = end->tail ? end->tail : end->reason;
-        size_t hook_size = strlen(end->hook) + 1;
-        struct hook_run *own = malloc(sizeof(*own) + hook_size + (tail ? strlen(tail) + 1 : 0));
+        size_t hook_size = strlen(end->hook) + 1, tail_size = tail ? strlen(tail) + 1 : 0;
+        struct hook_run *own = malloc(sizeof(*own) + hook_size + tail_size);
         usec_t duration = (usec_t) (MIN(end->seconds, 1e9) * (double) USEC_SEC);
 
         if (!own)
                 return NULL;
         own->next = NULL;
         own->run = (struct store_run){
-                .hook = strcpy(own->texts, end->hook), /* NOLINT: there is room */
+                .hook = memcpy(own->texts, end->hook, hook_size),
                 .attempt = attempt,
                 .started = wall - duration,
                 .duration = duration,
@@ -46,7 +46,7 @@ static struct hook_run *make_run(const struct hook_end *end, unsigned attempt, u
                 .signal = end->signal,
         };
         if (tail) {
-                own->run.tail = strcpy(own->texts + hook_size, tail); /* NOLINT */
+                own->run.tail = memcpy(own->texts + hook_size, tail, tail_size);
                 (void) utf8_cut(own->texts + hook_size, TAIL_MAX);
         }
         return own;
