@@ -55,13 +55,19 @@ void bus_call_reply(struct bus_call *call, json_object *result) {
         json_object_put(result);
 }
 
-void bus_call_fail(struct bus_call *call, enum bus_error error, const char *format, ...) {
+void bus_call_fail_va(struct bus_call *call, enum bus_error error, const char *format,
+                      va_list arguments) {
         CLEANUP(freep) char *message = NULL;
-        va_list args;
 
-        va_start(args, format);
-        if (vasprintf(&message, format, args) < 0)
+        if (vasprintf(&message, format, arguments) < 0)
                 message = NULL;
-        va_end(args);
         answer(call, NULL, bus_error_name(error), message ? message : "out of memory");
+}
+
+void bus_call_fail(struct bus_call *call, enum bus_error error, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        bus_call_fail_va(call, error, format, arguments);
+        va_end(arguments);
 }

@@ -9,6 +9,7 @@
  * It knows no D-Bus: whoever makes it says what becomes of the answer. Tests make their own.
  */
 #include <json-c/json_types.h>
+#include <stdarg.h>
 
 #include "common/util.h"
 
@@ -33,6 +34,8 @@ void bus_call_reply(struct bus_call *call, json_object *result);
 /* Takes the call over. The text is a sentence, without a full stop. */
 void bus_call_fail(struct bus_call *call, enum bus_error error, const char *format, ...)
         PRINTF_LIKE(3, 4);
+void bus_call_fail_va(struct bus_call *call, enum bus_error error, const char *format,
+                      va_list arguments) PRINTF_LIKE(3, 0);
 
 /* ---- for whoever makes calls ---- */
 

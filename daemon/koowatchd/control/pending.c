@@ -23,14 +23,11 @@ void pending_reply(struct pending *p, json_object *result) {
 }
 
 void pending_fail(struct pending *p, enum bus_error error, const char *format, ...) {
-        CLEANUP(freep) char *text = NULL;
-        va_list args;
+        va_list arguments;
 
-        va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
-        va_end(args);
-        bus_call_fail(take_call(p), error, "%s", text ? text : "out of memory");
+        va_start(arguments, format);
+        bus_call_fail_va(take_call(p), error, format, arguments);
+        va_end(arguments);
         p->free(p);
 }
 
