@@ -118,15 +118,25 @@ static bool is_ignored(struct wait *wait, struct wait_task *task, json_object *r
         return true;
 }
 
+static bool was_at_work(const struct wait_task *task) {
+        return task->phase == WAIT_PENDING || task->phase == WAIT_RUNNING;
+}
+
 /* Whether the run began before the one that was seen at work, and so is not its end. */
 static bool is_older(const struct wait_task *task, json_object *run) {
-        bool was_seen = task->phase == WAIT_PENDING || task->phase == WAIT_RUNNING;
+        return was_at_work(task) &&
+               task_time(run, "registeredAt") < task_time(task->entry, "registeredAt");
+}
 
-        return was_seen && task_time(run, "registeredAt") < task_time(task->entry, "registeredAt");
+/* Whether the name stands for another task than the one that was seen at work: that was removed. */
+static bool is_another(const struct wait_task *task, json_object *entry) {
+        const char *before = task_text(task->entry, "taskId"), *now = task_text(entry, "taskId");
+
+        return was_at_work(task) && *before && *now && !streq(before, now);
 }
 
 static int on_absent(struct wait *wait, struct wait_task *task) {
-        if (task->phase == WAIT_PENDING || task->phase == WAIT_RUNNING) {
+        if (was_at_work(task)) {
                 end_without_outcome(wait, task, "removed");
                 return 0;
         }
@@ -137,7 +147,7 @@ static int on_absent(struct wait *wait, struct wait_task *task) {
 }
 
 static int on_run(struct wait *wait, struct wait_task *task, json_object *run) {
-        if (is_ignored(wait, task, run) || is_older(task, run))
+        if (is_ignored(wait, task, run) || is_older(task, run) || is_another(task, run))
                 return on_absent(wait, task);
         learn(task, run);
         end(wait, task, code_of(run), NULL);
@@ -167,13 +177,13 @@ int wait_on_read(struct wait *wait, size_t i, json_object *entry, json_object *r
         task->is_stale = false;
         if (task->phase == WAIT_ENDED)
                 return 0;
-        if (entry && !streq(task_text(entry, "state"), "finished")) {
+        if ((!entry && !run) || (entry && is_another(task, entry))) {
+                r = on_absent(wait, task);
+        } else if (entry && !streq(task_text(entry, "state"), "finished")) {
                 learn(task, entry);
                 on_living(wait, task, entry);
-        } else if (entry || run) {
-                r = on_run(wait, task, entry ? entry : run);
         } else {
-                r = on_absent(wait, task);
+                r = on_run(wait, task, entry ? entry : run);
         }
         task->was_read = true;
         return r;

@@ -217,6 +217,22 @@ static void test_create_ignores_runs_of_before(void **state) {
         assert_over(&s, WAIT_TIMEOUT);
 }
 
+/* Its end would be that of another task. */
+static void test_a_name_that_was_given_to_another_task(void **state) {
+        CLEANUP(stage_clear) struct stage s;
+
+        (void) state;
+        stage_open(&s, 2, (struct wait_rules){});
+        get(&s, 0, "{'state':'running','taskId':'1'}");
+        get(&s, 1, "{'state':'running','taskId':'1'}");
+        tell(&s, "TaskRemoved", "{'name':'a'}");
+        get(&s, 0, "{'state':'pending','taskId':'2'}");
+        get(&s, 1, "{'taskId':'2'," DONE "}");
+        assert_over(&s, WAIT_NO_OUTCOME);
+        assert_string_equal(wait_task(s.wait, 0)->why, "removed");
+        assert_string_equal(wait_task(s.wait, 1)->why, "removed");
+}
+
 static void test_create_sees_an_end_between_subscription_and_reading(void **state) {
         CLEANUP(stage_clear) struct stage s;
 
@@ -289,6 +305,7 @@ int main(void) {
                 cmocka_unit_test(test_a_name_that_is_nowhere_is_a_mistake),
                 cmocka_unit_test(test_the_latest_run_counts_when_the_file_is_gone),
                 cmocka_unit_test(test_a_removed_task_has_no_outcome),
+                cmocka_unit_test(test_a_name_that_was_given_to_another_task),
                 cmocka_unit_test(test_a_restart_is_sat_out),
                 cmocka_unit_test(test_create_waits_for_what_is_not_there),
                 cmocka_unit_test(test_create_ignores_runs_of_before),
