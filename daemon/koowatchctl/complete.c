@@ -120,23 +120,11 @@ static void offer_hooks(const struct completion *c) {
 
 /* The argument of an option, by what --help calls it. */
 static void offer_argument(const struct completion *c, const char *argument) {
-        static const struct {
-                const char *argument;
-                const char *const values[6];
-        } fixed[] = {
-                {"STATE", {"pending", "running", "finished", "invalid"}},
-                {"OUTCOME", {"completed", "canceled", "timeout", "rejected"}},
-                {"DELIVERY", {"none", "waiting", "parked"}},
-                {"WHEN", {"auto", "always", "never"}},
-                {"BUS", {"system", "session"}},
-                {"lines", {"lines"}},
-                {"failed", {"failed"}},
-        };
+        const char *const *words = option_words(argument);
 
-        for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-                if (streq(argument, fixed[i].argument))
-                        offer_all(c, fixed[i].values);
-        if (streq(argument, "FILE"))
+        if (words)
+                offer_all(c, words);
+        else if (streq(argument, "FILE"))
                 (void) puts(":file");
         else if (streq(argument, "ACCOUNT"))
                 offer_accounts(c);

@@ -124,31 +124,23 @@ static const struct verb *find_verb(const char *name) {
         return NULL;
 }
 
-/* Takes the common ones among the options. Returns 0 or -1. */
-static int apply_common(struct ctl *ctl, const struct options *options, struct failure *failure) {
+/* Takes the common ones among the options. */
+static void apply_common(struct ctl *ctl, const struct options *options) {
         const char *json = options_get(options, "json"), *colour = options_get(options, "color");
         const char *bus = options_get(options, "bus"), *config = options_get(options, "config");
 
         if (options_has(options, "json"))
                 ctl->json = JSON_OBJECT;
-        if (json && !streq(json, "lines"))
-                return failure_set(failure, "Usage", "--json=%s: expected lines", json);
         if (json)
                 ctl->json = JSON_LINES;
-        if (colour && !streq(colour, "auto") && !streq(colour, "always") && !streq(colour, "never"))
-                return failure_set(failure, "Usage", "--color=%s: expected auto, always or never",
-                                   colour);
         if (colour)
                 ctl->colour = colour;
-        if (bus && !streq(bus, "system") && !streq(bus, "session"))
-                return failure_set(failure, "Usage", "--bus %s: expected system or session", bus);
         if (bus)
                 ctl->user_bus = streq(bus, "session");
         if (config) {
                 ctl->config_path = config;
                 ctl->config_required = true;
         }
-        return 0;
 }
 
 static void prepare(struct ctl *ctl) {
@@ -170,7 +162,8 @@ static int run_verb(struct ctl *ctl, const struct verb *verb, int argc, char **a
                 print_verb_help(verb);
                 return ctl_end(ctl);
         }
-        if (apply_common(ctl, &options, &failure) < 0 || r < 0)
+        apply_common(ctl, &options);
+        if (r < 0)
                 return ctl_fail(ctl, &failure);
         prepare(ctl);
         client = client_new(ctl->user_bus);
@@ -190,7 +183,8 @@ static int run(struct ctl *ctl, int argc, char **argv) {
         int r;
 
         r = options_parse(&none, common_options, true, argc, argv, &options, &failure);
-        if (apply_common(ctl, &options, &failure) < 0 || r < 0)
+        apply_common(ctl, &options);
+        if (r < 0)
                 return ctl_fail(ctl, &failure);
         if (options_has(&options, "help")) {
                 print_help();

@@ -61,6 +61,51 @@ static int add_value(struct options *options, const struct option_row *row, cons
         return 0;
 }
 
+const char *const *option_words(const char *argument) {
+        static const struct {
+                const char *argument;
+                const char *const words[6];
+        } fixed[] = {
+                {"STATE", {"pending", "running", "finished", "invalid"}},
+                {"OUTCOME", {"completed", "canceled", "timeout", "rejected"}},
+                {"DELIVERY", {"none", "waiting", "parked"}},
+                {"WHEN", {"auto", "always", "never"}},
+                {"BUS", {"system", "session"}},
+                {"lines", {"lines"}},
+                {"failed", {"failed"}},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+                if (streq(argument, fixed[i].argument))
+                        return fixed[i].words;
+        return NULL;
+}
+
+/* "pending, running or finished". NULL when memory is short. */
+static char *enumerate(const char *const *words) {
+        CLEANUP(freep) char *text = strdup(words[0]);
+
+        for (size_t i = 1; text && words[i]; i++) {
+                char *longer = str_printf("%s%s%s", text, words[i + 1] ? ", " : " or ", words[i]);
+
+                free(text);
+                text = longer;
+        }
+        return STEAL_PTR(text);
+}
+
+static int check_value(const struct option_row *row, const char *value, struct failure *failure) {
+        const char *const *words = value ? option_words(row->argument) : NULL;
+        CLEANUP(freep) char *expected = words ? enumerate(words) : NULL;
+
+        for (const char *const *word = words; word && *word; word++)
+                if (streq(value, *word))
+                        return 0;
+        return words ? failure_set(failure, "Usage", "--%s%s%s: expected %s", row->name,
+                                   row->optional ? "=" : " ", value, expected ? expected : "")
+                     : 0;
+}
+
 static int check_arguments(const struct options *options, struct failure *failure) {
         const struct verb *verb = options->verb;
 
@@ -99,6 +144,8 @@ int options_parse(const struct verb *verb, const struct option_row *common, bool
                                            in_order ? "" : verb->name);
                 if (add_value(ret, row, optarg) < 0)
                         return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
+                if (check_value(row, optarg, failure) < 0)
+                        return -1;
         }
         ret->arguments = argv + optind;
         ret->n_arguments = (unsigned) (argc - optind);

@@ -17,6 +17,10 @@ struct option_row {
         bool optional;        /* --json, --json=lines */
 };
 
+/* What an argument must be, by what --help calls it, NULL-terminated; NULL: not one of a few words.
+ */
+const char *const *option_words(const char *argument);
+
 /* What a word of the command line stands for; says what completes it. */
 enum word_kind {
         WORD_NONE,

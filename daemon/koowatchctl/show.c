@@ -75,7 +75,7 @@ static int find_task(const struct ctl *ctl, const struct options *options, json_
                                            "show: expected NAME or --last[=failed]");
                 return show_find(ctl, options->arguments[0], ret, failure);
         }
-        if (options->n_arguments > 0 || (which && !streq(which, "failed")))
+        if (options->n_arguments > 0)
                 return failure_set(failure, "Usage", "show: expected NAME or --last[=failed]");
         return find_last(ctl, which, ret, failure);
 }

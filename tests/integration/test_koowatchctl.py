@@ -768,3 +768,19 @@ def test_help_is_the_table_of_verbs_and_fits_80_columns(ctl):
 def test_usage_errors_are_2(ctl, words):
     wrong = ctl.run(*words)
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+
+
+def test_words_of_options_are_checked(ctl):
+    wrong = ctl.run("list", "--state", "bogus")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "koowatchctl: --state bogus: expected pending, running, finished or invalid\n",
+    )
+    for words in (("list", "--delivery=x"), ("list", "--outcome", ""), ("list", "--json=x"), ("list", "--bus", "x")):
+        assert ctl.run(*words).returncode == 2, words
+
+
+def test_what_has_no_json_says_so(ctl):
+    for words in (("status", "--monitor"), ("list", "-o", "help")):
+        refused = ctl.run("--json", *words)
+        assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "Usage")
