@@ -6,17 +6,11 @@ import shutil
 
 import pytest
 
-from bus import Bus, Ctl
+from bus import Ctl
+from test_koowatchctl import bus  # noqa: F401
 from test_koowatchctl_wait import Wait
 
 pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is missing")
-
-
-@pytest.fixture
-def bus():
-    bus = Bus()
-    yield bus
-    bus.close()
 
 
 @pytest.fixture

@@ -14,29 +14,10 @@ import time
 
 import pytest
 
-from bus import PATIENCE, Bus, Ctl, Manager
-from test_koowatchctl import at, finished, running
+from bus import PATIENCE
+from test_koowatchctl import at, bus, ctl, finished, manager, running  # noqa: F401
 
 pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is missing")
-
-
-@pytest.fixture
-def bus():
-    bus = Bus()
-    yield bus
-    bus.close()
-
-
-@pytest.fixture
-def manager(build, bus):
-    manager = Manager(build, bus)
-    yield manager
-    manager.close()
-
-
-@pytest.fixture
-def ctl(build, bus):
-    return Ctl(build, bus)
 
 
 class Wait:
