@@ -10,8 +10,8 @@
 #include "koowatchd/boot-id.h"
 #include "koowatchd/bus/bus.h"
 #include "koowatchd/commit.h"
-#include "koowatchd/control/ask-link.h"
 #include "koowatchd/control/control.h"
+#include "koowatchd/control/poll-router.h"
 #include "koowatchd/control/task-signals.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
@@ -102,25 +102,6 @@ static usec_t on_refresh_due(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
         return accounts_refresh(m->accounts, account);
-}
-
-static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *query) {
-        if (poll->kind == POLL_OF_QUESTION)
-                ask_link_on_ask(poll, query);
-        else
-                watch_on_ask(userdata, poll, query);
-}
-
-static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
-                        usec_t now) {
-        return poll->kind == POLL_OF_QUESTION ? ask_link_on_answer(poll, answer)
-                                              : watch_on_answer(userdata, poll, answer, now);
-}
-
-static void on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
-                      const char *trace_id, double seconds) {
-        if (poll->kind != POLL_OF_QUESTION)
-                watch_on_polled(userdata, poll, answer, trace_id, seconds);
 }
 
 static struct account *find_account(void *userdata, const char *name) {
@@ -217,11 +198,11 @@ static int open_runner(struct modules *m) {
 
 static int open_poller(struct modules *m) {
         const struct poller_handler handler = {
-                .on_ask = on_ask,
-                .on_answer = on_answer,
+                .on_ask = poll_router_on_ask,
+                .on_answer = poll_router_on_answer,
                 .on_attempt = on_attempt,
                 .on_refresh_due = on_refresh_due,
-                .on_polled = on_polled,
+                .on_polled = poll_router_on_polled,
                 .userdata = m,
         };
 

@@ -9,7 +9,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "koowatchd/account/account.h"
-#include "koowatchd/control/ask-link.h"
+#include "koowatchd/control/poll-router.h"
 #include "koowatchd/koodrive/request.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
@@ -155,26 +155,11 @@ static void on_ask(void *userdata, struct poll *poll, struct koodrive_query *que
         struct core *c = userdata;
         unsigned number = fake_http_posted(c->http);
 
-        if (poll->kind == POLL_OF_QUESTION)
-                ask_link_on_ask(poll, query);
-        else
-                watch_on_ask(NULL, poll, query);
+        poll_router_on_ask(NULL, poll, query);
         assert_true(number < CORE_REQUESTS);
         (void) snprintf(c->asked[number], sizeof(c->asked[number]), "%s", query->task_id);
         (void) snprintf(c->kdstoken, sizeof(c->kdstoken), "%s",
                         query->kdstoken ? query->kdstoken : "");
-}
-
-static usec_t on_answer(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
-                        usec_t now) {
-        return poll->kind == POLL_OF_QUESTION ? ask_link_on_answer(poll, answer)
-                                              : watch_on_answer(userdata, poll, answer, now);
-}
-
-static void on_polled(void *userdata, struct poll *poll, const struct koodrive_answer *answer,
-                      const char *trace_id, double seconds) {
-        if (poll->kind != POLL_OF_QUESTION)
-                watch_on_polled(userdata, poll, answer, trace_id, seconds);
 }
 
 static usec_t on_attempt(void *userdata, struct account *account) {
@@ -321,8 +306,8 @@ static void connect_modules(struct core *c) {
 }
 
 void core_open(struct core *c) {
-        const struct poller_handler handler = {on_ask,     on_answer, on_attempt,
-                                               on_attempt, on_polled, c};
+        const struct poller_handler handler = {on_ask,     poll_router_on_answer, on_attempt,
+                                               on_attempt, poll_router_on_polled, c};
         const struct delivery_settings settings = {c->hooks, 4, 3, USEC_DAY};
         CLEANUP(freep)
         char *directories =
