@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <json-c/json_visit.h>
 
+#include "common/json-owned.h"
 #include "common/util.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 static int parse_once(const char *text, size_t length, json_tokener *tokener, json_object **ret,
                       const char **ret_fault) {

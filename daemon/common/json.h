@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/json-owned.h"
 #include "common/json-scan.h"
 
 /*

@@ -9,8 +9,6 @@
 
 #define NAMED "named.d"
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 static int put_text(json_object *object, const char *key, const char *text) {
         return json_object_object_add(object, key, json_object_new_string(text)) == 0 ? 0 : -ENOMEM;
 }

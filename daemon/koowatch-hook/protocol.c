@@ -6,8 +6,6 @@
 #include "common/json.h"
 #include "common/util.h"
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 #define EXIT_LATER 75
 #define EXIT_SKIPPED 77
 #define EXIT_PROGRESS 79

@@ -1,7 +1,6 @@
 #include "koowatchctl/act.h"
 
 #include "common/json.h"
-#include "koowatchctl/json-owned.h"
 
 const struct option_row redeliver_options[] = {
         {"reread", NULL, "with Hook= and variables of the file as it is now", 0, false},

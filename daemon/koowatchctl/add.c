@@ -6,7 +6,6 @@
 #include "common/config.h"
 #include "common/json.h"
 #include "koowatchctl/create-answer.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/text.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)

@@ -7,7 +7,6 @@
 #include "common/util.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/client.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/task-text.h"
 
 /* A request takes 30 s at most, and waits for a turn before. */

@@ -5,10 +5,10 @@
 #include <pwd.h>
 
 #include "common/config.h"
+#include "common/json.h"
 #include "koowatchctl/check-online.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/config-verb.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
 

@@ -4,8 +4,8 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include "common/json.h"
 #include "koowatchctl/bus-value.h"
-#include "koowatchctl/json-owned.h"
 
 #define ERROR_PREFIX "org.koowatch1.Error."
 #define DBUS_ERROR "org.freedesktop.DBus.Error."

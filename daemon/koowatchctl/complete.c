@@ -4,8 +4,8 @@
 
 #include "common/config.h"
 #include "common/hookdir.h"
+#include "common/json.h"
 #include "koowatchctl/config-verb.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/list-screen.h"
 #include "koowatchctl/task-text.h"
 

@@ -3,7 +3,6 @@
 #include "common/account-keys.h"
 #include "common/ini.h"
 #include "common/json.h"
-#include "koowatchctl/json-owned.h"
 
 #define FILE_SIZE_MAX ((size_t) 1024 * 1024)
 #define BLANKS " \t"

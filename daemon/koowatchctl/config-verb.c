@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "common/config.h"
+#include "common/json.h"
 #include "koowatchctl/config-origins.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/table.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "common/json.h"
-#include "koowatchctl/json-owned.h"
 
 /* Objects and arrays that are looked into, the outermost first. */
 #define QUEUE_MAX 1000

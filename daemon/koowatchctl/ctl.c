@@ -4,7 +4,6 @@
 #include <stdarg.h>
 
 #include "common/json.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/nearest.h"
 #include "koowatchctl/text.h"
 

@@ -10,7 +10,6 @@
 #include "common/json.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/config-verb.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"

@@ -9,7 +9,6 @@
 #include "common/json.h"
 #include "koowatchctl/child.h"
 #include "koowatchctl/config-verb.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/test-event.h"

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "koowatchctl/json-owned.h"
+#include "common/json.h"
 #include "koowatchctl/list-screen.h"
 
 #define REDRAW_EVERY USEC_SEC

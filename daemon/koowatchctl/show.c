@@ -1,6 +1,6 @@
 #include "koowatchctl/show.h"
 
-#include "koowatchctl/json-owned.h"
+#include "common/json.h"
 #include "koowatchctl/show-screen.h"
 #include "koowatchctl/task-text.h"
 

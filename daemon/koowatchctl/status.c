@@ -1,7 +1,6 @@
 #include "koowatchctl/status.h"
 
 #include "common/json.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/nearest.h"
 #include "koowatchctl/status-screen.h"
 #include "koowatchctl/task-text.h"

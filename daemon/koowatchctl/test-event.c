@@ -2,7 +2,6 @@
 
 #include "common/json.h"
 #include "common/util.h"
-#include "koowatchctl/json-owned.h"
 
 #define SCHEMA 1
 

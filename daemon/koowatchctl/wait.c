@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "common/json.h"
 #include "koowatchctl/bus-value.h"
 #include "koowatchctl/daemon-unit.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/wait-screen.h"
 #include "koowatchctl/wait-state.h"
 

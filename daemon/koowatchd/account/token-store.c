@@ -8,8 +8,6 @@
 
 #define FILE_SIZE_MAX (256 * 1024)
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 static void stored_secret_clear(struct stored_secret *s) {
         secret_free(s->text);
         *s = (struct stored_secret){};

@@ -4,9 +4,8 @@
 #include <json-c/json.h>
 #include <math.h>
 
+#include "common/json.h"
 #include "common/util.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 struct reader {
         sd_bus_message *message;

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <sys/queue.h>
 
+#include "common/json.h"
 #include "common/timespan.h"
 #include "koowatchd/bus/bus-arguments.h"
 #include "koowatchd/bus/bus-interface.h"
@@ -17,8 +18,6 @@
 
 /* How many messages may wait for the bus to read them. A signal takes about half a KiB. */
 #define QUEUE_MAX 16384
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 /* A call, until its answer is written. */
 struct answer {

@@ -8,10 +8,9 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
+#include "common/json.h"
 #include "common/timespan.h"
 #include "common/util.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 /* value NULL: memory was short when it was made. */
 bool build_append(json_object *array, json_object *value);

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <json-c/json.h>
 
+#include "common/json.h"
 #include "koowatchd/deliver/delivery-table.h"
 #include "koowatchd/deliver/redelivery-order.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/store/store.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 struct redelivery {
         LIST_ENTRY(redelivery) link; /* deliveries::orders */

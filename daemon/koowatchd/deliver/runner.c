@@ -70,8 +70,6 @@ static void run_free(struct runner_run *run) {
         free(run);
 }
 DEFINE_CLEANUP(struct runner_run *, run_free)
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 static enum runner_outcome outcome(const struct runner_run *run) {
         if (run->done)
                 return RUNNER_DONE;

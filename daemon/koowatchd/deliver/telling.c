@@ -4,12 +4,11 @@
 #include <json-c/json.h>
 
 #include "common/crash-point.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/store.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 #define BATCH_MAX 32         /* in a turn of the loop; that they were told is one write then */
 #define PAUSE (5 * USEC_SEC) /* whether or not the log says that it has made progress */

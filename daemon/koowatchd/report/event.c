@@ -5,8 +5,6 @@
 
 #include "common/json.h"
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 /* Each returns false when memory is short. A NULL string is left out. */
 
 static bool add_with(json_object *object, const char *key, json_object *value, unsigned flags) {

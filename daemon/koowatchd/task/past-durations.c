@@ -12,8 +12,6 @@
 #include "koowatchd/report/outcome.h"
 #include "koowatchd/store/store.h"
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
 #define EVENTS_MAX 200           /* of all accounts */
 #define BODY_MAX (size_t) 262144 /* a longer one takes longer to read than it is worth */
 

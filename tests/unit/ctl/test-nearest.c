@@ -1,6 +1,6 @@
 /* What somebody may have meant. */
+#include "common/json.h"
 #include "common/util.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/nearest.h"
 #include "unit/support.h"
 

@@ -1,8 +1,8 @@
 /* The screens of list, show, status and is-ok, at 80 and 120 columns. */
 #include <locale.h>
 
+#include "common/json.h"
 #include "common/util.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/list-screen.h"
 #include "koowatchctl/show-screen.h"
 #include "koowatchctl/status-screen.h"

@@ -1,7 +1,6 @@
 /* What the hook runner is given to try hooks. */
 #include "common/json.h"
 #include "common/util.h"
-#include "koowatchctl/json-owned.h"
 #include "koowatchctl/test-event.h"
 #include "unit/support.h"
 

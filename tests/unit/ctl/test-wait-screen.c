@@ -1,7 +1,7 @@
 /* The bars of wait. */
 #include <locale.h>
 
-#include "koowatchctl/json-owned.h"
+#include "common/json.h"
 #include "koowatchctl/text.h"
 #include "koowatchctl/wait-screen.h"
 #include "unit/support.h"

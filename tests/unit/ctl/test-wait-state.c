@@ -1,7 +1,7 @@
 /* What is waited for, told what is read and signalled. */
 #include <errno.h>
 
-#include "koowatchctl/json-owned.h"
+#include "common/json.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/wait-state.h"
 #include "unit/support.h"

@@ -1,13 +1,12 @@
 /* Events: which keys are there, and which are left out because nothing is known. */
 #include <errno.h>
 
+#include "common/json.h"
 #include "koowatchd/report/event.h"
 #include "unit/support.h"
 
 #define ID "0123456789abcdef0123456789abcdef"
 #define ANSWER "{\"jobInfo\":{\"taskId\":1689768877770401664},\"code\":0}"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
 
 static char url[] = "https://example.com/a.zip?b=c/d";
 

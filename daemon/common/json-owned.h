@@ -2,7 +2,7 @@
 /*
  * CLEANUP(json_object_putp): a reference to a JSON value that a local owns
  */
-#include <json-c/json.h>
+#include <json-c/json_object.h>
 
 #include "common/util.h"
 
