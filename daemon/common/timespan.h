@@ -41,3 +41,5 @@ char *timespan_format(usec_t span, char *buffer, size_t size);
 
 /* Writes "2025-05-20T02:29:12Z" (UTC) into buffer and returns it; 32 bytes are enough. */
 char *timestamp_format(usec_t wall, char *buffer, size_t size);
+/* Back, also with a fraction of a second; -1: it is none, or NULL. */
+usec_t timestamp_parse(const char *text);

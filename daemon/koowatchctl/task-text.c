@@ -23,7 +23,7 @@ int64_t task_number(json_object *entry, const char *key) {
 }
 
 usec_t task_time(json_object *entry, const char *key) {
-        return time_parse(json_get_string(entry, key));
+        return timestamp_parse(json_get_string(entry, key));
 }
 
 const char *task_outcome(json_object *entry) {

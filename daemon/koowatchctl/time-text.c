@@ -2,25 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/util.h"
-
-usec_t time_parse(const char *text) {
-        struct tm tm = {};
-        const char *rest;
-        usec_t fraction = 0, unit = USEC_SEC / 10;
-
-        rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-        if (!rest)
-                return -1;
-        if (*rest == '.')
-                for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
-                        fraction += (*rest - '0') * unit;
-        if (!streq(rest, "Z"))
-                return -1;
-        return (usec_t) timegm(&tm) * USEC_SEC + fraction;
-}
 
 char *time_span_short(usec_t span, char buffer[static TIME_TEXT_MAX]) {
         static const struct {

@@ -6,9 +6,6 @@
  */
 #include "common/timespan.h"
 
-/* Of an RFC 3339 text in UTC, "2025-05-20T02:29:12Z". -1: it is NULL or none. */
-usec_t time_parse(const char *text);
-
 #define TIME_TEXT_MAX 48
 
 /* One number and its unit: "45s", "12min", "5h", "3d". Negative: "0s". */

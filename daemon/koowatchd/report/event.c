@@ -160,11 +160,7 @@ int event_integer(json_object *event, const char *key) {
 }
 
 usec_t event_time(json_object *event, const char *key) {
-        const char *text = event_string(event, key);
-        struct tm tm = {};
-        const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-
-        return end && !*end ? timegm(&tm) * USEC_SEC : -1;
+        return timestamp_parse(event_string(event, key));
 }
 
 enum koodrive_result event_result(json_object *event) {

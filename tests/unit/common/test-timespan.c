@@ -193,12 +193,28 @@ static void test_the_last_microsecond(void **state) {
         assert_string_equal(timestamp_format(0, buffer, sizeof(buffer)), ""); /* no room */
 }
 
+static void test_timestamps_are_read_as_utc(void **state) {
+        (void) state;
+        assert_int_equal(timestamp_parse("1970-01-01T00:00:01Z"), USEC_SEC);
+        assert_int_equal(timestamp_parse("2025-05-20T02:29:12Z"), 1747708152 * USEC_SEC);
+        assert_int_equal(timestamp_parse("1970-01-01T00:00:01.25Z"), 1250000);
+        assert_int_equal(timestamp_parse(NULL), -1);
+        assert_int_equal(timestamp_parse(""), -1);
+        assert_int_equal(timestamp_parse("2025-05-20T02:29:12"), -1);
+        assert_int_equal(timestamp_parse("2025-05-20T02:29:12+01:00"), -1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse_valid), cmocka_unit_test(test_parse_invalid),
-                cmocka_unit_test(test_format),      cmocka_unit_test(test_format_without_room),
-                cmocka_unit_test(test_add),         cmocka_unit_test(test_timestamp),
-                cmocka_unit_test(test_clocks),      cmocka_unit_test(test_the_last_microsecond),
+                cmocka_unit_test(test_timestamps_are_read_as_utc),
+                cmocka_unit_test(test_parse_valid),
+                cmocka_unit_test(test_parse_invalid),
+                cmocka_unit_test(test_format),
+                cmocka_unit_test(test_format_without_room),
+                cmocka_unit_test(test_add),
+                cmocka_unit_test(test_timestamp),
+                cmocka_unit_test(test_clocks),
+                cmocka_unit_test(test_the_last_microsecond),
                 cmocka_unit_test(test_clocks),
         };
 

@@ -37,7 +37,7 @@ static json_object *parse(const char *text) {
 }
 
 static struct look look_of(unsigned width) {
-        return (struct look){.width = width, .now = time_parse(NOW)};
+        return (struct look){.width = width, .now = timestamp_parse(NOW)};
 }
 
 static char *list(unsigned width, const char *columns) {

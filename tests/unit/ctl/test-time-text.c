@@ -3,17 +3,6 @@
 #include "koowatchctl/time-text.h"
 #include "unit/support.h"
 
-static void test_times_are_read_as_utc(void **state) {
-        (void) state;
-        assert_int_equal(time_parse("1970-01-01T00:00:01Z"), USEC_SEC);
-        assert_int_equal(time_parse("2025-05-20T02:29:12Z"), 1747708152 * USEC_SEC);
-        assert_int_equal(time_parse("1970-01-01T00:00:01.25Z"), 1250000);
-        assert_int_equal(time_parse(NULL), -1);
-        assert_int_equal(time_parse(""), -1);
-        assert_int_equal(time_parse("2025-05-20T02:29:12"), -1);
-        assert_int_equal(time_parse("2025-05-20T02:29:12+01:00"), -1);
-}
-
 static void test_spans_have_one_unit(void **state) {
         static const struct {
                 usec_t span;
@@ -48,7 +37,6 @@ static void test_what_is_to_come_is_never_said_to_be_sooner(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_times_are_read_as_utc),
                 cmocka_unit_test(test_spans_have_one_unit),
                 cmocka_unit_test(test_what_is_to_come_is_never_said_to_be_sooner),
         };
