@@ -275,7 +275,9 @@ def test_a_token_is_refreshed_before_it_expires(koowatch, sim):
     session.accept_expired = False
     wait_token(sim, session, 2)
     refused = [request.verdict for request in sim.requests if request.verdict != "ok"]
-    assert refused == ["token expired"]  # the first one, whose end nobody has told
+    assert refused.count("token expired") == 1  # the first one, whose end nobody has told
+    # A poll that is on its way while the server replaces the token comes too late.
+    assert set(refused[1:]) <= {"Authorization was replaced by a refresh"}
     first, second = (request.monotonic for request in refreshes(sim))
     assert second - first > 2
     assert koowatch.find("^account") == []
