@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "simulator"))
 
 from koodrive_simulator import Simulator  # noqa: E402
 from koowatch import Koowatch  # noqa: E402
+
+# A shell starts what it puts in the background with the interrupt ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who owns the directories")
 
