@@ -278,12 +278,14 @@ int edit_run(struct ctl *ctl, const struct options *options) {
         CLEANUP(failure_clear) struct failure failure = {};
         CLEANUP(json_object_putp) json_object *task = NULL;
         CLEANUP(edit_clear) struct edit e = {.name = options->arguments[0]};
+        const char *delivery;
         int r;
 
         if (show_find(ctl, e.name, &task, &failure) < 0)
                 return ctl_fail(ctl, &failure);
         e.path = json_get_string(task, "file");
         e.has_finished = streq(task_text(task, "state"), "finished");
+        delivery = task_text(task, "delivery");
         if (!e.path || access(e.path, F_OK) < 0) {
                 (void) failure_set(&failure, "NotFound", "%s has no file any more that you can see",
                                    e.name);
@@ -304,5 +306,9 @@ int edit_run(struct ctl *ctl, const struct options *options) {
         }
         if (r < 0)
                 return ctl_fail(ctl, &failure);
+        if (r == 1 && (streq(delivery, "waiting") || streq(delivery, "parked")))
+                return ctl_done(ctl,
+                                "%s: changed; koowatchctl redeliver %s --reread delivers with it",
+                                e.name, e.name);
         return ctl_done(ctl, "%s: %s", e.name, r == 0 ? "not changed" : "changed");
 }

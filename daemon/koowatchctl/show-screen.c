@@ -275,14 +275,18 @@ static void print_hint(const struct screen *s) {
         const char *name = s->name;
 
         if (streq(delivery, "parked"))
-                (void) fprintf(s->out,
-                               "\nTry the failed hooks again: koowatchctl redeliver %s\n"
-                               "after a change of Hook= or of variables: with --reread\n"
-                               "Give it up: koowatchctl dismiss %s\n",
-                               name, name);
+                (void) fprintf(
+                        s->out,
+                        "\nTry the failed hooks again: koowatchctl redeliver %s\n"
+                        "Correct Hook= or variables: koowatchctl edit %s, then redeliver --reread\n"
+                        "Give it up: koowatchctl dismiss %s\n",
+                        name, name, name);
         else if (streq(delivery, "waiting") && task_time(s->task, "nextAttemptAt") >= 0)
-                (void) fprintf(s->out, "\nTry the failed hooks now: koowatchctl redeliver %s\n",
-                               name);
+                (void) fprintf(
+                        s->out,
+                        "\nTry the failed hooks now: koowatchctl redeliver %s\n"
+                        "Correct Hook= or variables: koowatchctl edit %s, then redeliver --reread\n",
+                        name, name);
         else if (streq(task_text(s->task, "state"), "invalid"))
                 (void) fprintf(s->out, "\nCorrect it: koowatchctl edit %s\n", name);
 }

@@ -128,8 +128,10 @@ def test_edit_and_redeliver_while_the_delivery_waits(koowatch, sim, start):
     polls = sim.polls(task)
     [before] = tasks_of(ctl)
     edited = ctl.run("edit", "photos", "--config", koowatch.config_path, EDITOR="sed -i s/rekord/record/")
-    assert (edited.returncode, edited.stderr, edited.stdout) == (0, "", "photos: changed\n")
-    again = ctl.run("redeliver", "photos", "--reread")
+    assert (edited.returncode, edited.stderr) == (0, "")
+    advice = "koowatchctl redeliver photos --reread"
+    assert edited.stdout == f"photos: changed; {advice} delivers with it\n"
+    again = ctl.run(*advice.split()[1:])
     assert (again.returncode, again.stderr) == (0, "")
     event = koowatch.wait_record()["event"]
     assert (event["name"], event["eventId"]) == ("photos", before["eventId"])

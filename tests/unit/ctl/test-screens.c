@@ -130,33 +130,34 @@ static void test_show_of_a_parked_delivery(void **state) {
                      "'tail':'no route\\nto host\\n'}]}");
 
         (void) state;
-        assert_string_equal(text,
-                            "photos\n"
-                            "       State: finished, completed: partially failed\n"
-                            "        Task: 11 of share 22\n"
-                            "     Account: default\n"
-                            "  Registered: 2025-05-20T07:00:00Z (3h ago)\n"
-                            "    Finished: 2025-05-20T09:00:00Z (60min ago)\n"
-                            " Result code: 2\n"
-                            "       Event: e1\n"
-                            "       Polls: 12\n"
-                            "    Delivery: parked, 40 attempts\n"
-                            "     Trouble: 10-mail: exit status 1\n"
-                            "\n"
-                            "VARIABLES\n"
-                            "To=me\n"
-                            "\n"
-                            "SETTING  VALUE  ORIGIN\n"
-                            "Timeout  2h     task file\n"
-                            "\n"
-                            "HOOKS\n"
-                            "   40  finished.d/10-mail: failed, exit status 1, took 1s, 60s ago\n"
-                            "      | no route\n"
-                            "      | to host\n"
-                            "\n"
-                            "Try the failed hooks again: koowatchctl redeliver photos\n"
-                            "after a change of Hook= or of variables: with --reread\n"
-                            "Give it up: koowatchctl dismiss photos\n");
+        assert_string_equal(
+                text,
+                "photos\n"
+                "       State: finished, completed: partially failed\n"
+                "        Task: 11 of share 22\n"
+                "     Account: default\n"
+                "  Registered: 2025-05-20T07:00:00Z (3h ago)\n"
+                "    Finished: 2025-05-20T09:00:00Z (60min ago)\n"
+                " Result code: 2\n"
+                "       Event: e1\n"
+                "       Polls: 12\n"
+                "    Delivery: parked, 40 attempts\n"
+                "     Trouble: 10-mail: exit status 1\n"
+                "\n"
+                "VARIABLES\n"
+                "To=me\n"
+                "\n"
+                "SETTING  VALUE  ORIGIN\n"
+                "Timeout  2h     task file\n"
+                "\n"
+                "HOOKS\n"
+                "   40  finished.d/10-mail: failed, exit status 1, took 1s, 60s ago\n"
+                "      | no route\n"
+                "      | to host\n"
+                "\n"
+                "Try the failed hooks again: koowatchctl redeliver photos\n"
+                "Correct Hook= or variables: koowatchctl edit photos, then redeliver --reread\n"
+                "Give it up: koowatchctl dismiss photos\n");
 }
 
 static void test_show_of_next_to_nothing(void **state) {
