@@ -108,6 +108,10 @@ static bool joined_since(const struct passwd *user) {
 static int fail_access(struct failure *failure) {
         const struct passwd *user = getpwuid(geteuid());
 
+        if (geteuid() == 0)
+                return failure_set(failure, "NotAllowed",
+                                   "the bus does not let root in: it has not read koowatch's "
+                                   "policy, org.koowatch1.conf: systemctl reload dbus");
         if (joined_since(user))
                 return failure_set(failure, "NotAllowed",
                                    "not allowed yet: you are in the group " GROUP

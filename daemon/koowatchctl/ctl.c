@@ -7,6 +7,8 @@
 #include "koowatchctl/nearest.h"
 #include "koowatchctl/text.h"
 
+#define SUGGESTIONS_MAX 500 /* names that one question brings */
+
 static void print_json(json_object *object, bool pretty) {
         int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
         const char *text;
@@ -113,14 +115,43 @@ int ctl_done(const struct ctl *ctl, const char *format, ...) {
         return ctl_end(ctl);
 }
 
-void ctl_suggest_task(const struct ctl *ctl, const char *name, struct failure *failure) {
-        CLEANUP(json_object_putp) json_object *tasks = NULL;
+/* A page of names that match the glob, behind those in *tasks. Returns whether it was the last. */
+static bool add_names(const struct ctl *ctl, const char *glob, json_object *tasks) {
+        CLEANUP(json_object_putp)
+        json_object *filter = ctl_object("name", json_object_new_string(glob));
+        CLEANUP(json_object_putp) json_object *page = NULL;
         CLEANUP(failure_clear) struct failure ignored = {};
+        CLEANUP(freep) char *next = NULL;
+
+        if (client_page(ctl->client, "List", filter, "", SUGGESTIONS_MAX, &page, &next, &ignored) <
+            0)
+                return true;
+        for (size_t i = 0; i < json_object_array_length(page); i++)
+                (void) json_object_array_add(tasks,
+                                             json_object_get(json_object_array_get_idx(page, i)));
+        return !next;
+}
+
+/*
+ * Of many tasks not all are asked for, as it would take seconds: those that begin, and those that
+ * end, with a half of the name.
+ */
+void ctl_suggest_task(const struct ctl *ctl, const char *name, struct failure *failure) {
+        CLEANUP(json_object_putp) json_object *tasks = json_object_new_array();
         const char *nearest;
 
-        if (!failure_is(failure, "NotFound") ||
-            client_list(ctl->client, "List", NULL, &tasks, &ignored) < 0)
+        if (!name || !failure_is(failure, "NotFound") || !tasks)
                 return;
+        if (!add_names(ctl, "*", tasks) && name_is_valid(name, 2, 128, "._@-", false)) {
+                size_t half = strlen(name) / 2;
+                CLEANUP(freep) char *head = str_printf("%.*s*", (int) half, name);
+                CLEANUP(freep) char *tail = str_printf("*%s", name + strlen(name) - half);
+
+                if (head)
+                        (void) add_names(ctl, head, tasks);
+                if (tail)
+                        (void) add_names(ctl, tail, tasks);
+        }
         nearest = nearest_name(name, tasks);
         if (nearest)
                 (void) failure_set(failure, "NotFound", "%s; did you mean %s?",

@@ -484,6 +484,75 @@ def test_completion_from_the_directories_when_the_bus_is_silent(ctl, tmp_path, s
     assert complete("add", "x", "--hook", "") == ["fetch"]
 
 
+def test_the_nearest_of_many_names(manager, ctl):
+    """Not all are asked for: those that begin or end as the name does."""
+    many = [running(f"a{number:04}") for number in range(600)]
+    manager.content["tasks"] = [*many, running("photos"), running("zebra-crossing")]
+    manager.start()
+    assert "did you mean photos?" in ctl.run("show", "photo").stderr
+    assert "did you mean zebra-crossing?" in ctl.run("show", "sebra-crossing").stderr
+    assert "did you mean" not in ctl.run("show", "something-else").stderr
+
+
+def wait_shown(ctl, command, **environment):
+    """What a shell shows; koowatchctl may have been too late for its own limit at first."""
+    shown, until = "", time.monotonic() + 30
+    while not shown.strip() and time.monotonic() < until:
+        environment = ctl.environment(**environment)
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+        shown = ran.stdout
+    return shown
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
+def test_fish_completes(manager, ctl, tmp_path):
+    manager.content["tasks"] = [running("one@a.b"), running("one@c"), running("two")]
+    manager.start()
+    (tmp_path / "x.json").touch()
+
+    def complete(line):
+        code = f'set -x PATH {ctl.build} $PATH; source {TOP}/conf/completion/koowatchctl.fish; complete -C"{line}"'
+        return wait_shown(ctl, ["fish", "--no-config", "-c", code], HOME=str(tmp_path)).split()
+
+    assert complete("koowatchctl --bus session show one@") == ["one@a.b", "one@c"]
+    assert complete("koowatchctl list --state=pe") == ["--state=pending"]
+    assert complete(f"koowatchctl add --from-json {tmp_path}/x.") == [f"{tmp_path}/x.json"]
+
+
+# Types into a zsh with completion, and prints what its line has become.
+ZSH = r"""
+zmodload zsh/zpty && zpty shell zsh -f -i
+zpty -w shell "PS1= COLUMNS=400; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -d $2; bindkey '^I' complete-word"
+zpty -w shell "shown() { print -r -- \"<\$BUFFER>\"; BUFFER=; zle .accept-line }; zle -N shown"
+zpty -w shell "bindkey '^X^Y' shown; print REA''DY"
+while zpty -r shell line && [[ $line != READY* ]]; do :; done
+zpty -w -n shell "$3"$'\t\x18\x19'
+while zpty -r shell line && [[ $line != *\<koowatchctl* ]]; do :; done
+print -r -- "${${line#*\<}%\>*}"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+def test_zsh_completes(manager, ctl, tmp_path):
+    manager.content["tasks"] = [running("one@a.b"), running("two@c"), running("two@d")]
+    manager.start()
+    (tmp_path / "x.json").touch()
+
+    def complete(line):
+        folder, dump = TOP / "conf/completion", tmp_path / "dump"
+        command = ["zsh", "-f", "-c", ZSH, "zsh", folder, dump, f"koowatchctl {line}"]
+        path = f"{ctl.build}:{os.environ['PATH']}"
+        until = time.monotonic() + 30
+        while (shown := wait_shown(ctl, command, PATH=path, TERM="dumb").strip()) == f"koowatchctl {line}":
+            assert time.monotonic() < until
+        return shown.removeprefix("koowatchctl ")
+
+    assert complete("--bus session show on") == "--bus session show one@a.b"
+    assert complete("--bus session show tw") == "--bus session show two@"
+    assert complete("list --state=pe") == "list --state=pending"
+    assert complete(f"add --from-json={tmp_path}/x.") == f"add --from-json={tmp_path}/x.json"
+
+
 @pytest.mark.parametrize("breaks", ["\"'@><=;|&(:", "\"'><;|&("])
 def test_bash_completes_names_with_at_signs(manager, ctl, breaks):
     manager.content["tasks"] = [running("one@a.b"), running("one@c")]
@@ -736,14 +805,16 @@ def test_no_bus_at_all(ctl):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
-def test_a_stranger_is_told_which_group_to_join(build):
+def test_who_is_refused_is_told_what_to_do(build):
     bus = Bus('<deny send_destination="org.koowatch1"/>')
     manager = Manager(build, bus)
     try:
         manager.start()
         refused = Ctl(build, bus).run("list")
         assert refused.returncode == 1
-        assert "usermod -aG koowatch root" in refused.stderr
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        advice = f"usermod -aG koowatch {user}" if os.geteuid() else "systemctl reload dbus"
+        assert advice in refused.stderr
     finally:
         manager.close()
         bus.close()
