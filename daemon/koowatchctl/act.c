@@ -1,6 +1,12 @@
 #include "koowatchctl/act.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+
+#include "common/config.h"
 #include "common/json.h"
+#include "koowatchctl/config-verb.h"
 
 const struct option_row redeliver_options[] = {
         {"reread", NULL, "with Hook= and variables of the file as it is now", 0, false},
@@ -79,10 +85,35 @@ int redeliver_run(struct ctl *ctl, const struct options *options) {
                         name, name);
 }
 
-int reload_run(struct ctl *ctl, UNUSED const struct options *options) {
-        CLEANUP(failure_clear) struct failure failure = {};
+/*
+ * As ExecReload= of a daemon that no bus leads to: a bad configuration is found here, as the
+ * signal has no answer. MAINPID is systemd's.
+ */
+static int reload_by_signal(const struct ctl *ctl, const char *main_pid, struct failure *failure) {
+        CLEANUP(config_freep) struct config *config = NULL;
+        char *end = NULL;
+        long pid = strtol(main_pid, &end, 10);
 
-        if (client_call(ctl->client, "Reload", "", NULL, NULL, &failure) < 0)
+        if (pid <= 1 || pid > INT_MAX || *end)
+                return failure_set(failure, "Failed", "MAINPID is \"%s\", not a process", main_pid);
+        if (config_load(ctl, &config, failure) < 0)
+                return -1;
+        return kill((pid_t) pid, SIGHUP) < 0
+                       ? failure_set(failure, "Failed", "cannot send SIGHUP to %ld: %s", pid,
+                                     strerror(errno))
+                       : 0;
+}
+
+int reload_run(struct ctl *ctl, UNUSED const struct options *options) {
+        CLEANUP(failure_clear) struct failure failure = {}, other = {};
+        const char *main_pid = getenv("MAINPID");
+
+        if (client_call(ctl->client, "Reload", "", NULL, NULL, &failure) == 0)
+                return ctl_done(ctl, "configuration reloaded");
+        if (str_empty(main_pid) ||
+            !(failure_is(&failure, "NotRunning") || failure_is(&failure, "Unavailable")))
                 return ctl_fail(ctl, &failure);
-        return ctl_done(ctl, "configuration reloaded");
+        if (reload_by_signal(ctl, main_pid, &other) < 0)
+                return ctl_fail(ctl, &other);
+        return ctl_done(ctl, "koowatchd is told to reload its configuration, which has no errors");
 }

@@ -117,6 +117,25 @@ def test_a_reload_of_a_bad_configuration(koowatch, sim, start):
     assert koowatch.process.poll() is None
 
 
+def test_a_reload_where_no_bus_leads_to_the_daemon(koowatch, bus, build):
+    """As systemd starts it."""
+    ctl = Ctl(build, bus)
+    koowatch.start()
+
+    def reload(pid=koowatch.process.pid):
+        return ctl.run("reload", "--config", koowatch.config_path, MAINPID=str(pid))
+
+    assert reload().returncode == 0
+    koowatch.wait_entry("^configuration reloaded")
+    text = koowatch.write_config()
+    koowatch.config_path.write_text(text.replace("IntervalMin=50ms", "IntervalMin=soon"))
+    bad = reload()
+    assert (bad.returncode, f"{koowatch.config_path}:" in bad.stderr) == (1, True)
+    assert [reload(pid).returncode for pid in ("", "x", "1", "-1", "99999999999")] == [1] * 5
+    assert len(koowatch.find("configuration reloaded|not reloaded")) == 1
+    assert koowatch.process.poll() is None
+
+
 def test_edit_and_redeliver_while_the_delivery_waits(koowatch, sim, start):
     """In the state directory another file would be another registration."""
     koowatch.record("named.d/20-record")

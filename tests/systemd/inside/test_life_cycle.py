@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import struct
+import subprocess
 
 from service import DAEMON, ETC, show, systemctl, write_file
 
@@ -44,7 +45,9 @@ def test_a_bad_configuration_keeps_the_old_one(service, sim):
     good = dict(service.settings["Poll"])
     service.settings["Poll"]["IntervalMin"] = "soon"
     service.settings["Account"]["UserId"] = "17"
-    service.reload()
+    service.write_config()
+    assert subprocess.run(["systemctl", "reload", DAEMON], stderr=subprocess.DEVNULL).returncode == 1
+    service.wait_entry(r"^koowatchctl: .*50-test\.conf:2: .*IntervalMin", _SYSTEMD_UNIT=DAEMON)
     service.wait_status("configuration has errors")
     service.wait_entry(r"50-test\.conf:2: .*IntervalMin", PRIORITY=3)
     service.wait_entry("not reloaded")
