@@ -1,0 +1,105 @@
+"""The Debian package: installed, upgraded, purged."""
+
+import os
+import pathlib
+import pwd
+import re
+import subprocess
+
+import pytest
+from koodrive_simulator import DEFAULT_TOKEN
+from service import DAEMON, ETC, STATE, run, show, systemctl, task_text, write_file
+
+CATALOG = pathlib.Path(__file__).parents[3] / "systemd/koowatch.catalog"
+OURS = ("/etc", "/run", "/usr", "/var/lib")
+# What dpkg, systemd and the users' databases write of every package.
+NOT_OURS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
+            "/etc/.pwd.lock", "/var/lib/dpkg/", "/var/lib/systemd/catalog", "/run/systemd/", "/run/dbus/",
+            "/run/credentials", "/run/log/", "/run/udev/", "/run/koowatch-test.gate")  # fmt: skip
+
+
+def files():
+    """All there are on the machine's own file systems."""
+    listed = subprocess.run(["find", *OURS, "-print0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    names = listed.stdout.decode(errors="surrogateescape").split("\0")
+    return {name for name in names if name and not name.startswith(NOT_OURS) and "__pycache__" not in name}
+
+
+def test_lintian_has_nothing_to_say(package):
+    assert (package.directory / "lintian.out").read_text() == ""
+
+
+def test_it_runs_when_it_is_installed_and_needs_an_account(service, sim):
+    """As the README says it."""
+    assert (systemctl("is-enabled", DAEMON), show("ActiveState")) == ("enabled", "active")
+    assert "no trouble" in service.wait(lambda: run("koowatchctl", "status", check=False), "the bus")
+    service.write_config()
+    token = write_file(ETC / "default.token", f"{DEFAULT_TOKEN}\n", mode=0o600, owner="koowatch")
+    write_file(ETC / "koowatch.conf.d/60-token.conf", f"[Account]\nTokenFile={token}\n")
+    systemctl("reload", DAEMON)
+    service.hook("echo $KOOWATCH_OUTCOME")
+    write_file(ETC / "tasks.d/photos.task", task_text(sim.add_task()))
+    service.wait_output("completed")
+    assert re.search("^-- ([0-9a-f]{32})$", CATALOG.read_text(), re.M)[1] in run("journalctl", "--list-catalog")
+
+
+def test_a_user_that_cannot_be_made_is_told(package):
+    """systemd-sysusers succeeds all the same."""
+    if any(name.pw_name == "koowatch-hook" for name in pwd.getpwall()):
+        run("userdel", "koowatch-hook")
+    mask = write_file("/etc/sysusers.d/koowatch.conf", "")
+    refused = package.install(check=False)
+    mask.unlink()
+    assert refused.returncode != 0
+    assert "has not made the user koowatch" in refused.stderr and "dpkg --configure koowatch" in refused.stderr
+    package.dpkg("--configure", "koowatch")
+    assert show("ActiveState") == "active"
+
+
+def test_an_upgrade_while_a_hook_runs(service, package, sim):
+    """It runs on, its end is known to the new daemon, and what was configured stays."""
+    task = sim.add_task()
+    service.gated_hook()
+    service.add_task("photos", task)
+    edited = ETC / "koowatch.conf"
+    edited.write_text(edited.read_text() + "[Poll]\nStallTimeout=17min\n")
+    service.write_config()
+    systemctl("restart", DAEMON)
+    service.wait(lambda: [line for line in service.output() if line.startswith("begin ")], "a hook")
+    pid = service.pid
+    package.install("next")
+    service.wait_restarted(pid)
+    assert edited.read_text().endswith("[Poll]\nStallTimeout=17min\n")
+    assert (ETC / "koowatch.conf.dpkg-dist").read_text().endswith("# of the next version\n")
+    service.release(2)
+    service.wait_entry("^photos: hook finished.d/10-test ended: done")
+    begun = [line for line in service.output() if line.startswith("begin ")]
+    ended = [line for line in service.output() if line.startswith("end ")]
+    assert len(set(begun)) == 1 and len(ended) >= 1
+    assert "Delivery: waiting" not in run("koowatchctl", "show", "photos")
+
+
+def test_a_purge_leaves_nothing(package, journal, sim):
+    before = files()
+    package.install()
+    write_file(ETC / "koowatch.conf.d/60-mine.conf", f"[Account]\nEndpoint={sim.url}\n")
+    write_file(ETC / "credentials/default.token", f"{DEFAULT_TOKEN}\n", mode=0o600)
+    write_file(ETC / "hooks/finished.d/10-test", "#!/bin/sh\necho >~/left\n", mode=0o755)
+    write_file(ETC / "tasks.d/photos.task", task_text(sim.add_task()))
+    systemctl("restart", DAEMON)
+    run("koowatchctl", "wait", "photos")
+    package.dpkg("--remove", "koowatch")
+    assert (STATE / "state.db").exists() and (ETC / "credentials/default.token").exists()
+    assert not os.path.exists("/run/koowatch-hook.socket")
+    package.install()
+    assert show("ActiveState") == "active"
+    package.purge()
+    assert files() - before == set()
+    assert pwd.getpwnam("koowatch") and pwd.getpwnam("koowatch-hook")
+    assert not pathlib.Path("/usr/bin/koowatchd").exists()
+
+
+@pytest.fixture(autouse=True)
+def nothing_has_failed():
+    yield
+    assert systemctl("list-units", "--failed", "--plain", "--no-legend") == ""
