@@ -114,13 +114,6 @@ enum account_state account_state(const struct account *a) {
         return a->state;
 }
 
-const char *account_state_name(enum account_state state) {
-        static const char *const names[ACCOUNT_STATES] = {"ok", "throttled", "unreachable",
-                                                          "unauthorized"};
-
-        return names[state];
-}
-
 const char *account_reason(const struct account *a) {
         return a->reason;
 }
@@ -416,18 +409,13 @@ static enum account_verdict handle_task_failure(struct account *a,
         return ACCOUNT_VERDICT_NOT_ACCOUNT;
 }
 
-static bool is_about_task(enum koodrive_class class) {
-        return class == KOODRIVE_TASK || class == KOODRIVE_TRANSIENT ||
-               class == KOODRIVE_RETRY_LIMITED || class == KOODRIVE_REJECTED;
-}
-
 /*
  * An answer to a request from before a change says nothing of the account, but the task is not
  * charged for what may be the account's failure.
  */
 static enum account_verdict handle_outdated(struct account *a,
                                             const struct koodrive_answer *answer) {
-        bool about_task = is_about_task(answer->disposition.class);
+        bool about_task = !koodrive_class_is_of_account(answer->disposition.class);
 
         if (about_task && answer->disposition.may_be_account == KOODRIVE_NOT_ACCOUNT)
                 return ACCOUNT_VERDICT_NOT_ACCOUNT;
@@ -439,7 +427,7 @@ static enum account_verdict handle_outdated(struct account *a,
 enum account_verdict account_answered(struct account *a, const struct account_reply *reply) {
         enum koodrive_class class = reply->answer->disposition.class;
 
-        flight_ended(&a->flight, is_about_task(class));
+        flight_ended(&a->flight, !koodrive_class_is_of_account(class));
         if (reply->generation != a->generation)
                 return handle_outdated(a, reply->answer);
         if (reply->answer->date >= 0)
@@ -451,7 +439,7 @@ enum account_verdict account_answered(struct account *a, const struct account_re
                 handle_acceptance(a, reply);
                 return ACCOUNT_VERDICT_NOT_ACCOUNT;
         }
-        if (is_about_task(class))
+        if (!koodrive_class_is_of_account(class))
                 return handle_task_failure(a, reply);
 
         a->failed_requests++;

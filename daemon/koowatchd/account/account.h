@@ -23,6 +23,7 @@
 
 #include "common/timespan.h"
 #include "common/util.h"
+#include "koowatchd/account/account-state.h"
 #include "koowatchd/account/rate-limit.h"
 #include "koowatchd/koodrive/request.h"
 #include "koowatchd/koodrive/session.h"
@@ -32,14 +33,6 @@ struct account_config;
 struct koodrive_answer;
 struct koodrive_session;
 struct learnt_durations;
-
-enum account_state {
-        ACCOUNT_OK,
-        ACCOUNT_THROTTLED,
-        ACCOUNT_UNREACHABLE,
-        ACCOUNT_UNAUTHORIZED,
-        ACCOUNT_STATES
-};
 
 /*
  * The state has changed: see account_state() and account_reason(). failed_requests: how many
@@ -72,7 +65,6 @@ bool account_is_configured(const struct account *account);
 const char *account_name(const struct account *account);
 const struct account_config *account_settings(const struct account *account);
 enum account_state account_state(const struct account *account);
-const char *account_state_name(enum account_state state);
 /* In words, why the state is what it is; "" when ok. */
 const char *account_reason(const struct account *account);
 

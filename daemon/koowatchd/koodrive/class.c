@@ -443,3 +443,8 @@ const char *koodrive_class_name(enum koodrive_class class) {
 
         return names[class];
 }
+
+bool koodrive_class_is_of_account(enum koodrive_class class) {
+        return class == KOODRIVE_UNREACHABLE || class == KOODRIVE_MISCONFIGURED ||
+               class == KOODRIVE_THROTTLED || class == KOODRIVE_UNAUTHORIZED;
+}

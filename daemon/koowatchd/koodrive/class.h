@@ -74,3 +74,5 @@ bool koodrive_code_is_own(const char *code);
 
 /* "task", "transient", "doubtful", "rejected", ... */
 const char *koodrive_class_name(enum koodrive_class class);
+/* Whether what failed is the account's; the others are about the task. */
+bool koodrive_class_is_of_account(enum koodrive_class class);
