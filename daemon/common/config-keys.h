@@ -26,6 +26,7 @@ struct config {
         enum log_target log_target;
         enum download_url download_url;
         char *metrics_file; /* NULL: none */
+        enum metrics_format metrics_format;
         usec_t history;
 
         usec_t interval_min, interval_max;

@@ -40,6 +40,8 @@ static int parse_choice(const char *text, const char *const *choices, size_t cou
 /* clang-format off */
 DEFINE_CHOICE_PARSER(config_parse_download_url, enum download_url,
                      [DOWNLOAD_URL_FULL] = "full", [DOWNLOAD_URL_REDACTED] = "redacted")
+DEFINE_CHOICE_PARSER(config_parse_metrics_format, enum metrics_format,
+                     [METRICS_PROMETHEUS] = "prometheus", [METRICS_OPENMETRICS] = "openmetrics")
 DEFINE_CHOICE_PARSER(config_parse_token_scheme, enum token_scheme,
                      [TOKEN_SCHEME_VERBATIM] = "verbatim", [TOKEN_SCHEME_BEARER] = "Bearer",
                      [TOKEN_SCHEME_AT] = "AT")

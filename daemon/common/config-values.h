@@ -12,6 +12,7 @@
 #include "common/timespan.h"
 
 enum download_url { DOWNLOAD_URL_FULL, DOWNLOAD_URL_REDACTED };
+enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
 
 /* What is put before a token that has no scheme word of its own. */
 enum token_scheme { TOKEN_SCHEME_VERBATIM, TOKEN_SCHEME_BEARER, TOKEN_SCHEME_AT };
@@ -38,6 +39,7 @@ struct rate_limit {
 
 /* The enum of the same name. */
 int config_parse_download_url(const char *text, void *field);
+int config_parse_metrics_format(const char *text, void *field);
 int config_parse_token_scheme(const char *text, void *field);
 int config_parse_auth(const char *text, void *field);
 int config_parse_refresh(const char *text, void *field);

@@ -97,7 +97,7 @@ static int apply_settings(struct daemon *d) {
                                    .stall_timeout = c->stall_timeout,
                            },
                            c->hook_directories);
-        return status_configure(d->modules.status, c->metrics_file);
+        return status_configure(d->modules.status, c->metrics_file, c->metrics_format);
 }
 
 static void warn_of_late_settings(const struct config *old, const struct config *new) {

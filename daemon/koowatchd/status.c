@@ -11,10 +11,10 @@
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/metrics-file.h"
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/properties.h"
 #include "koowatchd/report/event.h"
-#include "koowatchd/report/metrics.h"
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/task/registry.h"
@@ -27,7 +27,7 @@
 
 struct status {
         struct status_sources from;
-        char *metrics_file;
+        struct metrics_file metrics_file;
         struct timer update_timer, tick_timer, watchdog_timer;
         usec_t tick_due, watchdog_period;
         double loop_lag;
@@ -38,7 +38,7 @@ struct status {
         char *sent;           /* the text that was sent last */
         usec_t sent_at[SENT_A_SECOND_MAX]; /* the last ones because of an outcome */
         unsigned next_sent;
-        bool config_error, lag_reported, metrics_failing;
+        bool config_error, lag_reported;
 };
 
 /* ---- the text ---- */
@@ -229,37 +229,31 @@ void status_on_counted(void *status, unsigned finished, unsigned parked) {
         status_update(s);
 }
 
+static void tick_now(struct status *s) {
+        timer_arm(s->from.timers, &s->tick_timer, s->tick_due = clock_boot());
+}
+
 void status_set_config_error(struct status *s, bool is_error) {
+        if (is_error != s->config_error)
+                tick_now(s);
         s->config_error = is_error;
 }
 
 /* ---- every 15 s ---- */
 
-static void write_metrics(struct status *s, usec_t lag) {
-        size_t n = accounts_list(s->from.accounts, NULL, 0);
-        CLEANUP(freep) struct account **accounts = calloc(n + 1, sizeof(struct account *));
-        struct registry_counts watches = registry_count(s->from.registry);
-        struct metrics_gauges gauges = {
-                .pending = watches.pending,
-                .running = watches.running,
-                .finished = watches.finished,
-                .invalid = watches.invalid,
-                .accounts = accounts,
-                .n_accounts = accounts ? accounts_list(s->from.accounts, accounts, n) : 0,
-                .deliveries_pending = deliveries_count(s->from.deliveries).pending,
-                .deliveries_parked = s->parked,
-                .poll_lag = (double) lag / 1e6,
-                .loop_lag = s->loop_lag,
-                .log_entries_lost = log_lost(),
-        };
-        int r = accounts ? metrics_write(s->from.metrics, &gauges, s->metrics_file) : -ENOMEM;
-
-        if (r < 0 && !s->metrics_failing)
-                log_warning("MetricsFile %s: cannot write (%s), retrying every 15 s",
-                            s->metrics_file, strerror(-r));
-        else if (r == 0 && s->metrics_failing)
-                log_notice("MetricsFile %s: writable again", s->metrics_file);
-        s->metrics_failing = r < 0;
+static void write_metrics(struct status *s, const struct registry_counts *watches, usec_t now) {
+        metrics_file_write(&s->metrics_file, &(struct metrics_sources){
+                                                     .accounts = s->from.accounts,
+                                                     .commit = s->from.commit,
+                                                     .deliveries = s->from.deliveries,
+                                                     .metrics = s->from.metrics,
+                                                     .poller = s->from.poller,
+                                                     .tasks = *watches,
+                                                     .parked = s->parked,
+                                                     .config_error = s->config_error,
+                                                     .loop_lag = s->loop_lag,
+                                                     .now = now,
+                                             });
 }
 
 /* The warning comes again only when it has caught up in between. */
@@ -285,8 +279,7 @@ static void on_tick(struct timer *timer, usec_t now) {
         (void) notify_flush();
         check_lag(s, now);
         set_properties(s, &watches, now);
-        if (s->metrics_file)
-                write_metrics(s, poller_lag(s->from.poller, now));
+        write_metrics(s, &watches, now);
         timer_arm(s->from.timers, timer, s->tick_due = now + TICK_PERIOD);
 }
 
@@ -335,16 +328,16 @@ void status_free(struct status *s) {
         timer_close(s->from.timers, &s->update_timer);
         timer_close(s->from.timers, &s->tick_timer);
         timer_close(s->from.timers, &s->watchdog_timer);
-        free(s->metrics_file);
+        metrics_file_clear(&s->metrics_file);
         json_object_put(s->last);
         free(s->invalid);
         free(s->sent);
         free(s);
 }
 
-int status_configure(struct status *s, const char *metrics_file) {
-        int r = str_replace(&s->metrics_file, metrics_file);
+int status_configure(struct status *s, const char *metrics_file, enum metrics_format format) {
+        int r = metrics_file_configure(&s->metrics_file, metrics_file, format);
 
-        timer_arm(s->from.timers, &s->tick_timer, s->tick_due = clock_boot());
+        tick_now(s);
         return r;
 }

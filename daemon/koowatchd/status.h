@@ -2,12 +2,13 @@
 /*
  * Status: how the daemon is, for the service manager and for metrics
  *
- * Owns STATUS=, the counts of what is remembered, the metrics file and its timer, the
- * warning that polling is behind, and the watchdog.
+ * Owns STATUS=, the counts of what is remembered, the metrics file's timer, the warning that
+ * polling is behind, and the watchdog.
  */
 #include <json-c/json_types.h>
 #include <stdbool.h>
 
+#include "common/config-values.h"
 #include "common/timespan.h"
 #include "common/util.h"
 
@@ -41,8 +42,8 @@ int status_new(const struct status_sources *sources, struct status **ret);
 void status_free(struct status *status);
 DEFINE_CLEANUP(struct status *, status_free)
 
-/* metrics_file: copied; NULL: none. Returns 0 or -ENOMEM. */
-int status_configure(struct status *status, const char *metrics_file);
+/* metrics_file: copied; NULL: none. It is written at once. Returns 0 or -ENOMEM. */
+int status_configure(struct status *status, const char *metrics_file, enum metrics_format format);
 /* Begins to answer the watchdog, where the service manager has one. */
 void status_start_watchdog(struct status *status);
 

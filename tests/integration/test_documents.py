@@ -170,10 +170,15 @@ def test_man_page_has_each_field_of_the_journal():
 
 
 def test_man_page_has_each_metric():
-    families = re.findall(r'family\(t, "(\w+)", "', read("daemon/koowatchd/report/metrics.c"))
-    names = {f"koowatch_{name}" for name in families}
+    """With its type; test_metrics.py compares the labels with those of a daemon."""
+    source = read("daemon/koowatchd/report/metrics.c")
+    rows = re.findall(r'\b(family|number|seconds)\(t, "(\w+)",\s*(?:"(\w+)",)?', source)
+    types = {f"koowatch_{name}": type or "gauge" for _, name, type in rows}
+    assert len(types) == len(rows) > 0
     documented = re.search(r"^# METRICS\n(.*?)^# ", page("koowatchd.8"), re.M | re.S)[1]
-    assert set(re.findall(r"\*(koowatch_\w+)\*", documented)) == names != set()
+    heads = re.findall(r"^\*(koowatch_\w+)\*(?:\{[\w, ]+\})?, (\w+)$", documented, re.M)
+    assert len(heads) == len(re.findall(r"^\*koowatch_", documented, re.M))
+    assert sorted(heads) == sorted(types.items())
 
 
 @pytest.mark.parametrize("source, manual", PROGRAMS.items())

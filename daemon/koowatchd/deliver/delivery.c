@@ -436,3 +436,16 @@ struct delivery_counts deliveries_count(const struct deliveries *d) {
         counts.running += ephemerals_running(d->ephemerals);
         return counts;
 }
+
+usec_t deliveries_oldest(const struct deliveries *d) {
+        const struct delivery *v;
+        usec_t oldest = 0;
+
+        TAILQ_FOREACH(v, &d->all, link) {
+                const usec_t since = v->row.attempts.since;
+
+                if (!v->is_over && since > 0 && (oldest == 0 || since < oldest))
+                        oldest = since;
+        }
+        return oldest;
+}

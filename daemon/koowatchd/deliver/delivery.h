@@ -70,3 +70,6 @@ void deliveries_committed(struct deliveries *deliveries, bool written);
 void deliveries_stop(struct deliveries *deliveries);
 
 struct delivery_counts deliveries_count(const struct deliveries *deliveries);
+/* When the oldest outcome that is pending came, by the wall clock; 0: there is none. Looks at all.
+ */
+usec_t deliveries_oldest(const struct deliveries *deliveries);

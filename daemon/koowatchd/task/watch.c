@@ -381,7 +381,7 @@ void watch_on_polled(void *userdata, struct poll *poll, const struct koodrive_an
 
         (void) userdata;
         metrics_polled(w->subject->shared->metrics, task.account, answer->disposition.class,
-                       seconds);
+                       seconds, clock_wall());
         report_polled(w->subject->shared->report, &task, answer, trace_id, seconds);
 }
 

@@ -135,6 +135,7 @@ static void check_defaults(const struct config *c) {
         assert_int_equal(c->log_target, LOG_TARGET_AUTO);
         assert_int_equal(c->download_url, DOWNLOAD_URL_FULL);
         assert_null(c->metrics_file);
+        assert_int_equal(c->metrics_format, METRICS_PROMETHEUS);
         assert_true(c->history == 90 * USEC_DAY);
         assert_true(c->interval_min == 2 * USEC_SEC);
         assert_true(c->interval_max == 2 * USEC_MINUTE);
@@ -202,6 +203,7 @@ static const char everything[] = "[Daemon]\n"
                                  "LogTarget=console\n"
                                  "DownloadUrl=redacted\n"
                                  "MetricsFile=/run/k.prom\n"
+                                 "MetricsFormat=openmetrics\n"
                                  "History=infinity\n"
                                  "[Poll]\n"
                                  "IntervalMin=500ms\n"
@@ -240,6 +242,7 @@ static void check_everything(const struct config *c) {
         assert_int_equal(c->log_target, LOG_TARGET_CONSOLE);
         assert_int_equal(c->download_url, DOWNLOAD_URL_REDACTED);
         assert_string_equal(c->metrics_file, "/run/k.prom");
+        assert_int_equal(c->metrics_format, METRICS_OPENMETRICS);
         assert_true(c->history == USEC_INFINITY);
         assert_true(c->interval_min == 500 * USEC_MSEC);
         assert_true(c->interval_max == 15 * USEC_MINUTE);
@@ -279,7 +282,7 @@ static void test_every_key(void **state) {
         assert_string_equal(a->ca_file, "/etc/ca.pem");
         assert_string_equal(a->proxy, "socks5h://user:pass@proxy:1080");
         assert_string_equal(a->file, f->main);
-        assert_int_equal(a->line, 20);
+        assert_int_equal(a->line, 21);
         assert_int_equal(f->config->n_accounts, 2);
         assert_null(config_account(f->config, "other"));
 }
@@ -460,6 +463,7 @@ static void test_bad_values(void **state) {
                 "[Daemon]\nLogTarget=syslog",
                 "[Daemon]\nDownloadUrl=none",
                 "[Daemon]\nMetricsFile=metrics",
+                "[Daemon]\nMetricsFormat=text",
                 "[Daemon]\nHistory=-1",
                 "[Daemon]\nHistory=soon",
                 "[Poll]\nIntervalMin=0",

@@ -69,7 +69,8 @@ static void assert_dropped(struct core *c, unsigned account, unsigned stalled) {
         CLEANUP(closep) int fd = -1;
         size_t length;
 
-        assert_int_equal(metrics_write(c->metrics, &(struct metrics_gauges){}, path), 0);
+        assert_int_equal(
+                metrics_write(c->metrics, &(struct metrics_gauges){}, METRICS_PROMETHEUS, path), 0);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         assert_true(fd >= 0);
         assert_int_equal(read_all(fd, 1U << 20, &text, &length), 0);
