@@ -24,8 +24,9 @@ void metrics_file_clear(struct metrics_file *f) {
 }
 
 /* The caller frees it; NULL when memory is short. */
-static struct metrics_account *describe_accounts(const struct accounts *accounts, size_t *ret_n) {
-        const size_t n = accounts_list(accounts, NULL, 0);
+static struct metrics_account *describe_accounts(const struct metrics_sources *from,
+                                                 size_t *ret_n) {
+        const size_t n = accounts_list(from->accounts, NULL, 0);
         CLEANUP(freep) struct account **all = calloc(n + 1, sizeof(struct account *));
         struct metrics_account *described = calloc(n + 1, sizeof(*described));
 
@@ -33,12 +34,13 @@ static struct metrics_account *describe_accounts(const struct accounts *accounts
                 free(described);
                 return NULL;
         }
-        (void) accounts_list(accounts, all, n);
+        (void) accounts_list(from->accounts, all, n);
         for (size_t i = 0; i < n; i++)
                 described[i] = (struct metrics_account){
                         .name = account_name(all[i]),
                         .state = account_state(all[i]),
                         .in_flight = account_in_flight(all[i]),
+                        .poll_lag = (double) poller_lag_of(from->poller, all[i], from->now) / 1e6,
                 };
         *ret_n = n;
         return described;
@@ -47,7 +49,7 @@ static struct metrics_account *describe_accounts(const struct accounts *accounts
 static int write_now(const struct metrics_file *f, const struct metrics_sources *from) {
         const struct delivery_counts deliveries = deliveries_count(from->deliveries);
         size_t n = 0;
-        CLEANUP(freep) struct metrics_account *accounts = describe_accounts(from->accounts, &n);
+        CLEANUP(freep) struct metrics_account *accounts = describe_accounts(from, &n);
         const struct metrics_gauges gauges = {
                 .pending = from->tasks.pending,
                 .running = from->tasks.running,

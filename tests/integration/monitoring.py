@@ -100,9 +100,9 @@ class Prometheus:
         ]
 
     def firing(self):
-        """{name: labels} of the alerts that fire."""
+        """{name: alert} of those that fire."""
         alerts = self.get("alerts")["alerts"]
-        return {alert["labels"]["alertname"]: alert["labels"] for alert in alerts if alert["state"] == "firing"}
+        return {alert["labels"]["alertname"]: alert for alert in alerts if alert["state"] == "firing"}
 
 
 def free_port():

@@ -228,6 +228,12 @@ static void write_accounts(const struct metrics_gauges *g, struct text *t) {
         for (size_t i = 0; i < g->n_accounts; i++)
                 add(t, "koowatch_requests_in_flight{account=\"%s\"} %u\n", g->accounts[i].name,
                     g->accounts[i].in_flight);
+
+        family(t, "account_poll_lag_seconds", "gauge",
+               "How long the most overdue poll of an account has been due.");
+        for (size_t i = 0; i < g->n_accounts; i++)
+                add(t, "koowatch_account_poll_lag_seconds{account=\"%s\"} %.6f\n",
+                    g->accounts[i].name, g->accounts[i].poll_lag);
 }
 
 static void write_deliveries(const struct metrics_gauges *g, struct text *t) {

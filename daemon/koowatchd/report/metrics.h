@@ -40,6 +40,7 @@ struct metrics_account {
         const char *name;
         enum account_state state;
         unsigned in_flight;
+        double poll_lag; /* seconds */
 };
 
 struct metrics_gauges {
