@@ -95,13 +95,14 @@ def test_metrics_of_a_few_tasks(koowatch, sim, metrics):
     assert metrics("watches", state="finished") == 4
     assert metrics("watches", state="pending") + metrics("watches", state="running") == 1
     assert metrics("deliveries_pending") == 0
+    assert metrics("oldest_delivery_timestamp_seconds") is None  # parked ones do not wait
     assert metrics("polls_total", account="default", **{"class": "transient"}) == 1
     assert metrics("polls_total", account="default", **{"class": "task"}) >= 5
     answered = metrics("poll_duration_seconds_count")
     assert answered == metrics("poll_duration_seconds_bucket", le="+Inf") >= 6
-    label = "koowatch_account_state"
-    assert metrics("account_state", account="default", **{label: "ok"}) == 1
-    assert metrics("account_state", account="default", **{label: "unauthorized"}) == 0
+    assert metrics("account_state", account="default", koowatch_account_state="ok") == 1
+    assert metrics("account_state", account="default", koowatch_account_state="unauthorized") == 0
+    assert metrics("store_writable") == 1
 
 
 @pytest.fixture
@@ -287,6 +288,22 @@ def test_the_oldest_delivery_that_waits(koowatch, sim, metrics):
     koowatch.restart()
     assert metrics("oldest_delivery_timestamp_seconds") == oldest
     koowatch.hook("finished.d/10-record", "exit 0")
+
+
+def test_metrics_tell_of_a_store_that_cannot_be_written(koowatch, sim, metrics):
+    task = sim.add_task(hold=True)
+    koowatch.add_task("photos", task)
+    koowatch.start(restore_signals=False)  # a signal would come with the error
+    koowatch.wait(lambda: metrics("store_writable") == 1, "the metrics")
+    koowatch.limit_file_size(16384)  # enough for the metrics
+    task.complete()
+    koowatch.wait_entry("state.db: cannot write")
+    koowatch.reload()
+    koowatch.wait(lambda: metrics("store_writable") == 0, "the store in the metrics")
+    koowatch.limit_file_size(None)
+    koowatch.wait_entry("state.db: writable again")
+    koowatch.reload()
+    koowatch.wait(lambda: metrics("store_writable") == 1, "the store in the metrics")
 
 
 def test_metrics_tell_of_a_configuration_with_errors(koowatch, metrics):
