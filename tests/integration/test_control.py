@@ -1,6 +1,7 @@
 """What an administrator may ask and do, through the bus."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -198,6 +199,23 @@ def test_pages(on_bus, caller, sim):
         caller.list(state="asleep")
     with pytest.raises(CallFailed, match="no filter of that name"):
         caller.list(color="red")
+    for cursor in ("task007", "é", "0", "2f", "00", "7A", "61" * 256):
+        with pytest.raises(CallFailed, match="^the cursor is none that List returned$"):
+            caller.page("List", cursor, 10)
+
+
+def test_pages_of_names_that_are_no_text(on_bus, caller):
+    names = (b"a b", b"z\xff\xfe", b"z\xff\xff")
+    for name in names:
+        path = os.path.join(os.fsencode(on_bus.low), name + b".task")
+        with open(path, "wb") as file:
+            file.write(b"[Task]\n")
+    on_bus.wait(lambda: len(caller.page("List", "", 10)[0]) == 3, "all three")
+    seen, cursor = [], ""
+    for _ in names:
+        tasks, cursor = caller.page("List", cursor, 1)
+        seen += [task["name"] for task in tasks]
+    assert (seen, cursor) == (["a b", "z??", "z??"], "")
 
 
 def test_filters_of_what_has_finished(on_bus, caller, sim):

@@ -145,10 +145,12 @@ static enum slice_step look_up(struct task_list *l) {
         return SLICE_WAIT;
 }
 
-static enum slice_step end(struct task_list *l, const char *next) {
-        json_object *result = build_reply(STEAL_PTR(l->tasks), json_object_new_string(next));
+/* last: the name of the last one, if there are more; else "". */
+static enum slice_step end(struct task_list *l, const char *last) {
+        CLEANUP(freep) char *next = page_cursor_of(last);
+        json_object *text = next ? json_object_new_string(next) : NULL;
 
-        pending_reply(&l->pending, result);
+        pending_reply(&l->pending, build_reply(STEAL_PTR(l->tasks), text));
         return SLICE_END;
 }
 
@@ -203,15 +205,18 @@ void task_list_begin(struct control *c, struct bus_call *call) {
         pending_add(&c->pendings, &l->pending, call, list_free);
         l->control = c;
         l->limit = page_limit(arguments);
-        l->after = strdup(page_cursor(arguments));
         l->tasks = json_object_new_array();
         name_heap_init(&l->names, l->limit + 1);
-        if (l->after && l->tasks)
+        if (l->tasks)
                 r = filter_read_list(json_object_array_get_idx(arguments, 0), &l->filter, &fault);
         if (r == 0)
                 r = slice_open(&l->slice, c->with.timers, step);
         if (r == 0)
+                r = page_name(arguments, &l->after);
+        if (r == 0)
                 slice_run(&l->slice);
+        else if (r == -EINVAL && !fault)
+                pending_fail(&l->pending, BUS_INVALID, "the cursor is none that List returned");
         else if (fault)
                 pending_fail(&l->pending, BUS_INVALID, "%s", fault);
         else
