@@ -225,7 +225,7 @@ def test_filters_of_what_has_finished(on_bus, caller, sim):
     on_bus.hook("finished.d/10-fail", '[ "$2" != bad ]')
     for name, result in (("bad", 1), ("good", 1), ("partial", 2)):
         task = sim.add_task(result=result)
-        on_bus.add_task(name, task)
+        on_bus.add_task(name, task, Description=f"a {name} one")
         on_bus.wait_entry(f"^{name}: completed")
     canceled = sim.add_task(hold=True)
     on_bus.add_task("canceled", canceled)
@@ -254,6 +254,9 @@ def test_filters_of_what_has_finished(on_bus, caller, sim):
     assert names(caller.history(result="partial")) == ["partial"]
     assert names(caller.history(name="?a*")) == ["canceled", "partial", "bad"]
     assert names(caller.history(outcome="canceled", account="default")) == ["canceled"]
+    bad = caller.history(name="bad")[0]
+    assert (bad["description"], bad["reason"]) == ("a bad one", "finished.d/10-fail failed with status 1")
+    assert "reason" not in caller.history(name="good")[0]
     bad = caller.get("bad")
     assert names(caller.history(eventId=bad["eventId"])) == ["bad"]
     assert names(caller.history(until="2020-01-01T00:00:00Z")) == []

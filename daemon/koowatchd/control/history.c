@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/json.h"
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
 #include "koowatchd/control/event-walk.h"
+#include "koowatchd/control/failed-runs.h"
 #include "koowatchd/control/filter.h"
 #include "koowatchd/control/page.h"
+#include "koowatchd/control/slice.h"
 #include "koowatchd/control/task-view.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/store/store.h"
@@ -22,12 +25,20 @@ struct history {
         int64_t last;  /* number of the last one of the page */
         bool has_more; /* behind it */
         int error;
+
+        /* When the page is there: the reasons of those that were given up. */
+        struct slice slice;
+        struct failed_runs failed_runs;
+        size_t at;
+        bool is_reading;
 };
 
 static void history_free(struct pending *pending) {
         struct history *h = container_of(pending, struct history, pending);
 
         event_walk_close(&h->walk);
+        slice_close(&h->slice);
+        failed_runs_close(&h->failed_runs);
         json_object_put(h->runs);
         free(h);
 }
@@ -66,20 +77,57 @@ static bool on_event(struct event_walk *walk, const struct store_event *stored) 
         return false;
 }
 
-static void on_end(struct event_walk *walk, int error) {
+static void on_walk_end(struct event_walk *walk, int error) {
         struct history *h = container_of(walk, struct history, walk);
+
+        if (error < 0)
+                h->error = error;
+        slice_run(&h->slice);
+}
+
+/* ---- reasons ---- */
+
+static void on_reason(struct failed_runs *search, int error) {
+        struct history *h = container_of(search, struct history, failed_runs);
+
+        h->error = error;
+        h->is_reading = false;
+        slice_run(&h->slice);
+}
+
+static void reply(struct history *h) {
         char next[24] = "";
         json_object *result;
 
-        if (error < 0 || h->error < 0) {
-                control_fail_pending(h->control, &h->pending, error < 0 ? error : h->error);
-                return;
-        }
         if (h->has_more)
                 (void) snprintf(next, sizeof(next), "%lld", (long long) h->last);
         result = build_reply(STEAL_PTR(h->runs), json_object_new_string(next));
         pending_reply(&h->pending, result);
 }
+
+static enum slice_step step(struct slice *slice) {
+        struct history *h = container_of(slice, struct history, slice);
+        json_object *run;
+
+        if (h->is_reading)
+                return SLICE_WAIT;
+        if (h->error < 0) {
+                control_fail_pending(h->control, &h->pending, h->error);
+                return SLICE_END;
+        }
+        if (h->at == json_object_array_length(h->runs)) {
+                reply(h);
+                return SLICE_END;
+        }
+        run = json_object_array_get_idx(h->runs, h->at++);
+        if (!streq(json_get_string(run, "delivery"), "parked"))
+                return SLICE_GO_ON;
+        h->is_reading = true;
+        failed_runs_read(&h->failed_runs, json_get_string(run, "eventId"), run);
+        return SLICE_WAIT;
+}
+
+/* ---- */
 
 /* "": the first page. Returns 0 or -EINVAL. */
 static int read_cursor(const char *text, int64_t *ret) {
@@ -109,12 +157,15 @@ void history_begin(struct control *c, struct bus_call *call) {
         h->runs = json_object_new_array();
         h->walk.store = c->with.store;
         h->walk.on_event = on_event;
-        h->walk.on_end = on_end;
+        h->walk.on_end = on_walk_end;
+        h->failed_runs = (struct failed_runs){.store = c->with.store, .on_end = on_reason};
         if (h->runs)
                 r = filter_read_history(json_object_array_get_idx(arguments, 0), &h->filter,
                                         &fault);
         if (r == 0)
                 r = event_walk_open(&h->walk, c->with.timers);
+        if (r == 0)
+                r = slice_open(&h->slice, c->with.timers, step);
         if (r == 0 && read_cursor(page_cursor(arguments), &h->walk.before) < 0)
                 pending_fail(&h->pending, BUS_INVALID, "the cursor is none that History returned");
         else if (r == 0)

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
+#include "koowatchd/control/failed-runs.h"
 #include "koowatchd/control/filter.h"
 #include "koowatchd/control/name-heap.h"
 #include "koowatchd/control/page.h"
@@ -34,9 +35,9 @@ struct task_list {
 
         /* Of one that has finished, while the store is asked. */
         bool is_reading;
-        json_object *view, *runs;
+        json_object *view;
+        struct failed_runs failed_runs;
         char event_id[EVENT_ID_LENGTH + 1];
-        bool is_parked;
 };
 
 static void list_free(struct pending *pending) {
@@ -46,7 +47,7 @@ static void list_free(struct pending *pending) {
         name_heap_clear(&l->names);
         json_object_put(l->tasks);
         json_object_put(l->view);
-        json_object_put(l->runs);
+        failed_runs_close(&l->failed_runs);
         free(l->after);
         free(l);
 }
@@ -72,27 +73,12 @@ static enum slice_step walk_on(struct task_list *l) {
 /* ---- each of them ---- */
 
 /* The store has been asked for what it knows of the one at l->at. */
-static void on_runs_end(void *userdata, int error) {
-        struct task_list *l = userdata;
+static void on_reason(struct failed_runs *search, int error) {
+        struct task_list *l = container_of(search, struct task_list, failed_runs);
 
         l->error = error;
-        if (l->error == 0 && (!l->runs || !view_add_failed_runs(l->view, l->runs)))
-                l->error = -ENOMEM;
-        json_object_put(STEAL_PTR(l->runs));
         l->is_reading = false;
         slice_run(&l->slice);
-}
-
-static void on_run(void *userdata, const struct store_run *run) {
-        struct task_list *l = userdata;
-
-        if (l->runs && !build_append(l->runs, view_of_run(run)))
-                json_object_put(STEAL_PTR(l->runs));
-}
-
-static void read_runs(struct task_list *l) {
-        l->runs = json_object_new_array();
-        store_each_run(l->control->with.store, l->event_id, on_run, on_runs_end, l);
 }
 
 static void on_event(void *userdata, int found, const struct store_event *stored) {
@@ -106,7 +92,7 @@ static void on_event(void *userdata, int found, const struct store_event *stored
                 r = -ENOMEM;
         l->error = r == -EBADMSG ? 0 : r;
         if (l->error == 0 && found > 0 && stored->delivery.state == DELIVERY_PARKED) {
-                read_runs(l);
+                failed_runs_read(&l->failed_runs, l->event_id, l->view);
                 return;
         }
         l->is_reading = false;
@@ -204,6 +190,7 @@ void task_list_begin(struct control *c, struct bus_call *call) {
         }
         pending_add(&c->pendings, &l->pending, call, list_free);
         l->control = c;
+        l->failed_runs = (struct failed_runs){.store = c->with.store, .on_end = on_reason};
         l->limit = page_limit(arguments);
         l->tasks = json_object_new_array();
         name_heap_init(&l->names, l->limit + 1);

@@ -113,10 +113,11 @@ bool view_add_details(json_object *view, const struct enrollment *en,
 
 bool view_add_event(json_object *view, const struct store_event *stored, json_object *event) {
         static const char *const names[] = {
-                "name",       "account",      "taskId",    "shareId",        "taskStatus",
-                "progress",   "registeredAt", "polls",     "file",           "outcome",
-                "result",     "finishedAt",   "errorCode", "taskResultCode", "errorMessage",
-                "httpStatus", "eventId",      NULL,
+                "name",       "account",        "taskId",       "shareId",
+                "taskStatus", "progress",       "registeredAt", "polls",
+                "file",       "outcome",        "result",       "finishedAt",
+                "errorCode",  "taskResultCode", "errorMessage", "httpStatus",
+                "eventId",    "description",    NULL,
         };
         static const char *const deliveries[] = {
                 [DELIVERY_PENDING] = "waiting",

@@ -115,7 +115,9 @@ json_object *event_of_task(const char *type, const char *id, const struct event_
 
         if (!event || !add_string(event, "name", t->name) ||
             !add_string(event, "account", t->account) || !add_string(event, "taskId", t->task_id) ||
-            !add_string(event, "shareId", t->share_id) || !add_string(event, "outcome", outcome) ||
+            !add_string(event, "shareId", t->share_id) ||
+            !add_string(event, "description", t->description) ||
+            !add_string(event, "outcome", outcome) ||
             !add_string(event, "downloadUrl", t->download_url) ||
             !add_time(event, "registeredAt", t->registered) ||
             (t->finished > 0 && !add_time(event, "finishedAt", t->finished)) ||

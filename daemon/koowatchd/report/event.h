@@ -24,6 +24,7 @@
 /* All borrowed; NULL strings are left out. */
 struct event_task {
         const char *name, *account, *task_id, *share_id, *file;
+        const char *description;      /* NULL: none */
         const char *hooks;            /* bare names, one blank between */
         const char *const *variables; /* "Name=value", NULL-terminated; or NULL */
         usec_t registered, finished;  /* wall clock; finished 0: it has not */

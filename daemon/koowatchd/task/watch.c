@@ -298,6 +298,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .task_id = task.task_id,
                                      .share_id = task.share_id,
                                      .file = path,
+                                     .description = view.description,
                                      .hooks = view.hooks,
                                      .variables = variables,
                                      .registered = w->registered,

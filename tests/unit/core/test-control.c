@@ -191,6 +191,8 @@ static void test_a_filter_that_leaves_many_out(void **state) {
         assert_names(f, "f e d c b a > ");
         park(f->core, "y", "ty");
         park(f->core, "x", "tx");
+        ask_through(f, "History", "[{},\"\",1]");
+        assert_result(f, "\"reason\":\"finished.d/a was not run\"");
         ask_through(f, "List", "[{\"delivery\":\"parked\"},\"\",1]");
         assert_names(f, "x > 78");
         assert_result(f, "\"reason\":\"finished.d/a was not run\"");
@@ -256,6 +258,7 @@ static void test_a_store_that_fails_later(void **state) {
 
         park(f->core, "one", "t1");
         on_step_fail(f, "List", "[{},\"\",0]", 1);
+        on_step_fail(f, "History", "[{},\"\",0]", 1);
         on_step_fail(f, "Get", "[\"one\"]", 1);
 }
 

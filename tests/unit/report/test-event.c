@@ -70,6 +70,7 @@ static void test_everything(void **state) {
 
         (void) state;
         task.file = "/etc/koowatch/tasks.d/photos.task";
+        task.description = "all of 照片";
         task.hooks = "fetch-package 20-mail";
         task.variables = variables;
         task.finished = task.registered + USEC_HOUR;
@@ -79,9 +80,11 @@ static void test_everything(void **state) {
         event = event_of(EVENT_FINISHED, &task);
         koodrive_answer_clear(&answer);
 
-        assert_keys(event, "schema event eventId attempt name account taskId shareId outcome "
-                           "downloadUrl registeredAt finishedAt polls file variables hooks "
-                           "result taskResultCode taskStatus progress answer");
+        assert_keys(
+                event,
+                "schema event eventId attempt name account taskId shareId "
+                "description outcome downloadUrl registeredAt finishedAt polls file variables hooks "
+                "result taskResultCode taskStatus progress answer");
         assert_value(event, "schema", "1");
         assert_value(event, "event", "\"finished\"");
         assert_value(event, "eventId", "\"" ID "\"");
@@ -90,6 +93,7 @@ static void test_everything(void **state) {
         assert_value(event, "account", "\"default\"");
         assert_value(event, "taskId", "\"1689768877770401664\"");
         assert_value(event, "shareId", "\"1689765568237837824\"");
+        assert_value(event, "description", "\"all of 照片\"");
         assert_value(event, "outcome", "\"completed\"");
         assert_value(event, "downloadUrl", "\"https://example.com/a.zip?b=c/d\"");
         assert_value(event, "registeredAt", "\"2025-05-20T02:29:12Z\"");
