@@ -1,119 +1,29 @@
 #include "koowatchd/properties.h"
 
 #include <json-c/json_object.h>
-#include <stdarg.h>
 
-#include "koowatchd/account/account.h"
-#include "koowatchd/account/accounts.h"
 #include "koowatchd/bus/bus.h"
-#include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/poll/poller.h"
+#include "koowatchd/trouble.h"
 
-/* For so long a delivery may fail before somebody should look. */
-#define FAILING_MAX USEC_HOUR
-
-/* ---- sentences ---- */
-
-/* An array of them; NULL from when memory was short. */
-static void say(json_object **trouble, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void say(json_object **trouble, const char *format, ...) {
-        CLEANUP(freep) char *text = NULL;
-        json_object *string = NULL;
-        va_list args;
-
-        va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
-        va_end(args);
-        if (text)
-                string = json_object_new_string(text);
-        if (*trouble && string && json_object_array_add(*trouble, string) == 0)
-                return;
-        json_object_put(string);
-        json_object_put(STEAL_PTR(*trouble));
+static void set(struct bus *bus, const char *name, int64_t number) {
+        bus_set_property(bus, name, json_object_new_int64(number));
 }
 
-static void say_store(json_object **trouble, const struct commit *commit) {
-        if (commit_state(commit) == COMMIT_FAILING)
-                say(trouble, "the store is not writable, outcomes wait");
-        if (commit_state(commit) == COMMIT_SILENT)
-                say(trouble, "the store does not answer, outcomes wait");
-}
-
-/* Returns how many there are. */
-static unsigned say_accounts(json_object **trouble, const struct accounts *accounts) {
-        const size_t n = accounts_list(accounts, NULL, 0);
-        CLEANUP(freep) struct account **all = calloc(n + 1, sizeof(struct account *));
-        unsigned failing = 0;
-
-        if (!all) {
-                json_object_put(STEAL_PTR(*trouble));
-                return 0;
-        }
-        (void) accounts_list(accounts, all, n);
-        for (size_t i = 0; i < n; i++) {
-                if (account_state(all[i]) == ACCOUNT_OK)
-                        continue;
-                failing++;
-                say(trouble, "account %s %s: %s", account_name(all[i]),
-                    account_state_name(account_state(all[i])), account_reason(all[i]));
-        }
-        return failing;
-}
-
-static void say_tasks(json_object **trouble, const struct property_sources *from) {
-        const char *hook_problem = registry_hook_problem(from->registry);
-        const unsigned invalid = from->tasks.invalid;
-
-        if (invalid > 0)
-                say(trouble, "%u invalid task file%s%s%s", invalid, invalid == 1 ? "" : "s",
-                    from->invalid ? ": " : "", from->invalid ? from->invalid : "");
-        if (hook_problem)
-                say(trouble, "%s", hook_problem);
-}
-
-static void say_deliveries(json_object **trouble, const struct property_sources *from,
-                           unsigned failing, usec_t now) {
-        if (from->parked > 0)
-                say(trouble, "%u deliver%s given up", from->parked,
-                    from->parked == 1 ? "y was" : "ies were");
-        if (failing > 0 && from->failing_since > 0 && now - from->failing_since >= FAILING_MAX)
-                say(trouble, "%u deliver%s failing, for over an hour", failing,
-                    failing == 1 ? "y is" : "ies are");
-}
-
-/* ---- all of them ---- */
-
-static void set(const struct property_sources *from, const char *name, int64_t number) {
-        bus_set_property(from->bus, name, json_object_new_int64(number));
-}
-
-void properties_set(const struct property_sources *from, usec_t now) {
-        const struct delivery_counts deliveries = deliveries_count(from->deliveries);
-        json_object *trouble = json_object_new_array();
-        const struct account *late;
-        unsigned failing;
+void properties_set(struct bus *bus, const struct trouble_sources *from, usec_t now) {
+        unsigned accounts_failing;
+        json_object *trouble = trouble_list(from, now, &accounts_failing);
         usec_t lag;
 
-        late = poller_overloaded(from->poller, now, &lag);
-        if (from->config_error)
-                say(&trouble, "the configuration has errors, the old one is in effect");
-        say_store(&trouble, from->commit);
-        failing = say_accounts(&trouble, from->accounts);
-        say_tasks(&trouble, from);
-        say_deliveries(&trouble, from, deliveries.failing, now);
-        if (lag >= PROPERTIES_LAG_MIN)
-                say(&trouble, "polling of account %s is behind", account_name(late));
-
-        set(from, "Pending", from->tasks.pending);
-        set(from, "Running", from->tasks.running);
-        set(from, "Finished", from->finished);
-        set(from, "Invalid", from->tasks.invalid);
-        set(from, "DeliveriesWaiting", deliveries.waiting);
-        set(from, "DeliveriesParked", from->parked);
-        set(from, "AccountsFailing", failing);
-        set(from, "BehindUsec", lag >= PROPERTIES_LAG_MIN ? lag : 0);
-        bus_set_property(from->bus, "Trouble", trouble);
+        (void) poller_overloaded(from->poller, now, &lag);
+        set(bus, "Pending", from->tasks.pending);
+        set(bus, "Running", from->tasks.running);
+        set(bus, "Finished", from->finished);
+        set(bus, "Invalid", from->tasks.invalid);
+        set(bus, "DeliveriesWaiting", deliveries_count(from->deliveries).waiting);
+        set(bus, "DeliveriesParked", from->parked);
+        set(bus, "AccountsFailing", accounts_failing);
+        set(bus, "BehindUsec", lag >= TROUBLE_LAG_MIN ? lag : 0);
+        bus_set_property(bus, "Trouble", trouble);
 }

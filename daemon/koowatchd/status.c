@@ -18,6 +18,7 @@
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/task/registry.h"
+#include "koowatchd/trouble.h"
 
 #define UPDATE_PAUSE USEC_SEC
 #define SENT_A_SECOND_MAX 10 /* because of outcomes */
@@ -32,10 +33,9 @@ struct status {
         usec_t tick_due, watchdog_period;
         double loop_lag;
         unsigned finished, parked, invalid_count;
-        usec_t failing_since; /* deliveries do, ever since; 0: none does */
-        json_object *last;    /* the outcome that came last; NULL: none yet */
-        char *invalid;        /* what is wrong with a file that is not watched; NULL: not known */
-        char *sent;           /* the text that was sent last */
+        json_object *last; /* the outcome that came last; NULL: none yet */
+        char *invalid;     /* what is wrong with a file that is not watched; NULL: not known */
+        char *sent;        /* the text that was sent last */
         usec_t sent_at[SENT_A_SECOND_MAX]; /* the last ones because of an outcome */
         unsigned next_sent;
         bool config_error, lag_reported;
@@ -87,7 +87,7 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
                 (void) fprintf(f, "; %s", hook_problem);
         if (hook_problem && watches->hook_problems > 1)
                 (void) fprintf(f, " (and %u more)", watches->hook_problems - 1);
-        if (lag >= PROPERTIES_LAG_MIN)
+        if (lag >= TROUBLE_LAG_MIN)
                 (void) fprintf(f, "; polling of account %s %.0f s behind", account_name(late),
                                (double) lag / 1e6);
 }
@@ -127,28 +127,20 @@ static char *make_text(const struct status *s, const struct registry_counts *wat
 }
 
 static void set_properties(struct status *s, const struct registry_counts *watches, usec_t now) {
-        const bool failing = deliveries_count(s->from.deliveries).failing > 0;
-
-        if (!failing)
-                s->failing_since = 0;
-        else if (s->failing_since == 0)
-                s->failing_since = now;
-        properties_set(
-                &(struct property_sources){
-                        .bus = s->from.bus,
-                        .accounts = s->from.accounts,
-                        .commit = s->from.commit,
-                        .deliveries = s->from.deliveries,
-                        .poller = s->from.poller,
-                        .registry = s->from.registry,
-                        .tasks = *watches,
-                        .finished = s->finished,
-                        .parked = s->parked,
-                        .invalid = s->invalid,
-                        .config_error = s->config_error,
-                        .failing_since = s->failing_since,
-                },
-                now);
+        properties_set(s->from.bus,
+                       &(struct trouble_sources){
+                               .accounts = s->from.accounts,
+                               .commit = s->from.commit,
+                               .deliveries = s->from.deliveries,
+                               .poller = s->from.poller,
+                               .registry = s->from.registry,
+                               .tasks = *watches,
+                               .finished = s->finished,
+                               .parked = s->parked,
+                               .invalid = s->invalid,
+                               .config_error = s->config_error,
+                       },
+                       now);
 }
 
 static void send_text(struct status *s, bool force) {
@@ -260,13 +252,13 @@ static void write_metrics(struct status *s, const struct registry_counts *watche
 static void check_lag(struct status *s, usec_t now) {
         usec_t lag;
         const struct account *account = poller_overloaded(s->from.poller, now, &lag);
-        bool late = lag >= PROPERTIES_LAG_MIN;
+        bool late = lag >= TROUBLE_LAG_MIN;
 
         if (late && !s->lag_reported)
                 report_lag(account_name(account), (double) lag / 1e6);
         if (late || s->lag_reported)
                 status_update(s);
-        s->lag_reported = late || (s->lag_reported && lag >= PROPERTIES_LAG_MIN / 2);
+        s->lag_reported = late || (s->lag_reported && lag >= TROUBLE_LAG_MIN / 2);
 }
 
 static void on_tick(struct timer *timer, usec_t now) {

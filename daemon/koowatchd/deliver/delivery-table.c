@@ -7,9 +7,23 @@ void delivery_count_waiting(struct delivery *v, bool waiting) {
         v->is_waiting = waiting;
 }
 
+void delivery_fails_since(struct delivery *v, usec_t since) {
+        if (v->failing)
+                return;
+        v->failing = true;
+        v->failing_since = since;
+        v->owner->counts.failing++;
+        TAILQ_INSERT_TAIL(&v->owner->failing, v, fails);
+}
+
 void delivery_count_failing(struct delivery *v, bool failing) {
-        v->owner->counts.failing += (unsigned) failing - (unsigned) v->failing;
-        v->failing = failing;
+        if (failing) {
+                delivery_fails_since(v, clock_boot());
+        } else if (v->failing) {
+                v->failing = false;
+                v->owner->counts.failing--;
+                TAILQ_REMOVE(&v->owner->failing, v, fails);
+        }
 }
 
 void delivery_free(struct delivery *v) {

@@ -26,6 +26,7 @@ struct delivery {
         TAILQ_ENTRY(delivery) link;    /* deliveries::all */
         TAILQ_ENTRY(delivery) ready;   /* deliveries::ready */
         TAILQ_ENTRY(delivery) changed; /* deliveries::dirty or ::in_commit */
+        TAILQ_ENTRY(delivery) fails;   /* deliveries::failing */
         struct timer timer;            /* until the next attempt */
         struct telling telling;
 
@@ -39,6 +40,7 @@ struct delivery {
         bool told_in_commit;        /* ... and the store knows that it was told */
         bool is_over, told_on_disk; /* likewise, by a write that has ended; both: it is freed */
         bool is_waiting, failing;   /* counted as such */
+        usec_t failing_since;       /* clock_boot(), which may be before it began */
         bool is_running;
         bool is_ready; /* in deliveries::ready */
 
@@ -56,6 +58,7 @@ struct deliveries {
         unsigned max_parallel;
 
         struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */
+        struct delivery_list failing;                      /* the oldest first */
         struct ephemerals *ephemerals;                     /* behind them */
         struct delivery_counts counts;
         struct delivery_load load;
@@ -74,6 +77,8 @@ struct delivery *delivery_find(const struct deliveries *deliveries, const char *
 
 void delivery_count_waiting(struct delivery *delivery, bool waiting);
 void delivery_count_failing(struct delivery *delivery, bool failing);
+/* It fails, and has done so for a while. */
+void delivery_fails_since(struct delivery *delivery, usec_t since);
 /* It is over, or after all it is not. */
 void delivery_set_over(struct delivery *delivery, bool over);
 /* It waits for a slot. */

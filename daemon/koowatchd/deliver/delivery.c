@@ -179,6 +179,11 @@ void deliveries_set_handler(struct deliveries *d, const struct delivery_handler 
         d->handler = *handler;
 }
 
+/* How long ago that was; 0: not known. */
+static usec_t age(usec_t wall) {
+        return wall > 0 ? MAX(clock_wall() - wall, (usec_t) 0) : 0;
+}
+
 static int on_pending(void *userdata, const char *event_id, const struct store_delivery *stored,
                       bool again) {
         struct deliveries *d = userdata;
@@ -201,7 +206,9 @@ static int on_pending(void *userdata, const char *event_id, const struct store_d
                 delivery_set_over(v, true);
                 return 0;
         }
-        delivery_count_failing(v, v->row.attempts.made > 0);
+        /* It may have been asked for again; that is not known any more. */
+        if (v->row.attempts.made > 0)
+                delivery_fails_since(v, clock_boot() - age(v->row.attempts.since));
         delivery_count_waiting(v, true);
         if (wait > 0)
                 timer_arm(d->with.timers, &v->timer, clock_boot() + MIN(wait, WAIT_MAX));
@@ -275,6 +282,7 @@ int deliveries_new(const struct delivery_modules *modules, const struct delivery
         };
         TAILQ_INIT(&d->all);
         TAILQ_INIT(&d->ready);
+        TAILQ_INIT(&d->failing);
         TAILQ_INIT(&d->dirty);
         TAILQ_INIT(&d->in_commit);
         r = open_parts(d);
@@ -427,6 +435,12 @@ void deliveries_stop(struct deliveries *d) {
                         delivery_mark_dirty(v);
         }
         delivery_load_stop(&d->load);
+}
+
+usec_t deliveries_failing_for(const struct deliveries *d, usec_t now) {
+        const struct delivery *oldest = TAILQ_FIRST(&d->failing);
+
+        return oldest ? now - oldest->failing_since : 0;
 }
 
 struct delivery_counts deliveries_count(const struct deliveries *d) {
