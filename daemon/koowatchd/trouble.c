@@ -62,6 +62,10 @@ static unsigned say_accounts(json_object **trouble, const struct accounts *accou
         return failing;
 }
 
+static void on_directory(void *userdata, const char *path, const char *trouble) {
+        say(userdata, "task directory %s %s", path, trouble);
+}
+
 static void say_tasks(json_object **trouble, const struct trouble_sources *from) {
         const char *hook_problem = registry_hook_problem(from->registry);
         const unsigned invalid = from->tasks.invalid;
@@ -69,6 +73,7 @@ static void say_tasks(json_object **trouble, const struct trouble_sources *from)
         if (invalid > 0)
                 say(trouble, "%u invalid task file%s%s%s", invalid, invalid == 1 ? "" : "s",
                     from->invalid ? ": " : "", from->invalid ? from->invalid : "");
+        registry_each_directory_trouble(from->registry, on_directory, trouble);
         if (hook_problem)
                 say(trouble, "%s", hook_problem);
 }

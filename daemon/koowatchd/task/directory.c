@@ -26,6 +26,14 @@ bool directory_is_root_only(const struct stat *st) {
         return st->st_uid == 0 && !(st->st_mode & 022);
 }
 
+const char *directory_trouble(const struct directory *d) {
+        if (d->is_failing)
+                return "cannot be read, its tasks stay as they are";
+        if (d->is_suspended)
+                return "is not there, its tasks wait";
+        return d->away_since > 0 ? "is not there, is a file system not mounted?" : NULL;
+}
+
 void directory_is_there(struct directory *d, const struct stat *st) {
         if (d->away_since > 0)
                 log_notice("%s: it is there again", d->path);

@@ -52,6 +52,9 @@ enum directory_state directory_open(const struct directory *directory, int *ret_
 /* Whether root alone can write to a directory, and so none but it can put a link there. */
 bool directory_is_root_only(const struct stat *st);
 
+/* Why its tasks stay as they were, in words; NULL: they do not. */
+const char *directory_trouble(const struct directory *directory);
+
 /* It was read, and is believed. */
 void directory_is_there(struct directory *directory, const struct stat *st);
 /* It is absent, or (st is not NULL) another one and empty. Without known files it is just that. */

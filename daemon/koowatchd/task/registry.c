@@ -294,6 +294,13 @@ const char *registry_hook_problem(const struct registry *r) {
         return hook_problems_text(&r->enrollment.hook_problems);
 }
 
+void registry_each_directory_trouble(const struct registry *r,
+                                     void (*fn)(void *userdata, const char *path,
+                                                const char *trouble),
+                                     void *userdata) {
+        taskdir_each_trouble(r->taskdir, fn, userdata);
+}
+
 void registry_look(struct registry *r) {
         taskdir_look(r->taskdir);
 }

@@ -74,6 +74,12 @@ void registry_check_hooks(struct registry *registry);
 /* "photos: Hook=mail is not there" of one of those with a problem; NULL: none. */
 const char *registry_hook_problem(const struct registry *registry);
 
+/* As taskdir_each_trouble(). */
+void registry_each_directory_trouble(const struct registry *registry,
+                                     void (*fn)(void *userdata, const char *path,
+                                                const char *trouble),
+                                     void *userdata);
+
 /*
  * Adds what has changed to the batch, which is then to be written. One batch at a time.
  * Returns 0 or -ENOMEM: then the batch is not to be written, and all is as before.

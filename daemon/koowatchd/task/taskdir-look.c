@@ -146,6 +146,7 @@ static void open_current(struct taskdir *t) {
         }
         closep(&fd);
         if (state == DIRECTORY_ABSENT) {
+                current(t)->is_failing = false;
                 directory_is_away(current(t), NULL, clock_boot());
                 l->has_gaps = true;
                 keep_files(t);

@@ -242,6 +242,17 @@ bool taskdir_is_suspended(const struct taskdir *t, const struct taskdir_file *fi
         return file->dir < t->count && t->dirs[file->dir].is_suspended;
 }
 
+void taskdir_each_trouble(const struct taskdir *t,
+                          void (*fn)(void *userdata, const char *path, const char *trouble),
+                          void *userdata) {
+        for (unsigned i = 0; i < t->count; i++) {
+                const char *trouble = directory_trouble(&t->dirs[i]);
+
+                if (trouble)
+                        fn(userdata, t->dirs[i].path, trouble);
+        }
+}
+
 char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
         if (file->dir >= t->count)
                 return str_printf("%s" TASK_SUFFIX, file->name);

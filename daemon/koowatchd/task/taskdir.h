@@ -42,6 +42,11 @@ void taskdir_look(struct taskdir *taskdir);
 /* Whether the file's directory has been away for so long that its task is not to be polled. */
 bool taskdir_is_suspended(const struct taskdir *taskdir, const struct taskdir_file *file);
 
+/* Each directory that cannot be read or is away, with that in words; borrowed for the call. */
+void taskdir_each_trouble(const struct taskdir *taskdir,
+                          void (*fn)(void *userdata, const char *path, const char *trouble),
+                          void *userdata);
+
 /* "DIRECTORY/NAME.task"; the caller frees it. NULL when memory is short. */
 char *taskdir_path(const struct taskdir *taskdir, const struct taskdir_file *file);
 

@@ -1,4 +1,7 @@
 /* What is said to be wrong, and from when on. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "common/json.h"
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/trouble.h"
@@ -113,11 +116,61 @@ static void test_deliveries_that_fail_in_turn(void **state) {
         assert_trouble(c, "2 deliveries are failing, at least one of them for over an hour\n");
 }
 
+/* ---- directories ---- */
+
+static void assert_directory_trouble(struct core *c, const char *words) {
+        CLEANUP(freep)
+        char *expected = str_printf("task directory %s/low %s\n", c->directory, words);
+
+        assert_trouble(c, expected);
+}
+
+/* An absent one of which no file is known is just that. */
+static void test_a_directory_that_is_not_there(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *high = str_printf("%s/high", c->directory);
+        CLEANUP(freep) char *low = str_printf("%s/low", c->directory);
+        CLEANUP(freep) char *away = str_printf("%s/away", c->directory);
+
+        core_put(c, "low", "one", "t1");
+        core_scan(c);
+        assert_int_equal(rmdir(high), 0);
+        assert_int_equal(rename(low, away), 0);
+        core_scan(c);
+        assert_directory_trouble(c, "is not there, is a file system not mounted?");
+        core_pass(c, 8 * USEC_MINUTE);
+        assert_directory_trouble(c, "is not there, its tasks wait");
+        assert_int_equal(rename(away, low), 0);
+        core_scan(c);
+        assert_trouble(c, "");
+}
+
+/* Root may read everything, but no file as a directory. */
+static void test_a_directory_that_cannot_be_read(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *low = str_printf("%s/low", c->directory);
+        CLEANUP(closep) int fd = -1;
+
+        assert_int_equal(rmdir(low), 0);
+        fd = open(low, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        assert_true(fd >= 0);
+        core_scan(c);
+        assert_directory_trouble(c, "cannot be read, its tasks stay as they are");
+        assert_int_equal(unlink(low), 0);
+        core_scan(c);
+        assert_trouble(c, "");
+        assert_int_equal(mkdir(low, 0755), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_a_delivery_that_fails_for_an_hour, set_up,
                                                 core_tear_down),
                 cmocka_unit_test_setup_teardown(test_deliveries_that_fail_in_turn, set_up,
+                                                core_tear_down),
+                cmocka_unit_test_setup_teardown(test_a_directory_that_is_not_there, core_set_up,
+                                                core_tear_down),
+                cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be_read, core_set_up,
                                                 core_tear_down),
         };
 
