@@ -10,31 +10,34 @@
 /* KooDrive ends a session after 20 idle minutes; what is left is for jitter and a repeated poll. */
 #define INTERVAL_MAX_SAFE (15 * USEC_MINUTE)
 
-static void check_intervals(const struct config *config, const struct config_origin *origin,
-                            struct settings_faults *faults) {
+static void check_intervals(const struct config *config, struct settings_faults *faults) {
+        struct config_origin origin = config_origin(config, "Poll", "IntervalMax");
         char min_text[64], max_text[64];
+
+        if (!origin.file)
+                origin = config_origin(config, "Poll", "IntervalMin");
 
         (void) timespan_format(config->interval_min, min_text, sizeof(min_text));
         (void) timespan_format(config->interval_max, max_text, sizeof(max_text));
 
-        faults->file = origin->file; /* both cannot be at their defaults where one is at fault */
+        faults->file = origin.file; /* both cannot be at their defaults where one is at fault */
         if (config->interval_min > config->interval_max)
-                settings_fault(faults, true, origin->line,
+                settings_fault(faults, true, origin.line,
                                "IntervalMin (%s) in [Poll] is longer than IntervalMax (%s)",
                                min_text, max_text);
         else if (config->interval_max > INTERVAL_MAX_SAFE)
-                settings_fault(faults, false, origin->line,
+                settings_fault(faults, false, origin.line,
                                "IntervalMax (%s) in [Poll] is longer than 15min: KooDrive drops a "
                                "token after 20 idle minutes, so one task of each account is still "
                                "polled every 14min",
                                max_text);
 }
 
-int config_check(struct config *config, const struct config_origin *intervals,
-                 const struct account_keys *keys, struct settings_faults *faults) {
+int config_check(struct config *config, const struct account_keys *keys,
+                 struct settings_faults *faults) {
         int r = 0;
 
-        check_intervals(config, intervals, faults);
+        check_intervals(config, faults);
         for (size_t i = 0; i < config->n_accounts && r == 0; i++) {
                 faults->file = config->accounts[i].file;
                 r = keys->check(&config->accounts[i], faults);

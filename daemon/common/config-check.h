@@ -8,15 +8,6 @@ struct account_keys;
 struct config;
 struct settings_faults;
 
-/* file NULL: the key was not set. */
-struct config_origin {
-        const char *file;
-        unsigned line;
-};
-
-/*
- * Checks values that are good by themselves; those of accounts by keys. intervals: where
- * IntervalMin or IntervalMax was set. Returns 0 or -ENOMEM.
- */
-int config_check(struct config *config, const struct config_origin *intervals,
-                 const struct account_keys *keys, struct settings_faults *faults);
+/* Checks values that are good by themselves; those of accounts by keys. Returns 0 or -ENOMEM. */
+int config_check(struct config *config, const struct account_keys *keys,
+                 struct settings_faults *faults);

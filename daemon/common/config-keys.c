@@ -63,3 +63,11 @@ const struct setting config_keys[] = {
 /* clang-format on */
 
 const size_t config_n_keys = ARRAY_LEN(config_keys);
+
+struct config_origin config_origin(const struct config *config, const char *section,
+                                   const char *name) {
+        for (size_t i = 0; i < config_n_keys; i++)
+                if (streq(config_keys[i].section, section) && streq(config_keys[i].name, name))
+                        return config->origins[i];
+        return (struct config_origin){};
+}

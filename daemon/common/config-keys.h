@@ -14,10 +14,17 @@
 
 struct account_config;
 
+/* file, borrowed from the configuration; NULL: the key is not set. */
+struct config_origin {
+        const char *file;
+        unsigned line;
+};
+
 /* What the keys fill. */
 struct config {
         char **sources; /* every file read, NULL-terminated */
         size_t n_sources;
+        struct config_origin *origins; /* where each of config_keys was set last */
 
         char *task_directory_list; /* as written, with STATE */
         char *task_directories;    /* colon-separated, STATE replaced; highest first */
@@ -45,3 +52,7 @@ struct config {
 /* The fields are those of struct config. */
 extern const struct setting config_keys[];
 extern const size_t config_n_keys;
+
+/* Where the key of config_keys was set. */
+struct config_origin config_origin(const struct config *config, const char *section,
+                                   const char *name);

@@ -42,6 +42,7 @@ struct config *config_free(struct config *config) {
         for (size_t i = 0; i < config->n_sources; i++)
                 free(config->sources[i]);
         free(config->sources);
+        free(config->origins);
 
         free(config->task_directory_list);
         free(config->task_directories);
@@ -103,8 +104,7 @@ static const char *add_source(struct config *config, const char *path) {
 struct reader {
         struct config *config;
         const struct account_keys *accounts;
-        struct settings_faults faults;                   /* its file is borrowed from config */
-        struct config_origin interval_min, interval_max; /* where they were last set */
+        struct settings_faults faults; /* its file is borrowed from config */
 
         const char *section; /* of the table, or NULL: keys that follow are skipped */
         const char *account; /* the section's account; borrowed from config */
@@ -175,13 +175,13 @@ static int assign_account_key(struct reader *reader, const struct settings_line 
                    : 0;
 }
 
-static void note_interval(struct reader *reader, const struct setting *key, unsigned line) {
-        const struct config_origin origin = {reader->faults.file, line};
-
-        if (streq(key->name, "IntervalMin"))
-                reader->interval_min = origin;
-        else if (streq(key->name, "IntervalMax"))
-                reader->interval_max = origin;
+/* An empty value is the default again. */
+static void note_origin(struct reader *reader, const struct setting *key,
+                        const struct settings_line *line) {
+        reader->config->origins[key - config_keys] = (struct config_origin){
+                .file = *line->value ? reader->faults.file : NULL,
+                .line = line->number,
+        };
 }
 
 static int on_key(void *userdata, unsigned line, const char *section, const char *name,
@@ -201,7 +201,7 @@ static int on_key(void *userdata, unsigned line, const char *section, const char
         key = settings_find(config_keys, config_n_keys, reader->section, &written, &reader->faults);
         if (!key)
                 return 0;
-        note_interval(reader, key, line);
+        note_origin(reader, key, &written);
         return settings_assign(key, reader->config, &written, &reader->faults);
 }
 
@@ -342,9 +342,7 @@ static int read_all_files(struct reader *reader, const char *path, bool required
         if (r < 0 || reader->faults.failed)
                 return r;
 
-        r = config_check(reader->config,
-                         reader->interval_max.file ? &reader->interval_max : &reader->interval_min,
-                         reader->accounts, &reader->faults);
+        r = config_check(reader->config, reader->accounts, &reader->faults);
         return r < 0 ? r : replace_state_word(reader->config);
 }
 
@@ -362,7 +360,8 @@ int config_read(const char *path, bool required, const struct account_keys *acco
                 return -ENOMEM;
 
         config->sources = calloc(1, sizeof(*config->sources));
-        if (!config->sources)
+        config->origins = calloc(config_n_keys, sizeof(*config->origins));
+        if (!config->sources || !config->origins)
                 return -ENOMEM;
 
         r = read_all_files(&reader, path, required);

@@ -90,6 +90,7 @@ static int apply_settings(struct daemon *d) {
         log_set_level(d->options->has_log_level ? d->options->log_level : c->log_level);
         report_configure(d->modules.report, c->download_url);
         commit_configure(d->modules.commit, c->history);
+        control_set_config(d->modules.control, c);
         registry_configure(d->modules.registry,
                            &(struct task_limits){
                                    .interval = {c->interval_min, c->interval_max},

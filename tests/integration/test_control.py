@@ -110,7 +110,9 @@ def test_a_task_that_is_watched(on_bus, caller, sim):
     lines = path.read_text().splitlines()
     assert settings["Timeout"] == ("2h", f"{path}:{lines.index('Timeout=2h') + 1}")
     assert settings["KdsToken"] == ("set", f"{path}:{lines.index('KdsToken=secret0123') + 1}")
-    assert settings["IntervalMin"] == ("50ms", "configuration")
+    config = on_bus.write_config().splitlines()
+    assert settings["IntervalMin"] == ("50ms", f"{on_bus.config_path}:{config.index('IntervalMin=50ms') + 1}")
+    assert settings["StallTimeout"] == ("30min", "default")
     assert settings["Account"] == ("default", "default")
     [listed] = caller.list()
     assert {key: listed[key] for key in ("name", "state", "file", "description")} == {
@@ -118,6 +120,19 @@ def test_a_task_that_is_watched(on_bus, caller, sim):
     }
     assert "settings" not in listed and "downloadUrl" not in listed
     assert "secret0123" not in json.dumps([seen, listed])
+
+
+def test_a_setting_of_another_configuration(on_bus, caller, sim):
+    on_bus.add_task("photos", sim.add_task(hold=True))
+    wait_state(on_bus, caller, "photos", account="default")
+    drop_in = on_bus.config_path.with_name(on_bus.config_path.name + ".d") / "late.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Poll]\nStallTimeout=10min\n")
+    on_bus.reload()
+    assert settings_of(caller.get("photos"))["StallTimeout"] == ("10min", f"{drop_in}:2")
+    drop_in.unlink()
+    on_bus.reload()
+    assert settings_of(caller.get("photos"))["StallTimeout"] == ("30min", "default")
 
 
 def test_why_a_task_is_not_watched(on_bus, caller, sim):

@@ -5,12 +5,15 @@
 #include "koowatchd/control/control-modules.h"
 #include "koowatchd/control/pending.h"
 
+struct config;
+
 struct control {
         struct control_modules with;
         control_reload_fn reload;
         void *reload_userdata;
-        char *task_directories; /* colon-separated, as they are configured; owned */
-        char *state_tasks;      /* STATE/tasks.d; owned */
+        const struct config *config; /* borrowed; NULL: none yet */
+        char *task_directories;      /* colon-separated, as they are configured; owned */
+        char *state_tasks;           /* STATE/tasks.d; owned */
         struct pendings pendings;
 };
 

@@ -128,6 +128,10 @@ void control_set_reload(struct control *c, control_reload_fn fn, void *userdata)
         c->reload_userdata = userdata;
 }
 
+void control_set_config(struct control *c, const struct config *config) {
+        c->config = config;
+}
+
 int control_set_directories(struct control *c, const char *task_directories,
                             const char *state_tasks) {
         int r = str_replace(&c->task_directories, task_directories);

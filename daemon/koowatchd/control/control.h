@@ -9,6 +9,7 @@
 #include "koowatchd/control/control-modules.h"
 
 struct account;
+struct config;
 struct control;
 
 /* Copies modules. Returns 0 or -ENOMEM. */
@@ -18,6 +19,8 @@ void control_free(struct control *control);
 DEFINE_CLEANUP(struct control *, control_free)
 
 void control_set_reload(struct control *control, control_reload_fn reload, void *userdata);
+/* What is in effect, borrowed until the next call. */
+void control_set_config(struct control *control, const struct config *config);
 /*
  * Where task files are read, colon-separated, and STATE/tasks.d, where they are written. Copied.
  * Returns 0 or -ENOMEM.

@@ -10,8 +10,6 @@
 #include "koowatchd/task/task-facts.h"
 #include "koowatchd/task/taskdir-file.h"
 
-#define CONFIGURATION "configuration" /* the default, or what replaces it there */
-
 struct collector {
         json_object *settings;
         const char *path;
@@ -99,20 +97,34 @@ static bool put_those_in_force(json_object *settings, const struct task_view *ta
                put_span(settings, "Expect", task->expect, origin);
 }
 
+/* A key of [Poll]. */
+static bool put_configured(json_object *settings, const char *key, usec_t span,
+                           const struct config *config) {
+        struct config_origin at = {};
+        CLEANUP(freep) char *origin = NULL;
+
+        if (config)
+                at = config_origin(config, "Poll", key);
+        if (!at.file)
+                return put_span(settings, key, span, "default");
+        origin = str_printf("%s:%u", at.file, at.line);
+        return origin && put_span(settings, key, span, origin);
+}
+
 static bool put_the_rest(json_object *settings, const struct enrollment *en,
-                         const struct task_view *task) {
+                         const struct task_view *task, const struct config *config) {
         const struct task_limits *limits = &en->entries.shared.limits;
         bool is_default = streq(task->account, ACCOUNT_DEFAULT);
 
         return put_text(settings, "Account", task->account, is_default ? "default" : "task file") &&
-               put_span(settings, "Timeout", limits->timeout, CONFIGURATION) &&
-               put_span(settings, "IntervalMin", limits->interval.interval_min, CONFIGURATION) &&
-               put_span(settings, "IntervalMax", limits->interval.interval_max, CONFIGURATION) &&
-               put_span(settings, "StallTimeout", limits->stall_timeout, CONFIGURATION);
+               put_configured(settings, "Timeout", limits->timeout, config) &&
+               put_configured(settings, "IntervalMin", limits->interval.interval_min, config) &&
+               put_configured(settings, "IntervalMax", limits->interval.interval_max, config) &&
+               put_configured(settings, "StallTimeout", limits->stall_timeout, config);
 }
 
 bool view_add_settings(json_object *view, const struct enrollment *en,
-                       const struct task_facts *facts) {
+                       const struct task_facts *facts, const struct config *config) {
         CLEANUP(json_object_putp) json_object *settings = json_object_new_array();
         struct collector collector = {.settings = settings};
 
@@ -124,7 +136,7 @@ bool view_add_settings(json_object *view, const struct enrollment *en,
         if (collector.failed ||
             (facts->has_settings && !facts->file_is_valid &&
              !put_those_in_force(settings, &facts->view)) ||
-            (facts->has_settings && !put_the_rest(settings, en, &facts->view)))
+            (facts->has_settings && !put_the_rest(settings, en, &facts->view, config)))
                 return false;
         return json_object_array_length(settings) == 0 ||
                build_add(view, "settings", STEAL_PTR(settings));

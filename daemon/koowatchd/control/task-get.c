@@ -141,7 +141,7 @@ void task_get_begin(struct control *c, struct bus_call *call) {
                 return;
         }
         g->view = view_of_task(en, &facts);
-        if (!g->view || !view_add_details(g->view, en, &facts)) {
+        if (!g->view || !view_add_details(g->view, en, &facts, c->config)) {
                 fail(g, -ENOMEM);
         } else if (facts.end) {
                 (void) snprintf(g->event_id, sizeof(g->event_id), "%s", facts.end->event_id);

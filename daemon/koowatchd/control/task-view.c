@@ -95,7 +95,7 @@ static bool add_samples(json_object *view, const char *text) {
 }
 
 bool view_add_details(json_object *view, const struct enrollment *en,
-                      const struct task_facts *facts) {
+                      const struct task_facts *facts, const struct config *config) {
         CLEANUP(freep) char *samples = task_facts_samples(facts);
 
         if (facts->has_settings && (!add_variables(view, &facts->view) ||
@@ -106,7 +106,7 @@ bool view_add_details(json_object *view, const struct enrollment *en,
               !build_add_integer(view, "intervalUsec", facts->watch.interval)) ||
              !build_add_time(view, "deadlineAt", facts->watch.deadline)))
                 return false;
-        return view_add_settings(view, en, facts) && add_samples(view, samples);
+        return view_add_settings(view, en, facts, config) && add_samples(view, samples);
 }
 
 /* ---- of the event ---- */

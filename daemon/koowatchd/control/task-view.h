@@ -8,6 +8,7 @@
 #include <json-c/json_types.h>
 #include <stdbool.h>
 
+struct config;
 struct enrollment;
 struct store_event;
 struct store_run;
@@ -15,9 +16,10 @@ struct task_facts;
 
 /* What the registry knows of it. */
 json_object *view_of_task(const struct enrollment *enrollment, const struct task_facts *facts);
-/* What only Get says of it besides: variables and hooks, settings, samples. */
+/* What only Get says of it besides: variables and hooks, settings (as view_add_settings()),
+ * samples. */
 bool view_add_details(json_object *view, const struct enrollment *enrollment,
-                      const struct task_facts *facts);
+                      const struct task_facts *facts, const struct config *config);
 
 /* How it has finished, and how far the delivery is; event: the text of stored, parsed. */
 bool view_add_event(json_object *view, const struct store_event *stored, json_object *event);

@@ -382,6 +382,29 @@ static void test_drop_ins(void **state) {
         assert_null(c->sources[4]);
 }
 
+static void assert_origin(const struct config *c, const char *key, const char *file,
+                          unsigned line) {
+        struct config_origin origin = config_origin(c, "Poll", key);
+
+        assert_true(origin.file && str_ends_with(origin.file, file));
+        assert_int_equal(origin.line, line);
+}
+
+static void test_origins(void **state) {
+        struct fixture *f = *state;
+        const struct config *c;
+
+        put(f, "k.conf", "[Poll]\nIntervalMin=1\nIntervalMax=1min\nTimeout=1d\nTimeout=2d\n");
+        put(f, "k.conf.d/10-a.conf", "[Hooks]\nTimeout=3\n[Poll]\n\nIntervalMin=10\n");
+        put(f, "k.conf.d/20-b.conf", "[Poll]\nIntervalMax=\n");
+        c = read_clean(f);
+        assert_origin(c, "IntervalMin", "/10-a.conf", 5);
+        assert_origin(c, "Timeout", "/k.conf", 5);
+        assert_null(config_origin(c, "Poll", "IntervalMax").file); /* the default again */
+        assert_null(config_origin(c, "Poll", "StallTimeout").file);
+        assert_null(config_origin(c, "Poll", "None").file);
+}
+
 static void test_drop_ins_without_main(void **state) {
         struct fixture *f = *state;
 
@@ -994,6 +1017,7 @@ int main(void) {
                 TEST(test_defaults_written_out),
                 TEST(test_without_accounts),
                 TEST(test_drop_ins),
+                TEST(test_origins),
                 TEST(test_drop_ins_without_main),
                 TEST(test_accounts_merge),
                 TEST(test_unknown),
