@@ -70,7 +70,7 @@ void deliveries_committed(struct deliveries *deliveries, bool written);
 void deliveries_stop(struct deliveries *deliveries);
 
 struct delivery_counts deliveries_count(const struct deliveries *deliveries);
-/* When the oldest outcome that is pending came, by the wall clock; 0: there is none. Looks at all. */
+/* When the oldest pending outcome came, by the wall clock; 0: there is none. Looks at all. */
 usec_t deliveries_oldest(const struct deliveries *deliveries);
 /* For how long one has been failing, the longest; now: clock_boot(). 0: none does. */
 usec_t deliveries_failing_for(const struct deliveries *deliveries, usec_t now);
