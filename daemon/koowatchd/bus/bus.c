@@ -18,6 +18,9 @@
 
 /* How many messages may wait for the bus to read them. A signal takes about half a KiB. */
 #define QUEUE_MAX 16384
+/* With so many it is behind, and for how long it may read none of them. */
+#define QUEUE_LONG 256
+#define BEHIND_MAX (10 * USEC_SEC)
 
 /* A call, until its answer is written. */
 struct answer {
@@ -46,6 +49,8 @@ struct bus {
         TAILQ_HEAD(answers, answer) answers;
         struct property properties[BUS_PROPERTIES_MAX];
         size_t n_properties;
+        usec_t behind_since;  /* clock_boot(): it has read nothing since; 0: it is not behind */
+        uint64_t behind_with; /* so many messages */
 };
 
 int bus_kind_parse(const char *name, enum bus_kind *ret) {
@@ -237,6 +242,23 @@ static int send_signal(sd_bus *bus, const char *signal, json_object *arguments) 
 
 bool bus_is_heard(const struct bus *b) {
         return bus_connection_get(b->connection) != NULL;
+}
+
+bool bus_is_behind(struct bus *b) {
+        sd_bus *bus = bus_connection_get(b->connection);
+        uint64_t waiting = 0;
+
+        if (!bus || sd_bus_get_n_queued_write(bus, &waiting) < 0 || waiting < QUEUE_LONG) {
+                b->behind_since = 0;
+                return false;
+        }
+        if (b->behind_since == 0 || waiting < b->behind_with)
+                b->behind_since = clock_boot();
+        b->behind_with = waiting;
+        if (clock_boot() - b->behind_since < BEHIND_MAX)
+                return true;
+        bus_connection_drop(b->connection, "it does not read what it is sent");
+        return false;
 }
 
 /* A listener that missed one would wait for ever; one that sees us come back reads anew. */

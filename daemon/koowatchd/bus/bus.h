@@ -41,6 +41,13 @@ void bus_emit(struct bus *bus, const char *signal, json_object *arguments);
 bool bus_is_heard(const struct bus *bus);
 
 /*
+ * Whether so much waits to be read that other signals had better wait too: a long queue is slow,
+ * and all of it is written at once when there is room. A bus that reads nothing for 10 s meanwhile
+ * is given up.
+ */
+bool bus_is_behind(struct bus *bus);
+
+/*
  * Sets one of the interface's properties. Takes value over; NULL: nothing changes, as memory was
  * short. What has changed is announced once before the loop waits.
  */

@@ -11,6 +11,9 @@
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-facts.h"
 
+/* Until the bus has read what it was sent before. */
+#define PAUSE (10 * USEC_MSEC)
+
 struct note {
         TAILQ_ENTRY(note) link;
         const char *signal;
@@ -69,6 +72,10 @@ static enum slice_step step(struct slice *slice) {
 
         if (!first)
                 return SLICE_WAIT;
+        if (bus_is_behind(s->bus)) {
+                timer_arm(s->slice.timers, &s->slice.timer, clock_boot() + PAUSE);
+                return SLICE_WAIT;
+        }
         if (bus_is_heard(s->bus)) {
                 facts = first->facts ? STEAL_PTR(first->facts) : facts_of(s, first->name);
                 bus_emit(s->bus, first->signal, facts ? build_reply_of(facts) : NULL);
@@ -91,7 +98,8 @@ static void add(struct task_signals *s, const char *signal, const char *name, js
         forget_latest(s, index_find(&s->latest, note_hash(note), is_of_name, name));
         note->is_latest = index_add(&s->latest, note) == 0;
         TAILQ_INSERT_TAIL(&s->notes, note, link);
-        timer_arm(s->slice.timers, &s->slice.timer, clock_boot() + 1);
+        if (!timer_is_armed(&s->slice.timer))
+                timer_arm(s->slice.timers, &s->slice.timer, clock_boot() + 1);
 }
 
 void task_signals_note(struct task_signals *s, enum registry_change change, const char *name) {

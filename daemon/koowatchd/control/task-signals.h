@@ -3,8 +3,8 @@
  * Task signals: TaskAdded, TaskChanged, TaskFinished and TaskRemoved on the bus
  *
  * What happens to a task in a turn of the loop is told in the next one, in order; that it has
- * changed only once. While nobody can hear it nothing is kept. What is said is for everybody: no
- * secret is in it.
+ * changed only once. What the bus is too slow for is kept until it has read the rest. While nobody
+ * can hear it nothing is kept. What is said is for everybody: no secret is in it.
  */
 #include <json-c/json_types.h>
 
