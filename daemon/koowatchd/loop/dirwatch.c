@@ -157,7 +157,7 @@ static void event_dispatch(struct dirwatch *w, const struct inotify_event *event
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int revents) {
         struct dirwatch *w = container_of(io, struct dirwatch, io);
-        char buffer[16 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
+        char buffer[8 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
         ssize_t n;
 
         (void) loop;
