@@ -21,7 +21,7 @@ FIRST = ("List", "a{sv}su", "0", "", "0")
 PAGES = {
     "the first page, 1,000 tasks": FIRST,
     "a page of 10,000 tasks": ("List", "a{sv}su", "0", "", "10000"),
-    "the last of a name's pattern": ("List", "a{sv}su", "1", "name", "s", "*99", "a-task-of-24-char-0", "100"),
+    "the last of a name's pattern": ("List", "a{sv}su", "1", "name", "s", "*99", b"a-task-of-24-char-0".hex(), "100"),
     "accounts": ("ListAccounts",),
 }
 
