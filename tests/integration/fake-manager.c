@@ -21,10 +21,7 @@
 #include <unistd.h>
 
 #include "common/util.h"
-
-#define NAME "org.koowatch1"
-#define PATH "/org/koowatch1"
-#define INTERFACE "org.koowatch1.Manager"
+#include "koowatchd/bus/bus-interface.h"
 
 struct manager {
         sd_bus *bus;
@@ -148,8 +145,7 @@ static bool has_failed(const struct manager *manager, sd_bus_message *call) {
         return true;
 }
 
-static int on_get(sd_bus_message *call, void *userdata, sd_bus_error *error) {
-        struct manager *manager = userdata;
+static int on_get(struct manager *manager, sd_bus_message *call) {
         sd_bus_message *reply = NULL;
         json_object *task;
         const char *name;
@@ -161,8 +157,8 @@ static int on_get(sd_bus_message *call, void *userdata, sd_bus_error *error) {
                 return 1;
         task = find_task(manager, name);
         if (!task)
-                return sd_bus_error_setf(error, "org.koowatch1.Error.NotFound",
-                                         "there is no task %s", name);
+                return sd_bus_reply_method_errorf(call, "org.koowatch1.Error.NotFound",
+                                                  "there is no task %s", name);
         (void) sd_bus_message_new_method_return(call, &reply);
         append_dict(reply, task, 0);
         r = sd_bus_send(NULL, reply, NULL);
@@ -229,8 +225,7 @@ static bool matches(json_object *entry, json_object *filter) {
 }
 
 /* List and History: the cursor is an index. */
-static int on_list(sd_bus_message *call, void *userdata, UNUSED sd_bus_error *error) {
-        struct manager *manager = userdata;
+static int on_list(struct manager *manager, sd_bus_message *call) {
         bool history = streq(sd_bus_message_get_member(call), "History");
         json_object *entries = list_of(manager, history ? "history" : "tasks");
         json_object *page = json_object_new_array();
@@ -267,8 +262,7 @@ static int on_list(sd_bus_message *call, void *userdata, UNUSED sd_bus_error *er
         return r < 0 ? r : 1;
 }
 
-static int on_accounts(sd_bus_message *call, void *userdata, UNUSED sd_bus_error *error) {
-        struct manager *manager = userdata;
+static int on_accounts(struct manager *manager, sd_bus_message *call) {
         sd_bus_message *reply = NULL;
         int r;
 
@@ -282,9 +276,8 @@ static int on_accounts(sd_bus_message *call, void *userdata, UNUSED sd_bus_error
         return r < 0 ? r : 1;
 }
 
-static int on_act(sd_bus_message *call, void *userdata, sd_bus_error *error) {
+static int on_act(struct manager *manager, sd_bus_message *call) {
         const char *member = sd_bus_message_get_member(call);
-        struct manager *manager = userdata;
         const char *name = "";
         json_object *settings = NULL;
 
@@ -299,57 +292,45 @@ static int on_act(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         if (has_failed(manager, call))
                 return 1;
         if (streq(member, "Add") && find_task(manager, name))
-                return sd_bus_error_setf(error, "org.koowatch1.Error.Exists",
-                                         "there is a task %s already", name);
+                return sd_bus_reply_method_errorf(call, "org.koowatch1.Error.Exists",
+                                                  "there is a task %s already", name);
         if (!streq(member, "Add") && *name && !find_task(manager, name))
-                return sd_bus_error_setf(error, "org.koowatch1.Error.NotFound",
-                                         "there is no task %s", name);
+                return sd_bus_reply_method_errorf(call, "org.koowatch1.Error.NotFound",
+                                                  "there is no task %s", name);
         return sd_bus_reply_method_return(call, "");
 }
 
-static int on_property(UNUSED sd_bus *bus, UNUSED const char *path, UNUSED const char *interface,
-                       const char *property, sd_bus_message *reply, void *userdata,
-                       UNUSED sd_bus_error *error) {
-        struct manager *manager = userdata;
-        json_object *value = json_object_object_get(list_of(manager, "properties"), property);
+static int on_method(void *userdata, sd_bus_message *call, UNUSED const char *result) {
+        static const struct {
+                const char *name;
+                int (*fn)(struct manager *manager, sd_bus_message *call);
+        } methods[] = {
+                {"Get", on_get},
+                {"List", on_list},
+                {"History", on_list},
+                {"ListAccounts", on_accounts},
+        };
+        const char *member = sd_bus_message_get_member(call);
 
-        if (streq(property, "Version"))
+        for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+                if (streq(methods[i].name, member))
+                        return methods[i].fn(userdata, call);
+        return on_act(userdata, call);
+}
+
+static int on_property(void *userdata, const char *name, sd_bus_message *reply) {
+        const struct manager *manager = userdata;
+        json_object *value = json_object_object_get(list_of(manager, "properties"), name);
+
+        if (streq(name, "Version"))
                 return sd_bus_message_append(reply, "s", json_object_get_string(value));
-        if (streq(property, "BehindUsec"))
+        if (streq(name, "BehindUsec"))
                 return sd_bus_message_append(reply, "t", (uint64_t) json_object_get_int64(value));
-        if (!streq(property, "Trouble"))
+        if (!streq(name, "Trouble"))
                 return sd_bus_message_append(reply, "u", (uint32_t) json_object_get_int(value));
         append_strings(reply, value);
         return 0;
 }
-
-#define METHOD(name, in, out, fn) SD_BUS_METHOD(name, in, out, fn, SD_BUS_VTABLE_UNPRIVILEGED)
-#define PROPERTY(name, type) SD_BUS_PROPERTY(name, type, on_property, 0, 0)
-
-static const sd_bus_vtable vtable[] = {
-        SD_BUS_VTABLE_START(0),
-        METHOD("Get", "s", "a{sv}", on_get),
-        METHOD("List", "a{sv}su", "aa{sv}s", on_list),
-        METHOD("History", "a{sv}su", "aa{sv}s", on_list),
-        METHOD("ListAccounts", "", "aa{sv}", on_accounts),
-        METHOD("Add", "sa{sv}", "", on_act),
-        METHOD("Remove", "s", "", on_act),
-        METHOD("Poll", "s", "", on_act),
-        METHOD("Dismiss", "s", "", on_act),
-        METHOD("Redeliver", "sa{sv}", "", on_act),
-        METHOD("Reload", "", "", on_act),
-        PROPERTY("Version", "s"),
-        PROPERTY("Pending", "u"),
-        PROPERTY("Running", "u"),
-        PROPERTY("Finished", "u"),
-        PROPERTY("Invalid", "u"),
-        PROPERTY("DeliveriesWaiting", "u"),
-        PROPERTY("DeliveriesParked", "u"),
-        PROPERTY("AccountsFailing", "u"),
-        PROPERTY("BehindUsec", "t"),
-        PROPERTY("Trouble", "as"),
-        SD_BUS_VTABLE_END,
-};
 
 static void reload(struct manager *manager) {
         json_object_put(manager->all);
@@ -362,7 +343,7 @@ static void emit(struct manager *manager, const char *member, const char *json) 
         json_object *entry = json_tokener_parse(json);
         sd_bus_message *signal = NULL;
 
-        (void) sd_bus_message_new_signal(manager->bus, &signal, PATH, INTERFACE, member);
+        (void) sd_bus_message_new_signal(manager->bus, &signal, BUS_PATH, BUS_INTERFACE, member);
         append_dict(signal, entry, 0);
         (void) sd_bus_send(manager->bus, signal, NULL);
         sd_bus_message_unref(signal);
@@ -387,14 +368,14 @@ static void obey(struct manager *manager, char *line) {
 
 int main(UNUSED int argc, char **argv) {
         struct manager manager = {.path = argv[1]};
+        struct bus_object object = {on_method, on_property, &manager};
         char line[65536];
 
         (void) setvbuf(stdout, NULL, _IOLBF, 0);
         (void) setvbuf(stdin, NULL, _IONBF, 0);
         reload(&manager);
-        if (sd_bus_open_user(&manager.bus) < 0 ||
-            sd_bus_add_object_vtable(manager.bus, NULL, PATH, INTERFACE, vtable, &manager) < 0 ||
-            sd_bus_request_name(manager.bus, NAME, 0) < 0)
+        if (sd_bus_open_user(&manager.bus) < 0 || bus_interface_add(manager.bus, &object) < 0 ||
+            sd_bus_request_name(manager.bus, BUS_NAME, 0) < 0)
                 return 1;
         (void) printf("ready\n");
         while (!manager.quit) {
