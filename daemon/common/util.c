@@ -318,6 +318,12 @@ static int sync_parent(const char *path, size_t length) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+int sync_directory_of(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return sync_parent(path, !slash ? 0 : slash == path ? 1 : (size_t) (slash - path));
+}
+
 static int replace(const char *path, const char *text, size_t length, mode_t mode, bool sync) {
         CLEANUP(freep) char *temporary = NULL;
         CLEANUP(closep) int fd = -1;

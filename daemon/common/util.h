@@ -171,6 +171,9 @@ int read_path(const char *path, size_t max, char **ret, size_t *ret_length);
 /* Writes all of it, however many calls that takes. Returns 0 or a negative errno. */
 int write_all(int fd, const void *data, size_t length);
 
+/* Syncs the directory that path is in, by which a new name survives a loss of power. */
+int sync_directory_of(const char *path);
+
 /*
  * Puts text under path by way of a temporary file beside it and a rename, so
  * that a reader sees the old text or the new one. Not synced to disk.

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -77,16 +76,6 @@ static int move_companion(const char *path, const char *aside, const char *suffi
         if (!from || !to)
                 return -ENOMEM;
         return rename(from, to) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int sync_directory_of(const char *path) {
-        CLEANUP(freep) char *copy = strdup(path);
-        CLEANUP(closep) int fd = -1;
-
-        if (!copy)
-                return -ENOMEM;
-        fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 int sqlite_damage_move_aside(const char *path, usec_t now, char **ret) {

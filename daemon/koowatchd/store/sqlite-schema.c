@@ -1,5 +1,9 @@
 #include "koowatchd/store/sqlite-schema.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
 #include "common/util.h"
 
 static const char schema[] =
@@ -96,18 +100,74 @@ static int add_later_columns(sqlite3 *db) {
         return SQLITE_OK;
 }
 
+/* SQLITE_ROW: a column is missing; SQLITE_DONE: none is; else an error. */
+static int find_missing_column(sqlite3 *db) {
+        for (size_t i = 0; i < ARRAY_LEN(later_columns); i++) {
+                int code = find_column(db, later_columns[i].table, later_columns[i].name);
+
+                if (code != SQLITE_ROW)
+                        return code == SQLITE_DONE ? SQLITE_ROW : code;
+        }
+        return SQLITE_DONE;
+}
+
+static int copy_into(sqlite3 *db, const char *path) {
+        sqlite3_stmt *q = NULL;
+        int code;
+
+        code = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &q, NULL);
+        if (code == SQLITE_OK) {
+                (void) sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
+                code = sqlite3_step(q);
+        }
+        (void) sqlite3_finalize(q);
+        return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* SQLite syncs no such copy. */
+static int sync_file(const char *path) {
+        CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int keep_copy(sqlite3 *db, const char *path) {
+        CLEANUP(freep) char *kept = str_printf("%s.previous", path);
+        CLEANUP(freep) char *new = str_printf("%s.previous.new", path);
+        int code;
+
+        if (!kept || !new)
+                return SQLITE_NOMEM;
+        (void) unlink(new); /* of a start that was cut off */
+        code = copy_into(db, new);
+        if (code == SQLITE_OK &&
+            (sync_file(new) < 0 || rename(new, kept) < 0 || sync_directory_of(path) < 0))
+                code = SQLITE_IOERR;
+        if (code != SQLITE_OK)
+                (void) unlink(new);
+        return code;
+}
+
 int sqlite_schema_configure(sqlite3 *db) {
         return execute(db, "PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL;"
                            "PRAGMA synchronous = FULL; PRAGMA cache_size = -2048;");
 }
 
-int sqlite_schema_prepare(sqlite3 *db, int *ret_version) {
+int sqlite_schema_prepare(sqlite3 *db, const char *path, int *ret_version) {
         int code;
 
         code = read_version(db, ret_version);
         if (code != SQLITE_OK || *ret_version > SQLITE_SCHEMA_VERSION)
                 return code;
-        code = execute(db, "BEGIN IMMEDIATE");
+        if (*ret_version > 0) {
+                code = find_missing_column(db);
+                if (code == SQLITE_ROW)
+                        code = keep_copy(db, path);
+                else if (code == SQLITE_DONE)
+                        code = SQLITE_OK;
+        }
+        if (code == SQLITE_OK)
+                code = execute(db, "BEGIN IMMEDIATE");
         if (code == SQLITE_OK)
                 code = execute(db, schema);
         if (code == SQLITE_OK)

@@ -13,7 +13,7 @@
 #include "koowatchd/store/store-batch.h"
 
 static int prepare_database(struct sqlite_store *s) {
-        int version = 0, code = sqlite_schema_prepare(s->db, &version);
+        int version = 0, code = sqlite_schema_prepare(s->db, s->path, &version);
 
         if (code != SQLITE_OK)
                 return sqlite_note_failure(s, code);

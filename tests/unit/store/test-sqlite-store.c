@@ -370,6 +370,51 @@ static void test_restored_from_a_dump(void **state) {
         assert_int_equal(query_number(f, "PRAGMA user_version"), 1);
 }
 
+static void assert_previous_has(const struct sqlite_fixture *f, const char *column, bool expected) {
+        CLEANUP(freep) char *path = str_printf("%s.previous", f->path);
+        CLEANUP(freep) char *sql = NULL;
+        sqlite3 *db = NULL;
+
+        sql = str_printf("SELECT %s, event_id FROM event WHERE event_id = 'e1'", column);
+        assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL),
+                         expected ? SQLITE_OK : SQLITE_ERROR);
+        assert_int_equal(sqlite3_exec(db, "SELECT attempts FROM event", NULL, NULL, NULL),
+                         SQLITE_OK);
+        (void) sqlite3_close(db);
+}
+
+/* Once, and of what there was; one that is not changed is not copied. */
+static void test_a_copy_is_kept_of_an_earlier_versions(void **state) {
+        struct sqlite_fixture *f = *state;
+        CLEANUP(freep) char *kept = str_printf("%s.previous", f->path);
+        CLEANUP(freep) char *new = str_printf("%s.previous.new", f->path);
+
+        put_event(f, "e1");
+        reopen(f);
+        assert_int_equal(access(kept, F_OK), -1);
+        sqlite_close_store(f);
+        execute(f, "ALTER TABLE event DROP COLUMN samples");
+        assert_int_equal(mkdir(new, 0700), 0); /* it cannot be kept: nothing is changed */
+        assert_true(sqlite_store_open(f->path, &f->sync.store) < 0);
+        sqlite_close_store(f);
+        assert_int_equal(query_number(f, "SELECT count(*) FROM pragma_table_info('event') "
+                                         "WHERE name = 'samples'"),
+                         0);
+        assert_int_equal(rmdir(new), 0);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_previous_has(f, "samples", false);
+        assert_int_equal(access(new, F_OK), -1);
+        put_event(f, "e2");
+        reopen(f);
+        assert_previous_has(f, "samples", false);
+        sqlite_close_store(f);
+        execute(f, "ALTER TABLE event DROP COLUMN futile");
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_previous_has(f, "samples", true);
+        assert_previous_has(f, "futile", false);
+}
+
 /* Of an older database, all attempts count; and it can be opened again and again. */
 static void test_a_database_without_the_futile_attempts(void **state) {
         struct sqlite_fixture *f = *state;
@@ -720,6 +765,7 @@ int main(void) {
                 TEST(test_empty_file),
                 TEST(test_foreign_database),
                 TEST(test_restored_from_a_dump),
+                TEST(test_a_copy_is_kept_of_an_earlier_versions),
                 TEST(test_a_database_without_the_futile_attempts),
                 TEST(test_a_database_that_does_not_know_what_was_told),
                 TEST(test_a_database_without_the_refusals),
