@@ -253,6 +253,12 @@ def test_man_pages_are_those_that_others_refer_to():
     assert named == ours
 
 
+@pytest.mark.parametrize("source", PAGES, ids=lambda p: p.name)
+def test_no_line_begins_with_a_dot_that_scdoc_drops(source):
+    """A dot begins an item of a numbered list; without a blank after it, scdoc leaves the dot out."""
+    assert re.findall(r"^\t*\.[^ ].*$", source.read_text(), re.M) == []
+
+
 @pytest.mark.skipif(shutil.which("scdoc") is None, reason="scdoc is missing")
 @pytest.mark.parametrize("source", PAGES, ids=lambda p: p.name)
 def test_scdoc_accepts_page(source, tmp_path):
