@@ -111,7 +111,8 @@ int bus_loop_new(struct ev_loop *loop, sd_bus *bus, bus_loop_end_fn on_end, void
         ev_io_init(&b->io, on_io, -1, 0);
         ev_timer_init(&b->timeout, on_timeout, 0., 0.);
         ev_prepare_init(&b->before_wait, before_wait);
-        ev_set_priority(&b->before_wait, EV_MINPRI); /* after all others, which may send */
+        /* After all others, which may send; before the outbox, as this may log. */
+        ev_set_priority(&b->before_wait, EV_MINPRI + 1);
         ev_prepare_start(loop, &b->before_wait);
         *ret = b;
         return 0;
