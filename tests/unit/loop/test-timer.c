@@ -242,9 +242,10 @@ static void test_epoll_lacks_memory(void **state) {
         ev_timer_init(&tick, on_tick, 0.005, 0.005);
         ev_timer_start(f->loop, &tick);
         failing_calls = 3;
+        arm(f, 0, clock_boot() + USEC_HOUR);
+        LOOP_UNTIL(f->loop, failing_calls == 0);
         arm(f, 0, clock_boot() + 20 * USEC_MSEC);
         LOOP_UNTIL(f->loop, f->clocks[0].calls > 0);
-        assert_int_equal(failing_calls, 0);
         arm(f, 1, clock_boot() + 20 * USEC_MSEC);
         LOOP_UNTIL(f->loop, f->clocks[1].calls > 0);
         ev_timer_stop(f->loop, &tick);
