@@ -1,9 +1,5 @@
 #include "koowatchd/store/sqlite-schema.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-
 #include "common/util.h"
 
 static const char schema[] =
@@ -111,70 +107,33 @@ static int find_missing_column(sqlite3 *db) {
         return SQLITE_DONE;
 }
 
-static int copy_into(sqlite3 *db, const char *path) {
-        sqlite3_stmt *q = NULL;
-        int code;
-
-        code = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &q, NULL);
-        if (code == SQLITE_OK) {
-                (void) sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
-                code = sqlite3_step(q);
-        }
-        (void) sqlite3_finalize(q);
-        return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-/* SQLite syncs no such copy. */
-static int sync_file(const char *path) {
-        CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-static int keep_copy(sqlite3 *db, const char *path) {
-        CLEANUP(freep) char *kept = str_printf("%s.previous", path);
-        CLEANUP(freep) char *new = str_printf("%s.previous.new", path);
-        int code;
-
-        if (!kept || !new)
-                return SQLITE_NOMEM;
-        (void) unlink(new); /* of a start that was cut off */
-        code = copy_into(db, new);
-        if (code == SQLITE_OK &&
-            (sync_file(new) < 0 || rename(new, kept) < 0 || sync_directory_of(path) < 0))
-                code = SQLITE_IOERR;
-        if (code != SQLITE_OK)
-                (void) unlink(new);
-        return code;
-}
-
 int sqlite_schema_configure(sqlite3 *db) {
         return execute(db, "PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL;"
                            "PRAGMA synchronous = FULL; PRAGMA cache_size = -2048;");
 }
 
-int sqlite_schema_prepare(sqlite3 *db, const char *path, int *ret_version) {
+int sqlite_schema_inspect(sqlite3 *db, int *ret_version, bool *ret_is_earlier) {
         int code;
 
+        *ret_is_earlier = false;
         code = read_version(db, ret_version);
-        if (code != SQLITE_OK || *ret_version > SQLITE_SCHEMA_VERSION)
+        if (code != SQLITE_OK || *ret_version <= 0 || *ret_version > SQLITE_SCHEMA_VERSION)
                 return code;
-        if (*ret_version > 0) {
-                code = find_missing_column(db);
-                if (code == SQLITE_ROW)
-                        code = keep_copy(db, path);
-                else if (code == SQLITE_DONE)
-                        code = SQLITE_OK;
-        }
-        if (code == SQLITE_OK)
-                code = execute(db, "BEGIN IMMEDIATE");
+        code = find_missing_column(db);
+        *ret_is_earlier = code == SQLITE_ROW || *ret_version < SQLITE_SCHEMA_VERSION;
+        return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int sqlite_schema_prepare(sqlite3 *db, int version) {
+        int code = execute(db, "BEGIN IMMEDIATE");
+
         if (code == SQLITE_OK)
                 code = execute(db, schema);
         if (code == SQLITE_OK)
                 code = add_later_columns(db);
         if (code == SQLITE_OK)
                 code = execute(db, later_indexes);
-        if (code == SQLITE_OK && *ret_version == 0)
+        if (code == SQLITE_OK && version == 0)
                 code = execute(db, "PRAGMA user_version = 1");
         if (code == SQLITE_OK)
                 code = execute(db, "COMMIT");

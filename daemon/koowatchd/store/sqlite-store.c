@@ -6,15 +6,19 @@
 #include "common/crash-point.h"
 #include "koowatchd/store/sqlite-column.h"
 #include "koowatchd/store/sqlite-context.h"
+#include "koowatchd/store/sqlite-copy.h"
 #include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-history.h"
 #include "koowatchd/store/sqlite-place.h"
 #include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/store-batch.h"
 
-static int prepare_database(struct sqlite_store *s) {
-        int version = 0, code = sqlite_schema_prepare(s->db, s->path, &version);
+/* Made, or brought up to date; of what that alters, a copy is kept. */
+static int prepare_schema(struct sqlite_store *s) {
+        bool is_earlier = false;
+        int version = 0, code, r;
 
+        code = sqlite_schema_inspect(s->db, &version, &is_earlier);
         if (code != SQLITE_OK)
                 return sqlite_note_failure(s, code);
         if (version > SQLITE_SCHEMA_VERSION) {
@@ -23,6 +27,20 @@ static int prepare_database(struct sqlite_store *s) {
                                 SQLITE_SCHEMA_VERSION);
                 return -EPROTO;
         }
+        if (is_earlier) {
+                r = sqlite_copy_keep(s);
+                if (r < 0)
+                        return r;
+        }
+        code = sqlite_schema_prepare(s->db, version);
+        return code != SQLITE_OK ? sqlite_note_failure(s, code) : 0;
+}
+
+static int prepare_database(struct sqlite_store *s) {
+        int r = prepare_schema(s);
+
+        if (r < 0)
+                return r;
         if (sqlite_damage_check(s->db, s->path) != SQLITE_OK) {
                 sqlite_suspect_damage(s);
                 (void) snprintf(s->error, sizeof(s->error), "%s", sqlite3_errstr(SQLITE_CORRUPT));

@@ -396,7 +396,8 @@ static void test_a_copy_is_kept_of_an_earlier_versions(void **state) {
         sqlite_close_store(f);
         execute(f, "ALTER TABLE event DROP COLUMN samples");
         assert_int_equal(mkdir(new, 0700), 0); /* it cannot be kept: nothing is changed */
-        assert_true(sqlite_store_open(f->path, &f->sync.store) < 0);
+        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -EISDIR);
+        assert_non_null(strstr(store_error(f->sync.store), kept));
         sqlite_close_store(f);
         assert_int_equal(query_number(f, "SELECT count(*) FROM pragma_table_info('event') "
                                          "WHERE name = 'samples'"),
