@@ -3,10 +3,14 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
 import pytest
+
+# A shell starts what it puts in the background with the interrupt ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BOOT = pathlib.Path(__file__).parents[1] / "boot"
 TOP = pathlib.Path(__file__).parents[3]
