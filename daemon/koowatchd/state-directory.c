@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/timespan.h"
 #include "common/util.h"
+#include "koowatchd/report/notify.h"
 #include "koowatchd/store/sqlite-damage.h"
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store.h"
@@ -45,10 +46,14 @@ static int make_database(const char *path) {
         return S_ISREG(st.st_mode) ? 0 : -ENOTSUP;
 }
 
+static void ask_for_time(void) {
+        notify_busy(clock_boot());
+}
+
 static int make_and_open(const char *path, struct store **ret) {
         int r = make_database(path);
 
-        return r < 0 ? r : sqlite_store_open(path, ret);
+        return r < 0 ? r : sqlite_store_open(path, ask_for_time, ret);
 }
 
 /* A start that fails each time would help nobody. Returns 0 or a negative errno; logs all. */

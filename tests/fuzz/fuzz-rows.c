@@ -99,7 +99,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
                         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int) getpid());
         (void) snprintf(path, sizeof(path), "%s/state.db", directory);
         REQUIRE(mkdir(directory, 0700) == 0);
-        REQUIRE(sqlite_store_open(path, &store) == 0);
+        REQUIRE(sqlite_store_open(path, NULL, &store) == 0);
         REQUIRE(sqlite3_open(path, &db) == SQLITE_OK);
         execute("PRAGMA synchronous = OFF");
         put_task = prepare("task", task_columns, ARRAY_LEN(task_columns));

@@ -13,6 +13,16 @@
 #include "koowatchd/store/sqlite-schema.h"
 #include "koowatchd/store/store-batch.h"
 
+/* A few milliseconds of SQLite's work. */
+#define BUSY_STEPS 10000
+
+static int call_on_busy(void *userdata) {
+        void (*const *on_busy)(void) = userdata;
+
+        (*on_busy)();
+        return 0;
+}
+
 /* Made, or brought up to date; of what that alters, a copy is kept. */
 static int prepare_schema(struct sqlite_store *s) {
         bool is_earlier = false;
@@ -36,9 +46,13 @@ static int prepare_schema(struct sqlite_store *s) {
         return code != SQLITE_OK ? sqlite_note_failure(s, code) : 0;
 }
 
-static int prepare_database(struct sqlite_store *s) {
-        int r = prepare_schema(s);
+static int prepare_database(struct sqlite_store *s, void (*on_busy)(void)) {
+        int r;
 
+        if (on_busy)
+                sqlite3_progress_handler(s->db, BUSY_STEPS, call_on_busy, (void *) &on_busy);
+        r = prepare_schema(s);
+        sqlite3_progress_handler(s->db, 0, NULL, NULL);
         if (r < 0)
                 return r;
         if (sqlite_damage_check(s->db, s->path) != SQLITE_OK) {
@@ -365,7 +379,7 @@ static void sqlite_close(struct store *store) {
         free(s);
 }
 
-int sqlite_store_open(const char *path, struct store **ret) {
+int sqlite_store_open(const char *path, void (*on_busy)(void), struct store **ret) {
         static const struct store_backend backend = {
                 .error = sqlite_error,
                 .close = sqlite_close,
@@ -393,5 +407,5 @@ int sqlite_store_open(const char *path, struct store **ret) {
         if (!s->path)
                 return -ENOMEM;
         r = sqlite_open_database(s);
-        return r < 0 ? r : prepare_database(s);
+        return r < 0 ? r : prepare_database(s, on_busy);
 }

@@ -8,8 +8,10 @@
 #include "koowatchd/store/store.h"
 
 /*
- * Opens or makes the database at path. Returns 0 or a negative errno; -EUCLEAN: it is
- * damaged, -EPROTO: it was written by a later version. Also then *ret is set, where there
- * was memory for it: store_error() has the words, and the caller closes it.
+ * Opens or makes the database at path. on_busy (or NULL) is called again and again while one of an
+ * earlier version is copied and altered, which takes minutes where it is large. Returns 0 or a
+ * negative errno; -EUCLEAN: it is damaged, -EPROTO: it was written by a later version. Also then
+ * *ret is set, where there was memory for it: store_error() has the words, and the caller closes
+ * it.
  */
-int sqlite_store_open(const char *path, struct store **ret);
+int sqlite_store_open(const char *path, void (*on_busy)(void), struct store **ret);

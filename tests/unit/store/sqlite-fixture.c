@@ -8,7 +8,7 @@ int sqlite_set_up(void **state) {
         assert_non_null(f);
         directory_make(f->directory);
         (void) snprintf(f->path, sizeof(f->path), "%s/state.db", f->directory);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         *state = f;
         return 0;
 }
@@ -28,5 +28,5 @@ void sqlite_close_store(struct sqlite_fixture *f) {
 
 int sqlite_reopen(struct sqlite_fixture *f) {
         sqlite_close_store(f);
-        return sqlite_store_open(f->path, &f->sync.store);
+        return sqlite_store_open(f->path, NULL, &f->sync.store);
 }

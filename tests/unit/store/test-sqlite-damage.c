@@ -70,7 +70,7 @@ static void test_a_small_one_is_checked_at_each_opening(void **state) {
         fill(f, 20 * PAGE);
         sqlite_close_store(f);
         damage(f, 10); /* nothing that is read by an opening alone */
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -EUCLEAN);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), -EUCLEAN);
         assert_true(strlen(store_error(f->sync.store)) > 0);
 }
 
@@ -82,7 +82,7 @@ static void test_a_large_one_is_checked_when_it_is_suspected(void **state) {
         fill(f, 5 * 1024 * 1024);
         sqlite_close_store(f);
         damage(f, 20);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_false(store_is_damaged(f->sync.store));
         assert_false(exists(f, ".suspect"));
 
@@ -94,7 +94,7 @@ static void test_a_large_one_is_checked_when_it_is_suspected(void **state) {
 
         sqlite_close_store(f);
         move_aside(f);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_false(store_is_damaged(f->sync.store));
         assert_false(exists(f, ".suspect"));
 }
@@ -133,7 +133,7 @@ static void test_the_log_of_a_damaged_one_is_kept(void **state) {
         fill(f, 5 * 1024 * 1024);
         sqlite_close_store(f);
         damage(f, 20);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         sync_put_task(&f->sync, &(struct store_key){"default", "1", "2"}, "photos",
                       &(struct store_task){});
         assert_int_equal(sync_each_pending(&f->sync, &text), -EUCLEAN);
@@ -187,7 +187,7 @@ static void test_a_failed_read_is_no_damage(void **state) {
 
                 sqlite_damage_suspect(f->path);
                 reads_left = nth++;
-                r = sqlite_store_open(f->path, &f->sync.store);
+                r = sqlite_store_open(f->path, NULL, &f->sync.store);
                 assert_int_not_equal(r, -EUCLEAN);
                 assert_false(store_is_damaged(f->sync.store));
                 sqlite_close_store(f);
@@ -195,7 +195,7 @@ static void test_a_failed_read_is_no_damage(void **state) {
         } while (reads_left < 0);
         let_reads_fail(false);
         assert_true(failed > 10);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, sqlite_set_up, sqlite_tear_down)

@@ -42,7 +42,7 @@ static void reopen(struct sqlite_fixture *f) {
 
 /* Expects that the store, which is closed, cannot be opened. */
 static void expect_refused(struct sqlite_fixture *f, int expected) {
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), expected);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), expected);
         assert_non_null(f->sync.store);
         assert_true(strlen(store_error(f->sync.store)) > 0);
         sqlite_close_store(f);
@@ -234,7 +234,7 @@ static void test_full_disk(void **state) {
         put_task(f, &photos);
         sqlite_close_store(f);
         fill_disk(true);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -ENOSPC);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), -ENOSPC);
         assert_non_null(strstr(store_error(f->sync.store), "No space left on device"));
         fill_disk(false);
         reopen(f);
@@ -277,7 +277,7 @@ static void test_path_cannot_be_opened(void **state) {
         CLEANUP(freep) char *path = str_printf("%s/missing/state.db", f->directory);
         CLEANUP(store_closep) struct store *store = NULL;
 
-        assert_int_equal(sqlite_store_open(path, &store), -ENOENT);
+        assert_int_equal(sqlite_store_open(path, NULL, &store), -ENOENT);
         assert_non_null(store);
         assert_true(strlen(store_error(store)) > 0);
 }
@@ -293,7 +293,7 @@ static void test_later_version(void **state) {
 
         /* It has not been touched. */
         execute(f, "PRAGMA user_version = 1");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         (void) find_task(f, &photos);
 }
 
@@ -336,7 +336,7 @@ static void test_empty_file(void **state) {
 
         sqlite_close_store(f);
         assert_int_equal(truncate(f->path, 0), 0);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         put_task(f, &photos);
         (void) find_task(f, &photos);
 }
@@ -363,7 +363,7 @@ static void test_restored_from_a_dump(void **state) {
         sqlite_close_store(f);
         execute(f, "PRAGMA user_version = 0; DROP INDEX event_open; DROP INDEX task_gone;"
                    "DROP INDEX event_untold");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         reopen(f);
         (void) find_task(f, &photos);
         assert_pending(f, "e1:0:0:1747708152000000:0:- ");
@@ -396,14 +396,14 @@ static void test_a_copy_is_kept_of_an_earlier_versions(void **state) {
         sqlite_close_store(f);
         execute(f, "ALTER TABLE event DROP COLUMN samples");
         assert_int_equal(mkdir(new, 0700), 0); /* it cannot be kept: nothing is changed */
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), -EISDIR);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), -EISDIR);
         assert_non_null(strstr(store_error(f->sync.store), kept));
         sqlite_close_store(f);
         assert_int_equal(query_number(f, "SELECT count(*) FROM pragma_table_info('event') "
                                          "WHERE name = 'samples'"),
                          0);
         assert_int_equal(rmdir(new), 0);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_previous_has(f, "samples", false);
         assert_int_equal(access(new, F_OK), -1);
         put_event(f, "e2");
@@ -411,9 +411,35 @@ static void test_a_copy_is_kept_of_an_earlier_versions(void **state) {
         assert_previous_has(f, "samples", false);
         sqlite_close_store(f);
         execute(f, "ALTER TABLE event DROP COLUMN futile");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_previous_has(f, "samples", true);
         assert_previous_has(f, "futile", false);
+}
+
+static unsigned busy_calls;
+
+static void count_busy(void) {
+        busy_calls++;
+}
+
+/* A service manager that hears nothing for 90 s ends the start. */
+static void test_an_upgrade_says_that_it_is_busy(void **state) {
+        struct sqlite_fixture *f = *state;
+
+        put_event(f, "e1");
+        sqlite_close_store(f);
+        execute(f, "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
+                   "INSERT INTO event(event_id, body, finished) SELECT 'n' || i, '{}', 1 FROM n");
+        busy_calls = 0;
+        assert_int_equal(sqlite_store_open(f->path, count_busy, &f->sync.store), 0);
+        assert_int_equal(busy_calls, 0);
+        sqlite_close_store(f);
+        execute(f, "ALTER TABLE event DROP COLUMN samples");
+        assert_int_equal(sqlite_store_open(f->path, count_busy, &f->sync.store), 0);
+        assert_true(busy_calls > 0);
+        busy_calls = 0;
+        put_event(f, "e2"); /* the pointer that it was given is none any more */
+        assert_int_equal(busy_calls, 0);
 }
 
 /* Of an older database, all attempts count; and it can be opened again and again. */
@@ -423,7 +449,7 @@ static void test_a_database_without_the_futile_attempts(void **state) {
         put_event(f, "e1");
         sqlite_close_store(f);
         execute(f, "UPDATE event SET attempts = 5; ALTER TABLE event DROP COLUMN futile");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_pending(f, "e1:5:5:1747708152000000:0:- ");
         reopen(f);
         assert_pending(f, "e1:5:5:1747708152000000:0:- ");
@@ -436,7 +462,7 @@ static void test_a_database_that_does_not_know_what_was_told(void **state) {
         put_event(f, "e1");
         sqlite_close_store(f);
         execute(f, "DROP INDEX event_untold; ALTER TABLE event DROP COLUMN told");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_pending(f, "e1:0:0:1747708152000000:0:-:told ");
         put_event(f, "e2");
         assert_pending(f, "e1:0:0:1747708152000000:0:-:told e2:0:0:1747708152000000:0:- ");
@@ -460,7 +486,7 @@ static void test_a_database_without_the_refusals(void **state) {
                 put_task(f, &photos);
                 sqlite_close_store(f);
                 execute(f, lost[i]);
-                assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+                assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
                 assert_int_equal(find_task(f, &photos).registered, WALL);
                 assert_int_equal(find_task(f, &photos).refusals, refusals[i]);
                 assert_int_equal(find_task(f, &photos).refused, refused[i]);
@@ -479,7 +505,7 @@ static void test_a_database_without_the_clock(void **state) {
         sqlite_close_store(f);
         execute(f, "ALTER TABLE task DROP COLUMN boot; ALTER TABLE task DROP COLUMN booted;"
                    "ALTER TABLE task DROP COLUMN confirmed");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         task = find_task(f, &photos);
         assert_int_equal(task.registered, WALL);
         assert_true(task.boot == 0 && task.booted == 0 && !task.confirmed);
@@ -500,7 +526,7 @@ static void test_history_is_kept_from_now_on(void **state) {
         sqlite_close_store(f);
         execute(f, "DROP TRIGGER event_gone; DROP TABLE hook_run;"
                    "ALTER TABLE event DROP COLUMN samples");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         assert_int_equal(sync_find_event(&f->sync, "e1", &before), 1);
         assert_non_null(strstr(before, ":-:0:0:-"));
         assert_int_equal(store_batch_put_samples(batch, "e1", "[]"), 0);
@@ -514,7 +540,7 @@ static void test_history_is_kept_from_now_on(void **state) {
         sqlite_close_store(f);
         execute(f, "DELETE FROM event");
         assert_int_equal(query_number(f, "SELECT count(*) FROM hook_run"), 0);
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
 }
 
 /* Word by word the writes of a koowatchd that knows no refusals, clocks or futile attempts. */
@@ -531,7 +557,7 @@ static void test_an_older_koowatchd_may_write_to_it(void **state) {
                    "VALUES ('e1', '{}', 6);"
                    "UPDATE event SET state = 0, attempts = 2, next = 5, settled = NULL "
                    "WHERE event_id = 'e1'");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         task = find_task(f, &photos);
         assert_int_equal(task.registered, 9);
         assert_string_equal(task.event_id, "e1");
@@ -561,7 +587,7 @@ static void test_rows_beyond_all_bounds(void **state) {
                    "UPDATE event SET attempts = 4294967295, futile = 9223372036854775807, "
                    "next = 9223372036854775807, finished = 1e300, state = 4294967296 "
                    "WHERE event_id = 'e2';");
-        assert_int_equal(sqlite_store_open(f->path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(f->path, NULL, &f->sync.store), 0);
         task = find_task(f, &photos);
         assert_true(task.registered == 0 && task.booted == -1 && task.refused == 0);
         assert_int_equal(task.refusals, 0);
@@ -767,6 +793,7 @@ int main(void) {
                 TEST(test_foreign_database),
                 TEST(test_restored_from_a_dump),
                 TEST(test_a_copy_is_kept_of_an_earlier_versions),
+                TEST(test_an_upgrade_says_that_it_is_busy),
                 TEST(test_a_database_without_the_futile_attempts),
                 TEST(test_a_database_that_does_not_know_what_was_told),
                 TEST(test_a_database_without_the_refusals),

@@ -35,7 +35,7 @@ static const struct store_key music = {"default", "share-1", "task-2"};
 static void open_sqlite(struct fixture *f) {
         CLEANUP(freep) char *path = str_printf("%s/state.db", f->directory);
 
-        assert_int_equal(sqlite_store_open(path, &f->sync.store), 0);
+        assert_int_equal(sqlite_store_open(path, NULL, &f->sync.store), 0);
 }
 
 static void reopen_sqlite(struct fixture *f) {
