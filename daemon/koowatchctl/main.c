@@ -175,6 +175,17 @@ static int run_verb(struct ctl *ctl, const struct verb *verb, int argc, char **a
         return verb->run(ctl, &options);
 }
 
+/* No verb is known of which the options behind could be read; a --json among them counts. */
+static int fail_early(struct ctl *ctl, const struct verb *none, int argc, char **argv,
+                      const struct failure *failure) {
+        CLEANUP(failure_clear) struct failure ignored = {};
+        CLEANUP(options_clear) struct options options = {};
+
+        (void) options_parse(none, common_options, false, argc, argv, &options, &ignored);
+        apply_common(ctl, &options);
+        return ctl_fail(ctl, failure);
+}
+
 static int run(struct ctl *ctl, int argc, char **argv) {
         static const struct verb none = {.name = "koowatchctl", .arguments = "VERB"};
         CLEANUP(failure_clear) struct failure failure = {};
@@ -185,7 +196,7 @@ static int run(struct ctl *ctl, int argc, char **argv) {
         r = options_parse(&none, common_options, true, argc, argv, &options, &failure);
         apply_common(ctl, &options);
         if (r < 0)
-                return ctl_fail(ctl, &failure);
+                return fail_early(ctl, &none, argc, argv, &failure);
         if (options_has(&options, "help")) {
                 print_help();
                 return ctl_end(ctl);
@@ -197,9 +208,11 @@ static int run(struct ctl *ctl, int argc, char **argv) {
         if (options.n_arguments == 0)
                 return ctl_usage(ctl, "a verb is missing, see koowatchctl --help");
         verb = find_verb(options.arguments[0]);
-        if (!verb)
-                return ctl_usage(ctl, "no such verb: %s, see koowatchctl --help",
-                                 options.arguments[0]);
+        if (!verb) {
+                (void) failure_set(&failure, "Usage", "no such verb: %s, see koowatchctl --help",
+                                   options.arguments[0]);
+                return fail_early(ctl, &none, argc, argv, &failure);
+        }
         return run_verb(ctl, verb, (int) options.n_arguments, options.arguments);
 }
 

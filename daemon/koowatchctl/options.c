@@ -118,12 +118,30 @@ static int check_arguments(const struct options *options, struct failure *failur
         return 0;
 }
 
+/* What getopt_long() has found, c. Returns 0 or -1. */
+static int take(struct options *options, const struct rows *rows, bool in_order, char **argv, int c,
+                struct failure *failure) {
+        const struct option_row *row = find_row(rows, c);
+
+        if (c == ':')
+                return failure_set(failure, "Usage", "%s: an argument is missing",
+                                   argv[optind - 1]);
+        if (!row)
+                return failure_set(failure, "Usage", "%s: no such option%s%s",
+                                   argv[optind - (optind > 1)], in_order ? "" : " of ",
+                                   in_order ? "" : options->verb->name);
+        if (add_value(options, row, optarg) < 0)
+                return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
+        return check_value(row, optarg, failure);
+}
+
 int options_parse(const struct verb *verb, const struct option_row *common, bool in_order, int argc,
                   char **argv, struct options *ret, struct failure *failure) {
         struct option long_options[ROWS_MAX + 1];
         char short_options[2 * ROWS_MAX + 3];
+        CLEANUP(failure_clear) struct failure later = {};
         struct rows rows = {};
-        int c;
+        int c, r = 0;
 
         add_rows(&rows, verb->options);
         add_rows(&rows, common);
@@ -132,24 +150,12 @@ int options_parse(const struct verb *verb, const struct option_row *common, bool
 
         opterr = 0;
         optind = 0; /* glibc: start anew */
-        while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-                const struct option_row *row = find_row(&rows, c);
-
-                if (c == ':')
-                        return failure_set(failure, "Usage", "%s: an argument is missing",
-                                           argv[optind - 1]);
-                if (!row)
-                        return failure_set(failure, "Usage", "%s: no such option%s%s",
-                                           argv[optind - (optind > 1)], in_order ? "" : " of ",
-                                           in_order ? "" : verb->name);
-                if (add_value(ret, row, optarg) < 0)
-                        return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
-                if (check_value(row, optarg, failure) < 0)
-                        return -1;
-        }
+        while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1)
+                if (take(ret, &rows, in_order, argv, c, r < 0 ? &later : failure) < 0)
+                        r = -1;
         ret->arguments = argv + optind;
         ret->n_arguments = (unsigned) (argc - optind);
-        return in_order ? 0 : check_arguments(ret, failure);
+        return r < 0 || in_order ? r : check_arguments(ret, failure);
 }
 
 void options_clear(struct options *options) {

@@ -56,7 +56,8 @@ struct options {
 
 /*
  * Reads argv, argv[0] being passed over, by the verb's rows and those of common. in_order: ends
- * before the first word that is no option. argv may be put into another order. Returns 0 or -1.
+ * before the first word that is no option. argv may be put into another order. Returns 0, or -1
+ * with the first fault; what is right behind that is in *ret all the same.
  */
 int options_parse(const struct verb *verb, const struct option_row *common, bool in_order, int argc,
                   char **argv, struct options *ret, struct failure *failure);

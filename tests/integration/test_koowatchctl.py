@@ -841,6 +841,33 @@ def test_usage_errors_are_2(ctl, words):
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json"],
+        ["nothing", "--json"],
+        ["nothing", "--more", "--json=lines"],
+        ["--nothing", "list", "--json"],
+        ["--bus", "x", "--json", "list"],
+        ["--json=x", "list"],
+        ["list", "--nothing", "--json"],
+        ["list", "-x", "a", "b", "--json"],
+        ["list", "--state", "x", "--json"],
+        ["list", "--json", "--state"],
+        ["show", "a", "b", "--json"],
+        ["poll", "--json=lines"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_are_json_wherever_json_stands(ctl, words):
+    wrong, plain = ctl.run(*words), ctl.run(*(word for word in words if word not in ("--json", "--json=lines")))
+    assert (wrong.returncode, wrong.stderr, plain.returncode) == (2, "", 2)
+    error = json.loads(wrong.stdout)
+    assert (error["schema"], error["error"]["code"]) == (1, "Usage")
+    if "--json=x" not in words:
+        assert plain.stderr == f"koowatchctl: {error['error']['message']}\n"
+
+
 def test_words_of_options_are_checked(ctl):
     wrong = ctl.run("list", "--state", "bogus")
     assert (wrong.returncode, wrong.stderr) == (
