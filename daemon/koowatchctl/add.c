@@ -203,7 +203,7 @@ static int dry_run(const struct ctl *ctl, const char *name, json_object *setting
         if (ctl->json == JSON_NONE) {
                 (void) printf("# %s, first poll: at once\n", place ? place : "STATE/tasks.d");
                 print_file(stdout, settings);
-                return ctl_end(ctl);
+                return ctl_end();
         }
         out = open_memstream(&text, &length);
         if (out) {

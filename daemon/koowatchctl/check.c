@@ -130,11 +130,10 @@ int check_run(struct ctl *ctl, const struct options *options) {
                 object = ctl_object("ok", json_object_new_boolean(ok));
                 if (object)
                         (void) json_object_object_add(object, "faults", json_object_get(faults));
-                (void) ctl_json(ctl, object);
-                return ok ? EXIT_DONE : EXIT_ERROR;
+                return ctl_json(ctl, object) == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
         }
         print_faults(faults);
         if (json_object_array_length(faults) == 0)
                 (void) puts("No faults.");
-        return ctl_end(ctl) == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
+        return ctl_end() == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
 }

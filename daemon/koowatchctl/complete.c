@@ -245,6 +245,5 @@ int complete_run(struct ctl *ctl, const struct options *options) {
         client_limit(ctl->client, PATIENCE);
         if (!c.lost)
                 complete(&c);
-        (void) fflush(stdout);
-        return EXIT_DONE;
+        return ctl_end();
 }

@@ -87,5 +87,5 @@ int config_run(struct ctl *ctl, UNUSED const struct options *options) {
         if (ctl->json != JSON_NONE)
                 return ctl_json(ctl, ctl_object("settings", STEAL_PTR(rows)));
         print_rows(rows, &ctl->look);
-        return ctl_end(ctl);
+        return ctl_end();
 }

@@ -53,16 +53,16 @@ int ctl_json(const struct ctl *ctl, json_object *object) {
         CLEANUP(json_object_putp) json_object *whole = with_schema(owned);
 
         print_json(whole, ctl->json == JSON_OBJECT && isatty(STDOUT_FILENO));
-        return ctl_end(ctl);
+        return ctl_end();
 }
 
-int ctl_end(const struct ctl *ctl) {
+int ctl_end(void) {
         int r = fflush(stdout) == 0 ? 0 : errno;
 
         if (r == 0 && !ferror(stdout))
                 return EXIT_DONE;
-        if (r != EPIPE && ctl->json == JSON_NONE)
-                (void) fprintf(stderr, "koowatchctl: cannot write: %s\n", strerror(r));
+        (void) fprintf(stderr, "koowatchctl: cannot write: %s\n",
+                       r > 0 ? strerror(r) : "a part of it was lost");
         return EXIT_ERROR;
 }
 
@@ -112,7 +112,7 @@ int ctl_done(const struct ctl *ctl, const char *format, ...) {
         va_end(arguments);
         text_put_plain(stdout, text);
         (void) putchar('\n');
-        return ctl_end(ctl);
+        return ctl_end();
 }
 
 /* A page of names that match the glob, behind those in *tasks. Returns whether it was the last. */

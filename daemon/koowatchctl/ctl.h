@@ -2,7 +2,8 @@
 /*
  * What every verb gets: the common options, the client, and how things are said
  *
- * With --json all goes to standard output as JSON, errors too, and nothing else does.
+ * With --json all goes to standard output as JSON, errors too, and nothing else does. That it could
+ * not be written can only be said on standard error.
  */
 #include "koowatchctl/client.h"
 #include "koowatchctl/look.h"
@@ -51,8 +52,11 @@ void ctl_json_line(json_object *entry);
 /* {"schema":1,"ok":true}, or without --json the text, on standard output. */
 int ctl_done(const struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Flushes standard output. EXIT_DONE, or EXIT_ERROR when it could not be written. */
-int ctl_end(const struct ctl *ctl);
+/*
+ * Flushes standard output. EXIT_DONE, or EXIT_ERROR when not all of it could be written, which it
+ * says. No verb exits with 0 without having asked.
+ */
+int ctl_end(void);
 
 /* An object with this one member; value is taken over. NULL when memory is short. */
 json_object *ctl_object(const char *key, json_object *value);

@@ -182,7 +182,7 @@ static int print_plan(const struct ctl *ctl, json_object *plan) {
         text_put_plain(stdout, json_text(json_object_object_get(plan, "event"),
                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
         (void) putchar('\n');
-        return ctl_end(ctl);
+        return ctl_end();
 }
 
 static int print_runs(const struct ctl *ctl, struct conversation *c) {
@@ -197,13 +197,13 @@ static int print_runs(const struct ctl *ctl, struct conversation *c) {
                                            : "the hook runner has refused the event, see its log");
                 return ctl_fail(ctl, &failure);
         }
-        if (ctl->json != JSON_NONE) {
-                (void) ctl_json(ctl, ctl_object("runs", STEAL_PTR(c->runs)));
-                return code;
-        }
+        if (ctl->json != JSON_NONE)
+                return ctl_json(ctl, ctl_object("runs", STEAL_PTR(c->runs))) == EXIT_DONE
+                               ? code
+                               : EXIT_ERROR;
         if (json_object_array_length(c->runs) == 0)
                 (void) puts("There is no hook for this event.");
-        return ctl_end(ctl) == EXIT_DONE ? code : EXIT_ERROR;
+        return ctl_end() == EXIT_DONE ? code : EXIT_ERROR;
 }
 
 static int test(const struct ctl *ctl, bool is_dry, const char *line, struct failure *failure) {

@@ -191,7 +191,7 @@ static int watch(struct listing *l, struct failure *failure) {
                         failure_clear(failure);
                 }
                 if (ferror(stdout))
-                        return ctl_end(l->ctl);
+                        return ctl_end();
                 (void) poll(NULL, 0, REDRAW_EVERY / USEC_MSEC);
         }
 }
@@ -213,7 +213,7 @@ int list_run(struct ctl *ctl, const struct options *options) {
                 return ctl_usage(ctl, "-o help goes without --json");
         if (columns && streq(columns, "help")) {
                 list_screen_print_columns(stdout);
-                return ctl_end(ctl);
+                return ctl_end();
         }
         if (options_has(options, "watch") && (ctl->json != JSON_NONE || !isatty(STDOUT_FILENO)))
                 return ctl_usage(ctl, "--watch needs a terminal, and goes without --json");
@@ -227,5 +227,5 @@ int list_run(struct ctl *ctl, const struct options *options) {
                 return watch(&l, &failure);
         if (print_table(&l, stdout, &failure) < 0)
                 return ctl_fail(ctl, &failure);
-        return ctl_end(ctl);
+        return ctl_end();
 }

@@ -160,7 +160,7 @@ static int run_verb(struct ctl *ctl, const struct verb *verb, int argc, char **a
         r = options_parse(verb, common_options, false, argc, argv, &options, &failure);
         if (options_has(&options, "help")) {
                 print_verb_help(verb);
-                return ctl_end(ctl);
+                return ctl_end();
         }
         apply_common(ctl, &options);
         if (r < 0)
@@ -199,11 +199,11 @@ static int run(struct ctl *ctl, int argc, char **argv) {
                 return fail_early(ctl, &none, argc, argv, &failure);
         if (options_has(&options, "help")) {
                 print_help();
-                return ctl_end(ctl);
+                return ctl_end();
         }
         if (options_has(&options, "version")) {
                 (void) puts("koowatchctl " KOOWATCH_VERSION);
-                return ctl_end(ctl);
+                return ctl_end();
         }
         if (options.n_arguments == 0)
                 return ctl_usage(ctl, "a verb is missing, see koowatchctl --help");

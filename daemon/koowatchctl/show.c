@@ -89,5 +89,5 @@ int show_run(struct ctl *ctl, const struct options *options) {
         if (ctl->json != JSON_NONE)
                 return ctl_json(ctl, ctl_object("task", json_object_get(task)));
         show_screen_print(stdout, &ctl->look, task);
-        return ctl_end(ctl);
+        return ctl_end();
 }

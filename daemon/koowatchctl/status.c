@@ -61,11 +61,11 @@ static int monitor(const struct ctl *ctl) {
                 (void) fputs("KOOWATCH UNKNOWN - ", stdout);
                 text_put_plain(stdout, failure.text);
                 (void) putchar('\n');
-                (void) ctl_end(ctl);
+                (void) ctl_end();
                 return MONITOR_UNKNOWN;
         }
         verdict = status_screen_monitor(stdout, status);
-        return ctl_end(ctl) == EXIT_DONE ? verdict : MONITOR_UNKNOWN;
+        return ctl_end() == EXIT_DONE ? verdict : MONITOR_UNKNOWN;
 }
 
 /* The properties with the first letter of each in lower case, and what goes with them. */
@@ -103,7 +103,7 @@ int status_run(struct ctl *ctl, const struct options *options) {
         if (ctl->json != JSON_NONE)
                 return ctl_json(ctl, status_as_json(status));
         status_screen_print(stdout, &ctl->look, status);
-        return ctl_end(ctl);
+        return ctl_end();
 }
 
 int is_ok_run(struct ctl *ctl, UNUSED const struct options *options) {
@@ -126,15 +126,14 @@ int is_ok_run(struct ctl *ctl, UNUSED const struct options *options) {
                         (void) json_object_object_add(object, "trouble",
                                                       trouble ? json_object_get(trouble)
                                                               : json_object_new_array());
-                (void) ctl_json(ctl, object);
-                return ok ? EXIT_DONE : EXIT_ERROR;
+                return ctl_json(ctl, object) == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
         }
         for (size_t i = 0; !ok && i < json_object_array_length(trouble); i++) {
                 text_put_plain(stdout,
                                json_object_get_string(json_object_array_get_idx(trouble, i)));
                 (void) putchar('\n');
         }
-        return ctl_end(ctl) == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
+        return ctl_end() == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
 }
 
 static json_object *find_account(json_object *accounts, const char *name) {
@@ -162,7 +161,7 @@ static int print_one(const struct ctl *ctl, json_object *accounts, const char *n
         if (ctl->json != JSON_NONE)
                 return ctl_json(ctl, ctl_object("account", json_object_get(account)));
         status_screen_account(stdout, &ctl->look, account);
-        return ctl_end(ctl);
+        return ctl_end();
 }
 
 int account_run(struct ctl *ctl, const struct options *options) {
@@ -176,5 +175,5 @@ int account_run(struct ctl *ctl, const struct options *options) {
         if (ctl->json != JSON_NONE)
                 return ctl_json(ctl, ctl_object("accounts", json_object_get(accounts)));
         status_screen_accounts(stdout, &ctl->look, accounts);
-        return ctl_end(ctl);
+        return ctl_end();
 }

@@ -314,6 +314,11 @@ static int wait_for_all(struct waiter *w, usec_t until, enum wait_code *ret) {
         return 0;
 }
 
+/* What has become of the tasks says more than that it could not be written. */
+static int exit_code(enum wait_code code, int written) {
+        return code == WAIT_SUCCEEDED ? written : (int) code;
+}
+
 static int print_end(const struct waiter *w, enum wait_code code) {
         json_object *tasks;
 
@@ -321,8 +326,7 @@ static int print_end(const struct waiter *w, enum wait_code code) {
                 tasks = json_object_new_array();
                 for (size_t i = 0; tasks && i < wait_count(w->wait); i++)
                         (void) json_object_array_add(tasks, with_code(wait_task(w->wait, i)));
-                (void) ctl_json(w->ctl, ctl_object("tasks", tasks));
-                return code;
+                return exit_code(code, ctl_json(w->ctl, ctl_object("tasks", tasks)));
         }
         if (w->ctl->json == JSON_NONE && code == WAIT_GAVE_UP)
                 (void) fputs("koowatchctl: gave up after --timeout, the tasks go on\n", stderr);
@@ -332,8 +336,7 @@ static int print_end(const struct waiter *w, enum wait_code code) {
                 if (task->phase == WAIT_ENDED && task->code != WAIT_SUCCEEDED && !task->why)
                         (void) fprintf(stderr, "More: koowatchctl show %s\n", task->name);
         }
-        (void) ctl_end(w->ctl);
-        return code;
+        return exit_code(code, ctl_end());
 }
 
 int wait_run(struct ctl *ctl, const struct options *options) {

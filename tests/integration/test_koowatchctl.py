@@ -882,3 +882,73 @@ def test_what_has_no_json_says_so(ctl):
     for words in (("status", "--monitor"), ("list", "-o", "help")):
         refused = ctl.run("--json", *words)
         assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "Usage")
+
+
+@pytest.fixture
+def everything(manager, installed, tmp_path):
+    """A task that has ended, and what each verb does with it."""
+    task = tmp_path / "tasks/a.task"
+    manager.content["tasks"] = [finished("a", file=str(task), delivery="waiting")]
+    manager.content["accounts"] = [{"name": "default", "state": "ok"}]
+    manager.start()
+    script = editor(tmp_path, 'echo Timeout=2h >>"$1"')
+    add = ["add", "b", "--task-id", "1", "--share-id", "2"]
+    return {
+        "environment": {"VISUAL": script},
+        "verbs": [
+            ["list"],
+            ["list", "--json=lines"],
+            ["show", "a"],
+            ["status"],
+            ["is-ok", "--json"],
+            ["status", "--monitor"],
+            ["account"],
+            ["account", "default"],
+            add,
+            [*add, "--dry-run"],
+            ["wait", "a"],
+            ["wait", "a", "--json=lines"],
+            ["edit", "a", "--config", installed],
+            ["poll", "a"],
+            ["redeliver", "a"],
+            ["dismiss", "a"],
+            ["reload"],
+            ["check", "--config", installed],
+            ["config", "--config", installed],
+            ["hook", "test", "finished", "a", "--config", installed],
+            ["hook", "test", "finished", "a", "--dry-run", "--config", installed],
+            ["remove", "a"],
+        ],
+    }
+
+
+def without_listener():
+    """Standard output that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "output, why",
+    [(lambda: os.open("/dev/full", os.O_WRONLY), "No space left on device"), (without_listener, "Broken pipe")],
+    ids=["full", "broken"],
+)
+def test_what_cannot_be_written_is_said_by_every_verb(ctl, everything, output, why, as_json):
+    for words in [*everything["verbs"], ["--help"], ["--version"], ["list", "--help"]]:
+        fd = output()
+        written = subprocess.run(
+            ctl.command(*as_json, *words),
+            env=ctl.environment(**everything["environment"]),
+            stdin=subprocess.DEVNULL,
+            stdout=fd,
+            stderr=subprocess.PIPE,
+            text=True,
+            restore_signals=False,  # as a service has it: SIGPIPE is ignored
+            timeout=30,
+        )
+        os.close(fd)
+        assert written.returncode > 0, words
+        lost = "a part of it was lost"  # by wait, which goes on for its exit status
+        assert re.search(f"koowatchctl: cannot write: ({why}|{lost})\n", written.stderr), words
