@@ -6,7 +6,8 @@
 #define BAR_MAX 40
 #define BAR_MIN 10
 #define NAME_MAX_WIDTH 32
-#define BEYOND_BAR 14 /* gaps, brackets and "100%" */
+#define BEYOND_BAR 14 /* gaps, brackets and the state */
+#define BEYOND_NAME 9 /* a gap and the longest state, "pending", where there is no bar */
 
 static enum style style_of(const struct wait_task *task) {
         if (task->phase != WAIT_ENDED)
@@ -47,31 +48,67 @@ void wait_screen_line(FILE *out, const struct look *look, const struct wait_task
         (void) fprintf(out, "%s\n", look_off(look, style_of(task)));
 }
 
+static size_t count_phase(const struct wait *wait, enum wait_phase phase) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < wait_count(wait); i++)
+                n += wait_task(wait, i)->phase == phase;
+        return n;
+}
+
+/* What there is room for; bar 0: no bar. */
+struct layout {
+        unsigned name, bar;
+        bool has_state;
+};
+
 static void put_bar(FILE *out, unsigned width, int64_t progress) {
         unsigned full = (unsigned) ((int64_t) width * MAX(MIN(progress, 100), 0) / 100);
 
+        if (width == 0)
+                return;
         (void) fputc('[', out);
         for (unsigned i = 0; i < width; i++)
                 (void) fputc(i < full ? '#' : '-', out);
         (void) fputs("] ", out);
 }
 
-static void put_task(FILE *out, const struct wait_task *task, unsigned name_width,
-                     unsigned bar_width) {
-        CLEANUP(freep) char *name = text_plain(task->name);
-        int64_t progress = task_number(task->entry, "progress");
+static void put_state(FILE *out, const struct wait_task *task, int64_t progress) {
         char buffer[8];
 
-        text_put(out, name ? name : "?", name_width, false);
-        (void) fputs("  ", out);
-        put_bar(out, bar_width, progress);
         if (task->phase == WAIT_ABSENT || task->phase == WAIT_UNREAD)
                 (void) fputs(task->phase == WAIT_ABSENT ? "absent" : "...", out);
         else if (task->phase == WAIT_RUNNING || progress > 0)
                 (void) fprintf(out, "%4s", task_progress(task->entry, buffer));
         else
                 (void) fputs("pending", out);
+}
+
+static void put_task(FILE *out, const struct wait_task *task, const struct layout *layout) {
+        CLEANUP(freep) char *name = text_plain(task->name);
+        int64_t progress = task_number(task->entry, "progress");
+
+        text_put(out, name ? name : "?", layout->name, false);
+        if (layout->has_state) {
+                (void) fputs("  ", out);
+                put_bar(out, layout->bar, progress);
+                put_state(out, task, progress);
+        }
         (void) fputc('\n', out);
+}
+
+static void put_sum(FILE *out, const struct look *look, unsigned width, const struct wait *wait,
+                    bool is_away) {
+        CLEANUP(freep)
+        char *sum = str_printf("%zu of %zu ended, %zu running, %zu pending%s",
+                               count_phase(wait, WAIT_ENDED), wait_count(wait),
+                               count_phase(wait, WAIT_RUNNING), count_phase(wait, WAIT_PENDING),
+                               is_away ? "; waiting for koowatchd" : "");
+        const char *text = sum ? sum : "?";
+
+        (void) fputs(look_on(look, STYLE_DIM), out);
+        text_put(out, text, MIN(text_width(text), width), false);
+        (void) fprintf(out, "%s\n", look_off(look, STYLE_DIM));
 }
 
 static unsigned widest_name(const struct wait *wait) {
@@ -86,12 +123,19 @@ static unsigned widest_name(const struct wait *wait) {
         return MIN(widest, (unsigned) NAME_MAX_WIDTH);
 }
 
-static size_t count_phase(const struct wait *wait, enum wait_phase phase) {
-        size_t n = 0;
+static struct layout lay_out(const struct wait *wait, unsigned width) {
+        unsigned name = widest_name(wait);
 
-        for (size_t i = 0; i < wait_count(wait); i++)
-                n += wait_task(wait, i)->phase == phase;
-        return n;
+        if (width <= BEYOND_NAME)
+                return (struct layout){.name = MIN(name, width)};
+        if (width <= BEYOND_BAR + BAR_MIN)
+                return (struct layout){.name = MIN(name, width - BEYOND_NAME), .has_state = true};
+        name = MIN(name, width - BEYOND_BAR - BAR_MIN); /* it gives way before the bar does */
+        return (struct layout){
+                .name = name,
+                .bar = MIN(width - name - BEYOND_BAR, (unsigned) BAR_MAX),
+                .has_state = true,
+        };
 }
 
 unsigned wait_screen_bars(FILE *out, const struct look *look, unsigned rows,
@@ -99,22 +143,15 @@ unsigned wait_screen_bars(FILE *out, const struct look *look, unsigned rows,
         static const enum wait_phase order[] = {WAIT_RUNNING, WAIT_PENDING, WAIT_ABSENT,
                                                 WAIT_UNREAD};
         unsigned width = look->width > 0 ? look->width : 80, most = rows > 2 ? rows - 2 : 1;
-        unsigned name_width = widest_name(wait), bar_width = BAR_MIN, lines = 0;
-
-        if (name_width + BEYOND_BAR + BAR_MIN > width) /* the name gives way */
-                name_width = width > BEYOND_BAR + BAR_MIN + 1 ? width - BEYOND_BAR - BAR_MIN : 1;
-        else
-                bar_width = MIN(width - name_width - BEYOND_BAR, (unsigned) BAR_MAX);
+        const struct layout layout = lay_out(wait, width);
+        unsigned lines = 0;
 
         for (size_t o = 0; o < ARRAY_LEN(order); o++)
                 for (size_t i = 0; i < wait_count(wait) && lines < most; i++)
                         if (wait_task(wait, i)->phase == order[o]) {
-                                put_task(out, wait_task(wait, i), name_width, bar_width);
+                                put_task(out, wait_task(wait, i), &layout);
                                 lines++;
                         }
-        (void) fprintf(out, "%s%zu of %zu ended, %zu running, %zu pending%s%s\n",
-                       look_on(look, STYLE_DIM), count_phase(wait, WAIT_ENDED), wait_count(wait),
-                       count_phase(wait, WAIT_RUNNING), count_phase(wait, WAIT_PENDING),
-                       is_away ? "; waiting for koowatchd" : "", look_off(look, STYLE_DIM));
+        put_sum(out, look, width, wait, is_away);
         return lines + 1;
 }

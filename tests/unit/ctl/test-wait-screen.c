@@ -78,16 +78,44 @@ static void test_a_small_terminal_has_room_for_two_less_than_its_rows(void **sta
 
 static void test_no_bar_is_wider_than_the_terminal(void **state) {
         (void) state;
-        for (unsigned width = 26; width < 100; width++) {
+        for (unsigned width = 1; width < 100; width++) {
                 CLEANUP(freep) char *text = NULL;
                 unsigned lines, counted = 0;
 
-                text = draw(width, 24, false, &lines);
+                text = draw(width, 24, true, &lines); /* or the cursor would not find back */
                 for (char *rest = text, *line; (line = strsep(&rest, "\n")); counted++)
-                        if (counted + 1 < lines)
-                                assert_true(text_width(line) <= width);
+                        assert_true(text_width(line) <= width);
+                assert_int_equal(lines, 5);
                 assert_int_equal(counted, lines + 1);
         }
+}
+
+static void assert_drawn(unsigned width, const char *expected) {
+        CLEANUP(freep) char *text = NULL;
+        unsigned lines;
+
+        text = draw(width, 24, false, &lines);
+        assert_string_equal(text, expected);
+}
+
+static void test_a_narrow_terminal_has_no_bars(void **state) {
+        (void) state;
+        assert_drawn(25, "c  [####------]  40%\n"
+                         "d  [##########] 100%\n"
+                         "…  [----------] pending\n"
+                         "e  [----------] absent\n"
+                         "1 of 5 ended, 2 running,…\n");
+        assert_drawn(17, "c          40%\n"
+                         "d         100%\n"
+                         "照片-20…  pending\n"
+                         "e         absent\n"
+                         "1 of 5 ended, 2 …\n");
+        assert_drawn(9, "c        \n"
+                        "d        \n"
+                        "照片-2025\n"
+                        "e        \n"
+                        "1 of 5 e…\n");
+        assert_drawn(1, "c\nd\n…\ne\n…\n");
 }
 
 static void assert_line(size_t i, const char *expected) {
@@ -116,6 +144,7 @@ int main(void) {
                 cmocka_unit_test(test_running_tasks_come_first),
                 cmocka_unit_test(test_a_small_terminal_has_room_for_two_less_than_its_rows),
                 cmocka_unit_test(test_no_bar_is_wider_than_the_terminal),
+                cmocka_unit_test(test_a_narrow_terminal_has_no_bars),
                 cmocka_unit_test(test_a_change_is_a_line),
         };
 
