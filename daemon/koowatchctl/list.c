@@ -6,6 +6,7 @@
 
 #include "common/json.h"
 #include "koowatchctl/list-screen.h"
+#include "koowatchctl/text.h"
 
 #define REDRAW_EVERY USEC_SEC
 /* The first page is small, so that it is there at once; for each the daemon looks at all tasks. */
@@ -138,16 +139,20 @@ static int print_json(struct listing *l, struct failure *failure) {
         return ctl_json(l->ctl, ctl_object("tasks", all));
 }
 
-/* Writes a screen in place of the last one, at most as many lines as there are rows. */
+/*
+ * Writes a screen in place of the last one, what of it fits. A line is cleared before it is
+ * written: when it has filled the last column, clearing its end would clear that.
+ */
 static void redraw(const char *text, size_t length) {
-        unsigned rows = look_rows(STDOUT_FILENO);
+        unsigned rows = look_rows(STDOUT_FILENO), columns = look_columns(STDOUT_FILENO);
         const char *end = text + length;
 
         (void) fputs(HOME, stdout);
         for (const char *line = text; line < end && rows > 1; rows--) {
                 size_t n = strcspn(line, "\n");
 
-                (void) printf("%.*s" CLEAR_LINE "\n", (int) n, line);
+                (void) fputs(CLEAR_LINE, stdout);
+                text_put_line(stdout, line, n, columns);
                 line += n + 1;
         }
         (void) fputs(CLEAR_TO_END, stdout);
@@ -179,8 +184,27 @@ static int watch_once(struct listing *l, struct failure *failure) {
         return r;
 }
 
+static void on_resize(UNUSED int number) {
+}
+
+/* From now on a change of the terminal's size is noticed in ppoll() alone, by the mask in *ret. */
+static void catch_resize(sigset_t *ret) {
+        const struct sigaction action = {.sa_handler = on_resize};
+        sigset_t resize;
+
+        (void) sigemptyset(&resize);
+        (void) sigaddset(&resize, SIGWINCH);
+        (void) sigprocmask(SIG_BLOCK, &resize, ret);
+        (void) sigdelset(ret, SIGWINCH);
+        (void) sigaction(SIGWINCH, &action, NULL);
+}
+
 /* A daemon that is restarted is waited for; Ctrl-C ends it. */
 static int watch(struct listing *l, struct failure *failure) {
+        const struct timespec pause = {.tv_sec = REDRAW_EVERY / USEC_SEC};
+        sigset_t mask;
+
+        catch_resize(&mask);
         (void) fputs(HOME CLEAR_TO_END, stdout);
         for (;;) {
                 if (watch_once(l, failure) < 0 && !failure_is(failure, "NotRunning") &&
@@ -192,7 +216,7 @@ static int watch(struct listing *l, struct failure *failure) {
                 }
                 if (ferror(stdout))
                         return ctl_end();
-                (void) poll(NULL, 0, REDRAW_EVERY / USEC_MSEC);
+                (void) ppoll(NULL, 0, &pause, &mask);
         }
 }
 

@@ -117,6 +117,26 @@ void text_put_json(FILE *out, const char *json) {
         (void) fputs(harmless, out);
 }
 
+void text_put_line(FILE *out, const char *s, size_t length, unsigned width) {
+        const char *end = s + length;
+        unsigned used = 0;
+
+        while (s < end) {
+                const char *start = s;
+
+                if (*s == '\033') {
+                        s += strcspn(s, "m\n");
+                        s += *s == 'm';
+                } else {
+                        used += width_of(next_character(&s));
+                        if (used > width) /* nothing narrower behind it either */
+                                continue;
+                }
+                (void) fwrite(start, 1, (size_t) (MIN(s, end) - start), out);
+        }
+        (void) fputc('\n', out);
+}
+
 void text_put_plain(FILE *out, const char *s) {
         CLEANUP(freep) char *plain = text_plain(s);
 

@@ -28,5 +28,11 @@ void text_put(FILE *out, const char *s, unsigned width, bool right);
  */
 void text_put_json(FILE *out, const char *json);
 
+/*
+ * Writes a line, s up to length, as far as it fits into width columns, and its end. Colours in it
+ * take no room, and those behind the cut are still written: they end what has begun.
+ */
+void text_put_line(FILE *out, const char *s, size_t length, unsigned width);
+
 /* Writes the plain copy of s. */
 void text_put_plain(FILE *out, const char *s);

@@ -1,14 +1,19 @@
 """koowatchctl wait against a bus on which org.koowatch1 is what a file says."""
 
+import collections
 import errno
+import fcntl
 import json
 import os
 import pty
 import queue
+import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -232,10 +237,36 @@ class Terminal:
             except OSError as error:
                 assert error.errno == errno.EIO and text in self.seen, self.seen
 
+    def resize(self, columns, rows=24):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)  # it is not the controlling terminal
+
     def end(self):
         code = self.process.wait(PATIENCE)
         os.close(self.master)
         return code
+
+
+def shown_on(columns, written):
+    """What a terminal of so many columns shows of what was written to it, without colours."""
+    lines, row, column = collections.defaultdict(str), 0, 0
+    for part in re.findall(r"\033\[(?:[0-9;]*)[A-Za-z]|.", written, re.DOTALL):
+        if part == "\033[H":
+            row = column = 0
+        elif part in ("\033[K", "\033[J"):  # at the edge the cursor is on what was written last
+            lines[row] = lines[row][: min(column, columns - 1)]
+            for below in [other for other in lines if other > row and part == "\033[J"]:
+                del lines[below]
+        elif part == "\r":
+            column = 0
+        elif part == "\n":
+            row += 1
+        elif len(part) == 1:
+            if column == columns:
+                row, column = row + 1, 0
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + 1 :]
+            column += 1
+    return [lines[i].rstrip() for i in range(max(lines) + 1)]
 
 
 def test_bars_on_a_terminal(manager, ctl):
@@ -261,5 +292,39 @@ def test_a_list_that_is_watched_is_drawn_in_place(manager, ctl):
     manager.content["tasks"] = [running("a"), running("b")]
     manager.reload()
     terminal.wait_for("2 tasks")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == -signal.SIGINT
+
+
+@pytest.mark.parametrize("columns", [120, 80, 30])
+def test_a_list_that_is_watched_fills_the_width_and_no_more(manager, ctl, columns):
+    manager.content["tasks"] = [running(f"task-{i}", description="0123456789" * 50) for i in range(3)]
+    manager.start()
+    terminal = Terminal(ctl, "list", "--watch", "--color=always", COLUMNS=str(columns), LINES="24")
+    terminal.wait_for("3 tasks")
+    before, terminal.seen = terminal.seen, ""
+    terminal.wait_for("\033[H")  # of the next drawing: one is complete
+    shown = shown_on(columns, (before + terminal.seen).rsplit("\033[H", 1)[0])
+    assert [line[:6] for line in shown[:4]] == ["NAME  ", "task-0", "task-1", "task-2"]
+    assert shown[4] == "3 tasks"
+    assert {len(line) for line in shown[1:4]} == {columns}
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.end()
+
+
+def test_a_list_that_is_watched_follows_the_terminals_size(manager, ctl):
+    manager.content["tasks"] = [running("a", description="0123456789" * 50)]
+    manager.start()
+    terminal = Terminal(ctl, "list", "--watch")
+    terminal.wait_for("…")
+    began = time.monotonic()
+    for columns in range(90, 110):  # one a second would be those that the clock draws
+        terminal.seen = ""
+        terminal.resize(columns)
+        terminal.wait_for("1 task")
+        while columns not in map(len, re.sub(r"\033\[[0-9]*[A-Za-z]", "", terminal.seen).split("\r\n")):
+            terminal.seen = ""
+            terminal.wait_for("1 task")
+    assert time.monotonic() - began < 15
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == -signal.SIGINT

@@ -58,6 +58,27 @@ static void test_text_is_padded_or_cut(void **state) {
         assert_put("照片", 0, false, "");
 }
 
+static void assert_line(const char *line, unsigned width, const char *expected) {
+        CLEANUP(freep) char *written = NULL;
+        size_t length;
+        FILE *out = open_memstream(&written, &length);
+
+        assert_non_null(out);
+        text_put_line(out, line, strcspn(line, "\n"), width);
+        (void) fclose(out);
+        assert_string_equal(written, expected);
+}
+
+static void test_of_a_line_what_fits_and_its_colours(void **state) {
+        (void) state;
+        assert_line("照片 a\nb", 6, "照片 a\n");
+        assert_line("照片 a\nb", 3, "照\n");
+        assert_line("ab\033[32mcd\033[0mef\033[1m", 6, "ab\033[32mcd\033[0mef\033[1m\n");
+        assert_line("ab\033[32mcd\033[0mef\033[1m", 3, "ab\033[32mc\033[0m\033[1m\n");
+        assert_line("a\033[3\nb", 3, "a\033[3\n");
+        assert_line("", 3, "\n");
+}
+
 static void test_json_is_escaped_where_a_terminal_would_obey(void **state) {
         CLEANUP(freep) char *written = NULL;
         size_t length;
@@ -75,6 +96,7 @@ int main(void) {
                 cmocka_unit_test(test_nothing_is_left_that_a_terminal_obeys),
                 cmocka_unit_test(test_width_is_in_columns),
                 cmocka_unit_test(test_text_is_padded_or_cut),
+                cmocka_unit_test(test_of_a_line_what_fits_and_its_colours),
                 cmocka_unit_test(test_json_is_escaped_where_a_terminal_would_obey),
         };
 
