@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -112,9 +113,30 @@ static void exec_editor(const char *editor, const char *file) {
         (void) execvp(arguments[0], (char *const *) arguments);
 }
 
-/* $VISUAL or $EDITOR, which may have arguments. */
+/* What Ctrl-C and Ctrl-\ did before. */
+struct interrupts {
+        struct sigaction interrupt, quit;
+};
+
+static void ignore_interrupts(struct interrupts *ret) {
+        const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+        (void) sigaction(SIGINT, &ignore, &ret->interrupt);
+        (void) sigaction(SIGQUIT, &ignore, &ret->quit);
+}
+
+static void restore_interrupts(const struct interrupts *interrupts) {
+        (void) sigaction(SIGINT, &interrupts->interrupt, NULL);
+        (void) sigaction(SIGQUIT, &interrupts->quit, NULL);
+}
+
+/*
+ * $VISUAL or $EDITOR, which may have arguments. The terminal sends Ctrl-C to both of us; until it
+ * has ended it is the editor's, and what was written is not lost.
+ */
 static int run_editor(const char *file, struct failure *failure) {
         const char *editor = getenv("VISUAL");
+        struct interrupts before;
         int status = 0;
         pid_t pid;
 
@@ -122,14 +144,17 @@ static int run_editor(const char *file, struct failure *failure) {
                 editor = getenv("EDITOR");
         if (str_empty(editor))
                 editor = access("/usr/bin/editor", X_OK) == 0 ? "editor" : "vi";
+        ignore_interrupts(&before);
         pid = fork();
         if (pid == 0) {
+                restore_interrupts(&before);
                 exec_editor(editor, file);
                 _exit(127);
         }
         while (pid > 0 && waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         break;
+        restore_interrupts(&before);
         if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return failure_set(failure, "Failed", "%s has failed, nothing is changed", editor);
         return 0;

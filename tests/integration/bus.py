@@ -166,9 +166,10 @@ class Ctl:
             timeout=PATIENCE,
         )
 
-    def start(self, *arguments, **environment):
+    def start(self, *arguments, start_new_session=False, **environment):
         return subprocess.Popen(
             self.command(*arguments),
+            start_new_session=start_new_session,
             env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

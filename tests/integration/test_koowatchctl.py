@@ -6,14 +6,16 @@ import os
 import pathlib
 import pwd
 import re
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import time
 
 import pytest
 
-from bus import Bus, Ctl, Manager
+from bus import PATIENCE, Bus, Ctl, Manager
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -759,6 +761,37 @@ def test_an_edit_is_checked_and_takes_the_files_place(manager, ctl, installed, t
     assert (failed.returncode, "nothing is changed" in failed.stderr) == (1, True)
     assert sorted(path.name for path in file.parent.iterdir()) == ["a.task"]
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
+def test_an_interrupt_is_the_editors(manager, ctl, installed, tmp_path, number):
+    file = tmp_path / "tasks/a.task"
+    manager.content["tasks"] = [running("a", file=str(file))]
+    manager.start()
+    # What a terminal does: all of the group get it. The editor has its own use for it.
+    name = number.name.removeprefix("SIG")
+    visual = editor(tmp_path, f"trap 'echo Timeout=2h >>\"$1\"' {name}\nkill -{name} 0")
+    edit = ctl.start("--config", installed, "edit", "a", VISUAL=visual, start_new_session=True)
+    out, err = edit.communicate(timeout=PATIENCE)
+    assert (edit.returncode, out, err) == (0, "a: changed\n", "")
+    assert file.read_text().endswith("Timeout=2h\n")
+
+    # When the editor has ended it is koowatchctl's again: here while it checks what was written.
+    visual = editor(tmp_path, 'echo Timeout=3h >>"$1"')
+    daemon = tmp_path / "bin/koowatchd"
+    daemon.parent.mkdir()
+    daemon.write_text(f"#!/bin/sh\nkill -{name} $PPID\n")
+    daemon.chmod(0o755)
+    shutil.copy(ctl.build / "koowatchctl", daemon.parent)
+    edit = subprocess.Popen(
+        [daemon.parent / "koowatchctl", *ctl.command("--config", installed, "edit", "a")[1:]],
+        env=ctl.environment(VISUAL=visual, TMPDIR=str(tmp_path)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+    )
+    assert edit.wait(PATIENCE) == -number
 
 
 def test_a_link_is_not_edited(manager, ctl, installed, tmp_path):
