@@ -21,7 +21,7 @@ const struct option_row wait_options[] = {
         {"any", NULL, "until the first one has ended", 0, false},
         {"fail-fast", NULL, "end as soon as one has not succeeded", 0, false},
         {"create", NULL, "wait for names that are not there yet, and for new runs", 0, false},
-        {"timeout", "SPAN", "give up after SPAN, exit 124", 0, false},
+        {"timeout", "SPAN", "give up after SPAN, exit 124; 0: ask once", 0, false},
         {},
 };
 
@@ -300,8 +300,9 @@ static void wait_for_news(struct waiter *w, usec_t until) {
         (void) subscribe(w, &ignored);
 }
 
+/* All is asked for once before the time is looked at; no answer is waited for beyond until. */
 static int wait_for_all(struct waiter *w, usec_t until, enum wait_code *ret) {
-        while (!wait_is_over(w->wait, clock_boot(), ret)) {
+        do {
                 if (look_for_daemon(w) < 0 || read_stale(w, until) < 0)
                         return -1;
                 if (wait_is_over(w->wait, clock_boot(), ret))
@@ -309,7 +310,7 @@ static int wait_for_all(struct waiter *w, usec_t until, enum wait_code *ret) {
                 if (clock_boot() >= w->next_draw)
                         draw_bars(w);
                 wait_for_news(w, until);
-        }
+        } while (!wait_is_over(w->wait, clock_boot(), ret));
         erase_bars(w);
         return 0;
 }
@@ -365,7 +366,8 @@ int wait_run(struct ctl *ctl, const struct options *options) {
                 (void) failure_set(&w.failure, "Failed", "%s", strerror(ENOMEM));
         if (!w.wait || subscribe(&w, &w.failure) < 0)
                 return ctl_fail(ctl, &w.failure);
-        if (wait_for_all(&w, rules.until, &code) < 0) {
+        /* With a timeout of 0 the answers are waited for, but nothing else. */
+        if (wait_for_all(&w, timeout && span == 0 ? USEC_INFINITY : rules.until, &code) < 0) {
                 erase_bars(&w);
                 (void) ctl_fail(ctl, &w.failure);
                 return failure_is(&w.failure, "NotRunning") ? WAIT_NO_OUTCOME : EXIT_ERROR;

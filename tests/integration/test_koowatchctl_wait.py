@@ -195,6 +195,19 @@ def test_a_timeout_is_124(manager, ctl):
     assert ctl.run("wait", "--timeout", "soon", "a").returncode == 2
 
 
+def test_a_timeout_of_0_asks_once(manager, ctl):
+    manager.content["tasks"] = [running("a"), finished("b", result="partial"), finished("c")]
+    manager.start()
+    for words, code in ((["a"], 124), (["b"], 10), (["c"], 0), (["c", "a"], 124), (["--any", "a", "c"], 0)):
+        waited = ctl.run("wait", "--timeout", "0", *words)
+        assert waited.returncode == code, words
+        asked = [call for call in manager.calls() if call.startswith("Get ")]
+        assert len(asked) == len(words) - words.count("--any")
+    assert ctl.run("wait", "--timeout=0", "a").stdout == "a: running\n"
+    assert ctl.run("wait", "--timeout=0", "nothing").returncode == 1
+    assert ctl.run("wait", "--timeout=0", "--create", "nothing").returncode == 124
+
+
 def test_down_from_the_start(ctl):
     down = ctl.run("wait", "a")
     assert (down.returncode, down.stdout) == (16, "")
