@@ -43,14 +43,26 @@ static int remove_as_caller(const struct ctl *ctl, const char *name, struct fail
         CLEANUP(failure_clear) struct failure of_get = {};
         CLEANUP(json_object_putp) json_object *task = NULL;
         const char *file;
+        int r;
 
-        if (client_get(ctl->client, name, &task, &of_get) < 0)
-                return -1; /* the first failure says more */
+        if (client_get(ctl->client, name, &task, &of_get) < 0) {
+                if (!failure_is(&of_get, "NotFound"))
+                        return -1; /* the first failure says more */
+                failure_clear(failure);
+                *failure = of_get;
+                of_get = (struct failure){};
+                return -1;
+        }
         file = json_get_string(task, "file");
         if (!file)
                 return -1;
-        if (unlink(file) < 0)
-                return failure_set(failure, "NotAllowed", "%s: cannot remove it: %m", file);
+        r = unlink(file) < 0 ? -errno : 0;
+        if (r == -ENOENT)
+                return failure_set(failure, "NotFound", "the file of task %s is gone already",
+                                   name);
+        if (r < 0)
+                return failure_set(failure, "NotAllowed", "%s: cannot remove it: %s", file,
+                                   strerror(-r));
         failure_clear(failure);
         return 0;
 }

@@ -153,7 +153,7 @@ void ctl_suggest_task(const struct ctl *ctl, const char *name, struct failure *f
                         (void) add_names(ctl, tail, tasks);
         }
         nearest = nearest_name(name, tasks);
-        if (nearest)
+        if (nearest && !streq(nearest, name)) /* else it is on its way out */
                 (void) failure_set(failure, "NotFound", "%s; did you mean %s?",
                                    failure->text ? failure->text : name, nearest);
 }

@@ -414,8 +414,17 @@ def test_a_file_that_koowatchd_may_not_remove_the_caller_removes(manager, ctl, t
     manager.start()
     assert ctl.run("remove", "a").returncode == 0
     assert not file.exists()
-    refused = ctl.run("remove", "a")
-    assert (refused.returncode, "No such file" in refused.stderr) == (1, True)
+    again = ctl.run("remove", "a")
+    assert (again.returncode, again.stderr) == (1, "koowatchctl: the file of task a is gone already\n")
+    assert json.loads(ctl.run("remove", "a", "--json").stdout)["error"]["code"] == "NotFound"
+    manager.content["errors"]["Get"] = ["NotFound", "there is no task a"]  # by now
+    manager.reload()
+    assert ctl.run("remove", "a").stderr == "koowatchctl: there is no task a\n"
+    refused = running("a", file="/proc/version")
+    manager.content.update(tasks=[refused], errors={"Remove": ["NotAllowed", "not mine to remove"]})
+    manager.reload()
+    refused = json.loads(ctl.run("remove", "a", "--json").stdout)["error"]
+    assert (refused["code"], "cannot remove it" in refused["message"]) == ("NotAllowed", True)
 
 
 def test_completion_of_words(manager, ctl):

@@ -186,7 +186,9 @@ void remove_task(struct control *c, struct bus_call *call) {
                 return;
         }
         r = registry_remove(c->with.registry, name);
-        if (r < 0)
+        if (r == -ENOENT) /* its watch ends in a moment */
+                bus_call_fail(call, BUS_NOT_FOUND, "the file of task %s is gone already", name);
+        else if (r < 0)
                 bus_call_fail(call, r == -ESTALE ? BUS_UNAVAILABLE : BUS_NOT_ALLOWED,
                               "%s cannot be removed: %s", path ? path : name,
                               r == -ESTALE ? "it has just been replaced" : strerror(-r));

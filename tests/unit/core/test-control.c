@@ -447,6 +447,8 @@ static void test_add_and_remove(void **state) {
         ask_through(f, "Remove", "[\"one\"]");
         assert_null(f->error);
         assert_false(core_has(f->core, "state", "one"));
+        ask_through(f, "Remove", "[\"one\"]"); /* its watch has not ended yet */
+        assert_error(f, NOT_FOUND, "the file of task one is gone already");
         core_pass(f->core, SEC);
         assert_null(core_row(f->core, "t1"));
         ask_through(f, "Remove", "[\"one\"]");
