@@ -79,8 +79,11 @@ int list_screen_new(const char *names, struct list_screen **ret, struct failure 
                 size_t length = strcspn(name, ",");
                 const struct column *column = find_column(name, length);
 
-                if (!column || screen->n_columns == TABLE_COLUMNS_MAX)
+                if (!column)
                         return fail_column(name, length, failure);
+                if (screen->n_columns == TABLE_COLUMNS_MAX)
+                        return failure_set(failure, "Usage", "-o: at most %d columns",
+                                           TABLE_COLUMNS_MAX);
                 screen->looks[screen->n_columns] = column->look;
                 screen->columns[screen->n_columns++] = column;
                 name = name[length] ? name + length + 1 : NULL;

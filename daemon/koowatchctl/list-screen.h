@@ -11,7 +11,7 @@
 
 struct list_screen;
 
-/* columns: names with commas between. Returns 0, or -1 for a name that is none. */
+/* columns: names with commas between. Returns 0, or -1 for a name that is none and for too many. */
 int list_screen_new(const char *columns, struct list_screen **ret, struct failure *failure);
 struct list_screen *list_screen_free(struct list_screen *screen);
 DEFINE_CLEANUP(struct list_screen *, list_screen_free)

@@ -136,6 +136,9 @@ def test_a_list_is_sorted_and_has_chosen_columns(manager, ctl):
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "no such column: colour" in wrong.stderr
     assert "progress" in ctl.run("list", "-o", "help").stdout
+    assert len(ctl.run("list", "-o", ",".join(["name"] * 32)).stdout.splitlines()[1].split()) == 32
+    many = ctl.run("list", "-o", ",".join(["name"] * 33))
+    assert (many.returncode, many.stderr) == (2, "koowatchctl: -o: at most 32 columns\n")
 
 
 def test_a_terminal_changes_looks_only(manager, ctl):
