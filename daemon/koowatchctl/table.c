@@ -15,6 +15,7 @@ struct table {
         const struct table_column *columns;
         size_t n_columns;
         unsigned widths[TABLE_COLUMNS_MAX];
+        bool is_cut[TABLE_COLUMNS_MAX]; /* by shrink() */
         bool laid_out;
         struct cell *cells;
         size_t n_cells, room;
@@ -81,9 +82,11 @@ static void shrink(struct table *table, unsigned width) {
 
                 if (total <= width)
                         return;
-                if (least > 0 && table->widths[i] > least)
-                        table->widths[i] =
-                                MAX(least, table->widths[i] - MIN(total - width, table->widths[i]));
+                if (least == 0 || table->widths[i] <= least)
+                        continue;
+                table->widths[i] =
+                        MAX(least, table->widths[i] - MIN(total - width, table->widths[i]));
+                table->is_cut[i] = true;
         }
 }
 
@@ -101,22 +104,65 @@ static void lay_out(struct table *table, const struct look *look, bool legend) {
         table->laid_out = true;
 }
 
-static void print_cell(const struct table *table, FILE *out, const struct look *look, size_t column,
-                       const char *text, enum style style) {
-        bool last = column + 1 == table->n_columns;
-        unsigned width = table->widths[column], own = text_width(text);
+/*
+ * The widths of a row's cells, of which own[] is what they need. A cell that is wider than its
+ * column takes from the next ones what they do not need. Returns the width of the row.
+ */
+static unsigned place(const struct table *table, const unsigned *own, unsigned *ret) {
+        unsigned beyond = 0, total = 0;
 
-        /* No blanks at the end of a line. Without a terminal, later rows may be wider. */
-        if ((last && own < width && !table->columns[column].right) ||
-            (look->width == 0 && own > width))
-                width = own;
-        if (column > 0 && (!last || own > 0))
-                (void) fprintf(out, "%*s", GAP, "");
-        (void) fputs(look_on(look, style), out);
-        text_put(out, text, width, table->columns[column].right);
-        (void) fputs(look_off(look, style), out);
-        if (last)
-                (void) fputc('\n', out);
+        for (size_t i = 0; i < table->n_columns; i++) {
+                unsigned width = table->widths[i];
+
+                ret[i] = MAX(own[i], width - MIN(beyond, width));
+                beyond += ret[i];
+                beyond -= MIN(width, beyond);
+                total += ret[i] + (i > 0 ? GAP : 0);
+        }
+        return total;
+}
+
+/* The same in so many columns of a terminal, where cells that are too wide may be cut. */
+static void fit(const struct table *table, unsigned columns, unsigned *own, unsigned *ret) {
+        unsigned total = place(table, own, ret);
+
+        for (size_t i = table->n_columns; columns > 0 && total > columns && i-- > 0;) {
+                unsigned least = MAX(table->columns[i].least, table->widths[i]);
+
+                if (table->columns[i].least == 0 || own[i] <= least)
+                        continue;
+                own[i] -= MIN(own[i] - least, total - columns);
+                total = place(table, own, ret);
+        }
+}
+
+/* row NULL: the titles. */
+static const char *text_of(const struct table *table, const struct cell *row, size_t column) {
+        return row ? row[column].text : table->columns[column].title;
+}
+
+static void print_row(const struct table *table, FILE *out, const struct look *look,
+                      const struct cell *row) {
+        unsigned own[TABLE_COLUMNS_MAX], widths[TABLE_COLUMNS_MAX];
+
+        for (size_t i = 0; i < table->n_columns; i++) {
+                own[i] = text_width(text_of(table, row, i));
+                if (table->is_cut[i])
+                        own[i] = MIN(own[i], table->widths[i]);
+        }
+        fit(table, look->width, own, widths);
+        for (size_t i = 0; i < table->n_columns; i++) {
+                bool last = i + 1 == table->n_columns, right = table->columns[i].right;
+                enum style style = row ? row[i].style : STYLE_HEAD;
+
+                if (i > 0 && (!last || own[i] > 0))
+                        (void) fprintf(out, "%*s", GAP, "");
+                (void) fputs(look_on(look, style), out);
+                /* No blanks at the end of a line. */
+                text_put(out, text_of(table, row, i), last && !right ? own[i] : widths[i], right);
+                (void) fputs(look_off(look, style), out);
+        }
+        (void) fputc('\n', out);
 }
 
 int table_print(struct table *table, FILE *out, const struct look *look, bool legend) {
@@ -125,12 +171,9 @@ int table_print(struct table *table, FILE *out, const struct look *look, bool le
         if (!table->laid_out)
                 lay_out(table, look, legend);
         if (legend)
-                for (size_t i = 0; i < table->n_columns; i++)
-                        print_cell(table, out, look, i, table->columns[i].title, STYLE_HEAD);
-        for (size_t i = 0, column = 0; i < table->n_cells; i++) {
-                print_cell(table, out, look, column, table->cells[i].text, table->cells[i].style);
-                column = next_column(table, column);
-        }
+                print_row(table, out, look, NULL);
+        for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
+                print_row(table, out, look, table->cells + i);
         forget_cells(table);
         return 0;
 }

@@ -31,6 +31,8 @@ void table_add(struct table *table, const char *text, enum style style);
 
 /*
  * Prints the rows, below a line of titles with legend, and forgets them. Widths are kept: the
- * next rows are laid out as the first. Returns 0 or -ENOMEM.
+ * next rows are laid out as the first. A cell that is wider moves the next ones to the right, as
+ * far as these have no blanks to give, and is cut only for the terminal's sake. Returns 0 or
+ * -ENOMEM.
  */
 int table_print(struct table *table, FILE *out, const struct look *look, bool legend);

@@ -77,23 +77,50 @@ static void test_the_last_column_that_may_shrinks_first(void **state) {
         assert_sheet(&sheet, "a-lon…  12  a lo…\n");
 }
 
+static void print_page(struct sheet *sheet, unsigned width, const char *a, const char *b,
+                       const char *c) {
+        add(sheet, a, b, c);
+        print(sheet, width, false, false);
+}
+
 static void test_later_pages_are_laid_out_as_the_first(void **state) {
         struct sheet sheet;
 
         (void) state;
+        for (unsigned width = 0; width <= 40; width += 20) {
+                sheet_open(&sheet);
+                print_page(&sheet, width, "abcd", "100", "xyz");
+                print_page(&sheet, width, "a", "1", "");
+                print_page(&sheet, width, "abcdef", "1", "y");  /* takes what N leaves */
+                print_page(&sheet, width, "abcde", "100", "z"); /* which leaves nothing here */
+                print_page(&sheet, width, "b", "1000", "x y z");
+                assert_sheet(&sheet, "abcd  100  xyz\n"
+                                     "a       1\n"
+                                     "abcdef  1  y\n"
+                                     "abcde  100  z\n"
+                                     "b     1000  x y z\n");
+        }
+}
+
+static void test_later_pages_are_cut_where_the_terminal_ends(void **state) {
+        struct sheet sheet;
+
+        (void) state;
         sheet_open(&sheet);
-        add(&sheet, "abc", "1", "x");
-        print(&sheet, 40, false, true);
-        add(&sheet, "longer", "2", "much longer");
-        print(&sheet, 40, false, false);
-        assert_sheet(&sheet, "NAME  N  NOTE\nabc   1  x\nlon…  2  muc…\n");
+        print_page(&sheet, 20, "abcd", "100", "xyz");
+        print_page(&sheet, 20, "abcdef", "1", "a long note");
+        print_page(&sheet, 20, "a-long-name", "1", "a long note");
+        print_page(&sheet, 20, "a-longer-name", "100000", "a long note"); /* not below the least */
+        assert_sheet(&sheet, "abcd  100  xyz\n"
+                             "abcdef  1  a long n…\n"
+                             "a-long-na…  1  a lo…\n"
+                             "a-lon…  100000  a lo…\n");
 
         sheet_open(&sheet);
-        add(&sheet, "abc", "1", "x");
-        print(&sheet, 0, false, false);
-        add(&sheet, "longer", "2", "much longer"); /* without a terminal nothing is cut */
-        print(&sheet, 0, false, false);
-        assert_sheet(&sheet, "abc  1  x\nlonger  2  much longer\n");
+        print_page(&sheet, 19, "a-long-name", "12", "a long note");
+        print_page(&sheet, 19, "another-name", "1", "x"); /* a column that was cut remains so */
+        assert_sheet(&sheet, "a-long-…  12  a lo…\n"
+                             "another…   1  x\n");
 }
 
 static void test_colours_take_no_room(void **state) {
@@ -111,6 +138,7 @@ int main(void) {
                 cmocka_unit_test(test_columns_are_as_wide_as_their_cells),
                 cmocka_unit_test(test_the_last_column_that_may_shrinks_first),
                 cmocka_unit_test(test_later_pages_are_laid_out_as_the_first),
+                cmocka_unit_test(test_later_pages_are_cut_where_the_terminal_ends),
                 cmocka_unit_test(test_colours_take_no_room),
         };
 
