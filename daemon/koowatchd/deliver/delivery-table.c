@@ -8,12 +8,21 @@ void delivery_count_waiting(struct delivery *v, bool waiting) {
 }
 
 void delivery_fails_since(struct delivery *v, usec_t since) {
+        struct delivery_list *failing = &v->owner->failing;
+        struct delivery *before = TAILQ_LAST(failing, delivery_list);
+
         if (v->failing)
                 return;
         v->failing = true;
         v->failing_since = since;
         v->owner->counts.failing++;
-        TAILQ_INSERT_TAIL(&v->owner->failing, v, fails);
+        /* Only what a restart has read may have failed for longer than the last one. */
+        while (before && before->failing_since > since)
+                before = TAILQ_PREV(before, delivery_list, fails);
+        if (before)
+                TAILQ_INSERT_AFTER(failing, before, v, fails);
+        else
+                TAILQ_INSERT_HEAD(failing, v, fails);
 }
 
 void delivery_count_failing(struct delivery *v, bool failing) {

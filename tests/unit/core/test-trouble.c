@@ -116,6 +116,21 @@ static void test_deliveries_that_fail_in_turn(void **state) {
         assert_trouble(c, "2 deliveries are failing, at least one of them for over an hour\n");
 }
 
+/* After a restart that is told by when their outcomes came, and a clock may have been wrong. */
+static void test_the_longest_failing_is_found_after_a_restart(void **state) {
+        struct core *c = *state;
+
+        time_step(USEC_DAY);
+        finish(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        time_step(-USEC_DAY);
+        finish(c, "two", "t2");
+        core_end_run(HOOK_FAILED);
+        fail_for(c, 2 * USEC_HOUR, "none");
+        core_restart(c);
+        assert_trouble(c, "2 deliveries are failing, at least one of them for over an hour\n");
+}
+
 /* ---- directories ---- */
 
 static void assert_directory_trouble(struct core *c, const char *words) {
@@ -168,6 +183,8 @@ int main(void) {
                                                 core_tear_down),
                 cmocka_unit_test_setup_teardown(test_deliveries_that_fail_in_turn, set_up,
                                                 core_tear_down),
+                cmocka_unit_test_setup_teardown(test_the_longest_failing_is_found_after_a_restart,
+                                                set_up, core_tear_down),
                 cmocka_unit_test_setup_teardown(test_a_directory_that_is_not_there, core_set_up,
                                                 core_tear_down),
                 cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be_read, core_set_up,
