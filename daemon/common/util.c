@@ -307,21 +307,18 @@ static int fill_and_rename(int fd, const char *temporary, const char *path, cons
         return 0;
 }
 
-/* A name is on disk when its directory is. length: of the path up to there. */
-static int sync_parent(const char *path, size_t length) {
-        CLEANUP(freep) char *parent = length > 0 ? strndup(path, length) : strdup(".");
-        CLEANUP(closep) int fd = -1;
+int sync_directory(const char *path) {
+        CLEANUP(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        if (!parent)
-                return -ENOMEM;
-        fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 int sync_directory_of(const char *path) {
         const char *slash = strrchr(path, '/');
+        CLEANUP(freep)
+        char *parent = slash ? strndup(path, (size_t) (slash + 1 - path)) : strdup(".");
 
-        return sync_parent(path, !slash ? 0 : slash == path ? 1 : (size_t) (slash - path));
+        return parent ? sync_directory(parent) : -ENOMEM;
 }
 
 static int replace(const char *path, const char *text, size_t length, mode_t mode, bool sync) {
@@ -344,7 +341,7 @@ static int replace(const char *path, const char *text, size_t length, mode_t mod
                 (void) unlink(temporary); /* the error worth reporting is already in r */
                 return r;
         }
-        return sync ? sync_parent(path, (size_t) (name - path)) : 0;
+        return sync ? sync_directory_of(path) : 0;
 }
 
 int replace_file(const char *path, const char *text, size_t length, mode_t mode) {
@@ -361,12 +358,11 @@ bool error_is_transient(int error) {
 
 /* Returns 0, -EEXIST or another negative errno. */
 static int make_directory(const char *path, mode_t mode) {
-        const char *slash = strrchr(path, '/');
         int r;
 
         if (mkdir(path, mode) < 0)
                 return -errno;
-        r = sync_parent(path, slash ? (size_t) (slash + 1 - path) : 0);
+        r = sync_directory_of(path);
         /* Not every file system can, and a parent may be closed to us. */
         return r == -EINVAL || r == -ENOTSUP || r == -EACCES ? 0 : r;
 }

@@ -171,7 +171,11 @@ int read_path(const char *path, size_t max, char **ret, size_t *ret_length);
 /* Writes all of it, however many calls that takes. Returns 0 or a negative errno. */
 int write_all(int fd, const void *data, size_t length);
 
-/* Syncs the directory that path is in, by which a new name survives a loss of power. */
+/*
+ * Syncs a directory, or the one that path is in: the names that have come and gone in it survive a
+ * loss of power. Returns 0 or a negative errno; -EINVAL and the like where a file system cannot.
+ */
+int sync_directory(const char *path);
 int sync_directory_of(const char *path);
 
 /*

@@ -1,20 +1,12 @@
 #include "koowatchd/task/directory-sync.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "common/log.h"
-
-/* Returns 0 or a negative errno. */
-static int sync_path(const char *path) {
-        CLEANUP(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
+#include "common/util.h"
 
 void directory_sync(struct directory_sync *s, const char *path) {
-        int r = s->is_needed ? sync_path(path) : 0;
+        int r = s->is_needed ? sync_directory(path) : 0;
 
         if (r == -ENOENT) /* what it held went with it; it may come back */
                 return;

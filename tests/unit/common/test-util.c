@@ -256,19 +256,50 @@ static struct {
         off_t size;       /* of the file that was synced, ... */
         off_t path_size;  /* ... and of what was under the path meanwhile */
         int error;
+        dev_t device; /* of the directory that was synced last */
+        ino_t inode;
 } sync_call;
 
 int fsync(int fd) {
         struct stat st;
 
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+                sync_call.device = st.st_dev;
+                sync_call.inode = st.st_ino;
                 return 0;
+        }
         sync_call.calls++;
         sync_call.size = st.st_size;
         if (stat(sync_call.path, &st) == 0)
                 sync_call.path_size = st.st_size;
         errno = sync_call.error;
         return sync_call.error ? -1 : 0;
+}
+
+static void assert_synced(const char *directory) {
+        struct stat st;
+
+        assert_int_equal(stat(directory, &st), 0);
+        assert_true(sync_call.device == st.st_dev && sync_call.inode == st.st_ino);
+}
+
+static void test_directories_are_synced(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
+
+        assert_int_equal(sync_directory(f->directory), 0);
+        assert_synced(f->directory);
+        assert_int_equal(sync_directory_of("/file"), 0);
+        assert_synced("/");
+        assert_int_equal(sync_directory_of(path), 0);
+        assert_synced(f->directory);
+        assert_int_equal(sync_directory_of("file"), 0);
+        assert_synced(".");
+        assert_int_equal(replace_file_durably(path, "x", 1, 0600), 0);
+        assert_synced(f->directory);
+        assert_int_equal(sync_directory(path), -ENOTDIR);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(sync_directory(path), -ENOENT);
 }
 
 /* The order counts: what takes the old one's place is on disk already. */
@@ -496,6 +527,7 @@ int main(void) {
                 cmocka_unit_test(test_make_plain),
                 cmocka_unit_test(test_is_printable),
                 cmocka_unit_test_setup_teardown(test_replace_file, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_directories_are_synced, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_replace_file_durably, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_replace_file_durably_or_not_at_all, set_up,
                                                 tear_down),
