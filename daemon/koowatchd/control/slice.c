@@ -19,11 +19,16 @@ void slice_run(struct slice *s) {
                 if (next == SLICE_WAIT && !s->is_wanted)
                         break;
                 if (next == SLICE_REST || clock_running() >= end) {
-                        timer_arm(s->timers, &s->timer, clock_boot() + 1);
+                        slice_run_later(s, 0);
                         break;
                 }
         }
         s->is_running = false;
+}
+
+void slice_run_later(struct slice *s, usec_t pause) {
+        if (!timer_is_armed(&s->timer))
+                timer_arm(s->timers, &s->timer, clock_boot() + MAX(pause, (usec_t) 1));
 }
 
 static void on_timer(struct timer *timer, usec_t now) {

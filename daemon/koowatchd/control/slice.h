@@ -30,3 +30,5 @@ int slice_open(struct slice *slice, struct timers *timers,
 /* One that is all zero is left alone. */
 void slice_close(struct slice *slice);
 void slice_run(struct slice *slice);
+/* Runs it after pause, in a later turn; not twice if it is to be run already. */
+void slice_run_later(struct slice *slice, usec_t pause);

@@ -73,7 +73,7 @@ static enum slice_step step(struct slice *slice) {
         if (!first)
                 return SLICE_WAIT;
         if (bus_is_behind(s->bus)) {
-                timer_arm(s->slice.timers, &s->slice.timer, clock_boot() + PAUSE);
+                slice_run_later(&s->slice, PAUSE);
                 return SLICE_WAIT;
         }
         if (bus_is_heard(s->bus)) {
@@ -98,8 +98,7 @@ static void add(struct task_signals *s, const char *signal, const char *name, js
         forget_latest(s, index_find(&s->latest, note_hash(note), is_of_name, name));
         note->is_latest = index_add(&s->latest, note) == 0;
         TAILQ_INSERT_TAIL(&s->notes, note, link);
-        if (!timer_is_armed(&s->slice.timer))
-                timer_arm(s->slice.timers, &s->slice.timer, clock_boot() + 1);
+        slice_run_later(&s->slice, 0);
 }
 
 void task_signals_note(struct task_signals *s, enum registry_change change, const char *name) {
