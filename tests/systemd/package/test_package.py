@@ -11,6 +11,7 @@ from koodrive_simulator import DEFAULT_TOKEN
 from service import DAEMON, ETC, STATE, run, show, systemctl, task_text, write_file
 
 CATALOG = pathlib.Path(__file__).parents[3] / "systemd/koowatch.catalog"
+README = pathlib.Path(__file__).parents[3] / "README.md"
 OURS = ("/etc", "/run", "/usr", "/var/lib")
 # What dpkg, systemd and the users' databases write of every package.
 NOT_OURS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
@@ -77,6 +78,19 @@ def test_an_upgrade_while_a_hook_runs(service, package, sim):
     ended = [line for line in service.output() if line.startswith("end ")]
     assert len(set(begun)) == 1 and len(ended) >= 1
     assert "Delivery: waiting" not in run("koowatchctl", "show", "photos")
+
+
+def test_the_readmes_command_upgrades_to_the_same_version_too(package):
+    """Between two releases it does not change."""
+    options = re.search(r"^apt-get install (.*) \.\./koowatch_", README.read_text(), re.M)[1].split()
+    example = pathlib.Path("/usr/share/doc/koowatch/example.task")
+    package.install()
+    run("dpkg-deb", "--raw-extract", str(package.directory / "koowatch.deb"), "/tmp/same")
+    with open(f"/tmp/same{example}", "a", encoding="utf-8") as file:
+        file.write("# built later\n")
+    run("dpkg-deb", "--root-owner-group", "--build", "/tmp/same", "/tmp/koowatch.deb")
+    run("apt-get", "install", *options, "/tmp/koowatch.deb")
+    assert example.read_text().endswith("# built later\n")
 
 
 def test_a_purge_leaves_nothing(package, journal, sim):
