@@ -57,6 +57,21 @@ def test_a_user_that_cannot_be_made_is_told(package):
     assert show("ActiveState") == "active"
 
 
+def test_a_group_that_cannot_be_made_is_told(package):
+    """Where it is missing, so would be the directories that belong to it."""
+    package.install()
+    package.purge()
+    run("groupmod", "--new-name", "elsewhere", "koowatchd")
+    mask = write_file("/etc/sysusers.d/koowatch.conf", "")
+    refused = package.install(check=False)
+    mask.unlink()
+    run("groupmod", "--new-name", "koowatchd", "elsewhere")
+    assert refused.returncode != 0
+    assert "has not made the group koowatchd" in refused.stderr
+    package.dpkg("--configure", "koowatch")
+    assert show("ActiveState") == "active"
+
+
 def test_an_upgrade_while_a_hook_runs(service, package, sim):
     """It runs on, its end is known to the new daemon, and what was configured stays."""
     task = sim.add_task()
