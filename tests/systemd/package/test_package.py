@@ -128,6 +128,27 @@ def test_a_purge_leaves_nothing(package, journal, sim):
     assert not pathlib.Path("/usr/bin/koowatchd").exists()
 
 
+def test_a_purge_keeps_what_is_mounted(package):
+    """It may be all packages that hooks have stored, and rm would fail at its end."""
+    package.install()
+    mounted = pathlib.Path("/var/lib/koowatch-hook/packages")
+    mounted.mkdir(parents=True)
+    kept = pathlib.Path("/tmp/packages")
+    kept.mkdir()
+    run("mount", "--bind", str(kept), str(mounted))
+    try:
+        (mounted / "photos.zip").write_text("PK")
+        said = package.purge().stderr
+    finally:
+        run("umount", str(mounted))
+    assert "/var/lib/koowatch-hook is kept" in said
+    assert (kept / "photos.zip").exists()
+    assert not STATE.exists() and not ETC.exists()
+    package.install()
+    package.purge()
+    assert not mounted.parent.exists()
+
+
 @pytest.fixture(autouse=True)
 def nothing_has_failed():
     yield
