@@ -10,8 +10,9 @@ import pytest
 from koodrive_simulator import DEFAULT_TOKEN
 from service import DAEMON, ETC, STATE, run, show, systemctl, task_text, write_file
 
-CATALOG = pathlib.Path(__file__).parents[3] / "systemd/koowatch.catalog"
-README = pathlib.Path(__file__).parents[3] / "README.md"
+SOURCE = pathlib.Path(__file__).parents[3]
+CATALOG = SOURCE / "systemd/koowatch.catalog"
+README = SOURCE / "README.md"
 OURS = ("/etc", "/run", "/usr", "/var/lib")
 # What dpkg, systemd and the users' databases write of every package.
 NOT_OURS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
@@ -42,6 +43,16 @@ def test_it_runs_when_it_is_installed_and_needs_an_account(service, sim):
     write_file(ETC / "tasks.d/photos.task", task_text(sim.add_task()))
     service.wait_output("completed")
     assert re.search("^-- ([0-9a-f]{32})$", CATALOG.read_text(), re.M)[1] in run("journalctl", "--list-catalog")
+
+
+def test_hooks_are_linked_as_the_manual_says(package):
+    package.install()
+    manual = (SOURCE / "man/koowatch-hooks.7.scd").read_text()
+    links = re.findall(r"^\t?ln -s (\S+) (/etc/koowatch/hooks/\S+)$", manual, re.M)
+    assert {pathlib.Path(name).parent.name for _, name in links} == {"account.d", "finished.d", "stalled.d"}
+    for target, name in links:
+        run("ln", "-s", target, name)
+        assert pathlib.Path(name).exists(), "what it leads to"
 
 
 def test_a_user_that_cannot_be_made_is_told(package):
