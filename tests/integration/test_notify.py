@@ -355,6 +355,7 @@ def test_an_earlier_bot_of_feishu_says_only_a_status_code(server, to):
         (answer(b""), 75),
         (answer(b"[" * 60_000), 75),
         (answer({}), 75),
+        (answer({"errcode": {"value": 0}, "code": [0], "error": {"code": []}}), 75),
         (answer(b"x" * 200_000), 75),
         (answer({}, 407), 75),
         (answer({"code": 40101, "http": 401, "error": "unauthorized"}, 401), 1),
@@ -362,7 +363,7 @@ def test_an_earlier_bot_of_feishu_says_only_a_status_code(server, to):
         (lambda request: request.head(302, 0, Location="/elsewhere"), 1),
         (lambda request: None, 75),
     ],
-    ids=["429", "503", "page", "nothing", "nested", "object", "long", "407"]
+    ids=["429", "503", "page", "nothing", "nested", "object", "foreign", "long", "407"]
     + ["401", "404", "redirect", "hangup"],
 )
 def test_answers_that_are_no_success(server, to, kind, behave, expected):
