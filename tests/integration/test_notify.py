@@ -396,6 +396,7 @@ def test_a_service_that_does_not_answer_is_for_later(server, to):
 
 def test_smn_by_a_token_from_a_file(server, hook, tmp_path):
     (tmp_path / "token").write_text(f"{KEY}\n")
+    (tmp_path / "token").chmod(0o600)
     url = f"http://127.0.0.1:{server.port}/"
     hook.configure(
         f"[Notify]\nVia=smn\n[smn]\nUrl={url}\nTopicUrn={URN}\nTokenFile={tmp_path}/token\n"
@@ -810,6 +811,31 @@ def test_mistakes_are_named(hook, text, said):
     code, output = hook.run()
     assert code == 1
     assert said in output and str(hook.conf) in output
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "said"),
+    [
+        (f"{SECRET}\n", 0o644, "chmod 0640"),
+        (f"{SECRET}\n", 0o602, "chmod 0640"),
+        ("", 0o600, "is empty"),
+        ("\n", 0o600, "is empty"),
+        (f"{SECRET}\n", 0o640, "sent to dingtalk"),
+    ],
+)
+def test_files_of_secrets(server, to, tmp_path, text, mode, said):
+    """They are as secret as the configuration, and nothing is sent without what they should hold."""
+    hook = to("dingtalk")
+    path = tmp_path / "secret"
+    path.write_text(text)
+    path.chmod(mode)
+    hook.configure(hook.conf.read_text().replace(f"Secret={SECRET}", f"SecretFile={path}"))
+    code, output = hook.run()
+    assert said in output
+    if code:
+        assert code == 1 and "[dingtalk] SecretFile=" in output and not server.requests
+    else:
+        check_dingtalk(server.requests[0])
 
 
 def test_unknown_keys_are_warned_of(to):
