@@ -797,6 +797,7 @@ def test_a_configuration_that_it_cannot_read(home):
         ("[Notify]\nVia=ntfy\n[ntfy]\nTopic=a/b\n", "[ntfy] Topic="),
         ("[Notify]\nVia=ntfy\n[ntfy]\nTopic=a\nTokenFile=/not/there\n", "[ntfy] TokenFile="),
         ("[Notify]\nVia=mail\n[mail]\nTo=-oQ/tmp\n", "[mail] To="),
+        ("[Notify]\nVia=mail\n[mail]\nTo=.ops@example.com\n", "[mail] To="),
         ("[Notify]\nVia=mail\n[mail]\nTo=root\n", "[mail] Url="),
         ("[Notify]\nVia=mail\n[mail]\nTo=a@b\nUrl=smtps://localhost\n", "[mail] From="),
         (
