@@ -160,7 +160,7 @@ def test_a_zip_whose_files_overlap(server, verifying, store):
 
 
 def test_the_time_is_over_while_the_zip_is_read(server, verifying, store, tmp_path):
-    replace_program(verifying, tmp_path, "python3", "kill -ALRM $$\n")
+    replace_program(verifying, tmp_path, "python3", '[ "$2" = -c ] || kill -ALRM $$\n')
     server.answers = [serving(SMALL)]
     code, text = fetch(verifying)
     assert code == 75
@@ -168,12 +168,17 @@ def test_the_time_is_over_while_the_zip_is_read(server, verifying, store, tmp_pa
     assert files(store) == PARTS
 
 
+@pytest.mark.parametrize("is_minimal", [False, True])
 @pytest.mark.parametrize("variable", ["VERIFY=zip", "UNPACK=yes"])
-def test_python_is_missing(server, env, store, tmp_path, variable):
+def test_python_is_missing(server, env, store, tmp_path, variable, is_minimal):
+    """All of it, or what the package python3-minimal lacks."""
     directory = tmp_path / "bin"
     directory.mkdir()
     for program in ("realpath", "iconv", "id", "curl"):
         (directory / program).symlink_to(shutil.which(program))
+    if is_minimal:
+        (directory / "python3").write_text("#!/bin/sh\necho No module named shutil >&2\nexit 1\n")
+        (directory / "python3").chmod(0o755)
     name, _, value = variable.partition("=")
     code, text = fetch({**env, "PATH": str(directory), f"KOOWATCH_VAR_{name}": value})
     assert code == 1
