@@ -720,6 +720,17 @@ def test_a_retry_goes_only_to_those_that_have_it_not(server, hook):
     assert len(server.requests) == 5
 
 
+@pytest.mark.parametrize(
+    "change", [{"event": "stalled"}, {"event": "account", "accountState": "unreachable"}]
+)
+def test_what_is_told_once_is_not_said_to_be_tried_again(server, to, change):
+    hook = to("wecom")
+    server.answers = [answer({}, 503)]
+    code, text = hook.run(event(outcome=None, result=None, **change))
+    assert code == 75
+    assert text.startswith("Not sent to wecom: HTTP status 503") and "not tried again" in text
+
+
 def test_a_wrong_receiver_keeps_no_other_from_its_message(server, hook):
     hook.configure(f"[Notify]\nVia=nobody smn wecom\n[smn]\n{section('wecom', server)}")
     server.answers = [answer(SENT["wecom"])]
