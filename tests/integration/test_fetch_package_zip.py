@@ -290,6 +290,29 @@ def test_zips_that_are_refused(server, unpacking, store, home, data, word):
     assert not pathlib.Path("/tmp/koowatch-test-absolute").exists()
 
 
+VFAT = """import builtins, errno, os
+def strict(real):
+    def checked(path, *rest, **options):
+        if ":" in os.path.basename(path):
+            raise OSError(errno.EINVAL, "Invalid argument", path)
+        return real(path, *rest, **options)
+    return checked
+builtins.open, os.mkdir = strict(open), strict(os.mkdir)
+"""
+
+
+@pytest.mark.parametrize("name", ["12:30.jpg", "12:30/a.jpg"])
+def test_a_name_that_the_file_system_does_not_take(server, unpacking, store, tmp_path, name):
+    """As vfat, exfat and some shares do; it is no damage, for which the ZIP would be fetched again."""
+    script = f"[ $# -gt 4 ] || exec REAL \"$@\"\n{{ cat <<'END'\n{VFAT}END\ncat; }} | REAL \"$@\"\n"
+    replace_program(unpacking, tmp_path, "python3", script)
+    server.answers = [serving(zip_of(("a", b"x"), (name, b"x")))]
+    code, text = fetch(unpacking)
+    assert code == 1
+    assert f"does not take, {name}" in text
+    assert files(store) == PARTS
+
+
 def test_the_number_of_files_is_limited(server, unpacking, store, tmp_path):
     text = FETCH.read_text()
     assert "\nfiles_max=200000 " in text
