@@ -9,7 +9,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from service import run, systemctl
+from service import DAEMON, run, systemctl
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
 EXPORTER = shutil.which("prometheus-node-exporter")
@@ -26,6 +26,17 @@ def test_others_can_read_the_metrics_where_the_service_can_write(service):
     service.start()
     service.wait(lambda: pathlib.Path(path).exists(), "the metrics")
     assert "koowatch_build_info{" in run(*as_user("nobody"), "cat", path)
+
+
+def test_the_metrics_of_a_service_that_is_gone_stay(service):
+    """By their age an alert knows; without them it would hear of nothing."""
+    path = pathlib.Path("/run/koowatchd/koowatch.prom")
+    service.settings["Daemon"] = {"MetricsFile": path}
+    service.start()
+    service.wait(path.exists, "the metrics")
+    systemctl("stop", DAEMON)
+    assert "koowatch_written_timestamp_seconds " in path.read_text()
+    path.unlink()
 
 
 def commands_of_the_manual():

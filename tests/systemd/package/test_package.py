@@ -130,7 +130,7 @@ def test_a_purge_leaves_nothing(package, journal, sim):
     run("koowatchctl", "wait", "photos")
     package.dpkg("--remove", "koowatch")
     assert (STATE / "state.db").exists() and (ETC / "credentials/default.token").exists()
-    assert not os.path.exists("/run/koowatch-hook.socket")
+    assert not os.path.exists("/run/koowatch-hook.socket") and not os.path.exists("/run/koowatchd")
     package.install()
     assert show("ActiveState") == "active"
     package.purge()
