@@ -1,6 +1,7 @@
 #include "koowatchd/metrics-file.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 #include "common/util.h"
@@ -80,9 +81,22 @@ static int directory_length(const char *path) {
         return slash == path ? 1 : (int) (slash - path);
 }
 
+static bool is_directory(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static void warn(const char *path, int error) {
         const int n = directory_length(path);
 
+        /* It may have failed beside it, where nothing needs to be allowed. */
+        if (is_directory(path)) {
+                log_warning("MetricsFile %s: it is a directory, retrying every 15 s; name a file "
+                            "in it",
+                            path);
+                return;
+        }
         switch (error) {
         case -ENOENT:
                 log_warning("MetricsFile %s: cannot write (%s), retrying every 15 s; create %.*s",

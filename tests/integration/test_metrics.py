@@ -358,6 +358,16 @@ def test_metrics_that_cannot_be_written_are_warned_of(koowatch, sim):
     koowatch.wait_entry("MetricsFile .*cannot write", count=2)
 
 
+def test_a_directory_is_no_file_for_metrics(koowatch):
+    """What may or may not be written beside it does not matter."""
+    directory = koowatch.path / "metrics"
+    directory.mkdir()
+    koowatch.settings["Daemon"]["MetricsFile"] = directory
+    koowatch.start()
+    entry = koowatch.wait_entry("MetricsFile .*")
+    assert entry.message == f"MetricsFile {directory}: it is a directory, retrying every 15 s; name a file in it"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as setpriv does")
 def test_what_to_do_where_metrics_may_not_be_written(koowatch):
     directory = koowatch.path / "closed"
