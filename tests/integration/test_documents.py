@@ -263,9 +263,11 @@ def test_no_line_begins_with_a_dot_that_scdoc_drops(source):
 @pytest.mark.parametrize("source", PAGES, ids=lambda p: p.name)
 def test_scdoc_accepts_page(source, tmp_path):
     made = subprocess.run(
-        ["scdoc"], input=source.read_bytes(), capture_output=True, check=False, timeout=60
+        [TOP / "man/to-roff", "scdoc"], input=source.read_bytes(), capture_output=True, check=False, timeout=60
     )
     assert (made.returncode, made.stderr) == (0, b"")
+    has_tables = re.search(rb"^\.TS$", made.stdout, re.M) is not None
+    assert made.stdout.startswith(b"'\\\" t\n") == has_tables
     if shutil.which("man") is None or shutil.which("groff") is None:
         return
     target = tmp_path / source.stem
