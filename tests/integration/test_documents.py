@@ -4,15 +4,19 @@ The tables in the sources are the truth. They are read as text, so that neither 
 nor a running daemon is needed; each reader checks that it has missed no row.
 """
 
+import os
 import pathlib
 import re
 import shutil
 import subprocess
+import unicodedata
 
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted((TOP / "man").glob("*.scd"))
+TRANSLATED = sorted((TOP / "man/zh_CN").glob("*.scd"))
+HAN = "[\u3001-\u9fff\uff01-\uff5e]"  # Chinese characters and punctuation
 PROGRAMS = {
     "daemon/koowatchd/main.c": "man/koowatchd.8.scd",
     "daemon/koowatch-hook/main.c": "man/koowatch-hook.8.scd",
@@ -253,17 +257,60 @@ def test_man_pages_are_those_that_others_refer_to():
     assert named == ours
 
 
-@pytest.mark.parametrize("source", PAGES, ids=lambda p: p.name)
+def columns(line):
+    """The width of a line on a terminal."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+def without_blocks(text):
+    """The text without its blocks of commands and files, and these."""
+    blocks = re.findall(r"^```.*?^```$", text, re.M | re.S)
+    assert text.count("```") == 2 * len(blocks)
+    return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), blocks
+
+
+def parts_of(text, word):
+    """Of each section: its level, how many paragraphs, items and rows, and the words that no translation changes."""
+    for section in re.split(r"^(?=#+ )", text, flags=re.M):
+        numbers = re.findall(r"\d+(?:[.,]\d+)*[a-z]*", section)
+        words = set(re.findall(word, section) + numbers)
+        yield re.match(r"#*", section)[0], len(re.findall(r"\n(?=\n|- |[|:])", section)), sorted(words)
+
+
+def assert_translated(translation, original, word):
+    (text, blocks), (original_text, original_blocks) = without_blocks(translation), without_blocks(original)
+    assert blocks == original_blocks
+    assert list(parts_of(text, word)) == list(parts_of(original_text, word))
+    assert re.findall(rf"{HAN}\n\t*{HAN}", text) == [], "a line break shows as a blank"
+
+
+@pytest.mark.parametrize("source", TRANSLATED, ids=lambda p: p.name)
+def test_translated_page_says_what_the_page_says(source):
+    original = read(f"man/{source.name}")
+    for translated_too in ("*Verb*", "*Members*", "*TRUST*", "_OPTION_", "_VERB_", "_ARGUMENT_"):
+        original = original.replace(translated_too, "")
+    translation = source.read_text(encoding="utf-8")
+    assert_translated(translation, original, r"\*[!-)+-~ ]+\*(?:\(\d\))?|\b_[!-^`-~]+_\b|[A-Z]\w+=|\$[A-Z_]+")
+    heads = r"^(\*.*)\n\t"
+    assert re.findall(heads, translation, re.M) == re.findall(heads, original, re.M)
+
+
+@pytest.mark.parametrize("source", PAGES + TRANSLATED, ids=lambda p: p.name)
 def test_no_line_begins_with_a_dot_that_scdoc_drops(source):
     """A dot begins an item of a numbered list; without a blank after it, scdoc leaves the dot out."""
     assert re.findall(r"^\t*\.[^ ].*$", source.read_text(), re.M) == []
 
 
 @pytest.mark.skipif(shutil.which("scdoc") is None, reason="scdoc is missing")
-@pytest.mark.parametrize("source", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("source", PAGES + TRANSLATED, ids=lambda p: "/".join(p.parts[-2:]))
 def test_scdoc_accepts_page(source, tmp_path):
+    language = ["zh"] if source in TRANSLATED else []
     made = subprocess.run(
-        [TOP / "man/to-roff", "scdoc"], input=source.read_bytes(), capture_output=True, check=False, timeout=60
+        [TOP / "man/to-roff", "scdoc", *language],
+        input=source.read_bytes(),
+        capture_output=True,
+        check=False,
+        timeout=60,
     )
     assert (made.returncode, made.stderr) == (0, b"")
     has_tables = re.search(rb"^\.TS$", made.stdout, re.M) is not None
@@ -272,13 +319,15 @@ def test_scdoc_accepts_page(source, tmp_path):
         return
     target = tmp_path / source.stem
     target.write_bytes(made.stdout)
-    shown = subprocess.run(
-        ["man", "--warnings=mac", "-E", "UTF-8", "-l", "-Tutf8", "-Z", target],
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    man = ["man", "--warnings=mac,break", "-E", "UTF-8", "-Tutf8"]
+    shown = subprocess.run([*man, "-Z", "-l", target], capture_output=True, check=False, timeout=60)
     assert (shown.returncode, shown.stderr) == (0, b"")
+    if source not in TRANSLATED:
+        return
+    terminal = os.environ | {"MANWIDTH": "80"}
+    shown = subprocess.run([*man, "-l", target], env=terminal, capture_output=True, check=True, timeout=60)
+    text = re.sub("\x1b\\[[0-9;]*m|.\b", "", shown.stdout.decode())
+    assert [line for line in text.splitlines() if columns(line) > 80] == []
 
 
 def test_the_map_of_the_folders_is_whole():

@@ -31,6 +31,15 @@ def test_lintian_has_nothing_to_say(package):
     assert (package.directory / "lintian.out").read_text() == ""
 
 
+def test_it_has_each_page_where_man_looks_for_it(package):
+    man = CATALOG.parents[1] / "man"
+    pages = [page.relative_to(man).with_suffix("") for page in man.rglob("*.scd")]
+    assert "zh_CN" in {page.parts[0] for page in pages}
+    held = run("dpkg-deb", "--contents", package.directory / "koowatch.deb")
+    for page in pages:
+        assert f"./usr/share/man/{page.parent}/man{page.suffix[1:]}/{page.name}.gz\n".replace("/./", "/") in held
+
+
 def test_it_runs_when_it_is_installed_and_needs_an_account(service, sim):
     """As the README says it."""
     assert (systemctl("is-enabled", DAEMON), show("ActiveState")) == ("enabled", "active")
