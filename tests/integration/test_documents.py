@@ -295,6 +295,17 @@ def test_translated_page_says_what_the_page_says(source):
     assert re.findall(heads, translation, re.M) == re.findall(heads, original, re.M)
 
 
+def test_chinese_readme_says_what_the_readme_says():
+    translation = read("README.zh-CN.md").replace("](man/zh_CN/", "](man/")
+    head = re.compile(r"\A# koowatch\n\n(.*)\n\n")
+    assert head.match(translation)[1] == "[English](README.md) | 简体中文"
+    assert head.match(read("README.md"))[1] == "English | [简体中文](README.zh-CN.md)"
+    original = head.sub("# koowatch\n\n", read("README.md"))
+    assert_translated(head.sub("# koowatch\n\n", translation), original, r"`[^`]+`|\]\(.*?\)")
+    for name in re.findall(r"\]\(([^)#]+)", read("README.zh-CN.md")):
+        assert (TOP / name).exists(), name
+
+
 @pytest.mark.parametrize("source", PAGES + TRANSLATED, ids=lambda p: p.name)
 def test_no_line_begins_with_a_dot_that_scdoc_drops(source):
     """A dot begins an item of a numbered list; without a blank after it, scdoc leaves the dot out."""
