@@ -79,6 +79,7 @@ void status_screen_account(FILE *out, const struct look *look, json_object *acco
         account_row(out, account, "Tasks", "tasks");
         account_row(out, account, "In flight", "inFlight");
         account_row(out, account, "Rate limit", "rateLimit");
+        account_row(out, account, "Last minute", "requestsLastMinute");
         if (next >= 0)
                 (void) fprintf(out, "%12s: %s\n", "Next request",
                                time_relative(next, look->now, span));

@@ -287,12 +287,14 @@ def test_filters_of_what_has_finished(on_bus, caller, sim):
 
 
 def test_accounts(on_bus, caller, sim):
-    on_bus.add_task("photos", sim.add_task(hold=True))
-    wait_state(on_bus, caller, "photos", account="default")
+    task = sim.add_task(hold=True)
+    on_bus.add_task("photos", task)
+    wait_polls(sim, task, 2)
     [[account]] = caller.bus.call("ListAccounts")
     assert (account["name"], account["state"], account["tasks"]) == ("default", "ok", 1)
     assert (account["auth"], account["rateLimit"], account["configured"]) == ("token", "500/1s", True)
     assert account["endpoint"] == sim.url
+    assert 2 <= account["requestsLastMinute"] <= sim.polls(task) + 1  # one may be on its way
 
 
 # What there is to do

@@ -9,6 +9,7 @@
 #include "koowatchd/account/identity.h"
 #include "koowatchd/account/learnt-durations.h"
 #include "koowatchd/account/rate-limit.h"
+#include "koowatchd/account/recent-requests.h"
 #include "koowatchd/account/token-refresh.h"
 #include "koowatchd/koodrive/answer.h"
 
@@ -21,6 +22,7 @@ struct account {
 
         struct identity identity;
         struct rate_limiter rate;
+        struct recent_requests recent;
         struct clock_offset clock;
         struct attribution attribution;
         struct account_pause pause;
@@ -132,6 +134,10 @@ struct koodrive_identity account_identity(const struct account *a) {
 
 unsigned account_in_flight(const struct account *a) {
         return a->flight.count;
+}
+
+unsigned account_recent_requests(const struct account *a, usec_t now) {
+        return recent_requests_count(&a->recent, now);
 }
 
 static void enter_state(struct account *a, enum account_state state, const char *reason) {
@@ -260,6 +266,7 @@ usec_t account_refresh_at(const struct account *a) {
 
 static void count_request(struct account *a, usec_t now) {
         rate_limiter_take(&a->rate, now);
+        recent_requests_add(&a->recent, now);
         a->last_sent = now;
 }
 

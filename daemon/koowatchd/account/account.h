@@ -154,6 +154,8 @@ unsigned account_refreshed(struct account *account, usec_t now,
                            const struct koodrive_session *session);
 
 unsigned account_in_flight(const struct account *account);
+/* How many it has started during the last minute before now, those for a new token included. */
+unsigned account_recent_requests(const struct account *account, usec_t now);
 
 /* What X-Date is to say at now, by our own clock wall; see clock_offset_stamp(). */
 usec_t account_date(const struct account *account, usec_t now, usec_t wall);

@@ -33,6 +33,7 @@ json_object *view_of_account_details(const struct poller *poller, struct account
         if (!view || !build_add_string(view, "endpoint", settings->endpoint) ||
             !build_add_string(view, "auth", settings->auth == AUTH_APP ? "app" : "token") ||
             !build_add_integer(view, "inFlight", account_in_flight(account)) ||
+            !build_add_integer(view, "requestsLastMinute", account_recent_requests(account, now)) ||
             !add_rate(view, &settings->rate_limit) ||
             (next > now && !build_add_boot_time(view, "nextRequestAt", next)) ||
             !build_add_integer(view, "behindUsec", poller_lag_of(poller, account, now)) ||

@@ -353,6 +353,20 @@ static void test_rate(void **state) {
         assert_in_range(f->now - begin, USEC_SEC, USEC_SEC * 11 / 10);
 }
 
+/* Whatever has become of them. */
+static void test_recent_requests(void **state) {
+        struct fixture *f = *state;
+
+        f->now += USEC_HOUR;
+        assert_int_equal(account_recent_requests(f->account, f->now), 0);
+        ask_task(f, 0, &good);
+        send_one(f);
+        account_abandoned(f->account);
+        assert_int_equal(account_refresh_sent(f->account, f->now), 0);
+        assert_int_equal(account_recent_requests(f->account, f->now), 3);
+        assert_int_equal(account_recent_requests(f->account, f->now + USEC_MINUTE), 0);
+}
+
 /* A probe that nobody waits for any more gives its place to another one. */
 static void test_probe_is_abandoned(void **state) {
         struct fixture *f = *state;
@@ -421,6 +435,7 @@ int main(void) {
                 BARE(test_first_is_abandoned),
                 TEST(test_max_in_flight),
                 TEST(test_rate),
+                TEST(test_recent_requests),
                 TEST(test_probe_is_abandoned),
                 BARE(test_keepalive),
                 cmocka_unit_test(test_free_nothing),
