@@ -62,6 +62,18 @@ static void account_row(FILE *out, json_object *account, const char *name, const
         (void) fputc('\n', out);
 }
 
+static void account_time(FILE *out, const struct look *look, json_object *account, const char *name,
+                         const char *key) {
+        usec_t at = task_time(account, key);
+        char span[TIME_TEXT_MAX];
+
+        if (at < 0)
+                return;
+        (void) fprintf(out, "%12s: ", name);
+        text_put_plain(out, task_text(account, key));
+        (void) fprintf(out, " (%s)\n", time_relative(at, look->now, span));
+}
+
 void status_screen_account(FILE *out, const struct look *look, json_object *account) {
         char span[TIME_TEXT_MAX];
         usec_t next = task_time(account, "nextRequestAt");
@@ -76,6 +88,8 @@ void status_screen_account(FILE *out, const struct look *look, json_object *acco
         account_row(out, account, "Reason", "reason");
         account_row(out, account, "Endpoint", "endpoint");
         account_row(out, account, "Auth", "auth");
+        account_row(out, account, "Token from", "tokenSource");
+        account_time(out, look, account, "Used since", "tokenSince");
         account_row(out, account, "Tasks", "tasks");
         account_row(out, account, "In flight", "inFlight");
         account_row(out, account, "Rate limit", "rateLimit");

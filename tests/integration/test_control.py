@@ -7,9 +7,11 @@ import signal
 import stat
 
 import pytest
+from koodrive_simulator import DEFAULT_TOKEN
 from koowatch import wait_polls
 from test_bus import HERE, CallFailed, bus, on_bus, pytestmark  # noqa: F401
 from test_crashes import ADD_POINTS
+from test_refresh import log_in, wait_token
 
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
@@ -295,6 +297,48 @@ def test_accounts(on_bus, caller, sim):
     assert (account["auth"], account["rateLimit"], account["configured"]) == ("token", "500/1s", True)
     assert account["endpoint"] == sim.url
     assert 2 <= account["requestsLastMinute"] <= sim.polls(task) + 1  # one may be on its way
+
+
+def account_of(caller):
+    [[account]] = caller.bus.call("ListAccounts")
+    assert re.match(TIME, account.get("tokenSince", "none")) if "tokenSource" in account else "tokenSince" not in account
+    return account
+
+
+def restart(on_bus, caller, count, **environment):
+    on_bus.stop()
+    on_bus.start("--bus", "system", **caller.bus.environment, **environment)
+    on_bus.wait_entry(HERE, count=count)
+
+
+def test_where_the_token_of_an_account_comes_from(on_bus, caller, sim):
+    path = on_bus.settings["Account"]["TokenFile"]
+    assert account_of(caller)["tokenSource"] == str(path)
+    session = log_in(on_bus, sim, token="AT f1rsts3cr3t")
+    on_bus.write_config()
+    on_bus.reload()
+    assert account_of(caller)["tokenSource"] == str(on_bus.settings["Account"]["TokenFile"]) != str(path)
+    session.expire()
+    on_bus.add_task("photos", sim.add_task(require=session, hold=True))
+    wait_token(sim, session)
+    seen = on_bus.wait(lambda: (a := account_of(caller))["tokenSource"] == "refreshed" and a, "a new token")
+    restart(on_bus, caller, 2)
+    assert account_of(caller)["tokenSource"] == "refreshed"
+    for secret in ("f1rsts3cr3t", session.token, session.refresh_token):
+        assert secret not in json.dumps([seen, account_of(caller)])
+
+
+def test_a_token_that_is_a_credential_or_is_not_there(on_bus, caller, sim):
+    del on_bus.settings["Account"]["TokenFile"]
+    on_bus.add_task("photos", sim.add_task(hold=True))
+    restart(on_bus, caller, 2)
+    assert account_of(caller)["state"] == "unauthorized"
+    assert "tokenSource" not in account_of(caller)
+    credentials = on_bus.path / "credentials"
+    credentials.mkdir()
+    (credentials / "koowatch_default.token").write_text(DEFAULT_TOKEN)
+    restart(on_bus, caller, 3, CREDENTIALS_DIRECTORY=str(credentials))
+    assert account_of(caller)["tokenSource"] == "credential koowatch_default.token"
 
 
 # What there is to do

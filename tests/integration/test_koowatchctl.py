@@ -289,12 +289,13 @@ def test_status_and_monitor(manager, ctl):
 def test_one_account(manager, ctl):
     manager.content["accounts"] = [
         {"name": "default", "state": "unauthorized", "reason": "HTTP 401", "endpoint": "https://x", "configured": True}
-        | {"rateLimit": "10/1s", "requestsLastMinute": 42}
+        | {"rateLimit": "10/1s", "requestsLastMinute": 42, "tokenSource": "/etc/token", "tokenSince": at(-7200)}
     ]
     manager.start()
     shown = ctl.run("account", "default").stdout
     assert "State: unauthorized" in shown and "Endpoint: https://x" in shown
     assert "\n  Rate limit: 10/1s\n Last minute: 42\n" in shown
+    assert re.search(r"\n  Token from: /etc/token\n  Used since: 20\S+Z \(2h ago\)\n", shown)
     wrong = ctl.run("account", "defualt")
     assert (wrong.returncode, "did you mean default?" in wrong.stderr) == (1, True)
     assert json.loads(ctl.run("account", "--json").stdout)["accounts"] == manager.content["accounts"]

@@ -36,6 +36,7 @@ struct account {
 
         struct flight flight;
         usec_t last_sent, last_accepted; /* 0: never */
+        usec_t secret_since;
 
         struct learnt_durations learnt[KOODRIVE_TYPES];
 
@@ -124,6 +125,10 @@ const char *account_secret(const struct account *a) {
         return a->identity.secret;
 }
 
+usec_t account_secret_since(const struct account *a) {
+        return a->identity.secret ? a->secret_since : 0;
+}
+
 const char *account_refresh_secret(const struct account *a) {
         return a->refresh.secret;
 }
@@ -189,7 +194,7 @@ static int use_secret(struct account *a, const char *secret, usec_t now) {
         if (r < 0)
                 return r;
         a->generation++; /* what is in flight was sent with the old one */
-        a->last_accepted = now;
+        a->secret_since = a->last_accepted = now;
         attribution_token_changed(&a->attribution);
         token_refresh_token_changed(&a->refresh);
         return 0;

@@ -87,6 +87,9 @@ int account_set_refresh_secret(struct account *account, const char *secret, usec
 const char *account_secret(const struct account *account);
 const char *account_refresh_secret(const struct account *account);
 
+/* Since when the secret is used, on the clock of the calls; 0: there is none. */
+usec_t account_secret_since(const struct account *account);
+
 /* How a request of the account says who asks. Borrowed, until the next change. */
 struct koodrive_identity account_identity(const struct account *account);
 

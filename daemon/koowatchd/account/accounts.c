@@ -80,6 +80,17 @@ void accounts_free(struct accounts *as) {
 
 /* ---- secrets ---- */
 
+static struct account_entry *find_entry_of(const struct accounts *as,
+                                           const struct account *account) {
+        struct account_entry *e;
+
+        SLIST_FOREACH(e, &as->entries, entries) {
+                if (e->account == account)
+                        return e;
+        }
+        return NULL;
+}
+
 static void entry_ready(struct account_entry *e) {
         e->owner->handler.on_ready(e->owner->handler.userdata, e->account);
 }
@@ -137,6 +148,12 @@ static void on_check(struct timer *timer, usec_t now) {
         check_secrets(container_of(timer, struct account_entry, check), now);
 }
 
+char *accounts_describe_secret(const struct accounts *as, const struct account *account) {
+        const struct account_entry *e = find_entry_of(as, account);
+
+        return e ? secrets_describe(e->secrets) : NULL;
+}
+
 /* ---- refresh ---- */
 
 /* Returns which of the session's secrets are in use now. */
@@ -176,17 +193,6 @@ static void on_refreshed(void *userdata, const struct koodrive_session *session)
         if (session->token)
                 store_again(e, secrets_refreshed(e->secrets, session, taken));
         entry_ready(e);
-}
-
-static struct account_entry *find_entry_of(const struct accounts *as,
-                                           const struct account *account) {
-        struct account_entry *e;
-
-        SLIST_FOREACH(e, &as->entries, entries) {
-                if (e->account == account)
-                        return e;
-        }
-        return NULL;
 }
 
 usec_t accounts_prepare_attempt(struct accounts *as, struct account *account) {

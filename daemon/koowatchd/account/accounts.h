@@ -76,6 +76,9 @@ usec_t accounts_refresh(struct accounts *accounts, struct account *account);
 /* Whether an answer to that is awaited. */
 bool accounts_are_refreshing(const struct accounts *accounts);
 
+/* As secrets_describe(). */
+char *accounts_describe_secret(const struct accounts *accounts, const struct account *account);
+
 /* One that is in use, configured and not ok; NULL: all are ok. */
 const struct account *accounts_first_failing(const struct accounts *accounts);
 

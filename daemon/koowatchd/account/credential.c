@@ -27,6 +27,7 @@ struct credential {
         enum credential_kind kind;
         char *account;
         char *path;
+        char *origin;    /* of text, where that is another file than path; or NULL */
         bool configured; /* path is from the configuration, and should be there */
 
         struct settling settling;
@@ -98,18 +99,28 @@ int credential_new(struct dirwatch *dirwatch, enum credential_kind kind, const c
         return 0;
 }
 
+/* Takes it over; NULL: none. What was read is from the one before. */
+static void set_path(struct credential *c, char *path) {
+        if (c->text && !c->origin)
+                c->origin = c->path;
+        else
+                free(c->path);
+        c->path = path;
+}
+
 int credential_follow(struct credential *c, const char *path) {
-        CLEANUP(freep) char *before = STEAL_PTR(c->path);
+        char *next = NULL;
 
         dirwatch_remove(c->dirwatch, STEAL_PTR(c->watched));
         c->configured = path;
         if (path || getenv("CREDENTIALS_DIRECTORY")) {
-                c->path = path ? strdup(path) : find_path(c->kind, c->account);
-                if (!c->path)
+                next = path ? strdup(path) : find_path(c->kind, c->account);
+                if (!next)
                         return -ENOMEM;
         }
-        if (!before || !c->path || !streq(before, c->path))
+        if (!c->path || !next || !streq(c->path, next))
                 c->settling = (struct settling){};
+        set_path(c, next);
         return c->path ? credential_watch(c) : 0;
 }
 
@@ -119,6 +130,7 @@ void credential_free(struct credential *c) {
         dirwatch_remove(c->dirwatch, c->watched);
         free(c->account);
         free(c->path);
+        free(c->origin);
         secret_free(c->text);
         free(c);
 }
@@ -133,6 +145,10 @@ const char *credential_problem(const struct credential *c) {
 
 const char *credential_path(const struct credential *c) {
         return c->path ? c->path : "";
+}
+
+const char *credential_origin(const struct credential *c) {
+        return c->text && !c->origin ? c->path : c->origin;
 }
 
 enum credential_kind credential_kind(const struct credential *c) {
@@ -207,11 +223,13 @@ static bool credential_take(struct credential *c, char *text, const struct stat 
         warn_of_mode(c, st, is_new);
         secret_free(c->text);
         c->text = text;
+        free(STEAL_PTR(c->origin));
         return is_other;
 }
 
 void credential_forget(struct credential *c) {
         secret_free(STEAL_PTR(c->text));
+        free(STEAL_PTR(c->origin));
         c->settling = (struct settling){};
 }
 
@@ -225,10 +243,8 @@ usec_t credential_look(struct credential *c, usec_t now, usec_t wall) {
         if (c->path && !c->configured) {
                 char *path = find_path(c->kind, c->account);
 
-                if (path) { /* in the same directory, which is watched */
-                        free(c->path);
-                        c->path = path;
-                }
+                if (path) /* in the same directory, which is watched */
+                        set_path(c, path);
         }
         if (c->path)
                 state = file_state_look(c->path);

@@ -62,5 +62,8 @@ void credential_forget(struct credential *credential);
 const char *credential_text(const struct credential *credential);
 /* In words, why there is none. */
 const char *credential_problem(const struct credential *credential);
+/* The file that it was read from, which may be another than is followed now. NULL: there is none.
+ */
+const char *credential_origin(const struct credential *credential);
 /* The file; "": there is none to come from. */
 const char *credential_path(const struct credential *credential);

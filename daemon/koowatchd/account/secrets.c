@@ -191,6 +191,25 @@ void secrets_use(struct secrets *s, usec_t now) {
                             credential_problem(s->main));
 }
 
+/* The service manager's are known by their names, not by where it has put them. */
+static char *describe_file(const char *path) {
+        const char *directory = getenv("CREDENTIALS_DIRECTORY");
+        const char *name = directory ? str_after(path, directory) : NULL;
+
+        return name && *name == '/' ? str_printf("credential %s", name + 1) : strdup(path);
+}
+
+char *secrets_describe(const struct secrets *s) {
+        const char *used = account_secret(s->account);
+        const char *text = s->main ? credential_text(s->main) : NULL;
+
+        if (used && text && streq(used, text))
+                return describe_file(credential_origin(s->main));
+        if (used && s->stored.token.text && streq(used, s->stored.token.text))
+                return strdup("refreshed");
+        return NULL;
+}
+
 /* ---- refresh ---- */
 
 int secrets_refresh_sent(struct secrets *s) {

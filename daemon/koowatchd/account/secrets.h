@@ -43,6 +43,12 @@ int secrets_read(struct secrets *secrets, usec_t now, const char **ret_path);
 /* Lets the account use what was read, or the newer ones that were obtained with that. */
 void secrets_use(struct secrets *secrets, usec_t now);
 
+/*
+ * Where the token or AppSecret in use is from: the path of a file, "credential NAME" of one of the
+ * service manager's, or "refreshed". The caller frees it; NULL: there is none, or no memory.
+ */
+char *secrets_describe(const struct secrets *secrets);
+
 /* A new token is asked for with what the files hold now. Returns 0 or a negative errno. */
 int secrets_refresh_sent(struct secrets *secrets);
 /*

@@ -50,8 +50,8 @@ static json_object *make_result(const struct account_list *l) {
         if (!views)
                 return NULL;
         for (size_t i = 0; i < l->n; i++) {
-                json_object *view =
-                        view_of_account_details(l->control->with.poller, l->counts[i].account);
+                json_object *view = view_of_account_details(
+                        l->control->with.accounts, l->control->with.poller, l->counts[i].account);
 
                 if (!build_append(views, view) ||
                     !build_add_integer(view, "tasks", l->counts[i].tasks))

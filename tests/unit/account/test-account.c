@@ -93,6 +93,21 @@ static void test_no_secret(void **state) {
         assert_int_equal(account_next(f->account), USEC_INFINITY);
 }
 
+static void test_since_when_a_secret_is_used(void **state) {
+        struct fixture *f = *state;
+        usec_t begun = f->now;
+
+        assert_int_equal(account_secret_since(f->account), 0);
+        set_secret(f, "secret");
+        f->now += USEC_HOUR;
+        set_secret(f, "secret");
+        assert_int_equal(account_secret_since(f->account), begun);
+        set_secret(f, "other");
+        assert_int_equal(account_secret_since(f->account), begun + USEC_HOUR);
+        set_secret(f, NULL);
+        assert_int_equal(account_secret_since(f->account), 0);
+}
+
 /* It comes later: tried at once, and one request at a time until it has proved good. */
 static void test_secret_comes(void **state) {
         struct fixture *f = *state;
@@ -417,6 +432,7 @@ int main(void) {
                 TEST(test_identity),
                 cmocka_unit_test(test_state_names),
                 TEST(test_no_secret),
+                BARE(test_since_when_a_secret_is_used),
                 TEST(test_secret_comes),
                 TEST(test_secret_goes),
                 cmocka_unit_test(test_secret_goes_while_a_probe_is_out),

@@ -207,6 +207,46 @@ static void test_configured_before_credential(void **state) {
         assert_reads(f, "credential");
 }
 
+/* Another file is followed: what is used is of the old one until the new one is read. */
+static void test_origin(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *other = str_printf("%s/other", f->directory);
+
+        put(f->file, "secret", 0600);
+        follow_file(f);
+        assert_null(credential_origin(f->credential));
+        assert_reads(f, "secret");
+        assert_string_equal(credential_origin(f->credential), f->file);
+        assert_int_equal(credential_follow(f->credential, other), 0);
+        assert_problem(f, -ENOENT, "secret", "cannot be read");
+        assert_int_equal(credential_follow(f->credential, NULL), 0);
+        assert_string_equal(credential_origin(f->credential), f->file);
+        assert_int_equal(credential_follow(f->credential, other), 0);
+        put(other, "secret", 0600);
+        assert_reads(f, "secret");
+        assert_string_equal(credential_origin(f->credential), other);
+        credential_forget(f->credential);
+        assert_null(credential_origin(f->credential));
+}
+
+/* systemd has put it into another folder meanwhile. */
+static void test_origin_of_a_credential(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *plain = str_printf("%s/eu-1.token", f->directory);
+        CLEANUP(freep) char *before = str_printf("%s/koowatch_eu-1.token", f->directory);
+
+        assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->directory, 1), 0);
+        put(plain, "secret", 0600);
+        assert_int_equal(credential_follow(f->credential, NULL), 0);
+        assert_reads(f, "secret");
+        put(before, "other", 0600);
+        (void) look(f);
+        assert_string_equal(credential_path(f->credential), before);
+        assert_string_equal(credential_origin(f->credential), plain);
+        assert_reads(f, "other");
+        assert_string_equal(credential_origin(f->credential), before);
+}
+
 /* A credential that is not there: the way to one is named, not a path below /run. */
 static void test_no_credential(void **state) {
         struct fixture *f = *state;
@@ -906,6 +946,8 @@ int main(void) {
                 WITH_FIXTURE(test_configured_file),
                 WITH_FIXTURE(test_credential_directory),
                 WITH_FIXTURE(test_configured_before_credential),
+                WITH_FIXTURE(test_origin),
+                WITH_FIXTURE(test_origin_of_a_credential),
                 WITH_FIXTURE(test_no_credential),
                 WITH_FIXTURE(test_never_followed),
                 WITH_FIXTURE(test_texts),
