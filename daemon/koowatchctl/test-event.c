@@ -32,7 +32,7 @@ static bool copy(json_object *event, json_object *from) {
                 "name",           "account",     "taskId",       "shareId",    "outcome",
                 "result",         "downloadUrl", "registeredAt", "finishedAt", "polls",
                 "taskResultCode", "taskStatus",  "progress",     "httpStatus", "errorCode",
-                "errorMessage",   "file",        "variables",    "answer",
+                "errorMessage",   "file",        "variables",    "answer",     "taskType",
         };
 
         for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

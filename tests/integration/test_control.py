@@ -186,6 +186,28 @@ def test_a_task_that_has_finished(on_bus, caller, sim):
     assert wait_state(on_bus, caller, "photos", state="finished") == seen
 
 
+def test_what_a_task_does(on_bus, caller, sim):
+    task = sim.add_task(task_type=2, hold=True)
+    on_bus.add_task("dump", task)
+    wait_state(on_bus, caller, "dump", taskType=2)
+    assert [listed["taskType"] for listed in caller.list()] == [2]
+    on_bus.record()
+    task.cancel()
+    assert on_bus.wait_record()["event"]["taskType"] == 2
+    assert wait_state(on_bus, caller, "dump", state="finished")["taskType"] == 2
+    assert [run["taskType"] for run in caller.history() + caller.list()] == [2, 2]
+
+
+def test_a_refusal_does_not_say_what_a_task_does(on_bus, caller, sim):
+    task = sim.add_task(task_type=2, hold=True)
+    on_bus.add_task("dump", task)
+    wait_state(on_bus, caller, "dump", taskType=2)
+    on_bus.record()
+    sim.faults.add("400", code="13000306", task=task)
+    event = on_bus.wait_record(outcome="rejected")["event"]
+    assert (event["taskType"], event["errorCode"]) == (2, "13000306")
+
+
 def test_names_that_are_not_there(on_bus, caller):
     assert caller.error("Get", "string:nobody") == "NotFound"
     assert caller.error("Poll", "string:nobody") == "NotFound"

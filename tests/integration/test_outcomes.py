@@ -120,6 +120,7 @@ def test_json_of_a_finished_task(koowatch, sim):
         "progress": 100,
         "downloadUrl": task.download_url,
         "polls": 3,
+        "taskType": 1,
         "variables": {"Destination": "/srv"},
     }
     assert {key: event.get(key) for key in expected} == expected

@@ -21,6 +21,7 @@ static bool add_watch(json_object *view, const struct watch_facts *watch) {
         return (watch->status == KOODRIVE_STATUS_UNKNOWN ||
                 build_add_integer(view, "taskStatus", watch->status)) &&
                build_add_known(view, "progress", watch->progress) &&
+               (watch->type == 0 || build_add_integer(view, "taskType", watch->type)) &&
                build_add_time(view, "registeredAt", watch->registered) &&
                build_add_integer(view, "polls", watch->polls) &&
                build_add_boot_time(view, "nextPollAt", watch->next_poll);
@@ -113,11 +114,10 @@ bool view_add_details(json_object *view, const struct enrollment *en,
 
 bool view_add_event(json_object *view, const struct store_event *stored, json_object *event) {
         static const char *const names[] = {
-                "name",       "account",        "taskId",       "shareId",
-                "taskStatus", "progress",       "registeredAt", "polls",
-                "file",       "outcome",        "result",       "finishedAt",
-                "errorCode",  "taskResultCode", "errorMessage", "httpStatus",
-                "eventId",    "description",    NULL,
+                "name",       "account",      "taskId",      "shareId",        "taskStatus",
+                "progress",   "registeredAt", "polls",       "file",           "outcome",
+                "result",     "finishedAt",   "errorCode",   "taskResultCode", "errorMessage",
+                "httpStatus", "eventId",      "description", "taskType",       NULL,
         };
         static const char *const deliveries[] = {
                 [DELIVERY_PENDING] = "waiting",

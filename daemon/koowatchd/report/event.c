@@ -121,9 +121,10 @@ json_object *event_of_task(const char *type, const char *id, const struct event_
             !add_string(event, "downloadUrl", t->download_url) ||
             !add_time(event, "registeredAt", t->registered) ||
             (t->finished > 0 && !add_time(event, "finishedAt", t->finished)) ||
-            !add_integer(event, "polls", t->polls) || !add_string(event, "file", t->file) ||
-            !add_variables(event, t->variables) || !add_hooks(event, t->hooks) ||
-            !add_answer(event, t))
+            !add_integer(event, "polls", t->polls) ||
+            (t->type > 0 && !add_integer(event, "taskType", t->type)) ||
+            !add_string(event, "file", t->file) || !add_variables(event, t->variables) ||
+            !add_hooks(event, t->hooks) || !add_answer(event, t))
                 return NULL;
         return STEAL_PTR(event);
 }

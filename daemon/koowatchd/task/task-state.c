@@ -4,6 +4,7 @@
 
 #define URL_WAITS 3
 #define URL_WAIT (10 * USEC_SEC)
+#define TYPE_MAX 31
 #define OVERDUE_FAULTS 3 /* in a row: then what is no answer goes on */
 
 /* For the long waits: there may be a million tasks. Rounded up, none of them ends early. */
@@ -63,6 +64,8 @@ struct task_verdict task_state_update(struct task_state *c, const struct task_li
         }
         c->status = (signed char) a->status;
         c->progress = (signed char) a->progress;
+        if (a->type > 0 && a->type <= TYPE_MAX)
+                c->type = (unsigned char) a->type & TYPE_MAX;
 
         if (a->status == KOODRIVE_STATUS_COMPLETED) {
                 /* The link may come a moment after the end. */

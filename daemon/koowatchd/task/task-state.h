@@ -27,6 +27,7 @@ struct task_state {
         bool stalled : 1;        /* reported already */
         bool overdue : 1;        /* the last answer that counts came after the deadline */
         bool unknown_status : 1; /* an undocumented taskStatus was reported already */
+        unsigned char type : 5;  /* taskType; 0: no answer has said it, or it does not fit */
 };
 
 struct task_limits {

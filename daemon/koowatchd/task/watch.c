@@ -230,6 +230,7 @@ void watch_describe(const struct watch *w, struct watch_facts *ret) {
                 .interval = poll_is_started(&w->poll) ? poll_interval_of(&w->poll) : 0,
                 .status = (enum koodrive_status) w->state.status,
                 .progress = w->state.progress,
+                .type = w->state.type,
                 .polls = w->state.polls,
         };
         if (w->has_notes)
@@ -304,6 +305,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .registered = w->registered,
                                      .finished = outcome == OUTCOME_NONE ? 0 : time_of_day(w),
                                      .polls = w->state.polls,
+                                     .type = answer->type > 0 ? answer->type : w->state.type,
                                      .outcome = outcome,
                                      .answer = answer,
                                      .download_url = url,

@@ -110,6 +110,7 @@ struct watch_facts {
         usec_t interval;   /* at which it is polled now; 0: not known */
         enum koodrive_status status;
         int progress; /* -1: not known */
+        int type;     /* taskType; 0: not known */
         unsigned polls;
         const char *failure; /* of its last poll; NULL: none */
 };

@@ -18,12 +18,13 @@ static void assert_event(const char *type, const char *task, const char *expecte
 
 static void test_a_real_outcome_is_kept(void **state) {
         (void) state;
-        assert_event("finished",
-                     "{\"name\":\"a\",\"state\":\"finished\",\"outcome\":\"canceled\","
-                     "\"settings\":[],\"hooks\":[\"x\"],\"variables\":{\"To\":\"me\"}}",
-                     "{\"schema\":1,\"event\":\"finished\",\"eventId\":\"id\",\"attempt\":1,"
-                     "\"name\":\"a\",\"outcome\":\"canceled\",\"variables\":{\"To\":\"me\"},"
-                     "\"hooks\":[\"x\"]}");
+        assert_event(
+                "finished",
+                "{\"name\":\"a\",\"state\":\"finished\",\"outcome\":\"canceled\","
+                "\"taskType\":2,\"settings\":[],\"hooks\":[\"x\"],\"variables\":{\"To\":\"me\"}}",
+                "{\"schema\":1,\"event\":\"finished\",\"eventId\":\"id\",\"attempt\":1,"
+                "\"name\":\"a\",\"outcome\":\"canceled\",\"variables\":{\"To\":\"me\"},"
+                "\"taskType\":2,\"hooks\":[\"x\"]}");
 }
 
 static void test_a_task_that_runs_is_made_out_to_have_succeeded(void **state) {

@@ -74,6 +74,7 @@ static void test_everything(void **state) {
         task.hooks = "fetch-package 20-mail";
         task.variables = variables;
         task.finished = task.registered + USEC_HOUR;
+        task.type = 2;
         task.outcome = OUTCOME_COMPLETED;
         task.answer = &answer;
         task.download_url = url;
@@ -83,7 +84,7 @@ static void test_everything(void **state) {
         assert_keys(
                 event,
                 "schema event eventId attempt name account taskId shareId "
-                "description outcome downloadUrl registeredAt finishedAt polls file variables hooks "
+                "description outcome downloadUrl registeredAt finishedAt polls taskType file variables hooks "
                 "result taskResultCode taskStatus progress answer");
         assert_value(event, "schema", "1");
         assert_value(event, "event", "\"finished\"");
@@ -99,6 +100,7 @@ static void test_everything(void **state) {
         assert_value(event, "registeredAt", "\"2025-05-20T02:29:12Z\"");
         assert_value(event, "finishedAt", "\"2025-05-20T03:29:12Z\"");
         assert_value(event, "polls", "7");
+        assert_value(event, "taskType", "2");
         assert_value(event, "file", "\"/etc/koowatch/tasks.d/photos.task\"");
         assert_value(event, "variables",
                      "{\"Destination\":\"/srv/packages\","

@@ -491,6 +491,22 @@ static void test_pause_asked_for(void **state) {
                     limits.interval.interval_min);
 }
 
+/* Not each answer says it, and one that says what is not documented is believed too. */
+static void test_type(void **state) {
+        static const struct {
+                int said, kept;
+        } cases[] = {{0, 0}, {2, 2}, {0, 2}, {1, 1}, {31, 31}, {32, 31}, {999, 31}};
+        struct task_state c = course_begun();
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                (void) observe(&c, START,
+                               &(struct koodrive_answer){.status = KOODRIVE_STATUS_RUNNING,
+                                                         .type = cases[i].said});
+                assert_int_equal(c.type, cases[i].kept);
+        }
+}
+
 static void test_rejected_at_once(void **state) {
         struct task_state c = course_begun();
 
@@ -690,6 +706,7 @@ int main(void) {
                 cmocka_unit_test(test_transient_never_rejects),
                 cmocka_unit_test(test_overdue),
                 cmocka_unit_test(test_pause_asked_for),
+                cmocka_unit_test(test_type),
                 cmocka_unit_test(test_rejected_at_once),
                 cmocka_unit_test(test_refusals_are_bounded),
                 cmocka_unit_test(test_time_alone_does_not_reject),
