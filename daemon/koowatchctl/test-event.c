@@ -33,6 +33,7 @@ static bool copy(json_object *event, json_object *from) {
                 "result",         "downloadUrl", "registeredAt", "finishedAt", "polls",
                 "taskResultCode", "taskStatus",  "progress",     "httpStatus", "errorCode",
                 "errorMessage",   "file",        "variables",    "answer",     "taskType",
+                "detectionDelay",
         };
 
         for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 from koodrive_simulator import DEFAULT_TOKEN
-from koowatch import wait_polls
+from koowatch import PATIENCE, wait_polls
 from test_bus import HERE, CallFailed, bus, on_bus, pytestmark  # noqa: F401
 from test_crashes import ADD_POINTS
 from test_refresh import log_in, wait_token
@@ -206,6 +206,20 @@ def test_a_refusal_does_not_say_what_a_task_does(on_bus, caller, sim):
     sim.faults.add("400", code="13000306", task=task)
     event = on_bus.wait_record(outcome="rejected")["event"]
     assert (event["taskType"], event["errorCode"]) == (2, "13000306")
+
+
+def test_how_late_an_end_was_seen(on_bus, caller, sim):
+    on_bus.add_task("ended", sim.add_task())  # at the first poll, nobody knows for how long
+    task = sim.add_task(hold=True)
+    on_bus.add_task("photos", task)
+    wait_polls(sim, task, 2)
+    on_bus.record()
+    task.complete(1)
+    delay = on_bus.wait_record(name="photos")["event"]["detectionDelay"]
+    assert 0 <= delay < PATIENCE
+    assert wait_state(on_bus, caller, "photos", state="finished")["detectionDelay"] == delay
+    [run] = caller.history(name="photos")
+    assert run["detectionDelay"] == delay and run["polls"] >= 3
 
 
 def test_names_that_are_not_there(on_bus, caller):

@@ -117,7 +117,8 @@ bool view_add_event(json_object *view, const struct store_event *stored, json_ob
                 "name",       "account",      "taskId",      "shareId",        "taskStatus",
                 "progress",   "registeredAt", "polls",       "file",           "outcome",
                 "result",     "finishedAt",   "errorCode",   "taskResultCode", "errorMessage",
-                "httpStatus", "eventId",      "description", "taskType",       NULL,
+                "httpStatus", "eventId",      "description", "taskType",       "detectionDelay",
+                NULL,
         };
         static const char *const deliveries[] = {
                 [DELIVERY_PENDING] = "waiting",

@@ -1,6 +1,7 @@
 #include "koowatchd/koodrive/answer.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "koowatchd/koodrive/body.h"
@@ -61,6 +62,23 @@ static int read_type(json_object *job) {
         return field_integer(job, "taskType", &n) && n > 0 && n < 1000 ? (int) n : 0;
 }
 
+/* yyyyMMddHHmmss */
+static usec_t read_end(json_object *job) {
+        int64_t n;
+
+        if (!field_integer(job, "endTime", &n) || n < 19700101000000 || n > 99991231235959)
+                return -1;
+        return (usec_t) timegm(&(struct tm){
+                       .tm_year = (int) (n / 10000000000) - 1900,
+                       .tm_mon = (int) (n / 100000000 % 100) - 1,
+                       .tm_mday = (int) (n / 1000000 % 100),
+                       .tm_hour = (int) (n / 10000 % 100),
+                       .tm_min = (int) (n / 100 % 100),
+                       .tm_sec = (int) (n % 100),
+               }) *
+               USEC_SEC;
+}
+
 int koodrive_answer_type(json_object *answer) {
         const char *status_key = NULL;
         bool is_named = false;
@@ -86,6 +104,7 @@ static int read_job(json_object *job, const char *status_key, struct koodrive_an
         if (field_percent(job, "progress", &n))
                 a->progress = n < 0 ? 0 : n > 100 ? 100 : (int) n;
         a->type = read_type(job);
+        a->ended = read_end(job);
         return read_link(job, a);
 }
 
@@ -168,6 +187,7 @@ static void answer_init(const struct http_answer *http, struct koodrive_answer *
                 .retry_after = -1,
                 .window = -1,
                 .server_time = -1,
+                .ended = -1,
                 .progress = -1,
         };
 }

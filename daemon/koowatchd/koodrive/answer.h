@@ -56,6 +56,7 @@ struct koodrive_answer {
         enum koodrive_result result;
         int progress;            /* 0 to 100, clamped; -1: not said */
         int type;                /* taskType; 0: not said */
+        usec_t ended;            /* endTime, taken as UTC, which nobody documents; -1: not said */
         char *download_url;      /* as link_clean() leaves it; NULL: none */
         const char *url_problem; /* static: why there is none although KooDrive has sent one */
         json_object *json;       /* as koodrive_answer_json() gives it, unless unread */

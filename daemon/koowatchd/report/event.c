@@ -28,6 +28,15 @@ static bool add_integer(json_object *object, const char *key, int64_t value) {
         return add(object, key, json_object_new_int64(value));
 }
 
+/* In seconds, to the millisecond. */
+static bool add_seconds(json_object *object, const char *key, usec_t span) {
+        char text[32];
+
+        (void) snprintf(text, sizeof(text), "%lld.%03lld", (long long) (span / USEC_SEC),
+                        (long long) (span % USEC_SEC / USEC_MSEC));
+        return add(object, key, json_object_new_double_s((double) span / USEC_SEC, text));
+}
+
 static bool add_time(json_object *object, const char *key, usec_t wall) {
         char text[32];
 
@@ -123,6 +132,8 @@ json_object *event_of_task(const char *type, const char *id, const struct event_
             (t->finished > 0 && !add_time(event, "finishedAt", t->finished)) ||
             !add_integer(event, "polls", t->polls) ||
             (t->type > 0 && !add_integer(event, "taskType", t->type)) ||
+            (t->detection_delay >= 0 &&
+             !add_seconds(event, "detectionDelay", t->detection_delay)) ||
             !add_string(event, "file", t->file) || !add_variables(event, t->variables) ||
             !add_hooks(event, t->hooks) || !add_answer(event, t))
                 return NULL;

@@ -29,8 +29,9 @@ struct event_task {
         const char *const *variables; /* "Name=value", NULL-terminated; or NULL */
         usec_t registered, finished;  /* wall clock; finished 0: it has not */
         unsigned polls;
-        int type;             /* taskType; 0: not known */
-        enum outcome outcome; /* OUTCOME_NONE: stalled */
+        int type;               /* taskType; 0: not known */
+        usec_t detection_delay; /* from its end until that was seen; -1: not known */
+        enum outcome outcome;   /* OUTCOME_NONE: stalled */
         const struct koodrive_answer *answer;
         const char *download_url; /* NULL: none that hooks may have */
 };

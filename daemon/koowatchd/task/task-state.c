@@ -134,6 +134,15 @@ struct task_verdict task_state_fail(struct task_state *c, const struct task_limi
         return v;
 }
 
+usec_t task_state_detection_delay(const struct task_state *c, usec_t ended, usec_t now) {
+        usec_t before = poll_interval_last(&c->interval);
+        usec_t seen = MIN(task_state_changed(c), now); /* a link may have been waited for since */
+
+        if (ended >= before && ended <= seen)
+                return seen - ended;
+        return c->polls > 1U + c->url_waits ? MAX(seen - before, (usec_t) 0) : -1;
+}
+
 void task_state_set_refusals(struct task_state *c, unsigned refusals, usec_t refused) {
         c->refusals = c->faults = refusals;
         c->refused = to_seconds(refused);

@@ -69,6 +69,13 @@ struct task_verdict task_state_fail(struct task_state *state, const struct task_
 /* When status or progress last moved, give or take a second. */
 usec_t task_state_changed(const struct task_state *state);
 
+/*
+ * How long after its end it was seen, of a task that was seen to have ended, and no later than now;
+ * -1: not known. ended: when it ended, as KooDrive says, which counts from the answer before on;
+ * -1: it does not say. Without that it is since the answer before: the end came later.
+ */
+usec_t task_state_detection_delay(const struct task_state *state, usec_t ended, usec_t now);
+
 /* So many refusals in a row were counted before, the first of them at refused. */
 void task_state_set_refusals(struct task_state *state, unsigned refusals, usec_t refused);
 /* When the first of them came, give or take a second. */

@@ -276,6 +276,15 @@ static usec_t time_of_day(const struct watch *w) {
         return known < 0 ? wall : known;
 }
 
+/* Of one that KooDrive says has ended; -1: not known. */
+static usec_t detection_delay(const struct watch *w, const struct koodrive_answer *answer) {
+        usec_t now = clock_boot(), wall = account_wall(poll_account(&w->poll), now, clock_wall());
+        bool is_known = wall >= 0 && answer->ended >= 0;
+
+        return task_state_detection_delay(&w->state, is_known ? now - (wall - answer->ended) : -1,
+                                          now);
+}
+
 static json_object *make_event(const struct watch *w, const char *type, const char *id,
                                enum outcome outcome, const struct koodrive_answer *answer) {
         const struct account_config *settings = account_settings(poll_account(&w->poll));
@@ -284,6 +293,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
         const char *variables[TASK_VARIABLES_MAX + 1];
         struct task_view view;
         const struct task_ref task = watch_ref(w, &view);
+        bool has_ended = outcome == OUTCOME_COMPLETED || outcome == OUTCOME_CANCELED;
 
         if (!path || (url && link_check(url, settings->allow_plain_http, &problem) < 0))
                 return NULL;
@@ -306,6 +316,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .finished = outcome == OUTCOME_NONE ? 0 : time_of_day(w),
                                      .polls = w->state.polls,
                                      .type = answer->type > 0 ? answer->type : w->state.type,
+                                     .detection_delay = has_ended ? detection_delay(w, answer) : -1,
                                      .outcome = outcome,
                                      .answer = answer,
                                      .download_url = url,

@@ -1,6 +1,7 @@
 /* Watches: when a task is asked about again, and what of its answers becomes an event. */
 #include <json-c/json.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "koowatchd/task/task-state.h"
@@ -175,6 +176,49 @@ static void test_the_event(void **state) {
         assert_true(json_object_object_get_ex(event, "polls", &value));
         assert_int_equal(json_object_get_int(value), 1);
         json_object_put(event);
+}
+
+/* Polled at 0 s and 11 s, the second time with this end; returns what the event says. */
+static double detection_delay_of(struct core *c, const char *id, const char *end) {
+        CLEANUP(freep)
+        char *body = str_printf("{\"code\":0,\"jobInfo\":{\"taskId\":\"%s\",\"taskStatus\":3,"
+                                "\"endTime\":\"%s\"}}",
+                                id, end);
+        json_object *event;
+        size_t n = 0;
+        double delay;
+
+        core_put(c, "low", id, id);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, id, 1);
+        core_pass(c, 11 * SEC);
+        core_answer_text(c, id, body);
+        while (core_run_line(n + 1))
+                n++;
+        event = json_tokener_parse(core_run_line(n));
+        assert_non_null(event);
+        delay = json_object_get_double(json_object_object_get(event, "detectionDelay"));
+        json_object_put(event);
+        return delay;
+}
+
+static const char *time_in(usec_t span, char ret[static 16]) {
+        time_t at = (time_t) ((time_true() + span) / USEC_SEC);
+
+        (void) strftime(ret, 16, "%Y%m%d%H%M%S", gmtime(&at));
+        return ret;
+}
+
+/* KooDrive's word for an end needs KooDrive's time: the end is 2 s before it is seen. */
+static void test_how_late_an_end_is_seen(void **state) {
+        struct core *c = *state;
+        char end[16];
+
+        assert_float_equal(detection_delay_of(c, "t1", time_in(12 * SEC, end)), 11, 0.001);
+        c->says_time = true;
+        assert_float_equal(detection_delay_of(c, "t2", ""), 11, 0.001);
+        assert_float_equal(detection_delay_of(c, "t3", time_in(12 * SEC, end)), 2, 1.001);
 }
 
 /* A task that runs is counted as such, until it does not any more. */
@@ -353,6 +397,7 @@ int main(void) {
                 TEST(test_an_edit_brings_the_next_poll_forward),
                 TEST(test_a_timeout_needs_an_answer),
                 TEST(test_the_event),
+                TEST(test_how_late_an_end_is_seen),
                 TEST(test_running),
                 TEST(test_a_timeout_of_one_that_runs),
                 TEST(test_a_stall),

@@ -21,10 +21,10 @@ static void test_a_real_outcome_is_kept(void **state) {
         assert_event(
                 "finished",
                 "{\"name\":\"a\",\"state\":\"finished\",\"outcome\":\"canceled\","
-                "\"taskType\":2,\"settings\":[],\"hooks\":[\"x\"],\"variables\":{\"To\":\"me\"}}",
+                "\"taskType\":2,\"detectionDelay\":1.204,\"settings\":[],\"hooks\":[\"x\"],\"variables\":{\"To\":\"me\"}}",
                 "{\"schema\":1,\"event\":\"finished\",\"eventId\":\"id\",\"attempt\":1,"
                 "\"name\":\"a\",\"outcome\":\"canceled\",\"variables\":{\"To\":\"me\"},"
-                "\"taskType\":2,\"hooks\":[\"x\"]}");
+                "\"taskType\":2,\"detectionDelay\":1.204,\"hooks\":[\"x\"]}");
 }
 
 static void test_a_task_that_runs_is_made_out_to_have_succeeded(void **state) {

@@ -122,6 +122,35 @@ static void test_huge_numbers(void **state) {
         }
 }
 
+static void test_end(void **state) {
+        static const struct {
+                const char *text;
+                usec_t expected;
+        } cases[] = {
+                {"\"20250520022907\"", 1747708147 * USEC_SEC},
+                {"20250520022907", 1747708147 * USEC_SEC},
+                {"\"\"", -1},
+                {"null", -1},
+                {"\"2025-05-20 02:29:07\"", -1},
+                {"1747708147", -1},
+                {"1747708147000", -1},
+                {"-20250520022907", -1},
+                {"202505200229070", -1},
+                {"[20250520022907]", -1},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep)
+                char *body = str_printf("{\"jobInfo\":{\"taskStatus\":2,\"endTime\":%s}}",
+                                        cases[i].text);
+                CLEANUP(koodrive_answer_clear)
+                struct koodrive_answer a = read_text(*state, 200, body);
+
+                assert_int_equal(a.disposition.class, KOODRIVE_TASK);
+                assert_int_equal(a.ended, cases[i].expected);
+        }
+}
+
 static void test_result_code(void **state) {
         static const struct {
                 const char *text;
@@ -385,6 +414,7 @@ int main(void) {
                 cmocka_unit_test(test_form_does_not_matter),
                 cmocka_unit_test(test_status_nobody_documents),
                 cmocka_unit_test(test_huge_numbers),
+                cmocka_unit_test(test_end),
                 cmocka_unit_test(test_result_code),
                 cmocka_unit_test(test_type),
                 cmocka_unit_test(test_progress),

@@ -18,6 +18,7 @@ static const struct event_task plain = {
         .share_id = "1689765568237837824",
         .registered = 1747708152 * USEC_SEC,
         .polls = 7,
+        .detection_delay = -1,
 };
 
 /* The event's keys in their order, joined by blanks. */
@@ -75,6 +76,7 @@ static void test_everything(void **state) {
         task.variables = variables;
         task.finished = task.registered + USEC_HOUR;
         task.type = 2;
+        task.detection_delay = 2 * USEC_SEC + 1999;
         task.outcome = OUTCOME_COMPLETED;
         task.answer = &answer;
         task.download_url = url;
@@ -84,7 +86,7 @@ static void test_everything(void **state) {
         assert_keys(
                 event,
                 "schema event eventId attempt name account taskId shareId "
-                "description outcome downloadUrl registeredAt finishedAt polls taskType file variables hooks "
+                "description outcome downloadUrl registeredAt finishedAt polls taskType detectionDelay file variables hooks "
                 "result taskResultCode taskStatus progress answer");
         assert_value(event, "schema", "1");
         assert_value(event, "event", "\"finished\"");
@@ -101,6 +103,7 @@ static void test_everything(void **state) {
         assert_value(event, "finishedAt", "\"2025-05-20T03:29:12Z\"");
         assert_value(event, "polls", "7");
         assert_value(event, "taskType", "2");
+        assert_value(event, "detectionDelay", "2.001");
         assert_value(event, "file", "\"/etc/koowatch/tasks.d/photos.task\"");
         assert_value(event, "variables",
                      "{\"Destination\":\"/srv/packages\","

@@ -507,6 +507,60 @@ static void test_type(void **state) {
         }
 }
 
+#define AT(seconds) (START + (seconds) *USEC_SEC)
+
+/* One that goes on at 10 s, and has ended at 14 s. */
+static void test_detection_delay(void **state) {
+        static const struct {
+                usec_t ended, expected;
+        } cases[] = {
+                {-1, 4 * USEC_SEC},           {AT(10), 4 * USEC_SEC},
+                {AT(13), USEC_SEC},           {AT(14), 0},
+                {AT(9), 4 * USEC_SEC},        /* it went on then */
+                {AT(15), 4 * USEC_SEC},       /* that is to come */
+                {AT(8 * 3600), 4 * USEC_SEC}, /* of another time zone */
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                struct task_state c = course_begun();
+
+                (void) observe_running(&c, AT(10), 20);
+                (void) observe(&c, AT(14),
+                               &(struct koodrive_answer){.status = KOODRIVE_STATUS_CANCELED});
+                assert_int_equal(task_state_detection_delay(&c, cases[i].ended, AT(14)),
+                                 cases[i].expected);
+        }
+}
+
+/* It was ended at the first answer: perhaps long before it was registered. */
+static void test_detection_delay_of_one_that_was_never_seen_going_on(void **state) {
+        struct task_state c = course_begun();
+
+        (void) state;
+        (void) observe_package(&c, AT(3), KOODRIVE_RESULT_SUCCEEDED, NULL);
+        assert_int_equal(task_state_detection_delay(&c, -1, AT(3)), -1);
+        assert_int_equal(task_state_detection_delay(&c, AT(-5), AT(3)), -1);
+        assert_int_equal(task_state_detection_delay(&c, AT(2), AT(3)), USEC_SEC);
+        (void) observe_package(&c, AT(13), KOODRIVE_RESULT_SUCCEEDED, NULL);
+        assert_int_equal(task_state_detection_delay(&c, -1, AT(13)), -1);
+        assert_int_equal(task_state_detection_delay(&c, AT(2), AT(13)), USEC_SEC);
+}
+
+/* The wait for its link comes after. */
+static void test_detection_delay_before_the_link(void **state) {
+        static char url[] = "https://example.com/a.zip";
+        struct task_state c = course_begun();
+
+        (void) state;
+        (void) observe_running(&c, AT(10), 20);
+        for (int i = 0; i < 3; i++)
+                (void) observe_package(&c, AT(14 + 10 * i), KOODRIVE_RESULT_SUCCEEDED, NULL);
+        (void) observe_package(&c, AT(44), KOODRIVE_RESULT_SUCCEEDED, url);
+        assert_int_equal(task_state_detection_delay(&c, -1, AT(44)), 4 * USEC_SEC);
+        assert_int_equal(task_state_detection_delay(&c, AT(12), AT(44)), 2 * USEC_SEC);
+}
+
 static void test_rejected_at_once(void **state) {
         struct task_state c = course_begun();
 
@@ -707,6 +761,9 @@ int main(void) {
                 cmocka_unit_test(test_overdue),
                 cmocka_unit_test(test_pause_asked_for),
                 cmocka_unit_test(test_type),
+                cmocka_unit_test(test_detection_delay),
+                cmocka_unit_test(test_detection_delay_of_one_that_was_never_seen_going_on),
+                cmocka_unit_test(test_detection_delay_before_the_link),
                 cmocka_unit_test(test_rejected_at_once),
                 cmocka_unit_test(test_refusals_are_bounded),
                 cmocka_unit_test(test_time_alone_does_not_reject),
