@@ -217,6 +217,10 @@ static bool matches(json_object *entry, json_object *filter) {
 
                         if (result && streq(result, "succeeded"))
                                 return false;
+                } else if (streq(key, "since")) {
+                        value = json_object_get_string(json_object_object_get(entry, "finishedAt"));
+                        if (!value || strcmp(value, json_object_get_string(wanted)) < 0)
+                                return false;
                 } else if (!value || fnmatch(json_object_get_string(wanted), value, 0) != 0) {
                         return false;
                 }

@@ -1,0 +1,184 @@
+// What a person can do about a task or an account: asks where it cannot be undone, does it, says so.
+
+import { _, format } from "./i18n.js";
+import { el, newId } from "./dom.js";
+import { openDialog } from "./dialog.js";
+import * as files from "./files.js";
+import { isOfAdministrator, reasons } from "./allowed.js";
+import { say } from "./notices.js";
+
+const paragraphs = (...texts) => texts.map(text => el("p", {}, text));
+
+export class Actions {
+    // after(name): something was done to that task, "" for all.
+    constructor(model, bus, after) {
+        Object.assign(this, { model, bus, after });
+    }
+
+    reasons(task) {
+        return reasons(task, this.model.tasks.has(task.name), files.isAdministrator());
+    }
+
+    async #attempt(what, name, done) {
+        try {
+            await what();
+            say("good", done);
+        } catch (error) {
+            say("bad", error.message || _("koowatchd did not answer."));
+        }
+        this.after(name);
+    }
+
+    poll(task) {
+        return this.#attempt(() => this.bus.order("Poll", task.name), task.name,
+                             format(_("$0 is polled as soon as its account may."), task.name));
+    }
+
+    // As committed: only those hooks that have failed run again.
+    redeliverNow(task) {
+        return this.#attempt(() => this.bus.redeliver(task.name, {}), task.name,
+                             format(_("The hooks of $0 are run again."), task.name));
+    }
+
+    redeliver(task) {
+        const why = this.reasons(task);
+        const group = newId();
+        const radio = (value, text, help, reason, checked) => {
+            const id = newId();
+
+            return el("label", { class: "choice" },
+                      el("input", { type: "radio", name: group, value, checked, disabled: Boolean(reason), "aria-describedby": id }),
+                      el("span", {}, text, el("span", { class: "dim small block-line", id }, reason || help)));
+        };
+        const ask = el("input", { type: "checkbox", disabled: Boolean(why.ask) });
+        const body = el("div", {},
+                        el("fieldset", {}, el("legend", {}, _("Which hooks and variables")),
+                           radio("committed", _("As they were when the task ended"),
+                                 _("Right after you have mended the hook itself."), "", true),
+                           radio("reread", _("As the task's file has them now"),
+                                 _("Right after you have corrected Hook= or variables in the file."), why.reread, false)),
+                        el("label", { class: "choice" }, ask,
+                           el("span", {}, _("Ask KooDrive for a fresh link first"),
+                              el("span", { class: "dim small block-line" }, why.ask || _("If the link has expired.")))),
+                        task.delivery === "none"
+                            ? el("p", {}, _("No hook of this task has failed: all of them run once more.")) : null);
+
+        return openDialog({
+            title: format(_("Run the hooks of $0 again"), task.name),
+            body,
+            label: _("Run hooks"),
+            perform: async () => {
+                const options = {};
+
+                if (body.querySelector("input[value=reread]").checked)
+                    options.Reread = cockpit.variant("b", true);
+                if (ask.checked)
+                    options.Ask = cockpit.variant("b", true);
+                await this.bus.redeliver(task.name, options);
+                say("good", format(_("The hooks of $0 are run again."), task.name));
+                this.after(task.name);
+            },
+        });
+    }
+
+    dismiss(task) {
+        return openDialog({
+            title: format(_("Give up the hooks of $0?"), task.name),
+            body: paragraphs(_("Hooks that have not succeeded are not run any more, and nobody is told. " +
+                               "The outcome stays in the history.")),
+            label: _("Give up"),
+            danger: true,
+            perform: async () => {
+                await this.bus.order("Dismiss", task.name);
+                say("good", format(_("The hooks of $0 are not run again."), task.name));
+                this.after(task.name);
+            },
+        });
+    }
+
+    remove(task) {
+        const isRunning = task.state === "pending" || task.state === "running";
+
+        return openDialog({
+            title: format(_("Remove $0?"), task.name),
+            body: paragraphs(isRunning
+                ? _("It is no longer polled, and nothing is reported when it ends. The task in KooDrive goes on.")
+                : _("Its file is deleted. What it has reported stays in the history."),
+                             format(_("File: $0"), task.file || "")),
+            label: _("Remove"),
+            danger: true,
+            perform: async () => {
+                if (isOfAdministrator(task))
+                    await files.remove(task.file);
+                else
+                    await this.bus.order("Remove", task.name);
+                say("good", format(_("$0 was removed."), task.name));
+                this.after(task.name);
+            },
+        });
+    }
+
+    async edit(task) {
+        const area = el("textarea", { class: "input code", rows: 14, spellcheck: "false", "aria-label": task.file });
+
+        try {
+            area.value = await files.read(task.file) ?? "";
+        } catch (error) {
+            say("bad", error.message);
+            return false;
+        }
+        return openDialog({
+            title: format(_("File of $0"), task.name),
+            body: el("div", {}, el("p", { class: "path" }, task.file),
+                     task.reason ? el("p", { class: "problem" }, task.reason) : null, area,
+                     task.state === "finished"
+                         ? el("p", {}, _("The task has ended: hooks run with the change once you run them again, " +
+                                         "with the file as it is now.")) : null),
+            label: _("Save"),
+            wide: true,
+            ready: () => area,
+            perform: async () => {
+                await files.replace(task.file, area.value.replace(/\n?$/, "\n"));
+                say("good", format(_("The file of $0 was changed."), task.name));
+                this.after(task.name);
+            },
+        });
+    }
+
+    reload() {
+        return this.#attempt(() => this.bus.reload(), "", _("The configuration was read again."));
+    }
+
+    // Where a token can be put; null: not from here.
+    static tokenFile(account) {
+        const source = account?.tokenSource || "";
+
+        return source.startsWith("/") && !source.startsWith("/run/credentials/") ? source : null;
+    }
+
+    replaceToken(account) {
+        const path = Actions.tokenFile(account);
+        const id = newId();
+        const input = el("input", { id, type: "password", class: "input", autocomplete: "off" });
+
+        return openDialog({
+            title: format(_("Replace the token of account $0"), account.name),
+            body: el("div", {},
+                     el("p", {}, _("Log in to KooDrive, and copy the whole value of the Authorization header, " +
+                                   "with its first word.")),
+                     el("label", { for: id }, _("Token")), input,
+                     el("p", { class: "dim small" }, format(_("It is written to $0, which only koowatchd may read, " +
+                                                              "and tried at once."), path))),
+            label: _("Replace token"),
+            ready: () => input,
+            perform: async () => {
+                if (!input.value.trim())
+                    throw new Error(_("Paste the token first."));
+                await files.replaceSecret(path, `${input.value.trim()}\n`);
+                input.value = "";
+                say("good", format(_("The token of account $0 was replaced; koowatchd tries it."), account.name));
+                this.after("");
+            },
+        });
+    }
+}

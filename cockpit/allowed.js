@@ -1,0 +1,28 @@
+// What can be done with a task now, or why not. Pure.
+
+import { _, format } from "./i18n.js";
+import { isFailing, isWatched } from "./words.js";
+
+// Its file was written by an administrator: koowatchd does not remove it.
+export const isOfAdministrator = task => (task.file || "").startsWith("/etc/");
+
+// hasFile: it is among the tasks, not only in the history; isAdministrator: of this machine.
+// Each is "" where it can be done, else the reason.
+export const reasons = (task, hasFile, isAdministrator) => {
+    const gone = hasFile ? "" : _("Its file is gone; only its history is left.");
+    const unfinished = task.state === "finished" ? "" : _("It has not finished yet.");
+
+    return {
+        poll: isWatched(task) && hasFile ? ""
+            : task.state === "invalid" ? _("Its file is invalid, so it is not polled.")
+                : _("It has finished."),
+        redeliver: unfinished,
+        reread: unfinished || gone,
+        ask: unfinished || (task.outcome === "completed" ? "" : _("Only a completed task has a link.")),
+        dismiss: task.delivery === "parked" || isFailing(task) ? "" : _("No hooks of it are waiting."),
+        edit: gone || (isAdministrator ? "" : _("Changing its file needs administrative access.")),
+        remove: gone || (!isOfAdministrator(task) || isAdministrator ? ""
+            : format(_("Its file $0 belongs to the administrators: removing it needs administrative access."),
+                     task.file)),
+    };
+};

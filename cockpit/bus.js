@@ -1,0 +1,184 @@
+// org.koowatch1 on the system bus: calls, signals, and whether it is there.
+
+import { dictionaries, dictionary } from "./values.js";
+
+const NAME = "org.koowatch1";
+const PATH = "/org/koowatch1";
+const INTERFACE = "org.koowatch1.Manager";
+const PROPERTIES = "org.freedesktop.DBus.Properties";
+const TIMEOUT = 30000;
+const PAUSE_MAX = 10000;
+
+const KINDS = {
+    "org.freedesktop.DBus.Error.AccessDenied": "denied",
+    "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired": "denied",
+    "org.freedesktop.DBus.Error.ServiceUnknown": "absent",
+    "org.freedesktop.DBus.Error.NameHasNoOwner": "absent",
+    "org.freedesktop.DBus.Error.UnknownMethod": "older",
+    "org.freedesktop.DBus.Error.UnknownInterface": "older",
+    "org.freedesktop.DBus.Error.Timeout": "silent",
+    "org.freedesktop.DBus.Error.NoReply": "silent",
+    "org.freedesktop.DBus.Error.Disconnected": "lost",
+};
+
+const PROBLEMS = { "not-found": "absent", "access-denied": "denied", "timeout": "silent" };
+
+export class BusError extends Error {
+    constructor(kind, message) {
+        super(message);
+        this.kind = kind; // denied, absent, older, silent, lost, or of org.koowatch1.Error
+    }
+}
+
+// Cockpit says it in one of two fields, depending on its release.
+const wrap = error => {
+    if (error instanceof BusError)
+        return error;
+    const own = /^org\.koowatch1\.Error\.(\w+)$/.exec(error?.name || "");
+
+    if (own)
+        return new BusError(own[1], error.message);
+    return new BusError(KINDS[error?.name] || PROBLEMS[error?.problem] || "lost", error?.message || "");
+};
+
+export class Bus {
+    // on: { signal(name, facts), properties(changes), state(state, error) }; state is
+    // "connecting", "ready", "absent", "denied", "older", "silent" or "lost".
+    constructor(on) {
+        this.on = on;
+        this.client = null;
+        this.pause = 500;
+        this.timer = null;
+        this.owner = null;
+    }
+
+    // Also after the user has gained or given up administrative access.
+    open() {
+        this.close();
+        const client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
+
+        this.client = client;
+        this.owner = null;
+        client.subscribe({ path: PATH, interface: INTERFACE }, (_path, _interface, signal, args) => {
+            this.on.signal(signal, dictionary(args[0]));
+        });
+        client.subscribe({ path: PATH, interface: PROPERTIES, member: "PropertiesChanged" },
+                         (_path, _interface, _signal, args) => this.#changed(args));
+        client.addEventListener("owner", (_event, owner) => this.#owned(client, owner));
+        client.addEventListener("close", () => this.#closed(client));
+        this.#begin(client);
+    }
+
+    close() {
+        const client = this.client;
+
+        clearTimeout(this.timer);
+        this.client = null;
+        client?.close();
+    }
+
+    async call(method, type, ...args) {
+        const client = this.client;
+
+        if (!client)
+            throw new BusError("lost", "");
+        try {
+            return await client.call(PATH, INTERFACE, method, args, { type, timeout: TIMEOUT });
+        } catch (error) {
+            throw wrap(error);
+        }
+    }
+
+    async list(filter, cursor, limit) {
+        const [tasks, next] = await this.call("List", "a{sv}su", filter, cursor, limit);
+
+        return { tasks: dictionaries(tasks), next };
+    }
+
+    async history(filter, cursor, limit) {
+        const [runs, next] = await this.call("History", "a{sv}su", filter, cursor, limit);
+
+        return { runs: dictionaries(runs), next };
+    }
+
+    async get(name) {
+        return dictionary((await this.call("Get", "s", name))[0]);
+    }
+
+    async accounts() {
+        return dictionaries((await this.call("ListAccounts", ""))[0]);
+    }
+
+    add(name, settings) {
+        return this.call("Add", "sa{sv}", name, settings);
+    }
+
+    redeliver(name, options) {
+        return this.call("Redeliver", "sa{sv}", name, options);
+    }
+
+    // Poll, Remove, Dismiss
+    order(method, name) {
+        return this.call(method, "s", name);
+    }
+
+    reload() {
+        return this.call("Reload", "");
+    }
+
+    #changed([name, changes, invalidated]) {
+        if (name !== INTERFACE)
+            return;
+        this.on.properties(dictionary(changes));
+        if (invalidated.length > 0)
+            this.#begin(this.client);
+    }
+
+    // Reads the properties, which also shows whether one may call.
+    async #begin(client) {
+        try {
+            const [all] = await client.call(PATH, PROPERTIES, "GetAll", [INTERFACE], { type: "s", timeout: TIMEOUT });
+
+            if (client !== this.client)
+                return;
+            this.pause = 500;
+            this.on.properties(dictionary(all));
+            this.on.state("ready");
+        } catch (error) {
+            if (client !== this.client)
+                return;
+            const wrapped = wrap(error);
+
+            this.on.state(wrapped.kind, wrapped);
+            if (wrapped.kind === "silent")
+                this.#later();
+        }
+    }
+
+    // The daemon came, went, or was replaced.
+    #owned(client, owner) {
+        if (client !== this.client || owner === this.owner)
+            return;
+        const isFirst = this.owner === null;
+
+        this.owner = owner || "";
+        if (!owner)
+            this.on.state("absent");
+        else if (!isFirst)
+            this.#begin(client);
+    }
+
+    #closed(client) {
+        if (client !== this.client)
+            return;
+        this.client = null;
+        this.on.state("lost");
+        this.#later();
+    }
+
+    #later() {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => this.open(), this.pause);
+        this.pause = Math.min(this.pause * 2, PAUSE_MAX);
+    }
+}

@@ -1,0 +1,112 @@
+// The first thing on the page: what needs a hand, why, and the button that helps.
+
+import { _, format, ngettext } from "./i18n.js";
+import { el } from "./dom.js";
+import { icon } from "./icons.js";
+import { alert, button, linkButton } from "./parts.js";
+import { troubles } from "./trouble.js";
+import { Actions } from "./actions.js";
+import { isAdministrator } from "./files.js";
+
+const SHOWN = 5;
+
+export class HandView {
+    // open(name), showAccounts(), showTroubles(), showJournal(name or "")
+    constructor(model, actions, go) {
+        Object.assign(this, { model, actions, go });
+        this.key = null;
+        this.count = 0;
+        this.element = el("section", { class: "hand", "aria-label": _("What needs a hand") });
+    }
+
+    paint() {
+        const { model } = this;
+        const found = model.isWhole || model.tasks.size > 0
+            ? troubles(model.tasks.values(), model.accounts, model.sentences) : [];
+        this.count = found.length;
+        const key = JSON.stringify([model.isWhole, isAdministrator(), found.map(t => [t.title, t.why, t.name, t.helps,
+            model.accounts.get(t.name)?.tokenSource])]);
+
+        if (key === this.key)
+            return;
+        this.key = key;
+        const focus = document.activeElement?.closest?.(".hand [data-focus]")?.dataset.focus;
+
+        if (found.length > 0)
+            this.#paintTroubles(found);
+        else if (model.isWhole)
+            this.element.replaceChildren(alert("good", _("Nothing needs a hand")));
+        else
+            this.element.replaceChildren();
+        if (focus)
+            (this.element.querySelector(`[data-focus="${CSS.escape(focus)}"]`) ?? this.element.querySelector("button"))
+                ?.focus();
+    }
+
+    #paintTroubles(found) {
+        const rest = found.length - SHOWN;
+
+        this.element.replaceChildren(
+            el("h2", {}, format(ngettext("$0 thing needs a hand", "$0 things need a hand", found.length), found.length)),
+            el("ul", { class: "troubles" }, found.slice(0, SHOWN).map(trouble => this.#entry(trouble))),
+            ...(rest > 0 ? [linkButton(format(_("Show $0 more"), rest), this.go.showTroubles)] : []));
+    }
+
+    #entry(trouble) {
+        const tone = trouble.bad ? "bad" : "warn";
+
+        return el("li", { class: `trouble trouble-${tone}` },
+                  icon(tone),
+                  el("div", { class: "trouble-text" },
+                     el("p", { class: "trouble-title" },
+                        trouble.kind === "task" ? el("strong", {}, trouble.name) : null,
+                        trouble.kind === "task" ? ": " : null, trouble.title),
+                     trouble.why ? el("p", { class: "trouble-why" }, trouble.why) : null,
+                     trouble.advice ? el("p", { class: "dim" }, trouble.advice) : null),
+                  el("div", { class: "buttons" }, this.#buttons(trouble).map((b, i) => {
+                      b.dataset.focus = `${trouble.kind} ${trouble.name} ${i}`;
+                      return b;
+                  })));
+    }
+
+    #buttons(trouble) {
+        const { actions, go } = this;
+        const { task, name } = trouble;
+        const named = text => format(_("$0: $1"), text, name);
+        const show = button(_("Show"), () => go.open(name), { kind: "link", name: named(_("Show")) });
+        const why = task ? actions.reasons(task) : {};
+
+        switch (trouble.helps) {
+        case "redeliver":
+            return [button(_("Run hooks now"), () => actions.redeliverNow(task),
+                           { kind: "primary", name: named(_("Run hooks now")), reason: why.redeliver }), show];
+        case "edit":
+            return [button(_("Correct the file"), () => actions.edit(task),
+                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }), show];
+        case "poll":
+            return [button(_("Poll now"), () => actions.poll(task), { name: named(_("Poll now")), reason: why.poll }), show];
+        case "replace-token":
+            return this.#tokenButtons(name);
+        case "reload":
+            return [button(_("Read it again"), () => actions.reload()),
+                    button(_("Journal"), () => go.showJournal(""), { kind: "link" })];
+        case "journal":
+            return [button(_("Journal"), () => go.showJournal(""), { kind: "link" })];
+        default:
+            return [button(_("Show"), go.showAccounts, { kind: "link", name: named(_("Show account")) })];
+        }
+    }
+
+    #tokenButtons(name) {
+        const account = this.model.accounts.get(name);
+        const show = button(_("Show"), this.go.showAccounts, { kind: "link", name: format(_("Show account: $0"), name) });
+
+        if (!Actions.tokenFile(account))
+            return [show];
+        return [button(_("Replace token"), () => this.actions.replaceToken(account), {
+            kind: "primary",
+            name: format(_("Replace token: $0"), name),
+            reason: isAdministrator() ? "" : _("It needs administrative access."),
+        }), show];
+    }
+}

@@ -1,0 +1,142 @@
+// Keeps the model in step with the daemon, and says when there is something to paint.
+
+import { nextOf } from "./words.js";
+
+const PAGE_FIRST = 200; // so that something is there soon
+const PAGE = 1000;
+const AT_ONCE = 10; // rows read anew in a round
+const ROUND = 1000;
+const ACCOUNTS_EVERY = 5000;
+
+export class Sync {
+    // visible(): the names that are on the screen; changed(): something is to be painted.
+    constructor(model, bus, visible, changed) {
+        Object.assign(this, { model, bus, visible, changed });
+        this.generation = 0;
+        this.busy = new Set();
+        this.accountsAt = 0;
+        this.timer = null;
+    }
+
+    // Everything anew: what was heard before does not count.
+    async start() {
+        const generation = ++this.generation;
+
+        clearInterval(this.timer);
+        this.timer = setInterval(() => this.#round(), ROUND);
+        await this.readAccounts();
+        const names = new Set();
+        let cursor = "";
+        let limit = PAGE_FIRST;
+
+        do {
+            const { tasks, next } = await this.bus.list({}, cursor, limit);
+
+            if (generation !== this.generation)
+                return;
+            for (const task of tasks) {
+                names.add(task.name);
+                this.model.setTask(task);
+            }
+            this.changed();
+            cursor = next;
+            limit = PAGE;
+        } while (cursor);
+        for (const name of this.model.stale) // came meanwhile
+            names.add(name);
+        this.model.keepOnly(names);
+        this.changed();
+    }
+
+    stop() {
+        this.generation++;
+        clearInterval(this.timer);
+    }
+
+    signal(signal, facts) {
+        if (!this.model.applySignal(signal, facts))
+            return;
+        if (signal === "AccountChanged")
+            this.accountsAt = 0;
+        this.changed();
+    }
+
+    // Hooks that have run do not change a task's state: the counts tell.
+    properties(changes) {
+        const before = this.model.properties;
+        const isMoved = ["DeliveriesWaiting", "DeliveriesParked", "Invalid"].some(key =>
+            key in changes && key in before && changes[key] !== before[key]);
+
+        this.model.setProperties(changes);
+        this.changed();
+        if (isMoved)
+            this.readDeliveries().catch(() => {}); // the next round does it
+    }
+
+    async readAccounts() {
+        this.accountsAt = Date.now();
+        this.model.setAccounts(await this.bus.accounts());
+        this.changed();
+    }
+
+    async readDeliveries() {
+        const found = new Set();
+
+        for (const delivery of ["waiting", "parked"]) {
+            const { tasks } = await this.bus.list({ delivery: cockpit.variant("s", delivery) }, "", PAGE);
+
+            for (const task of tasks) {
+                found.add(task.name);
+                this.model.setTask(task);
+            }
+        }
+        for (const task of this.model.tasks.values())
+            if (task.delivery !== "none" && !found.has(task.name))
+                this.model.stale.add(task.name);
+        this.changed();
+        await this.#round();
+    }
+
+    async readTask(name) {
+        if (this.busy.has(name))
+            return;
+        this.busy.add(name);
+        try {
+            const { tasks } = await this.bus.list({ name: cockpit.variant("s", name) }, "", 1);
+
+            if (tasks.length > 0)
+                this.model.setTask(tasks[0]);
+            else
+                this.model.removeTask(name);
+            this.changed();
+        } finally {
+            this.busy.delete(name);
+        }
+    }
+
+    // What is on the screen and not of now any more; then what is not.
+    #due() {
+        const now = Date.now();
+        const isPast = name => {
+            const task = this.model.tasks.get(name);
+            const next = task ? nextOf(task) : null;
+
+            return next !== null && next < now - ROUND;
+        };
+        const seen = this.visible().filter(name => this.model.stale.has(name) || isPast(name));
+
+        return [...new Set([...seen, ...this.model.stale])].slice(0, AT_ONCE);
+    }
+
+    async #round() {
+        if (document.hidden)
+            return;
+        try {
+            if (Date.now() - this.accountsAt >= ACCOUNTS_EVERY)
+                await this.readAccounts();
+            await Promise.all(this.#due().map(name => this.readTask(name)));
+        } catch (error) {
+            // The bus says what has become of the daemon.
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// What needs a hand: each task and account in trouble, why, and what helps. Pure.
+
+import { _, format, ngettext } from "./i18n.js";
+import { accountAdvice, accountStateWord, isFailing, isWatched, shortReason } from "./words.js";
+
+const ofAccount = account => ({
+    kind: "account",
+    bad: account.state !== "throttled",
+    name: account.name,
+    title: format(_("Account $0: $1"), account.name, accountStateWord(account.state)),
+    why: account.reason || "",
+    advice: accountAdvice(account.state),
+    helps: account.state === "unauthorized" ? "replace-token" : null,
+});
+
+const ofTask = (task, accounts) => {
+    const base = { kind: "task", name: task.name, task, why: shortReason(task) };
+
+    if (task.state === "invalid")
+        return {
+            ...base,
+            bad: true,
+            title: _("its file is invalid, so it is not watched"),
+            advice: _("Correct the file; it is read again at once."),
+            helps: "edit",
+        };
+    if (task.delivery === "parked")
+        return {
+            ...base,
+            bad: true,
+            title: _("its hooks have failed too often and were given up"),
+            advice: _("Mend the cause, then run the failed hooks again."),
+            helps: "redeliver",
+        };
+    if (isFailing(task))
+        return {
+            ...base,
+            bad: false,
+            title: format(ngettext("its hooks have failed $0 time", "its hooks have failed $0 times", task.attempts),
+                          task.attempts),
+            advice: _("They are tried again by themselves. Once the cause is mended you can run them now."),
+            helps: "redeliver",
+        };
+    // A task's own trouble; that of its account is said once, for all of them.
+    if (isWatched(task) && task.reason && (accounts.get(task.account)?.state ?? "ok") === "ok")
+        return {
+            ...base,
+            bad: false,
+            title: _("its last poll brought no answer that counts"),
+            advice: _("It is polled again by itself. If this lasts, look at its journal."),
+            helps: "poll",
+        };
+    return null;
+};
+
+// The daemon's own sentences that the entries above say in more words.
+const isCovered = (sentence, found) =>
+    (/^account \S+ /.test(sentence) && found.some(t => t.kind === "account")) ||
+    (/^\d+ invalid task file/.test(sentence) && found.some(t => t.task?.state === "invalid")) ||
+    (/^\d+ deliver(y|ies) (is|are|was|were) /.test(sentence) && found.some(t => t.helps === "redeliver"));
+
+const ofSentence = sentence => ({
+    kind: "daemon",
+    bad: true,
+    name: "",
+    title: sentence,
+    why: "",
+    advice: "",
+    helps: /configuration has errors/.test(sentence) ? "reload" : "journal",
+});
+
+export const isInTrouble = (task, accounts) => ofTask(task, accounts) !== null;
+
+// Those that are bad first, accounts before tasks, by name.
+export const troubles = (tasks, accounts, sentences) => {
+    const found = [];
+
+    for (const account of accounts.values())
+        if (account.state !== "ok")
+            found.push(ofAccount(account));
+    for (const task of tasks) {
+        const trouble = ofTask(task, accounts);
+
+        if (trouble)
+            found.push(trouble);
+    }
+    const daemon = sentences.filter(sentence => !isCovered(sentence, found)).map(ofSentence);
+    const rank = t => (t.bad ? 0 : 2) + (t.kind === "task" ? 1 : 0);
+
+    return [...daemon, ...found].sort((a, b) => rank(a) - rank(b) ||
+        (a.name < b.name ? -1 : Number(a.name > b.name)));
+};

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { age, ago, parse, span, until } from "../../../cockpit/time.js";
+import { reasons } from "../../../cockpit/allowed.js";
+
+test("spans have one number, with koowatchctl's steps", () => {
+    assert.deepEqual([12, 999, 1000, 99999, 100000, 5999999, 6000000, 172799999, 172800000].map(span),
+                     ["12 ms", "999 ms", "1 s", "99 s", "1 min", "99 min", "1 h", "47 h", "2 d"]);
+});
+
+test("what is ahead is rounded up, what is past down", () => {
+    assert.equal(until(1500, 0), "2 s");
+    assert.equal(until(0, 0), "now");
+    assert.equal(until(null, 0), "");
+    assert.equal(ago(1500, 0), "in 2 s");
+    assert.equal(ago(0, 1999), "1 s ago");
+    assert.equal(ago(0, 999), "just now");
+    assert.equal(age(0, 61500), "61 s");
+    assert.equal(age(null, 5), "");
+});
+
+test("a time that is none is unknown", () => {
+    assert.equal(parse("2026-11-28T21:06:28Z"), Date.UTC(2026, 10, 28, 21, 6, 28));
+    assert.equal(parse("soon"), null);
+    assert.equal(parse(undefined), null);
+});
+
+test("what cannot be done has a reason", () => {
+    const running = { state: "running", delivery: "none", file: "/var/lib/koowatch/tasks.d/a.task" };
+    const ended = { state: "finished", outcome: "canceled", delivery: "parked", file: "/etc/koowatch/tasks.d/a.task" };
+    const can = (task, hasFile, isAdministrator) => Object.entries(reasons(task, hasFile, isAdministrator))
+        .filter(([, reason]) => !reason).map(([what]) => what);
+
+    assert.deepEqual(can(running, true, false), ["poll", "remove"]);
+    assert.deepEqual(can(running, true, true), ["poll", "edit", "remove"]);
+    assert.deepEqual(can(ended, true, true), ["redeliver", "reread", "dismiss", "edit", "remove"]);
+    assert.deepEqual(can(ended, true, false), ["redeliver", "reread", "dismiss"]);
+    assert.deepEqual(can({ ...ended, outcome: "completed" }, false, true), ["redeliver", "ask", "dismiss"]);
+    assert.deepEqual(can({ state: "invalid", delivery: "none", file: "/etc/x.task" }, true, false), []);
+});

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { isFailing, nextOf, note, shortReason, tone } from "../../../cockpit/words.js";
+
+const finished = { name: "a", state: "finished", delivery: "none", outcome: "completed", result: "succeeded" };
+
+test("the tone of a task is that of its worst", () => {
+    assert.equal(tone({ state: "invalid", delivery: "none" }), "bad");
+    assert.equal(tone({ ...finished, delivery: "parked" }), "bad");
+    assert.equal(tone({ ...finished, delivery: "waiting", attempts: 2 }), "warn");
+    assert.equal(tone({ ...finished, delivery: "waiting", attempts: 0 }), "good");
+    assert.equal(tone({ ...finished, result: "partial" }), "warn");
+    assert.equal(tone({ ...finished, outcome: "rejected", result: undefined }), "bad");
+    assert.equal(tone({ state: "running", delivery: "none" }), "busy");
+    assert.equal(tone({ state: "running", delivery: "none", reason: "HTTP 500" }), "warn");
+    assert.equal(tone({ state: "pending", delivery: "none" }), "none");
+});
+
+test("the note says what matters most", () => {
+    assert.equal(note({ ...finished, delivery: "parked", reason: "named.d/x failed" }),
+                 "Completed: all succeeded; Hooks given up: named.d/x failed");
+    assert.equal(note({ ...finished, delivery: "waiting", attempts: 1 }), "Completed: all succeeded; Hooks fail");
+    assert.equal(note({ ...finished, delivery: "waiting", attempts: 0 }), "Completed: all succeeded; hooks run");
+    assert.equal(note({ ...finished, outcome: "rejected", errorMessage: "no such share" }), "Rejected: no such share");
+    assert.equal(note({ state: "running", description: "weekly" }), "weekly");
+    assert.equal(note({ state: "running" }), "");
+});
+
+test("a reason names its own file without the directories", () => {
+    const file = "/etc/koowatch/tasks.d/a.task";
+
+    assert.equal(shortReason({ file, reason: `${file}:2: bad` }), "a.task:2: bad");
+    assert.equal(shortReason({ file, reason: "/etc/other.task:2: bad" }), "/etc/other.task:2: bad");
+    assert.equal(shortReason({}), "");
+});
+
+test("what is next is a poll, or an attempt of the hooks", () => {
+    assert.equal(nextOf({ nextPollAt: "2026-01-01T00:00:00Z" }), Date.UTC(2026, 0, 1));
+    assert.equal(nextOf({ nextAttemptAt: "2026-01-01T00:00:01Z" }), Date.UTC(2026, 0, 1, 0, 0, 1));
+    assert.equal(nextOf({}), null);
+    assert.ok(isFailing({ delivery: "waiting", attempts: 1 }) && !isFailing({ delivery: "waiting" }));
+});
