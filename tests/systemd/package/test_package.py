@@ -4,6 +4,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -11,6 +12,7 @@ from koodrive_simulator import DEFAULT_TOKEN
 from service import DAEMON, ETC, STATE, run, show, systemctl, task_text, write_file
 
 SOURCE = pathlib.Path(__file__).parents[3]
+PAGE = pathlib.Path("/usr/share/cockpit/koowatch")
 CATALOG = SOURCE / "systemd/koowatch.catalog"
 README = SOURCE / "README.md"
 OURS = ("/etc", "/run", "/usr", "/var/lib")
@@ -167,6 +169,31 @@ def test_a_purge_keeps_what_is_mounted(package):
     package.install()
     package.purge()
     assert not mounted.parent.exists()
+
+
+def pages():
+    """What Cockpit offers to whoever logs in: {name: its directory}."""
+    lines = run("cockpit-bridge", "--packages").splitlines()
+    return {line.split()[0]: line.split()[-1] for line in lines if "/" in line}
+
+
+@pytest.mark.skipif(not shutil.which("cockpit-bridge"), reason="needs cockpit-bridge")
+def test_the_page_in_cockpit_is_a_package_of_its_own(package):
+    before = files()
+    package.install()
+    assert "koowatch" not in pages() and not PAGE.exists()
+    package.install("cockpit-koowatch")
+    assert pages()["koowatch"] == str(PAGE)
+    names = re.findall(r'(?:src|href)="([\w.]+)"', (PAGE / "index.html").read_text())
+    assert names and [name for name in names if name != "po.js" and not (PAGE / name).is_file()] == []
+    assert {path.stat().st_mode & 0o777 for path in PAGE.rglob("*") if path.is_file()} == {0o644}
+    package.install("cockpit-next")
+    assert "of the next version" in (PAGE / "koowatch.css").read_text()
+    package.dpkg("--remove", "cockpit-koowatch")
+    assert "koowatch" not in pages() and show("ActiveState") == "active"
+    package.install("cockpit-koowatch")
+    package.purge()
+    assert files() - before == set()
 
 
 @pytest.fixture(autouse=True)
