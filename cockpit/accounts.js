@@ -3,7 +3,7 @@
 import { _, format, ngettext } from "./i18n.js";
 import { el } from "./dom.js";
 import { Actions } from "./actions.js";
-import { isAdministrator } from "./files.js";
+import { isAdministrator } from "./access.js";
 import { alert, bar, button, facts, label, linkButton, setBar } from "./parts.js";
 import { perMinute } from "./rate.js";
 import { ago, moment, parse, span } from "./time.js";
@@ -56,7 +56,7 @@ export class AccountsView {
         const isOk = account.state === "ok";
 
         return el("section", { class: "card account" },
-                  el("h3", {}, account.name, " ", label(accountTone(account.state), accountStateWord(account.state))),
+                  el("h2", {}, account.name, " ", label(accountTone(account.state), accountStateWord(account.state))),
                   isOk ? null : alert(accountTone(account.state), account.reason || accountStateWord(account.state),
                                       accountAdvice(account.state), ...this.#help(account)),
                   facts([

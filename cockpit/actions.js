@@ -4,6 +4,7 @@ import { _, format } from "./i18n.js";
 import { el, newId } from "./dom.js";
 import { openDialog } from "./dialog.js";
 import * as files from "./files.js";
+import { isAdministrator } from "./access.js";
 import { isOfAdministrator, reasons } from "./allowed.js";
 import { say } from "./notices.js";
 
@@ -16,7 +17,7 @@ export class Actions {
     }
 
     reasons(task) {
-        return reasons(task, this.model.tasks.has(task.name), files.isAdministrator());
+        return reasons(task, this.model.tasks.has(task.name), isAdministrator());
     }
 
     async #attempt(what, name, done) {
@@ -127,19 +128,25 @@ export class Actions {
             say("bad", error.message);
             return false;
         }
+        const again = el("input", { type: "checkbox", checked: task.delivery !== "none" });
+
         return openDialog({
             title: format(_("File of $0"), task.name),
             body: el("div", {}, el("p", { class: "path" }, task.file),
                      task.reason ? el("p", { class: "problem" }, task.reason) : null, area,
                      task.state === "finished"
-                         ? el("p", {}, _("The task has ended: hooks run with the change once you run them again, " +
-                                         "with the file as it is now.")) : null),
+                         ? el("label", { class: "choice" }, again,
+                              el("span", {}, _("Then run its hooks with it"),
+                                 el("span", { class: "dim small block-line" },
+                                    _("The task has ended: its hooks take no notice of the file otherwise.")))) : null),
             label: _("Save"),
             wide: true,
             ready: () => area,
             perform: async () => {
                 await files.replace(task.file, area.value.replace(/\n?$/, "\n"));
                 say("good", format(_("The file of $0 was changed."), task.name));
+                if (task.state === "finished" && again.checked)
+                    await this.bus.redeliver(task.name, { Reread: cockpit.variant("b", true) });
                 this.after(task.name);
             },
         });

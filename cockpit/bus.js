@@ -6,8 +6,9 @@ const NAME = "org.koowatch1";
 const PATH = "/org/koowatch1";
 const INTERFACE = "org.koowatch1.Manager";
 const PROPERTIES = "org.freedesktop.DBus.Properties";
+const SOCKET = "unix:path=/run/dbus/system_bus_socket";
 const TIMEOUT = 30000;
-const PAUSE_MAX = 10000;
+const PAUSE_MAX = 2000;
 
 const KINDS = {
     "org.freedesktop.DBus.Error.AccessDenied": "denied",
@@ -22,6 +23,8 @@ const KINDS = {
 };
 
 const PROBLEMS = { "not-found": "absent", "access-denied": "denied", "timeout": "silent" };
+
+const kindOf = error => KINDS[error?.name] || PROBLEMS[error?.problem] || "lost";
 
 export class BusError extends Error {
     constructor(kind, message) {
@@ -38,7 +41,7 @@ const wrap = error => {
 
     if (own)
         return new BusError(own[1], error.message);
-    return new BusError(KINDS[error?.name] || PROBLEMS[error?.problem] || "lost", error?.message || "");
+    return new BusError(kindOf(error), error?.message || "");
 };
 
 export class Bus {
@@ -50,12 +53,14 @@ export class Bus {
         this.pause = 500;
         this.timer = null;
         this.owner = null;
+        this.isShared = true; // the connection is the one that Cockpit's bridge has for all pages
     }
 
     // Also after the user has gained or given up administrative access.
     open() {
         this.close();
-        const client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
+        const where = this.isShared ? { bus: "system" } : { bus: "none", address: SOCKET };
+        const client = cockpit.dbus(NAME, { ...where, superuser: "try" });
 
         this.client = client;
         this.owner = null;
@@ -65,7 +70,7 @@ export class Bus {
         client.subscribe({ path: PATH, interface: PROPERTIES, member: "PropertiesChanged" },
                          (_path, _interface, _signal, args) => this.#changed(args));
         client.addEventListener("owner", (_event, owner) => this.#owned(client, owner));
-        client.addEventListener("close", () => this.#closed(client));
+        client.addEventListener("close", (_event, options) => this.#closed(client, options));
         this.#begin(client);
     }
 
@@ -168,11 +173,14 @@ export class Bus {
             this.#begin(client);
     }
 
-    #closed(client) {
+    // There was no daemon, or the bus is gone. The bridge's own connection never comes back.
+    #closed(client, options) {
         if (client !== this.client)
             return;
         this.client = null;
-        this.on.state("lost");
+        if (options?.problem === "disconnected")
+            this.isShared = false;
+        this.on.state(kindOf(options));
         this.#later();
     }
 

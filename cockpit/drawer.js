@@ -275,6 +275,8 @@ export class Drawer {
             return alert(task.delivery === "parked" ? "bad" : "warn",
                          task.delivery === "parked" ? _("Its hooks were given up") : _("Its hooks fail"), why,
                          button(_("Run hooks now"), () => this.actions.redeliverNow(task), { kind: "primary" }),
+                         button(_("Correct the file"), () => this.actions.edit(task),
+                                { reason: this.actions.reasons(task).edit }),
                          linkButton(_("Give up"), () => this.actions.dismiss(task)));
         if (task.state === "invalid")
             return alert("bad", _("Its file is invalid"), why,
@@ -293,7 +295,8 @@ export class Drawer {
                       ? button(_("Poll now"), () => actions.poll(task), { reason: why.poll }) : null,
                   task.state === "finished"
                       ? button(_("Run hooks again…"), () => actions.redeliver(task), { reason: why.redeliver }) : null,
-                  button(_("Edit file"), () => actions.edit(task), { reason: why.edit }),
+                  isWatched(task) || (task.state === "finished" && task.delivery === "none")
+                      ? button(_("Edit file"), () => actions.edit(task), { reason: why.edit }) : null,
                   button(_("Remove"), () => actions.remove(task), { kind: "danger-quiet", reason: why.remove }),
                   button(_("Journal"), () => this.go.showJournal(task.name), { kind: "link" }));
     }

@@ -1,12 +1,5 @@
 // Files of the machine, with Cockpit's administrative access where the user has it.
 
-const permission = cockpit.permission({ admin: true });
-
-// null: it is not known yet.
-export const isAdministrator = () => permission.allowed;
-
-export const onAccessChange = run => permission.addEventListener("changed", run);
-
 export const read = async path => {
     const file = cockpit.file(path, { superuser: "try" });
 
@@ -17,15 +10,14 @@ export const read = async path => {
     }
 };
 
-// Written beside it and renamed, so that no reader sees a part of it. Owner, group and mode are those of `like`
-// where that exists.
+// Written beside it and renamed, so that no reader sees a part of it. owner: [user, group]
 const publish = async (path, content, mode, owner) => {
     const slash = path.lastIndexOf("/") + 1;
     const fresh = `${path.slice(0, slash)}.${path.slice(slash)}.cockpit`;
     const options = { superuser: "try", err: "message", environ: ["LC_ALL=C.UTF-8"] };
-    const who = owner ? ["-o", owner[0], "-g", owner[1]] : [];
+    const [user, group] = owner;
 
-    await cockpit.spawn(["install", "-m", mode, ...who, "/dev/stdin", fresh], options).input(content);
+    await cockpit.spawn(["install", "-m", mode, "-o", user, "-g", group, "/dev/stdin", fresh], options).input(content);
     await cockpit.spawn(["mv", "-T", "--", fresh, path], options);
 };
 

@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { alert, button, linkButton } from "./parts.js";
 import { troubles } from "./trouble.js";
 import { Actions } from "./actions.js";
-import { isAdministrator } from "./files.js";
+import { isAdministrator } from "./access.js";
 
 const SHOWN = 5;
 

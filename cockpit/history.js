@@ -82,7 +82,7 @@ export class HistoryView {
             this.list.querySelector("input").focus();
         };
 
-        this.list.replaceChildren(card(_("Ended tasks"), 3,
+        this.list.replaceChildren(card(_("Ended tasks"),
             el("label", { class: "choice" }, el("input", { type: "checkbox", checked: this.onlyBad, onchange: choose }),
                el("span", {}, _("Only those that ended badly"))),
             shown.length > 0 ? runsTable(shown, _("Ended tasks"), this.open, Date.now())

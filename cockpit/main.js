@@ -13,7 +13,7 @@ import { Sync } from "./sync.js";
 import { TasksView } from "./tasks.js";
 import { el, setText } from "./dom.js";
 import { followTheme } from "./theme.js";
-import { isAdministrator, onAccessChange } from "./files.js";
+import { isAdministrator, onAccessChange } from "./access.js";
 import { notices, say } from "./notices.js";
 import { alert, button } from "./parts.js";
 import { openAdd } from "./add.js";
@@ -26,9 +26,10 @@ const page = document.getElementById("page");
 const model = new Model();
 
 const showJournal = name => {
-    const query = name ? `grep=${encodeURIComponent(name)}&` : "";
+    const which = name ? `priority=debug&KOOWATCH_NAME=${encodeURIComponent(name)}`
+        : "priority=info&service=koowatchd.service";
 
-    cockpit.jump(`/system/logs/#/?prio=debug&${query}service=koowatchd.service`);
+    cockpit.jump(`/system/logs#/?${which}`);
 };
 
 const openTask = name => cockpit.location.go(cockpit.location.path, { ...cockpit.location.options, task: name });

@@ -63,8 +63,7 @@ export const facts = pairs => el("dl", { class: "facts" },
     pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)
         .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 
-export const card = (title, level, ...content) => el("section", { class: "card" },
-    title ? el(`h${level}`, {}, title) : null, ...content);
+export const card = (title, ...content) => el("section", { class: "card" }, el("h2", {}, title), ...content);
 
 export const copyText = async text => {
     if (navigator.clipboard) {

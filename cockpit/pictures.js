@@ -30,7 +30,7 @@ const table = (heads, rows) => el("details", { class: "figures" }, el("summary",
            ? el("th", { scope: "row" }, String(cell)) : el("td", { class: "number" }, String(cell))))))));
 
 const picture = (title, sentence, drawing, ...rest) => el("section", { class: "card picture" },
-    el("h3", {}, title), el("p", { class: "dim" }, sentence), el("figure", {}, drawing), ...rest);
+    el("h2", {}, title), el("p", { class: "dim" }, sentence), el("figure", {}, drawing), ...rest);
 
 // The next of 1, 2, 5, 10, ... at or above.
 const roundUp = value => {

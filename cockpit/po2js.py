@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Writes a catalogue as Cockpit wants it: po2js.py CATALOGUE.po OUTPUT.js
+"""Writes a catalogue as Cockpit wants it: po2js.py CATALOGUE.po MANIFEST PO.js PO.MANIFEST.js
 
-A msgid without a translation, or one that is marked as fuzzy, is left out. The entries of
-manifest.json are what the shell shows; it reads every page's catalogue, so they are in this one.
+The first has all, for the page and for the shell of older releases; the second what the manifest
+says, for the shell of newer ones. What has no translation, or one marked as fuzzy, is left out.
 """
 
 import ast
@@ -42,13 +42,25 @@ def catalogue(text):
     return header["Language"], rule["plural"], found
 
 
-def main():
-    source, target = map(pathlib.Path, sys.argv[1:])
-    language, plural, found = catalogue(source.read_text(encoding="utf-8"))
-    assert set(plural) <= set("n0123456789()?:<>=!&|% "), plural
+def labels(manifest):
+    """What the shell shows."""
+    return {entry["label"] for menu in ("menu", "tools") for entry in manifest.get(menu, {}).values()}
+
+
+def written(language, plural, texts):
     head = f'"": {{"plural-forms": n => {plural}, "language": {json.dumps(language)}, "language-direction": "ltr"}}'
-    body = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in found.items()]
-    target.write_text("cockpit.locale({\n" + ",\n".join([head, *body]) + "\n});\n", encoding="utf-8")
+    body = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in texts.items()]
+    return "cockpit.locale({\n" + ",\n".join([head, *body]) + "\n});\n"
+
+
+def main():
+    source, manifest, page, shell = map(pathlib.Path, sys.argv[1:])
+    language, plural, found = catalogue(source.read_text(encoding="utf-8"))
+    wanted = labels(json.loads(manifest.read_text(encoding="utf-8")))
+    assert set(plural) <= set("n0123456789()?:<>=!&|% "), plural
+    page.write_text(written(language, plural, found), encoding="utf-8")
+    shown = {key: value for key, value in found.items() if key in wanted}
+    shell.write_text(written(language, plural, shown), encoding="utf-8")
 
 
 if __name__ == "__main__":

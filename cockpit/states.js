@@ -22,7 +22,8 @@ const emptyState = (tone, title, ...content) => el("section", { class: "empty ca
 
 const example = (text, name) => el("div", { class: "example" }, block(text, name), copyButton(text));
 
-export const noTasks = add => emptyState("none", _("No task is watched yet"),
+// In a card already.
+export const noTasks = add => el("section", { class: "empty" }, icon("none"), el("h2", {}, _("No task is watched yet")),
     el("p", {}, _("koowatch watches sharing tasks of KooDrive and says when they have ended. " +
                   "Add one here, or let a file register it:")),
     example(EXAMPLE, _("Example of a task file")),

@@ -56,7 +56,7 @@ class Row {
             setText(this.name, task.name);
             setText(this.description, task.description || "");
             setText(this.account, task.account || "");
-            setText(this.note, note(task));
+            setText(this.note, note(task) === task.description ? "" : note(task));
             this.#showState(task, tint);
             this.#showProgress(task, tint);
         }
@@ -149,6 +149,11 @@ export class TasksView {
         });
         this.states = choice(_("State"), STATES(), "state");
         this.accountChoice = choice(_("Account"), [["", _("All accounts")]], "account");
+        this.order = el("select", { // in place of the heads, where it is narrow
+            "aria-label": _("Sorted by"),
+            class: "input narrow-only",
+            onchange: event => this.#sort(event.target.value),
+        }, COLUMNS().map(([key, text]) => el("option", { value: key }, format(_("Sorted by: $0"), text))));
         this.count = el("span", { class: "dim count", role: "status" });
         this.body = el("tbody", { role: "rowgroup" });
         this.heads = new Map(COLUMNS().map(([key, text]) => [key, this.#head(key, text)]));
@@ -157,7 +162,7 @@ export class TasksView {
         this.emptyPlace = el("div", { hidden: true });
         this.pager = this.#makePager();
         this.full = el("div", {},
-                       el("div", { class: "toolbar" }, this.search, this.states, this.accountChoice, this.count),
+                       el("div", { class: "toolbar" }, this.search, this.states, this.accountChoice, this.order, this.count),
                        el("table", { class: "tasks", role: "table", "aria-label": _("Tasks") },
                           el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...this.heads.values())),
                           this.body),
@@ -224,6 +229,7 @@ export class TasksView {
             if (!kept.has(name))
                 row.element.remove();
         this.rows = kept;
+        this.order.value = this.wanted.sort;
         for (const [key, head] of this.heads) {
             const isSorted = key === this.wanted.sort;
             const shape = !isSorted ? "both" : this.wanted.descending ? "down" : "up";

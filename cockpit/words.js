@@ -74,7 +74,7 @@ export const note = task => {
     const reason = shortReason(task);
 
     if (delivery)
-        return [outcome, delivery].filter(Boolean).join("; ");
+        return outcome ? format(_("$0; $1"), outcome, delivery) : delivery;
     if (task.outcome === "rejected" && task.errorMessage)
         return format(_("Rejected: $0"), task.errorMessage);
     if (outcome)

@@ -2,14 +2,15 @@
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 30
+AXE = "axe-core@4.10.3"
 NEEDED = ("chromium", "chromedriver", "cockpit-bridge", "node")
 WS = next((path for path in ("/usr/lib/cockpit/cockpit-ws", "/usr/libexec/cockpit-ws") if os.path.exists(path)), None)
 
@@ -117,4 +118,153 @@ def browser(language="en-US", size=(1280, 900), home=None):
     return driver
 
 
-sys.dont_write_bytecode = True
+def axe(directory):
+    """The source of axe-core, from npm; None where the registry cannot be reached."""
+    done = subprocess.run(
+        ["npm", "pack", "--silent", AXE, "--pack-destination", directory], cwd=directory, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        return None
+    [archive] = pathlib.Path(directory).glob("*.tgz")
+    shutil.unpack_archive(archive, directory)
+    return (pathlib.Path(directory) / "package" / "axe.min.js").read_text(encoding="utf-8")
+
+
+# What a person reads of an element, and whether it is to be seen.
+LOOK = """
+const seen = e => e.checkVisibility({ visibilityProperty: true });
+const words = e => e.innerText.trim().replace(/\\s+/g, " ");
+const name = e => e.getAttribute("aria-label") || words(e);
+"""
+
+
+class Page:
+    """The page as a person sees it: found by words, waited for, never by a fixed time."""
+
+    def __init__(self, driver, url, frame=None):
+        self.driver, self.url, self.frame = driver, url, frame
+        self.expected = []  # patterns of complaints of the browser that a test brings about
+
+    def open(self, address="#/", theme="light"):
+        self.driver.get("about:blank")
+        self.driver.get(self.url + address)
+        if self.script("return localStorage.getItem('shell:style')") != theme:
+            self.script("localStorage.setItem('shell:style', arguments[0])", theme)
+            self.driver.refresh()
+        wait_for(lambda: self.script("return document.querySelector('#page')?.getAttribute('aria-busy') === 'false'"),
+                 "the page")
+        return self
+
+    def go(self, address):
+        self.script("location.hash = arguments[0]", address)
+        return self
+
+    def leave(self):
+        complaints = [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE" and not any(re.search(pattern, entry["message"]) for pattern in self.expected)
+        ]
+        self.driver.get("about:blank")
+        assert not complaints, complaints
+
+    def script(self, text, *arguments):
+        return self.driver.execute_script(LOOK + text, *arguments)
+
+    @property
+    def text(self):
+        return self.script("return words(document.body)")
+
+    def wait_text(self, *texts, patience=PATIENCE):
+        for text in texts:
+            try:
+                wait_for(lambda: text in self.text, text, patience)
+            except AssertionError:
+                raise AssertionError(f"in vain waited for {text!r}, there is: {self.text}") from None
+        return self
+
+    def wait_no_text(self, text):
+        wait_for(lambda: text not in self.text, f"{text!r} to go")
+
+    def find(self, selector, name=None, within=None):
+        """The first that is seen, of that accessible name; None: there is none."""
+        return self.script(
+            """
+            const [selector, wanted, within] = arguments;
+            const root = within || [...document.querySelectorAll("dialog[open]")].at(-1) || document;
+            return [...root.querySelectorAll(selector)].find(e => seen(e) && (wanted === null || name(e) === wanted));
+            """,
+            selector, name, within,
+        )
+
+    def wait_for(self, selector, name=None, within=None):
+        return wait_for(lambda: self.find(selector, name, within), f"{selector} {name or ''}")
+
+    def press(self, name, within=None):
+        self.wait_for("button, [role=tab], summary, a", name, within).click()
+        return self
+
+    def field(self, label):
+        return wait_for(
+            lambda: self.script(
+                """
+                const root = [...document.querySelectorAll("dialog[open]")].at(-1) || document;
+                const of = [...root.querySelectorAll("label")].find(e => seen(e) && words(e) === arguments[0]);
+                return of?.control || root.querySelector(`[aria-label="${CSS.escape(arguments[0])}"]`);
+                """,
+                label,
+            ),
+            f"the field {label}",
+        )
+
+    def row(self, name):
+        """{column: text} of a task's row; None: it is not there."""
+        return self.script(
+            """
+            const row = [...document.querySelectorAll("table.tasks tbody tr")]
+                .find(tr => seen(tr) && tr.querySelector(".name").textContent === arguments[0]);
+            return row && Object.fromEntries([...row.children].slice(1).map(td => [td.dataset.label, words(td)]));
+            """,
+            name,
+        )
+
+    def rows(self):
+        return self.script(
+            "return [...document.querySelectorAll('table.tasks')].filter(seen)[0]"
+            "?.querySelectorAll('tbody .name').values().map(e => e.textContent).toArray() ?? []"
+        )
+
+    def troubles(self):
+        """[text of each entry of what needs a hand]"""
+        return self.script("return [...document.querySelectorAll('.trouble')].filter(seen).map(words)")
+
+    def trouble(self, text):
+        return wait_for(
+            lambda: self.script(
+                "return [...document.querySelectorAll('.trouble')].find(e => seen(e) && words(e).includes(arguments[0]))", text
+            ),
+            f"the trouble {text}",
+        )
+
+    def violations(self, source):
+        """What axe finds: ["rule: target"]."""
+        self.driver.execute_script(source)
+        found = self.driver.execute_async_script(
+            """
+            const done = arguments[0];
+            axe.run(document, { resultTypes: ["violations"] }).then(r => done(r.violations.flatMap(v =>
+                v.nodes.map(n => `${v.id}: ${n.target} ${n.any[0]?.message ?? ""}`))), e => done([String(e)]));
+            """
+        )
+        return found
+
+    def size(self, width, height=900):
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        )
+
+    def shoot(self, name):
+        directory = os.environ.get("KOOWATCH_SCREENSHOTS")
+        if directory:
+            pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
+            self.driver.save_screenshot(str(pathlib.Path(directory) / f"{name}.png"))

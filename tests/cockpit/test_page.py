@@ -1,0 +1,445 @@
+"""The page in a browser, beside a manager that says what each test wants."""
+
+import json
+import subprocess
+
+import pytest
+import screens
+from cockpit_page import wait_for
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+# ---- what needs a hand ----
+
+
+def test_what_needs_a_hand_is_first_with_the_button_that_helps(manager, page):
+    manager.start()
+    page.open().wait_text("4 things need a hand")
+    office, archive, broken, photos = page.troubles()
+    assert "office: Unauthorized" in office and "the token has expired" in office and "Replace token" in office
+    assert "archive-2024: its hooks have failed too often" in archive and "20-mail failed with status 1" in archive
+    assert "broken.task:2: bad value of TaskId" in broken and "Correct the file" in broken
+    assert "photos: its hooks have failed 3 times" in photos and "fetch-packge was not run" in photos
+    manager.calls()
+    page.press("Run hooks now: photos")
+    manager.wait_for("Redeliver photos {}")
+    page.wait_text("The hooks of photos are run again.")
+
+
+def test_when_nothing_needs_a_hand_it_says_so(manager, page):
+    manager.content.update(screens.content([screens.running()], [screens.ACCOUNT]))
+    manager.start()
+    page.open().wait_text("Nothing needs a hand")
+    assert page.troubles() == []
+
+
+def test_more_troubles_than_fit_are_a_filter_away(manager, page):
+    broken = [screens.invalid(f"bad-{i}") for i in range(9)]
+    manager.content.update(screens.content([screens.running(), *broken], [screens.ACCOUNT]))
+    manager.start()
+    page.open().wait_text("9 things need a hand").press("Show 4 more")
+    page.wait_text("9 of 10 tasks")
+    assert page.rows() == [f"bad-{i}" for i in range(9)]
+
+
+def test_an_error_of_the_daemon_is_shown_in_its_words(manager, page):
+    manager.content["errors"] = {"Redeliver": ["Unavailable", "the hooks of task photos are running"]}
+    manager.start()
+    page.open().press("Run hooks now: photos").wait_text("the hooks of task photos are running")
+
+
+# ---- the table ----
+
+
+def test_table_follows_signals(manager, page):
+    manager.start()
+    page.open().wait_text("7 tasks")
+    assert page.row("films")["Progress"] == "62%" and page.row("films")["State"] == "Running"
+    manager.content["tasks"][0]["progress"] = 71
+    manager.write()
+    manager.reload()
+    manager.signal("TaskChanged", name="films", state="running", progress=71)
+    page.wait_text("71%")
+    manager.content["tasks"].append(screens.pending("new-one", account="default"))
+    manager.reload()
+    manager.signal("TaskAdded", name="new-one", state="pending")
+    page.wait_text("8 tasks")
+    # It is read as a whole soon after: the signal said nothing of its account.
+    page.wait_for("tr td", "default")
+    manager.content["tasks"] = [t for t in manager.content["tasks"] if t["name"] != "new-one"]
+    manager.reload()
+    manager.signal("TaskRemoved", name="new-one")
+    page.wait_text("7 tasks")
+    assert page.row("new-one") is None
+
+
+def test_an_end_is_told(manager, page):
+    manager.start()
+    page.open().wait_text("7 tasks")
+    ended = screens.finished("films", result="partial")
+    manager.content["tasks"][0] = ended
+    manager.content["history"].insert(0, ended)
+    manager.reload()
+    manager.signal("TaskFinished", name="films", state="finished", progress=100, outcome="completed", result="partial")
+    page.wait_text("films has ended: Completed: some files failed")
+    page.wait_for("section.card tbody .name", "films")
+
+
+def test_filters_and_sort(manager, page):
+    manager.start()
+    page.open().wait_text("7 tasks")
+    assert page.rows()[:3] == ["archive-2024", "broken", "photos"]
+    page.field("Search in tasks").send_keys("weekly")
+    page.wait_text("1 of 7 tasks")
+    page.field("Search in tasks").send_keys(Keys.CONTROL, "a", Keys.DELETE)
+    page.field("State").send_keys("Ended badly")
+    page.wait_text("2 of 7 tasks")
+    assert page.rows() == ["archive-2024", "old-share"]
+    page.field("State").send_keys("Running")
+    page.field("Account").send_keys("office")
+    page.wait_text("No task fits these filters.").press("Show all tasks").wait_text("7 tasks")
+    page.press("Name")
+    assert page.rows() == sorted(page.rows())
+    page.press("Name")
+    assert page.rows() == sorted(page.rows(), reverse=True)
+    assert page.script("return document.querySelector('[aria-sort=descending]').innerText.trim()") == "Name"
+
+
+def test_10000_tasks_are_paged_and_searched(manager, page):
+    many = [screens.running(f"task-{i:05}", samples=[], settings=[], progress=i % 100) for i in range(10_000)]
+    manager.content.update(screens.content(many, [screens.ACCOUNT], []))
+    manager.start()
+    page.open().wait_text("1 to 50 of 10000")
+    assert len(page.rows()) == 50
+    page.press("Next page").wait_text("51 to 100 of 10000")
+    assert page.rows()[0] == "task-00050"
+    page.field("Search in tasks").send_keys("task-0999")
+    page.wait_text("10 of 10000 tasks")
+    page.shoot("10000-tasks")
+
+
+# ---- a task ----
+
+
+def test_drawer_tells_the_story(manager, page):
+    manager.start()
+    page.open().wait_text("7 tasks").press("photos")
+    drawer = page.wait_for("aside.drawer")
+    page.wait_text("no such hook in named.d", "Whoever has this link can download the package.")
+    text = page.script("return words(arguments[0])", drawer)
+    for words in ("Completed: all succeeded", "attempt 3", "2 files, 1 of them failed", "1 s after its end", "Package",
+                  "1689765568237837824", "/etc/koowatch/tasks.d/photos.task"):
+        assert words in text, words
+    assert page.find("a", "Download").get_attribute("href") == screens.LINK
+    label = page.find("aside [role=img]").get_attribute("aria-label")
+    assert label == "Progress: 100 % after 9 min, in 3 steps"
+    page.press("Settings and where they come from").wait_text("/etc/koowatch/tasks.d/photos.task:4")
+    # By address too, and Escape gives the focus back.
+    assert page.script("return location.hash") == "#/?task=photos"
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert page.find("aside.drawer") is None and page.script("return location.hash") == "#/"
+
+
+def test_what_the_bus_says_is_text_and_only_web_links_are_links(manager, page):
+    evil = '<img src=x onerror="document.title=1"><b>x</b>'
+    task = screens.failing(
+        "evil", description=evil, reason=evil, downloadUrl="javascript:alert(1)", account=evil,
+        variables={"A": evil, "__proto__": "y"}, runs=[{"hook": evil, "attempt": 1, "status": evil, "tail": evil}],
+        settings=[{"key": evil, "value": evil, "origin": evil}],
+    )  # fmt: skip
+    manager.content.update(screens.content([task], [{**screens.ACCOUNT, "name": evil, "state": evil, "reason": evil}]))
+    manager.start()
+    page.open("#/?task=evil").wait_text("The link is none of the web's.", "Variables for hooks")
+    page.press("Variables for hooks").wait_text("__proto__")
+    page.go("#/accounts").wait_text("Requests in the last minute")
+    assert page.script("return document.querySelectorAll('b, img, a[href^=javascript]').length") == 0
+    assert page.driver.title == "KooDrive tasks"
+
+
+def test_what_cannot_be_done_is_disabled_with_the_reason(manager, page):
+    manager.start()
+    page.open("#/?task=films").wait_text("Progress")
+    drawer = page.wait_for("aside.drawer")
+    page.press("Poll now", drawer)
+    manager.wait_for("Poll films")
+    page.go("#/?task=run-1").wait_text("There is no such task any more.")
+    manager.content["tasks"].append(screens.finished("gone"))
+    manager.reload()
+    page.go("#/?task=gone").wait_text("Run hooks again")
+    remove = page.wait_for("aside button", "Remove: Its file is gone; only its history is left.")
+    assert remove.get_attribute("aria-disabled") == "true"
+    remove.click()
+    assert page.find("dialog") is None
+
+
+def test_removal_asks_first(manager, page):
+    manager.start()
+    page.open("#/?task=films").press("Remove")
+    page.wait_text("Remove films?", "The task in KooDrive goes on.")
+    page.press("Cancel")
+    assert not [call for call in manager.calls() if call.startswith("Remove")]
+    page.press("Remove")
+    page.wait_for("dialog .button-danger", "Remove").click()
+    manager.wait_for("Remove films")
+
+
+def test_giving_up_asks_first(manager, page):
+    manager.start()
+    page.open("#/?task=archive-2024").press("Give up").wait_text("Give up the hooks of archive-2024?")
+    page.wait_for("dialog .button-danger").click()
+    manager.wait_for("Dismiss archive-2024")
+
+
+def test_redelivery_with_the_file_as_it_is_now(manager, page):
+    manager.start()
+    page.open("#/?task=photos").press("Run hooks again…").wait_text("Which hooks and variables")
+    page.script("document.querySelector('dialog input[value=reread]').click()")
+    page.script("document.querySelector('dialog input[type=checkbox]').click()")
+    page.shoot("redeliver")
+    page.press("Run hooks")
+    manager.wait_for('Redeliver photos {"Reread":true,"Ask":true}')
+
+
+def test_an_invalid_file_is_corrected(manager, page, tmp_path):
+    file = tmp_path / "broken.task"
+    file.write_text("[Task]\nTaskId=not good\n")
+    file.chmod(0o640)
+    manager.content["tasks"][2].update(file=str(file), reason=f"{file}:2: bad value of TaskId")
+    manager.start()
+    page.open().press("Correct the file: broken").wait_text("broken.task:2: bad value of TaskId")
+    area = page.wait_for("dialog textarea")
+    assert area.get_attribute("value") == "[Task]\nTaskId=not good\n"
+    page.shoot("edit")
+    area.clear()
+    area.send_keys("[Task]\nTaskId=1\nShareId=2")
+    page.press("Save").wait_text("The file of broken was changed.")
+    assert file.read_text() == "[Task]\nTaskId=1\nShareId=2\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.task"]
+
+
+def test_a_misspelt_hook_is_corrected_and_run(manager, page, tmp_path):
+    file = tmp_path / "photos.task"
+    file.write_text("[Task]\nTaskId=1\nShareId=2\nHook=fetch-packge\n")
+    manager.content["tasks"][3]["file"] = str(file)
+    manager.start()
+    page.open("#/?task=photos").press("Correct the file").wait_text("Then run its hooks with it")
+    page.wait_for("dialog textarea").clear()
+    page.wait_for("dialog textarea").send_keys("[Task]\nTaskId=1\nShareId=2\nHook=fetch-package\n")
+    page.press("Save")
+    manager.wait_for('Redeliver photos {"Reread":true}')
+    assert "Hook=fetch-package\n" in file.read_text()
+
+
+# ---- adding ----
+
+
+def test_adding_checks_as_one_types(manager, page, tmp_path):
+    answer = tmp_path / "answer.json"
+    answer.write_text('{"code":0,"data":{"taskId":1689768877770401999,"shareId":77}}')
+    manager.start()
+    page.open().wait_text("7 tasks").press("Add task").wait_text("From KooDrive's answer")
+    page.field("Name").send_keys("films")
+    page.wait_text("There is a task of this name already.")
+    page.field("Name").send_keys("-2")
+    page.wait_no_text("There is a task of this name already.")
+    page.field("From KooDrive's answer (optional)").send_keys(str(answer))
+    wait_for(lambda: page.field("TaskId").get_attribute("value") == "1689768877770401999", "the TaskId of the file")
+    page.field("Deadline").send_keys("soon")
+    page.wait_text("Write a time span")
+    page.shoot("add")
+    page.press("Add task")
+    page.wait_text("Add a task")  # nothing is sent while something is wrong
+    page.field("Deadline").send_keys(Keys.CONTROL, "a", Keys.DELETE)
+    page.field("Variables").send_keys("Destination=/srv/packages")
+    page.field("Hooks").send_keys("fetch-package")
+    manager.calls()
+    page.press("Add task")
+    call = manager.wait_for("Add films-2 ")
+    assert json.loads(call.removeprefix("Add films-2 ")) == {
+        "TaskId": "1689768877770401999",
+        "ShareId": "77",
+        "Account": "default",
+        "Hook": "fetch-package",
+        "Variables": {"Destination": "/srv/packages"},
+    }
+    page.wait_text("films-2 is watched now.")
+
+
+def test_what_the_daemon_refuses_stays_in_the_form(manager, page):
+    manager.content["errors"] = {"Add": ["Exists", "the task is registered already, as films"]}
+    manager.start()
+    page.open().wait_text("7 tasks").press("Add task")
+    for label, text in (("Name", "another"), ("TaskId", "1"), ("ShareId", "2")):
+        page.field(label).send_keys(text)
+    page.press("Add task").wait_text("the task is registered already, as films")
+    assert page.field("Name").get_attribute("value") == "another"
+
+
+# ---- accounts and pictures ----
+
+
+def test_accounts(manager, page):
+    manager.start()
+    page.open("#/accounts").wait_text("37 of 600 that RateLimit= allows", "100 of 100", "/etc/koowatch/office.token")
+    page.wait_text("Log in to KooDrive again and replace the token.", "4 need a hand")
+    page.press("12 tasks").wait_text("1 of 7 tasks")
+    assert page.rows() == ["spring-1"]
+
+
+def test_accounts_of_an_older_daemon(manager, page):
+    new = ("requestsLastMinute", "tokenSource", "tokenSince", "rateLimit")
+    manager.content["accounts"] = [{k: v for k, v in screens.office().items() if k not in new}]
+    manager.start()
+    page.open("#/accounts").wait_text("Unauthorized")
+    for text in ("Requests in the last minute", "Token from", "undefined", "null", "NaN", "Replace token"):
+        assert text not in page.text, text
+
+
+def test_pictures(manager, page):
+    manager.start()
+    page.open("#/history").wait_text("Outcomes a day", "Duration by kind of task", "From end to detection", "Polls a task")
+    page.wait_text("1 to 20 of")
+    page.field("Only those that ended badly").click()
+    page.wait_text("Rejected by KooDrive")
+    assert "Completed: all succeeded" not in page.script("return words(document.querySelector('[role=tabpanel]:not([hidden]) table.tasks'))")
+    page.script("document.querySelector('.figures').open = true")
+    page.wait_text("Canceled, late, rejected")
+
+
+def test_history_of_an_older_daemon_has_no_picture_of_delays(manager, page):
+    for run in manager.content["history"]:
+        run.pop("detectionDelay", None)
+        run.pop("taskType", None)
+    manager.start()
+    page.open("#/history").wait_text("Outcomes a day", "Polls a task")
+    assert "From end to detection" not in page.text and "NaN" not in page.text
+
+
+# ---- states ----
+
+
+def test_no_daemon_then_one(manager, page):
+    page.open().wait_text("koowatchd is not running")
+    manager.start()
+    page.wait_text("7 tasks")
+    manager.stop()
+    page.wait_text("koowatchd has stopped", "What you see is of")
+    assert len(page.rows()) == 7
+    manager.content["tasks"].pop()
+    manager.start()
+    page.wait_text("6 tasks")
+    page.wait_no_text("koowatchd has stopped")
+
+
+def test_no_tasks_yet(manager, page):
+    manager.content.update(screens.content([], [screens.ACCOUNT], []))
+    manager.start()
+    page.open().wait_text("No task is watched yet", "TaskId=1689768877770401664", "Copy", "Nothing needs a hand")
+    page.shoot("no-tasks")
+
+
+@pytest.mark.parametrize("version, text", [("9.0.0", "is newer than this page"), ("0.0.9", "is older than this page")])
+def test_another_version(manager, page, version, text):
+    manager.content["properties"]["Version"] = version
+    manager.start()
+    page.open().wait_text(f"koowatchd {version} {text}", "7 tasks")
+
+
+# ---- for everybody ----
+
+SCREENS = {
+    "tasks": "#/",
+    "task": "#/?task=photos",
+    "accounts": "#/accounts",
+    "history": "#/history",
+}
+SHOWN = {
+    "tasks": "7 tasks",
+    "task": "no such hook in named.d",
+    "accounts": "Requests in the last minute",
+    "history": "Polls a task",
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_each_screen_is_accessible(manager, page, axe, theme, width):
+    if axe is None:
+        pytest.skip("npm's registry cannot be reached: no axe-core")
+    manager.start()
+    page.size(width)
+    found = {}
+    try:
+        for name, address in SCREENS.items():
+            page.open(address, theme).wait_text(SHOWN[name])
+            page.shoot(f"{name}-{theme}-{width}")
+            found[name] = page.violations(axe)
+            overflow = page.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert overflow <= 0, f"{name} is {overflow} pixels too wide"
+        page.open("#/", theme).wait_text("7 tasks").press("Add task").wait_text("Add a task")
+        page.shoot(f"add-{theme}-{width}")
+        found["add"] = page.violations(axe)
+        manager.stop()
+        page.open("#/", theme).wait_text("koowatchd is not running")
+        found["absent"] = page.violations(axe)
+    finally:
+        page.size(1280)
+    assert {name: f for name, f in found.items() if f} == {}
+
+
+def test_with_the_keyboard_alone(manager, page):
+    manager.start()
+    page.open().wait_text("7 tasks")
+    active = lambda: page.script("return name(document.activeElement)")  # noqa: E731
+
+    def tab_to(name):
+        for _ in range(40):
+            page.driver.switch_to.active_element.send_keys(Keys.TAB)
+            if active() == name:
+                return
+        raise AssertionError(f"{name} is not reached by Tab")
+
+    tab_to("films")
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.wait_text("Journal")
+    assert active() == "films"  # the drawer's heading
+    page.driver.switch_to.active_element.send_keys(Keys.TAB)
+    assert active() == "Close"
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert page.script("return document.activeElement.classList.contains('name')")
+    page.open().wait_text("7 tasks")
+    tab_to("Add task")
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.wait_text("Add a task")
+    assert page.script("return document.activeElement === document.querySelector('dialog input:not([type=file])')")
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert active() == "Add task" and page.find("dialog") is None
+    page.script("document.querySelector('[role=tab]').focus()")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    page.wait_text("Requests in the last minute")
+    assert active() == "Accounts"
+
+
+def test_chinese(manager, page):
+    manager.start()
+    page.driver.get(page.url)
+    page.driver.add_cookie({"name": "CockpitLang", "value": "zh-cn"})
+    try:
+        page.open().wait_text("7 个任务", "photos")
+        page.shoot("tasks-chinese")
+        for address in ("#/accounts", "#/history", "#/?task=photos"):
+            page.go(address)
+        page.wait_text("no such hook in named.d")
+        assert page.script("return document.documentElement.lang") == "zh-CN"
+        assert page.driver.find_element(By.CSS_SELECTOR, "h1").text == "KooDrive 任务"
+    finally:
+        page.driver.delete_all_cookies()
+
+
+def test_modules(build):
+    """Those that are pure, under node."""
+    done = subprocess.run(
+        ["node", "--test", str(screens.__file__).replace("screens.py", "modules")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
