@@ -6,7 +6,6 @@ const NAME = "org.koowatch1";
 const PATH = "/org/koowatch1";
 const INTERFACE = "org.koowatch1.Manager";
 const PROPERTIES = "org.freedesktop.DBus.Properties";
-const SOCKET = "unix:path=/run/dbus/system_bus_socket";
 const TIMEOUT = 30000;
 const PAUSE_MAX = 2000;
 
@@ -44,6 +43,12 @@ const wrap = error => {
     return new BusError(kindOf(error), error?.message || "");
 };
 
+const addressOfBus = async () => {
+    const set = await cockpit.spawn(["printenv", "DBUS_SYSTEM_BUS_ADDRESS"]).catch(() => "");
+
+    return set.trim() || "unix:path=/run/dbus/system_bus_socket";
+};
+
 export class Bus {
     // on: { signal(name, facts), properties(changes), state(state, error) }; state is
     // "connecting", "ready", "absent", "denied", "older", "silent" or "lost".
@@ -53,14 +58,13 @@ export class Bus {
         this.pause = 500;
         this.timer = null;
         this.owner = null;
-        this.isShared = true; // the connection is the one that Cockpit's bridge has for all pages
+        this.where = { bus: "system" }; // the connection that Cockpit's bridge has for all pages
     }
 
     // Also after the user has gained or given up administrative access.
     open() {
         this.close();
-        const where = this.isShared ? { bus: "system" } : { bus: "none", address: SOCKET };
-        const client = cockpit.dbus(NAME, { ...where, superuser: "try" });
+        const client = cockpit.dbus(NAME, { ...this.where, superuser: "try" });
 
         this.client = client;
         this.owner = null;
@@ -173,13 +177,14 @@ export class Bus {
             this.#begin(client);
     }
 
-    // There was no daemon, or the bus is gone. The bridge's own connection never comes back.
-    #closed(client, options) {
+    // There was no daemon, or the bus is gone.
+    async #closed(client, options) {
         if (client !== this.client)
             return;
         this.client = null;
+        // The bridge's connection never comes back, one of our own does.
         if (options?.problem === "disconnected")
-            this.isShared = false;
+            this.where = { bus: "none", address: await addressOfBus() };
         this.on.state(kindOf(options));
         this.#later();
     }

@@ -109,6 +109,7 @@ function paintState() {
 
     buttons.hidden = state !== "ready";
     content.hidden = !isRead;
+    handView.element.hidden = state !== "ready"; // it would speak of an earlier time
     content.classList.toggle("outdated", state !== "ready");
     instead.replaceChildren(...(isRead ? [] : [wholePage(state, context)]));
     top.replaceChildren(...(isRead && state !== "ready" && state !== "connecting" ? [banner(state, lastTrue, context)] : []),

@@ -1,5 +1,7 @@
 // What the page knows of the daemon. Pure: others fetch and paint.
 
+import { isFailing } from "./words.js";
+
 // What a signal has no word for any more, of a task in another state.
 const PASSING = { finished: ["nextPollAt", "intervalUsec", "reason"], running: [], pending: [], invalid: [] };
 
@@ -16,9 +18,18 @@ export class Model {
         this.isWhole = false; // every page of List is there
     }
 
+    // As List has it. What a signal says while that is on its way is newer: the mark stays.
     setTask(task) {
+        const old = this.tasks.get(task.name);
+
+        if (isFailing(task) && task.reason === undefined && old?.attempts === task.attempts)
+            task.reason = old.reason; // List does not tell it, Get did
         this.tasks.set(task.name, task);
-        this.stale.delete(task.name);
+    }
+
+    // It is about to be read.
+    unmark(name) {
+        this.stale.delete(name);
     }
 
     removeTask(name) {

@@ -23,7 +23,7 @@ const emptyState = (tone, title, ...content) => el("section", { class: "empty ca
 const example = (text, name) => el("div", { class: "example" }, block(text, name), copyButton(text));
 
 // In a card already.
-export const noTasks = add => el("section", { class: "empty" }, icon("none"), el("h2", {}, _("No task is watched yet")),
+export const noTasks = add => el("section", { class: "empty" }, icon("none"), el("h2", {}, _("No task is watched")),
     el("p", {}, _("koowatch watches sharing tasks of KooDrive and says when they have ended. " +
                   "Add one here, or let a file register it:")),
     example(EXAMPLE, _("Example of a task file")),
@@ -63,12 +63,16 @@ const absent = context => {
     return place;
 };
 
-const denied = ({ isAdministrator }) => emptyState("warn", _("You may not see the tasks"),
-    el("p", {}, _("koowatch shows its tasks and their download links to root and to members of the group koowatch.")),
-    isAdministrator === false
-        ? el("p", {}, _("Turn on administrative access at the top of the window; this page goes on by itself.")) : null,
-    el("p", {}, _("Or let an administrator add you to the group, and log in again:")),
-    example("usermod -aG koowatch USER", _("How to join the group")));
+const denied = ({ isAdministrator }) => {
+    const place = emptyState("warn", _("You may not see the tasks"),
+        el("p", {}, _("koowatch shows its tasks and their download links to root and to members of the group koowatch.")),
+        isAdministrator === false
+            ? el("p", {}, _("Turn on administrative access at the top of the window; this page goes on by itself.")) : null,
+        el("p", {}, _("Or let an administrator add you to the group, and log in again:")));
+
+    cockpit.user().then(({ name }) => place.append(example(`usermod -aG koowatch ${name}`, _("How to join the group"))));
+    return place;
+};
 
 const older = () => emptyState("warn", _("koowatchd is too old for this page"),
     el("p", {}, _("Upgrade the package koowatch, then restart koowatchd.")),

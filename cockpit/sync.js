@@ -1,12 +1,15 @@
 // Keeps the model in step with the daemon, and says when there is something to paint.
 
-import { nextOf } from "./words.js";
+import { isFailing, nextOf } from "./words.js";
 
 const PAGE_FIRST = 200; // so that something is there soon
 const PAGE = 1000;
 const AT_ONCE = 10; // rows read anew in a round
 const ROUND = 1000;
 const ACCOUNTS_EVERY = 5000;
+
+const isUnexplained = task => isFailing(task) && task.reason === undefined;
+const areHooksRunning = task => task.delivery === "waiting" && !task.nextAttemptAt;
 
 export class Sync {
     // visible(): the names that are on the screen; changed(): something is to be painted.
@@ -29,6 +32,7 @@ export class Sync {
         let cursor = "";
         let limit = PAGE_FIRST;
 
+        this.model.stale.clear();
         do {
             const { tasks, next } = await this.bus.list({}, cursor, limit);
 
@@ -46,6 +50,7 @@ export class Sync {
             names.add(name);
         this.model.keepOnly(names);
         this.changed();
+        await this.#round();
     }
 
     stop() {
@@ -101,17 +106,27 @@ export class Sync {
         if (this.busy.has(name))
             return;
         this.busy.add(name);
+        this.model.unmark(name);
         try {
             const { tasks } = await this.bus.list({ name: cockpit.variant("s", name) }, "", 1);
 
             if (tasks.length > 0)
-                this.model.setTask(tasks[0]);
+                this.model.setTask(await this.#withReason(tasks[0]));
             else
                 this.model.removeTask(name);
             this.changed();
         } finally {
             this.busy.delete(name);
         }
+    }
+
+    // List tells why hooks were given up, Get also why they fail.
+    async #withReason(task) {
+        if (!isUnexplained(task))
+            return task;
+        const { reason = "" } = await this.bus.get(task.name);
+
+        return { ...task, reason };
     }
 
     // What is on the screen and not of now any more; then what is not.
@@ -125,7 +140,10 @@ export class Sync {
         };
         const seen = this.visible().filter(name => this.model.stale.has(name) || isPast(name));
 
-        return [...new Set([...seen, ...this.model.stale])].slice(0, AT_ONCE);
+        const others = [...this.model.tasks.values()].filter(task => isUnexplained(task) || areHooksRunning(task))
+            .map(task => task.name);
+
+        return [...new Set([...seen, ...this.model.stale, ...others])].slice(0, AT_ONCE);
     }
 
     async #round() {

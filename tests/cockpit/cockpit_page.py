@@ -113,15 +113,23 @@ def browser(language="en-US", size=(1280, 900), home=None):
         options.add_argument(argument)
     options.add_experimental_option("prefs", {"intl.accept_languages": language})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+    # Chromium ends when a bus that it has connected to goes away.
+    nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+    service = Service(shutil.which("chromedriver"), env={**os.environ, **nowhere})
+    driver = webdriver.Chrome(service=service, options=options)
     driver.set_page_load_timeout(PATIENCE)
     return driver
 
 
 def axe(directory):
     """The source of axe-core, from npm; None where the registry cannot be reached."""
+    if not shutil.which("npm"):
+        return None
     done = subprocess.run(
-        ["npm", "pack", "--silent", AXE, "--pack-destination", directory], cwd=directory, capture_output=True, text=True
+        ["npm", "pack", "--silent", "--fetch-retries=0", AXE, "--pack-destination", directory],
+        cwd=directory,
+        capture_output=True,
+        text=True,
     )
     if done.returncode != 0:
         return None
@@ -201,7 +209,17 @@ class Page:
         return wait_for(lambda: self.find(selector, name, within), f"{selector} {name or ''}")
 
     def press(self, name, within=None):
-        self.wait_for("button, [role=tab], summary, a", name, within).click()
+        from selenium.common.exceptions import WebDriverException
+
+        def pressed():
+            element = self.find("button, [role=tab], summary, a", name, within)
+            try:
+                element and element.click()
+            except WebDriverException:  # it has been painted anew, or something is before it: a person looks again
+                return False
+            return element
+
+        wait_for(pressed, f"the button {name}")
         return self
 
     def field(self, label):
@@ -268,3 +286,87 @@ class Page:
         if directory:
             pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
             self.driver.save_screenshot(str(pathlib.Path(directory) / f"{name}.png"))
+
+
+class ShellPage(Page):
+    """The page inside Cockpit's shell."""
+
+    def open(self, address="#/", theme="light"):
+        self.driver.switch_to.default_content()
+        self.driver.get("about:blank")
+        self.driver.get(self.url + address)
+        self.enter()
+        wait_for(lambda: self.script("return document.querySelector('#page')?.getAttribute('aria-busy') === 'false'"),
+                 "the page")
+        return self
+
+    def enter(self):
+        self.driver.switch_to.default_content()
+        frame = wait_for(
+            lambda: self.driver.execute_script("return document.querySelector('iframe[name=\"cockpit1:localhost/koowatch\"]')"),
+            "the page's frame",
+        )
+        self.driver.switch_to.frame(frame)
+
+
+class Shell:
+    """Cockpit's own window around the page."""
+
+    def __init__(self, driver, url):
+        self.driver, self.url = driver, url
+        self.page = ShellPage(driver, f"{url}/koowatch")
+
+    def log_in(self, user, password):
+        self.driver.get(f"{self.url}/koowatch")
+        for field, text in (("user", user), ("password", password)):
+            wait_for(lambda: self._seen(f"#login-{field}-input"), "the form to log in").send_keys(text)  # noqa: B023
+        self._seen("#login-button").click()
+        self.page.enter()
+
+    def _seen(self, selector):
+        return self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].find(e => e.checkVisibility())", selector
+        )
+
+    def _press(self, selector, text):
+        wait_for(
+            lambda: self.driver.execute_script(
+                """
+                const found = [...document.querySelectorAll(arguments[0])]
+                    .find(e => e.checkVisibility() && e.textContent.trim() === arguments[1] && !e.disabled);
+                found?.click();
+                return Boolean(found);
+                """,
+                selector, text,
+            ),
+            f"the shell's {text}",
+        )
+
+    def set_administrative(self, wanted, password):
+        """As a person does it, at the top of the window."""
+        self.driver.switch_to.default_content()
+        here = {True: "Limited access", False: "Administrative access"}[wanted]
+        there = {False: "Limited access", True: "Administrative access"}[wanted]
+        state = lambda: self.driver.execute_script(  # noqa: E731
+            "return [...document.querySelectorAll('button')].map(b => b.textContent.trim())"
+            ".find(t => t === 'Limited access' || t === 'Administrative access')"
+        )
+        if wait_for(state, "the shell's access") == here:
+            self._press("button", here)
+            if wanted:
+                wait_for(lambda: self._seen("input[type=password]"), "the password's field").send_keys(password)
+                self._press("button", "Authenticate")
+            else:
+                self._press("button", "Limit access")
+            wait_for(lambda: state() == there, there)
+            self._close_dialog()
+        self.page.enter()
+
+    def _close_dialog(self):
+        wait_for(
+            lambda: self.driver.execute_script(
+                "const close = [...document.querySelectorAll('[role=dialog] button')].find(b => b.textContent.trim() === 'Close');"
+                "close?.click(); return !document.querySelector('[role=dialog]');"
+            ),
+            "the shell's dialog to go",
+        )

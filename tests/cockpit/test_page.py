@@ -332,10 +332,23 @@ def test_no_daemon_then_one(manager, page):
     page.wait_no_text("koowatchd has stopped")
 
 
+def test_bus_lost_and_back(manager, page, bus):
+    manager.start()
+    page.open().wait_text("7 tasks")
+    bus.stop()
+    page.wait_text("What you see is of")
+    manager.close()
+    bus.start()
+    manager.content["tasks"].pop()
+    manager.start()
+    page.wait_no_text("What you see is of")
+    page.wait_text("6 tasks")
+
+
 def test_no_tasks_yet(manager, page):
     manager.content.update(screens.content([], [screens.ACCOUNT], []))
     manager.start()
-    page.open().wait_text("No task is watched yet", "TaskId=1689768877770401664", "Copy", "Nothing needs a hand")
+    page.open().wait_text("No task is watched", "TaskId=1689768877770401664", "Copy", "Nothing needs a hand")
     page.shoot("no-tasks")
 
 

@@ -16,8 +16,18 @@ test("a signal changes one task and marks it as to be read", () => {
     assert.deepEqual([...model.stale], ["a"]);
     model.applySignal("TaskFinished", { name: "a", state: "finished", outcome: "completed", result: "succeeded" });
     assert.equal(model.tasks.get("a").nextPollAt, undefined);
-    model.setTask({ name: "a", state: "finished" });
+    model.unmark("a");
     assert.equal(model.stale.size, 0);
+});
+
+test("a signal that comes while a task is being read is not forgotten", () => {
+    const model = new Model();
+
+    model.setTask({ name: "a", state: "running" });
+    model.unmark("a");
+    model.applySignal("TaskChanged", { name: "a", state: "running" });
+    model.setTask({ name: "a", state: "running", progress: 1 });
+    assert.deepEqual([...model.stale], ["a"]);
 });
 
 test("the table's row object changes with its task, so that it is painted", () => {
@@ -28,6 +38,17 @@ test("the table's row object changes with its task, so that it is painted", () =
 
     model.applySignal("TaskChanged", { name: "a", progress: 1 });
     assert.notEqual(model.tasks.get("a"), before);
+});
+
+test("why hooks fail stays until they have failed again", () => {
+    const model = new Model();
+    const failing = { name: "a", state: "finished", delivery: "waiting", attempts: 1 };
+
+    model.setTask({ ...failing, reason: "x failed" });
+    model.setTask({ ...failing });
+    assert.equal(model.tasks.get("a").reason, "x failed");
+    model.setTask({ ...failing, attempts: 2 });
+    assert.equal(model.tasks.get("a").reason, undefined);
 });
 
 test("tasks come and go", () => {
