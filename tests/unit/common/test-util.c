@@ -287,6 +287,8 @@ static void test_directories_are_synced(void **state) {
         struct fixture *f = *state;
         CLEANUP(freep) char *path = str_printf("%s/file", f->directory);
 
+        memset(&sync_call, 0, sizeof(sync_call));
+        sync_call.path = path;
         assert_int_equal(sync_directory(f->directory), 0);
         assert_synced(f->directory);
         assert_int_equal(sync_directory_of("/file"), 0);
