@@ -8,7 +8,7 @@
 #include "koowatchctl/list-screen.h"
 #include "koowatchctl/text.h"
 
-#define REDRAW_EVERY USEC_SEC
+#define REDRAW_EVERY 1 /* second */
 /* The first page is small, so that it is there at once; for each the daemon looks at all tasks. */
 #define PAGE_MAX 10000
 #define CLEAR_TO_END "\033[J"
@@ -201,7 +201,7 @@ static void catch_resize(sigset_t *ret) {
 
 /* A daemon that is restarted is waited for; Ctrl-C ends it. */
 static int watch(struct listing *l, struct failure *failure) {
-        const struct timespec pause = {.tv_sec = REDRAW_EVERY / USEC_SEC};
+        const struct timespec pause = {.tv_sec = REDRAW_EVERY};
         sigset_t mask;
 
         catch_resize(&mask);
