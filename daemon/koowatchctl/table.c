@@ -143,7 +143,7 @@ static const char *text_of(const struct table *table, const struct cell *row, si
 
 static void print_row(const struct table *table, FILE *out, const struct look *look,
                       const struct cell *row) {
-        unsigned own[TABLE_COLUMNS_MAX], widths[TABLE_COLUMNS_MAX];
+        unsigned own[TABLE_COLUMNS_MAX] = {}, widths[TABLE_COLUMNS_MAX];
 
         for (size_t i = 0; i < table->n_columns; i++) {
                 own[i] = text_width(text_of(table, row, i));
