@@ -150,6 +150,7 @@ export class Bus {
 
             if (client !== this.client)
                 return;
+            clearTimeout(this.timer);
             this.pause = 500;
             this.on.properties(dictionary(all));
             this.on.state("ready");
@@ -159,7 +160,7 @@ export class Bus {
             const wrapped = wrap(error);
 
             this.on.state(wrapped.kind, wrapped);
-            if (wrapped.kind === "silent")
+            if (wrapped.kind === "silent" || wrapped.kind === "absent")
                 this.#later();
         }
     }
@@ -171,9 +172,10 @@ export class Bus {
         const isFirst = this.owner === null;
 
         this.owner = owner || "";
-        if (!owner)
+        if (!owner) {
             this.on.state("absent");
-        else if (!isFirst)
+            this.#later();
+        } else if (!isFirst)
             this.#begin(client);
     }
 
@@ -189,6 +191,7 @@ export class Bus {
         this.#later();
     }
 
+    // Nothing else may bring news: a bus that ends can look like a daemon that does, without a close.
     #later() {
         clearTimeout(this.timer);
         this.timer = setTimeout(() => this.open(), this.pause);
