@@ -1,5 +1,6 @@
-"""Tests around whole boots: of the boot tool itself, and of one machine that is rebooted."""
+"""Tests around whole boots: of the boot tool itself, and of machines that are rebooted."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -39,7 +40,19 @@ class Machine:
 
 
 @pytest.fixture
-def machine():
+def machines():
+    """As many of them as are asked for: each call makes one."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(new_machine())
+
+
+@pytest.fixture
+def machine(machines):
+    return machines()
+
+
+@contextlib.contextmanager
+def new_machine():
     # An overlay's upper layer cannot itself lie on an overlay.
     on_overlay = subprocess.run(["stat", "-fc", "%T", tempfile.gettempdir()], capture_output=True)
     path = tempfile.mkdtemp(dir="/dev/shm" if b"overlay" in on_overlay.stdout else None)
