@@ -4,8 +4,11 @@ DEVICE is a directory that stands for the block device: it is mounted by a bind 
 """
 
 import json
+import os
 import pathlib
 import re
+import shlex
+import signal
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
@@ -127,6 +130,74 @@ def leaves_no_hook_behind(service, event):
     systemctl("stop", DAEMON)
     assert instances() == []
     run("umount", str(STATE))
+
+
+COROSYNC = """
+totem {
+    version: 2
+    cluster_name: koowatch
+}
+nodelist {
+    node {
+        ring0_addr: 127.0.0.1
+        name: alpha
+        nodeid: 1
+    }
+}
+quorum {
+    provider: corosync_votequorum
+}
+"""
+
+
+def commands(block):
+    return [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
+
+
+def wait_for_pacemaker(service, pattern):
+    service.wait(lambda: re.search(pattern, run("crm_mon", "-1", check=False)), pattern, timeout=2 * PATIENCE)
+
+
+def join_a_cluster(service):
+    """Of this machine alone, and so without anybody who could fence."""
+    run("hostname", "alpha")
+    pathlib.Path("/etc/corosync/corosync.conf").write_text(COROSYNC)
+    systemctl("start", "pacemaker")
+    wait_for_pacemaker(service, r"Online:.* alpha ")
+
+
+def verify_what_takes_two(fencing, resources, drbd):
+    """Their agents need not be installed."""
+    run("pcs", "cluster", "cib", "/tmp/cib.xml")
+    for pcs, *words in commands(fencing) + commands(resources) + commands(drbd):
+        force = ["--force"] if {"stonith", "ocf:linbit:drbd"} & set(words) else []
+        run(pcs, "-f", "/tmp/cib.xml", *words, *force)
+    assert run("crm_verify", "-V", "-x", "/tmp/cib.xml") == ""
+
+
+def pacemaker(service, sim):
+    """It mounts and starts, starts again after a crash, and stops and unmounts."""
+    set_up(service)
+    join_a_cluster(service)
+    _, fencing, resources, drbd = blocks(PAGE, "Pacemaker")
+    verify_what_takes_two(fencing, resources, drbd)
+
+    run("pcs", "property", "set", "stonith-enabled=false")
+    device = re.compile(r"device=\S+(.*) fstype=ext4")
+    for command in commands(device.sub(rf"device={DEVICE}\1 fstype=none options=bind", resources)):
+        run(*command)
+    wait_for_pacemaker(service, r"koowatchd\s.*Started alpha")  # until then a crash is a failed start
+    pid = service.pid
+    os.kill(pid, signal.SIGKILL)
+    service.wait_restarted(pid)
+
+    sim.add_task(IDS["photos"], "9")
+    add(service, "photos")
+    event = service.wait_entry("^photos: completed")["KOOWATCH_EVENT_ID"]
+    service.wait_output(f"begin {event}")
+    run("pcs", "node", "standby", "alpha", "--wait=50")
+    assert (show("ActiveState"), instances()) == ("inactive", [])
+    assert (pathlib.Path(DEVICE) / "state.db").exists() and not STATE.is_mount()
 
 
 def mount_unit(service, sim):

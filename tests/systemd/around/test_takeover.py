@@ -3,8 +3,10 @@
 import contextlib
 import json
 import pathlib
+import shutil
 import subprocess
 
+import pytest
 from conftest import PATIENCE
 
 STORY = pathlib.Path(__file__).with_name("takeover_story.py")
@@ -38,6 +40,14 @@ class Teller:
         print(json.dumps(fact), file=self.process.stdin, flush=True)
 
 
+def tell(machine, build, tmp_path, chapter):
+    device = tmp_path / "device"
+    device.mkdir()
+    machine.bound += [build, device]
+    done = machine.boot("/usr/bin/python3", STORY, chapter, device)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def can_differ_in_uptime():
     return subprocess.run([*LONGER, "true"], capture_output=True).returncode == 0
 
@@ -59,9 +69,11 @@ def test_the_other_machine_goes_on_where_one_has_died(machines, build, tmp_path)
         assert second.hear() == "done"
 
 
+@pytest.mark.skipif(shutil.which("pcs") is None, reason="pcs is missing")
+def test_pacemaker_starts_and_stops_it(machine, build, tmp_path):
+    """A cluster of one machine; the constraints of two, and fencing, are only verified."""
+    tell(machine, build, tmp_path, "pacemaker")
+
+
 def test_a_mount_unit_is_mounted_and_unmounted_with_it(machine, build, tmp_path):
-    device = tmp_path / "device"
-    device.mkdir()
-    machine.bound += [build, device]
-    done = machine.boot("/usr/bin/python3", STORY, "mount_unit", device)
-    assert done.returncode == 0, done.stdout + done.stderr
+    tell(machine, build, tmp_path, "mount_unit")
