@@ -63,9 +63,10 @@ def message_ids():
     return ids
 
 
-def catalog():
+def catalog(language=""):
     """{MESSAGE_ID: (header, text)}"""
-    parts = re.split(r"^-- ([0-9a-f]{32})$", read("systemd/koowatch.catalog"), flags=re.M)[1:]
+    source = read(f"systemd/koowatch{language}.catalog")
+    parts = re.split(r"^-- ([0-9a-f]{32})$", source, flags=re.M)[1:]
     ids, entries = parts[::2], parts[1::2]
     assert len(set(ids)) == len(ids), "an id stands there twice"
     return {id: tuple(entry.strip().split("\n\n", 1)) for id, entry in zip(ids, entries)}
@@ -150,6 +151,19 @@ def test_catalog_entries_are_complete():
         assert "Defined-By: koowatch" in header.splitlines()
         assert text.strip()
         assert set(re.findall(r"@(\w+)@", header + text)) <= fields, header
+
+
+def test_chinese_catalog_says_all_that_the_english_one_says():
+    """The same entries in the same order, in each the same fields, settings, commands and pages."""
+    english, chinese = catalog(), catalog(".zh_CN")
+    assert list(chinese) == list(english)
+    for id, (header, text) in english.items():
+        own_header, own_text = chinese[id]
+        assert own_header.splitlines()[1:] == header.splitlines()[1:]
+        for part in (r"@\w+@", r"\b[A-Z]\w*=", r"\[\w+\]", r'"[\w -]+"', r"^    .*$"):
+            said, own = (set(re.findall(part, whole, re.M)) for whole in (header + text, own_header + own_text))
+            assert own >= said, (own_header, part)
+        assert re.search("[\u4e00-\u9fff]", own_header) and re.search("[\u4e00-\u9fff]", own_text)
 
 
 def test_catalog_and_unit_name_pages_that_exist():

@@ -1,6 +1,7 @@
 """What the journal can be asked."""
 
 import json
+import os
 import pathlib
 import re
 
@@ -55,6 +56,20 @@ def test_entries_are_explained_where_they_stand(service, sim):
     said = ask("--catalog", f"KOODRIVE_TASK_ID={task.task_id}")
     assert "Task photos has ended: completed" in said
     assert f"The task {task.task_id} is no longer polled:" in re.sub(r"\s+(-- )?", " ", said)
+
+
+@pytest.mark.parametrize(
+    "locale, subject", [("zh_CN", "任务 photos 已结束：completed"), (None, "Task photos has ended: completed")]
+)
+def test_entries_are_explained_in_chinese_where_that_locale_is_generated(service, sim, tmp_path, locale, subject):
+    service.add_task("photos", task := sim.add_task())
+    service.start()
+    service.wait_entry("^photos: completed")
+    if locale:
+        run("localedef", "--no-archive", "-i", locale, "-f", "UTF-8", str(tmp_path / f"{locale}.UTF-8"))
+    env = {**os.environ, "LC_ALL": "zh_CN.UTF-8", "LOCPATH": str(tmp_path)}
+    said = run("journalctl", "--no-pager", "--catalog", f"KOODRIVE_TASK_ID={task.task_id}", env=env)
+    assert subject in said
 
 
 def test_fields_of_an_outcome(service, sim):
