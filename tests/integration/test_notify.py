@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import ssl
 import stat
@@ -70,7 +71,8 @@ class Hook:
         self.conf = directory / "notify.conf"
         self.curlrc = directory / "curlrc"
         self.sendmail = directory / "sendmail"
-        self.path = directory / "notify"
+        self.prefix = directory  # as that of an installation
+        self.path = directory / "lib/koowatch/hooks/named.d/notify"
         self.env = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -86,6 +88,7 @@ class Hook:
         ):
             assert f' = "{real}"\n' in text
             text = text.replace(f' = "{real}"\n', f' = "{own}"\n')
+        self.path.parent.mkdir(parents=True)
         self.path.write_text(text, encoding="utf-8")
         self.path.chmod(0o755)
 
@@ -693,6 +696,61 @@ def test_the_task_chooses_among_the_receivers_and_changes_none(server, hook):
     elsewhere = {"Via": "ops", "Url": "http://127.0.0.1:1/", "Token": "x", "Topic": "other"}
     assert hook.run(event(variables={**elsewhere, "Link": "yes"})) == (0, "sent to ops\n")
     assert "Link" not in check_ntfy(server.requests[0])
+
+
+# Languages
+
+
+@pytest.fixture
+def chinese(hook):
+    """The catalog, where the hook's installation has it."""
+    if shutil.which("msgfmt") is None:
+        pytest.skip("gettext is missing, which makes the catalog")
+    target = hook.prefix / "share/locale/zh_CN/LC_MESSAGES/koowatch.mo"
+    target.parent.mkdir(parents=True)
+    subprocess.run(["msgfmt", "-o", target, HOOKS.parents[1] / "po/zh_CN.po"], check=True)
+
+
+@every
+def test_messages_are_in_the_language_of_the_configuration(server, to, chinese, kind):
+    assert to(kind, "Language=zh_CN\nLink=yes").run() == (0, f"sent to {kind}\n")
+    said = CHECK[kind](server.requests[0])
+    assert said.splitlines() == [
+        "KooDrive 任务 photos：已完成，但部分失败",
+        "时间：2025-05-20 02:31:12 +0000",
+        f"主机：{os.uname().nodename}",
+        f"链接：{LINK}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lang", "more", "said"),
+    [
+        ("zh_CN.UTF-8", "", "KooDrive 任务 photos：已完成，但部分失败"),
+        ("zh_CN.UTF-8", "Language=en", "KooDrive task photos: completed, but part of it failed"),
+        ("fr_FR.UTF-8", "", "KooDrive task photos: completed, but part of it failed"),
+    ],
+)
+def test_lang_decides_where_the_configuration_says_nothing(server, to, chinese, lang, more, said):
+    hook = to("ntfy", more)
+    hook.env["LANG"] = lang
+    assert hook.run()[0] == 0
+    assert check_ntfy(server.requests[0]).splitlines()[0] == said
+
+
+def test_a_letter_in_chinese(hook, mail, chinese):
+    server = mail()
+    conf = mail_conf(server).replace("[Notify]\n", "[Notify]\nLanguage=zh_CN\n")
+    hook.configure(conf)
+    assert hook.run() == (0, "sent to mail\n")
+    letter = letter_of(server.letters[0])
+    assert letter["Subject"] == "KooDrive 任务 photos：已完成，但部分失败"
+    assert f"链接：{LINK}" in letter.get_content().splitlines()
+
+
+def test_without_a_catalog_messages_are_english(server, to):
+    assert to("ntfy", "Language=zh_CN").run()[0] == 0
+    assert check_ntfy(server.requests[0]).startswith("KooDrive task photos: completed")
 
 
 # Several receivers, several attempts

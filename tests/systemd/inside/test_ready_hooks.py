@@ -78,6 +78,15 @@ def test_notify_tells_of_tasks_and_accounts(service, sim, receiver, notify):
     assert memory.stat().st_uid == pwd.getpwnam("koowatch-hook").pw_uid
 
 
+def test_notify_speaks_chinese_where_it_is_told_to(service, sim, receiver, notify):
+    CONF.write_text(CONF.read_text().replace("[Notify]\n", "[Notify]\nLanguage=zh_CN\n"))
+    link("finished")
+    service.add_task("photos", sim.add_task())
+    service.start()
+    service.wait(lambda: receiver.titles, "word of the task")
+    assert receiver.titles == ["KooDrive 任务 photos：已完成，全部成功"]
+
+
 def test_notify_waits_for_a_configuration_that_it_can_read(service, sim, receiver, notify):
     os.chown(CONF, 0, 0)
     service.add_task("photos", sim.add_task(), Hook="notify")
