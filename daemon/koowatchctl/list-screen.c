@@ -174,7 +174,9 @@ static int compare(const void *a, const void *b) {
         }
         order = (n > m) - (n < m);
         if (order == 0 && by->kind == NOTE)
-                order = strcmp(task_outcome(x), task_outcome(y));
+                order = strcmp(task_text(x, "outcome"), task_text(y, "outcome"));
+        if (order == 0 && by->kind == NOTE)
+                order = strcmp(task_text(x, "result"), task_text(y, "result"));
         if (order == 0 && by->kind == TEXT)
                 order = strcmp(task_text(x, by->key), task_text(y, by->key));
         return order != 0 ? order : strcmp(task_text(x, "name"), task_text(y, "name"));

@@ -141,6 +141,19 @@ def test_a_list_is_sorted_and_has_chosen_columns(manager, ctl):
     assert (many.returncode, many.stderr) == (2, "koowatchctl: -o: at most 32 columns\n")
 
 
+def test_notes_are_sorted_by_what_they_stand_for(manager, ctl):
+    manager.content["tasks"] = [
+        finished("a"),
+        finished("b", result="partial"),
+        finished("c", "rejected"),
+        finished("d", result="failed"),
+        finished("e", "canceled"),
+    ]
+    manager.start()
+    shown = ctl.run("list", "--sort", "note", "-o", "name", "--no-legend")
+    assert shown.stdout.split() == ["e", "d", "b", "a", "c"]
+
+
 def test_a_terminal_changes_looks_only(manager, ctl):
     manager.content["tasks"] = [running("照片" * 20, description="x" * 100)]
     manager.start()
