@@ -7,10 +7,11 @@
 #include "common/config.h"
 #include "common/json.h"
 #include "koowatchctl/config-verb.h"
+#include "koowatchctl/language.h"
 
 const struct option_row redeliver_options[] = {
-        {"reread", NULL, "with Hook= and variables of the file as it is now", 0, false},
-        {"ask", NULL, "ask KooDrive for a fresh link first", 0, false},
+        {"reread", NULL, N_("with Hook= and variables of the file as it is now"), 0, false},
+        {"ask", NULL, N_("ask KooDrive for a fresh link first"), 0, false},
         {},
 };
 
@@ -27,15 +28,15 @@ static int act(const struct ctl *ctl, const struct options *options, const char 
 
         if (client_act(ctl->client, method, name, &failure) < 0)
                 return fail_task(ctl, name, &failure);
-        return ctl_done(ctl, "%s: %s", name, done);
+        return ctl_done(ctl, "%s%s%s", name, _(": "), _(done));
 }
 
 int poll_run(struct ctl *ctl, const struct options *options) {
-        return act(ctl, options, "Poll", "is polled next");
+        return act(ctl, options, "Poll", N_("is polled next"));
 }
 
 int dismiss_run(struct ctl *ctl, const struct options *options) {
-        return act(ctl, options, "Dismiss", "dismissed, its hooks are not run again");
+        return act(ctl, options, "Dismiss", N_("dismissed, its hooks are not run again"));
 }
 
 /* Where koowatchd may not write, the caller perhaps may. Returns 0 or -1. */
@@ -58,10 +59,10 @@ static int remove_as_caller(const struct ctl *ctl, const char *name, struct fail
                 return -1;
         r = unlink(file) < 0 ? -errno : 0;
         if (r == -ENOENT)
-                return failure_set(failure, "NotFound", "the file of task %s is gone already",
+                return failure_set(failure, "NotFound", _("the file of task %s is gone already"),
                                    name);
         if (r < 0)
-                return failure_set(failure, "NotAllowed", "%s: cannot remove it: %s", file,
+                return failure_set(failure, "NotAllowed", _("%s: cannot remove it: %s"), file,
                                    strerror(-r));
         failure_clear(failure);
         return 0;
@@ -77,7 +78,7 @@ int remove_run(struct ctl *ctl, const struct options *options) {
                 r = remove_as_caller(ctl, name, &failure);
         if (r < 0)
                 return fail_task(ctl, name, &failure);
-        return ctl_done(ctl, "%s: removed", name);
+        return ctl_done(ctl, _("%s: removed"), name);
 }
 
 int redeliver_run(struct ctl *ctl, const struct options *options) {
@@ -93,7 +94,8 @@ int redeliver_run(struct ctl *ctl, const struct options *options) {
         (void) json_object_array_add(arguments, settings);
         if (client_call(ctl->client, "Redeliver", "sa{sv}", arguments, NULL, &failure) < 0)
                 return fail_task(ctl, name, &failure);
-        return ctl_done(ctl, "%s: its hooks are run again; koowatchctl show %s tells how they end",
+        return ctl_done(ctl,
+                        _("%s: its hooks are run again; koowatchctl show %s tells how they end"),
                         name, name);
 }
 
@@ -107,11 +109,12 @@ static int reload_by_signal(const struct ctl *ctl, const char *main_pid, struct 
         long pid = strtol(main_pid, &end, 10);
 
         if (pid <= 1 || pid > INT_MAX || *end)
-                return failure_set(failure, "Failed", "MAINPID is \"%s\", not a process", main_pid);
+                return failure_set(failure, "Failed", _("MAINPID is \"%s\", not a process"),
+                                   main_pid);
         if (config_load(ctl, &config, failure) < 0)
                 return -1;
         return kill((pid_t) pid, SIGHUP) < 0
-                       ? failure_set(failure, "Failed", "cannot send SIGHUP to %ld: %s", pid,
+                       ? failure_set(failure, "Failed", _("cannot send SIGHUP to %ld: %s"), pid,
                                      strerror(errno))
                        : 0;
 }
@@ -121,11 +124,12 @@ int reload_run(struct ctl *ctl, UNUSED const struct options *options) {
         const char *main_pid = getenv("MAINPID");
 
         if (client_call(ctl->client, "Reload", "", NULL, NULL, &failure) == 0)
-                return ctl_done(ctl, "configuration reloaded");
+                return ctl_done(ctl, "%s", _("configuration reloaded"));
         if (str_empty(main_pid) ||
             !(failure_is(&failure, "NotRunning") || failure_is(&failure, "Unavailable")))
                 return ctl_fail(ctl, &failure);
         if (reload_by_signal(ctl, main_pid, &other) < 0)
                 return ctl_fail(ctl, &other);
-        return ctl_done(ctl, "koowatchd is told to reload its configuration, which has no errors");
+        return ctl_done(ctl, "%s",
+                        _("koowatchd is told to reload its configuration, which has no errors"));
 }

@@ -6,23 +6,25 @@
 #include "common/config.h"
 #include "common/json.h"
 #include "koowatchctl/create-answer.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/text.h"
 
 #define FILE_MAX ((size_t) 64 * 1024)
 #define ANSWER_MAX ((size_t) 1024 * 1024)
 
 const struct option_row add_options[] = {
-        {"task-id", "ID", "KooDrive's taskId", 0, false},
-        {"share-id", "ID", "KooDrive's shareId", 0, false},
-        {"from-json", "FILE", "take the ids from KooDrive's answer; -: standard input", 0, false},
-        {"account", "ACCOUNT", "the account to poll it with", 0, false},
-        {"kdstoken-file", "FILE", "the share's token is in FILE; -: standard input", 0, false},
-        {"hook", "HOOK", "run this hook of named.d at its end; may be repeated", 0, false},
-        {"var", "NAME=VALUE", "hand a variable to hooks; may be repeated", 0, false},
-        {"description", "TEXT", "a line for people", 0, false},
-        {"timeout", "SPAN", "its deadline, from now on", 0, false},
-        {"expect", "SPAN", "how long it usually takes", 0, false},
-        {"dry-run", NULL, "print the file, and where it would go", 0, false},
+        {"task-id", "ID", N_("KooDrive's taskId"), 0, false},
+        {"share-id", "ID", N_("KooDrive's shareId"), 0, false},
+        {"from-json", "FILE", N_("take the ids from KooDrive's answer; -: standard input"), 0,
+         false},
+        {"account", "ACCOUNT", N_("the account to poll it with"), 0, false},
+        {"kdstoken-file", "FILE", N_("the share's token is in FILE; -: standard input"), 0, false},
+        {"hook", "HOOK", N_("run this hook of named.d at its end; may be repeated"), 0, false},
+        {"var", "NAME=VALUE", N_("hand a variable to hooks; may be repeated"), 0, false},
+        {"description", "TEXT", N_("a line for people"), 0, false},
+        {"timeout", "SPAN", N_("its deadline, from now on"), 0, false},
+        {"expect", "SPAN", N_("how long it usually takes"), 0, false},
+        {"dry-run", NULL, N_("print the file, and where it would go"), 0, false},
         {},
 };
 
@@ -37,7 +39,8 @@ static const struct {
 static int put_text(json_object *settings, const char *key, const char *value,
                     struct failure *failure) {
         if (strpbrk(value, "\n\r"))
-                return failure_set(failure, "Invalid", "%s: a line end cannot be part of it", key);
+                return failure_set(failure, "Invalid", _("%s: a line end cannot be part of it"),
+                                   key);
         if (json_object_object_add(settings, key, json_object_new_string(value)) < 0)
                 return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
         return 0;
@@ -50,7 +53,7 @@ static int read_input(const char *path, size_t max, char **ret, size_t *ret_leng
                                  : read_path(path, max, ret, ret_length);
 
         if (r == -EFBIG)
-                return failure_set(failure, "Invalid", "%s: it is too large", path);
+                return failure_set(failure, "Invalid", _("%s: it is too large"), path);
         return r < 0 ? failure_set(failure, "Failed", "%s: %s", path, strerror(-r)) : 0;
 }
 
@@ -62,7 +65,7 @@ static int put_token(json_object *settings, const char *path, struct failure *fa
                 return -1;
         if (!secret_trim(token, length))
                 return failure_set(failure, "Invalid",
-                                   "%s: expected a line of printable ASCII, the share's token",
+                                   _("%s: expected a line of printable ASCII, the share's token"),
                                    path);
         return put_text(settings, "KdsToken", token, failure);
 }
@@ -78,7 +81,7 @@ static int put_answer(json_object *settings, const char *path, struct failure *f
                 return -1;
         if (!task_id)
                 return failure_set(failure, "Invalid",
-                                   "%s: there is no taskId: KooDrive has created no task", path);
+                                   _("%s: there is no taskId: KooDrive has created no task"), path);
         if (put_text(settings, "TaskId", task_id, failure) < 0)
                 return -1;
         return share_id ? put_text(settings, "ShareId", share_id, failure) : 0;
@@ -91,7 +94,8 @@ static int put_variable(json_object *settings, const char *assignment, struct fa
         json_object *variables = json_object_object_get(settings, "Variables");
 
         if (!name || !*name)
-                return failure_set(failure, "Usage", "--var %s: expected NAME=VALUE", assignment);
+                return failure_set(failure, "Usage", _("--var %s: expected NAME=VALUE"),
+                                   assignment);
         if (!variables) {
                 variables = json_object_new_object();
                 (void) json_object_object_add(settings, "Variables", variables);
@@ -142,10 +146,12 @@ static int make_settings(const struct options *options, json_object *settings,
         if (put_repeated(settings, options, failure) < 0)
                 return -1;
         if (!json_get_string(settings, "TaskId"))
-                return failure_set(failure, "Usage", "add: expected --task-id or --from-json");
+                return failure_set(failure, "Usage", _("add: expected --task-id or --from-json"));
         if (!json_get_string(settings, "ShareId"))
-                return failure_set(failure, "Usage", "add: expected --share-id%s",
-                                   answer ? ", KooDrive's answer has none" : "");
+                return failure_set(
+                        failure, "Usage", "%s",
+                        answer ? _("add: expected --share-id, KooDrive's answer has none")
+                               : _("add: expected --share-id"));
         return 0;
 }
 
@@ -197,11 +203,11 @@ static int dry_run(const struct ctl *ctl, const char *name, json_object *setting
         FILE *out;
 
         if (client_get(ctl->client, name, &there, &failure) == 0) {
-                (void) failure_set(&failure, "Exists", "there is a task %s already", name);
+                (void) failure_set(&failure, "Exists", _("there is a task %s already"), name);
                 return ctl_fail(ctl, &failure);
         }
         if (ctl->json == JSON_NONE) {
-                (void) printf("# %s, first poll: at once\n", place ? place : "STATE/tasks.d");
+                (void) printf(_("# %s, first poll: at once\n"), place ? place : "STATE/tasks.d");
                 print_file(stdout, settings);
                 return ctl_end();
         }
@@ -225,8 +231,8 @@ int add_run(struct ctl *ctl, const struct options *options) {
         if (!settings || make_settings(options, settings, &failure) < 0)
                 return ctl_fail(ctl, &failure);
         if (!name_is_valid(name, 1, 128, "._@-", true))
-                return ctl_usage(ctl, "add: a NAME is 1 to 128 of A-Z a-z 0-9 . _ @ - without a "
-                                      "leading dot");
+                return ctl_usage(ctl, _("add: a NAME is 1 to 128 of A-Z a-z 0-9 . _ @ - without a "
+                                        "leading dot"));
         if (options_has(options, "dry-run"))
                 return dry_run(ctl, name, settings);
 
@@ -235,5 +241,6 @@ int add_run(struct ctl *ctl, const struct options *options) {
         (void) json_object_array_add(arguments, json_object_get(settings));
         if (client_call(ctl->client, "Add", "sa{sv}", arguments, NULL, &failure) < 0)
                 return ctl_fail(ctl, &failure);
-        return ctl_done(ctl, "%s: registered; koowatchctl wait %s waits for its end", name, name);
+        return ctl_done(ctl, _("%s: registered; koowatchctl wait %s waits for its end"), name,
+                        name);
 }

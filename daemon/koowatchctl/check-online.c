@@ -7,6 +7,7 @@
 #include "common/util.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/client.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/task-text.h"
 
 /* A request takes 30 s at most, and waits for a turn before. */
@@ -14,7 +15,7 @@
 #define PAUSE (200 * USEC_MSEC)
 
 static void add(json_object *faults, bool is_error, const char *account, const char *what) {
-        CLEANUP(freep) char *text = str_printf("account %s: %s", account, what);
+        CLEANUP(freep) char *text = str_printf(_("account %s: %s"), account, what);
 
         check_add(faults, is_error, NULL, 0, text ? text : what);
 }
@@ -104,7 +105,7 @@ static int ask(struct client *client, const char *account, const char *task, jso
                         return MIN(r, 0);
                 (void) nanosleep(&pause, NULL);
         }
-        add(faults, true, account, "no answer from KooDrive within 40 s");
+        add(faults, true, account, _("no answer from KooDrive within 40 s"));
         return 0;
 }
 
@@ -115,7 +116,7 @@ static void check_account(struct client *client, const char *name, json_object *
         if (!task && !failure.text) {
                 if (!is_failing(client, name, faults, &failure))
                         add(faults, false, name,
-                            "no task of it is watched, so KooDrive was not asked");
+                            _("no task of it is watched, so KooDrive was not asked"));
                 return;
         }
         if (!task || ask(client, name, task, faults, &failure) < 0)

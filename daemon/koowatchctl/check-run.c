@@ -4,6 +4,7 @@
 
 #include "common/json.h"
 #include "koowatchctl/child.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/task-text.h"
 
 #define USER "koowatch"
@@ -69,7 +70,7 @@ int check_run_daemon(const char *config, bool as_service, json_object **ret,
                 return 0;
         }
         json_object_put(faults);
-        return status < 0
-                       ? -1
-                       : failure_set(failure, "Failed", "koowatchd --check has failed: %d", status);
+        return status < 0 ? -1
+                          : failure_set(failure, "Failed", _("koowatchd --check has failed: %d"),
+                                        status);
 }

@@ -9,6 +9,7 @@
 #include "koowatchctl/check-online.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/config-verb.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
 
@@ -17,7 +18,7 @@
 #define TOKEN_MAX ((size_t) 64 * 1024)
 
 const struct option_row check_options[] = {
-        {"online", NULL, "also have the daemon ask KooDrive once for each account", 0, false},
+        {"online", NULL, N_("also have the daemon ask KooDrive once for each account"), 0, false},
         {},
 };
 
@@ -61,8 +62,8 @@ static void check_secret(json_object *faults, const struct account_config *accou
         if (file) {
                 r = try_as_service(file);
                 if (r < 0)
-                        text = str_printf("%s of account %s: %s", key, account->name,
-                                          r == -EBADMSG ? "expected one line of printable ASCII"
+                        text = str_printf(_("%s of account %s: %s"), key, account->name,
+                                          r == -EBADMSG ? _("expected one line of printable ASCII")
                                                         : strerror(-r));
                 if (text)
                         check_add(faults, true, file, 0, text);
@@ -70,12 +71,13 @@ static void check_secret(json_object *faults, const struct account_config *accou
         }
         r = credential ? find_credential(credential) : -ENOMEM;
         if (r == -EACCES)
-                text = str_printf("whether account %s has its %s can only root see", account->name,
-                                  suffix);
+                text = str_printf(_("whether account %s has its %s can only root see"),
+                                  account->name, suffix);
         else if (r < 0)
-                text = str_printf("account %s has no %s: write it to " CREDENTIALS
-                                  "/%s, or set %s=, and restart koowatchd",
-                                  account->name, suffix, credential, key);
+                text = str_printf(
+                        _("account %s has no %s: write it to %s/%s, or set %s=, and restart "
+                          "koowatchd"),
+                        account->name, suffix, CREDENTIALS, credential, key);
         if (text)
                 check_add(faults, r != -EACCES, account->file, account->line, text);
 }
@@ -103,7 +105,7 @@ static void print_faults(json_object *faults) {
                 if (task_number(fault, "line") > 0)
                         (void) printf(":%d", (int) task_number(fault, "line"));
                 (void) printf("%s%s", *file ? ": " : "",
-                              streq(task_text(fault, "severity"), "warning") ? "warning: " : "");
+                              streq(task_text(fault, "severity"), "warning") ? _("warning: ") : "");
                 text_put_plain(stdout, task_text(fault, "message"));
                 (void) putchar('\n');
         }
@@ -134,6 +136,6 @@ int check_run(struct ctl *ctl, const struct options *options) {
         }
         print_faults(faults);
         if (json_object_array_length(faults) == 0)
-                (void) puts("No faults.");
+                (void) puts(_("No faults."));
         return ctl_end() == EXIT_DONE && ok ? EXIT_DONE : EXIT_ERROR;
 }

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "koowatchctl/language.h"
+
 struct pipes {
         int input[2], output[2];
 };
@@ -72,8 +74,8 @@ int child_run(const struct child *child, struct failure *failure) {
         (void) signal(SIGPIPE, SIG_IGN); /* it may end before it has read everything */
         pid = r == 0 ? fork() : -1;
         if (pid < 0)
-                return failure_set(failure, "Failed", "%s cannot be run: %s", child->arguments[0],
-                                   strerror(r < 0 ? -r : errno));
+                return failure_set(failure, "Failed", _("%s cannot be run: %s"),
+                                   child->arguments[0], strerror(r < 0 ? -r : errno));
         if (pid == 0)
                 become(child, &p, user);
         closep(&p.input[0]);
@@ -86,7 +88,7 @@ int child_run(const struct child *child, struct failure *failure) {
         child_read_lines(p.output[0], child->on_line, child->userdata);
         status = wait_for(pid);
         if (status == 127)
-                return failure_set(failure, "Failed", "%s cannot be run", child->arguments[0]);
+                return failure_set(failure, "Failed", _("%s cannot be run"), child->arguments[0]);
         return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/json.h"
 #include "koowatchctl/bus-value.h"
+#include "koowatchctl/language.h"
 
 #define ERROR_PREFIX "org.koowatch1.Error."
 #define DBUS_ERROR "org.freedesktop.DBus.Error."
@@ -87,11 +88,13 @@ int client_connect(struct client *client, struct failure *failure) {
                 r = wait_until_ready(client);
         if (r == -ENOENT && !client->user_bus)
                 return failure_set(failure, "Unavailable",
-                                   "there is no system bus: install the package dbus; koowatchd "
-                                   "itself does without");
+                                   _("there is no system bus: install the package dbus; koowatchd "
+                                     "itself does without"));
         if (r < 0)
-                return failure_set(failure, "Unavailable", "cannot connect to the %s bus: %s",
-                                   client->user_bus ? "session" : "system", strerror(-r));
+                return failure_set(failure, "Unavailable",
+                                   client->user_bus ? _("cannot connect to the session bus: %s")
+                                                    : _("cannot connect to the system bus: %s"),
+                                   strerror(-r));
         return 0;
 }
 
@@ -110,22 +113,24 @@ static int fail_access(struct failure *failure) {
 
         if (geteuid() == 0)
                 return failure_set(failure, "NotAllowed",
-                                   "the bus does not let root in: it has not read koowatch's "
-                                   "policy, org.koowatch1.conf: systemctl reload dbus");
+                                   _("the bus does not let root in: it has not read koowatch's "
+                                     "policy, org.koowatch1.conf: systemctl reload dbus"));
         if (joined_since(user))
                 return failure_set(failure, "NotAllowed",
-                                   "not allowed yet: you are in the group " GROUP
-                                   " since you logged in; log in again");
+                                   _("not allowed yet: you are in the group koowatch since you "
+                                     "logged in; log in again"));
         return failure_set(failure, "NotAllowed",
-                           "not allowed: only root and the group " GROUP
-                           " may; join it with: sudo usermod -aG " GROUP " %s, then log in again",
+                           _("not allowed: only root and the group koowatch may; join it with: "
+                             "sudo usermod -aG koowatch %s, then log in again"),
                            user ? user->pw_name : "USER");
 }
 
 static int fail_not_running(const struct client *client, struct failure *failure) {
-        return failure_set(failure, "NotRunning", "koowatchd is not running%s",
-                           client->user_bus ? " on the session bus: koowatchd --bus session"
-                                            : ": systemctl start koowatchd");
+        return failure_set(failure, "NotRunning", "%s",
+                           client->user_bus ? _("koowatchd is not running on the session bus: "
+                                                "koowatchd --bus session")
+                                            : _("koowatchd is not running: systemctl start "
+                                                "koowatchd"));
 }
 
 /* The code's own static text. */
@@ -157,12 +162,12 @@ static int explain(const struct client *client, const sd_bus_error *error, int r
         if (streq(word, "UnknownMethod") || streq(word, "UnknownObject") ||
             streq(word, "UnknownInterface"))
                 return failure_set(failure, "Unavailable",
-                                   "koowatchd is of another version than koowatchctl: %s",
+                                   _("koowatchd is of another version than koowatchctl: %s"),
                                    error->message ? error->message : word);
         if (streq(word, "NoReply") && r != -ETIMEDOUT) /* it went away meanwhile */
                 return fail_not_running(client, failure);
         if (streq(word, "NoReply") || streq(word, "Timeout") || r == -ETIMEDOUT)
-                return failure_set(failure, "Unavailable", "koowatchd does not answer");
+                return failure_set(failure, "Unavailable", _("koowatchd does not answer"));
         return failure_set(failure, "Failed", "%s",
                            !str_empty(error->message) ? error->message : strerror(-r));
 }
@@ -189,7 +194,7 @@ static int send_call(struct client *client, const char *interface, const char *m
                 r = bus_value_append(call, types, arguments);
         if (r == -EINVAL)
                 return failure_set(failure, "Invalid",
-                                   "a text has a character that D-Bus cannot carry");
+                                   _("a text has a character that D-Bus cannot carry"));
         if (r >= 0)
                 r = sd_bus_call(client->bus, call, time_left(client), &error, &reply);
         if (r < 0)
@@ -197,7 +202,7 @@ static int send_call(struct client *client, const char *interface, const char *m
         if (!ret)
                 return 0;
         r = bus_value_read(reply, ret);
-        return r < 0 ? failure_set(failure, "Failed", "koowatchd's answer cannot be read: %s",
+        return r < 0 ? failure_set(failure, "Failed", _("koowatchd's answer cannot be read: %s"),
                                    strerror(-r))
                      : 0;
 }
@@ -237,7 +242,7 @@ static int take(json_object *array, size_t i, json_type type, json_object **ret,
         json_object *value = json_object_array_get_idx(array, i);
 
         if (!json_object_is_type(value, type))
-                return failure_set(failure, "Failed", "koowatchd's answer has another form");
+                return failure_set(failure, "Failed", _("koowatchd's answer has another form"));
         *ret = json_object_get(value);
         return 0;
 }

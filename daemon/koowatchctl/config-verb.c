@@ -5,6 +5,7 @@
 #include "common/config.h"
 #include "common/json.h"
 #include "koowatchctl/config-origins.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/table.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
@@ -32,7 +33,8 @@ int config_load(const struct ctl *ctl, struct config **ret, struct failure *fail
 }
 
 static void print_section(json_object *rows, size_t from, size_t to, const struct look *look) {
-        static const struct table_column columns[] = {{"SETTING", false, 20}, {"ORIGIN", false, 0}};
+        static const struct table_column columns[] = {{N_("SETTING"), false, 20},
+                                                      {N_("ORIGIN"), false, 0}};
         CLEANUP(table_freep) struct table *table = table_new(columns, ARRAY_LEN(columns));
 
         for (size_t i = from; table && i < to; i++) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 
 /* Objects and arrays that are looked into, the outermost first. */
 #define QUEUE_MAX 1000
@@ -60,7 +61,8 @@ int create_answer_read(const char *text, size_t length, char **ret_task_id, char
 
         r = json_read(text, length, &rules, NULL, &root, fault);
         if (r == -EBADMSG)
-                return failure_set(failure, "Invalid", "KooDrive's answer is no JSON: %s", fault);
+                return failure_set(failure, "Invalid", _("KooDrive's answer is no JSON: %s"),
+                                   fault);
         if (r == 0)
                 r = take(root, "taskId", ret_task_id);
         if (r == 0)

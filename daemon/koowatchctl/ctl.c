@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/nearest.h"
 #include "koowatchctl/text.h"
 
@@ -61,8 +62,8 @@ int ctl_end(void) {
 
         if (r == 0 && !ferror(stdout))
                 return EXIT_DONE;
-        (void) fprintf(stderr, "koowatchctl: cannot write: %s\n",
-                       r > 0 ? strerror(r) : "a part of it was lost");
+        (void) fprintf(stderr, _("koowatchctl: cannot write: %s\n"),
+                       r > 0 ? strerror(r) : _("a part of it was lost"));
         return EXIT_ERROR;
 }
 
@@ -154,6 +155,6 @@ void ctl_suggest_task(const struct ctl *ctl, const char *name, struct failure *f
         }
         nearest = nearest_name(name, tasks);
         if (nearest && !streq(nearest, name)) /* else it is on its way out */
-                (void) failure_set(failure, "NotFound", "%s; did you mean %s?",
+                (void) failure_set(failure, "NotFound", _("%s; did you mean %s?"),
                                    failure->text ? failure->text : name, nearest);
 }

@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "koowatchctl/check-run.h"
 #include "koowatchctl/config-verb.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
@@ -156,7 +157,8 @@ static int run_editor(const char *file, struct failure *failure) {
                         break;
         restore_interrupts(&before);
         if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                return failure_set(failure, "Failed", "%s has failed, nothing is changed", editor);
+                return failure_set(failure, "Failed", _("%s has failed, nothing is changed"),
+                                   editor);
         return 0;
 }
 
@@ -186,7 +188,7 @@ static bool wants_again(void) {
 
         if (!isatty(STDIN_FILENO))
                 return false;
-        (void) fputs("Edit it again? [Y/n] ", stderr);
+        (void) fputs(_("Edit it again? [Y/n] "), stderr);
         return fgets(answer, sizeof(answer), stdin) && *answer != 'n' && *answer != 'N';
 }
 
@@ -261,14 +263,14 @@ static int begin(const struct ctl *ctl, struct edit *e, struct failure *failure)
         /* In a directory that others write to, it might lead anywhere. */
         if (lstat(e->path, &e->old) == 0 && !S_ISREG(e->old.st_mode))
                 return failure_set(failure, "NotAllowed",
-                                   "%s is not a regular file; edit what it leads to", e->path);
+                                   _("%s is not a regular file; edit what it leads to"), e->path);
         r = lstat(e->path, &e->old) < 0 ? -errno
                                         : read_path(e->path, FILE_MAX, &e->text, &e->length);
         if (r == 0)
                 r = bench_open(&e->bench, config, e->name);
         if (r == 0)
                 r = write_file(e->bench.file, e->text, e->length);
-        return r < 0 ? failure_set(failure, "NotAllowed", "%s: cannot edit it: %s", e->path,
+        return r < 0 ? failure_set(failure, "NotAllowed", _("%s: cannot edit it: %s"), e->path,
                                    strerror(-r))
                      : 0;
 }
@@ -293,7 +295,7 @@ static int let_edit(struct edit *e, struct failure *failure) {
         if (r == 1) {
                 e->bench.keep = true;
                 return failure_set(failure, "Invalid",
-                                   "%s is not changed; what you have written is in %s", e->path,
+                                   _("%s is not changed; what you have written is in %s"), e->path,
                                    e->bench.file);
         }
         return r < 0 ? -1 : 1;
@@ -312,8 +314,8 @@ int edit_run(struct ctl *ctl, const struct options *options) {
         e.has_finished = streq(task_text(task, "state"), "finished");
         delivery = task_text(task, "delivery");
         if (!e.path || access(e.path, F_OK) < 0) {
-                (void) failure_set(&failure, "NotFound", "%s has no file any more that you can see",
-                                   e.name);
+                (void) failure_set(&failure, "NotFound",
+                                   _("%s has no file any more that you can see"), e.name);
                 return ctl_fail(ctl, &failure);
         }
         r = begin(ctl, &e, &failure);
@@ -325,15 +327,16 @@ int edit_run(struct ctl *ctl, const struct options *options) {
 
                 e.bench.keep = error < 0;
                 if (error < 0)
-                        r = failure_set(&failure, "NotAllowed",
-                                        "%s: cannot replace it: %s; what you have written is in %s",
-                                        e.path, strerror(-error), e.bench.file);
+                        r = failure_set(
+                                &failure, "NotAllowed",
+                                _("%s: cannot replace it: %s; what you have written is in %s"),
+                                e.path, strerror(-error), e.bench.file);
         }
         if (r < 0)
                 return ctl_fail(ctl, &failure);
         if (r == 1 && (streq(delivery, "waiting") || streq(delivery, "parked")))
-                return ctl_done(ctl,
-                                "%s: changed; koowatchctl redeliver %s --reread delivers with it",
-                                e.name, e.name);
-        return ctl_done(ctl, "%s: %s", e.name, r == 0 ? "not changed" : "changed");
+                return ctl_done(
+                        ctl, _("%s: changed; koowatchctl redeliver %s --reread delivers with it"),
+                        e.name, e.name);
+        return ctl_done(ctl, r == 0 ? _("%s: not changed") : _("%s: changed"), e.name);
 }

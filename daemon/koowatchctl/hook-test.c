@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "koowatchctl/child.h"
 #include "koowatchctl/config-verb.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/test-event.h"
@@ -18,7 +19,7 @@
 #define USER "koowatch-hook"
 
 const struct option_row hook_options[] = {
-        {"dry-run", NULL, "run nothing, show what would be run", 0, false},
+        {"dry-run", NULL, N_("run nothing, show what would be run"), 0, false},
         {},
 };
 
@@ -43,14 +44,14 @@ static void on_end(struct conversation *c, json_object *end) {
         if (c->ctl->json != JSON_NONE)
                 return;
         text_put_plain(stdout, task_text(end, "end"));
-        (void) fputs(": ", stdout);
+        (void) fputs(_(": "), stdout);
         text_put_plain(stdout, result);
         if (task_number(end, "status") > 0)
-                (void) printf(", exit status %d", (int) task_number(end, "status"));
+                (void) printf(_(", exit status %d"), (int) task_number(end, "status"));
         if (task_number(end, "signal") > 0)
-                (void) printf(", signal %d", (int) task_number(end, "signal"));
+                (void) printf(_(", signal %d"), (int) task_number(end, "signal"));
         if (*reason) {
-                (void) fputs(": ", stdout);
+                (void) fputs(_(": "), stdout);
                 text_put_plain(stdout, reason);
         }
         (void) putchar('\n');
@@ -137,7 +138,7 @@ static int make_event(const struct ctl *ctl, const char *type, const char *name,
                         if (streq(task_text(json_object_array_get_idx(found, i), "name"), name))
                                 account = json_object_array_get_idx(found, i);
                 if (!account)
-                        return failure_set(failure, "NotFound", "no account %s", name);
+                        return failure_set(failure, "NotFound", _("no account %s"), name);
                 *ret = test_event_of_account(id, account);
         }
         return *ret ? 0 : failure_set(failure, "Failed", "%s", strerror(ENOMEM));
@@ -154,31 +155,31 @@ static int print_plan(const struct ctl *ctl, json_object *plan) {
 
         if (ctl->json != JSON_NONE)
                 return ctl_json(ctl, json_object_get(plan));
-        print_heading(ctl, "HOOKS, in this order");
+        print_heading(ctl, _("HOOKS, in this order"));
         if (*task_text(plan, "problem")) {
                 text_put_plain(stdout, task_text(plan, "problem"));
-                (void) puts(": none would run");
+                (void) puts(_(": none would run"));
         }
         for (size_t i = 0; i < json_object_array_length(hooks); i++) {
                 json_object *hook = json_object_array_get_idx(hooks, i);
                 const char *why = task_text(hook, "refused"), *path = task_text(hook, "path");
 
                 text_put_plain(stdout, *path ? path : task_text(hook, "hook"));
-                (void) fputs(*why ? ": refused: " : "", stdout);
+                (void) fputs(*why ? _(": refused: ") : "", stdout);
                 text_put_plain(stdout, why);
                 (void) putchar('\n');
         }
         if (json_object_array_length(hooks) == 0)
-                (void) puts("none");
+                (void) puts(_("none"));
         (void) putchar('\n');
-        print_heading(ctl, "ENVIRONMENT");
+        print_heading(ctl, _("ENVIRONMENT"));
         for (size_t i = 0; i < json_object_array_length(environment); i++) {
                 text_put_plain(stdout,
                                json_object_get_string(json_object_array_get_idx(environment, i)));
                 (void) putchar('\n');
         }
         (void) putchar('\n');
-        print_heading(ctl, "STANDARD INPUT");
+        print_heading(ctl, _("STANDARD INPUT"));
         text_put_plain(stdout, json_text(json_object_object_get(plan, "event"),
                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
         (void) putchar('\n');
@@ -190,11 +191,11 @@ static int print_runs(const struct ctl *ctl, struct conversation *c) {
         int code = c->has_failed ? EXIT_ERROR : EXIT_DONE;
 
         if (!c->is_ready || !c->is_done) {
-                (void) failure_set(&failure, "Failed",
-                                   c->is_busy ? "another runner is at this event"
-                                   : c->is_ready
-                                           ? "the hook runner has ended early, see its log"
-                                           : "the hook runner has refused the event, see its log");
+                (void) failure_set(
+                        &failure, "Failed",
+                        c->is_busy    ? _("another runner is at this event")
+                        : c->is_ready ? _("the hook runner has ended early, see its log")
+                                      : _("the hook runner has refused the event, see its log"));
                 return ctl_fail(ctl, &failure);
         }
         if (ctl->json != JSON_NONE)
@@ -202,7 +203,7 @@ static int print_runs(const struct ctl *ctl, struct conversation *c) {
                                ? code
                                : EXIT_ERROR;
         if (json_object_array_length(c->runs) == 0)
-                (void) puts("There is no hook for this event.");
+                (void) puts(_("There is no hook for this event."));
         return ctl_end() == EXIT_DONE ? code : EXIT_ERROR;
 }
 
@@ -222,7 +223,7 @@ static int test(const struct ctl *ctl, bool is_dry, const char *line, struct fai
                 return print_runs(ctl, &c);
         if (c.plan)
                 return print_plan(ctl, c.plan);
-        (void) failure_set(failure, "Failed", "the hook runner has refused the event");
+        (void) failure_set(failure, "Failed", _("the hook runner has refused the event"));
         return ctl_fail(ctl, failure);
 }
 
@@ -235,12 +236,13 @@ int hook_run(struct ctl *ctl, const struct options *options) {
         bool known = false;
 
         if (!streq(options->arguments[0], "test"))
-                return ctl_usage(ctl, "hook %s: expected hook test EVENT NAME",
+                return ctl_usage(ctl, _("hook %s: expected hook test EVENT NAME"),
                                  options->arguments[0]);
         for (size_t i = 0; i < ARRAY_LEN(events); i++)
                 known |= streq(type, events[i]);
         if (!known)
-                return ctl_usage(ctl, "hook test %s: expected finished, stalled or account", type);
+                return ctl_usage(ctl, _("hook test %s: expected finished, stalled or account"),
+                                 type);
         if (make_event(ctl, type, options->arguments[2], &event, &failure) < 0)
                 return ctl_fail(ctl, &failure);
         line = str_printf("%s\n", json_text(event, JSON_C_TO_STRING_PLAIN));

@@ -3,46 +3,61 @@
 #include <errno.h>
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/table.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/time-text.h"
 
 enum kind { TEXT, NUMBER, PROGRESS, AGE, NEXT, NOTE };
 
+/* clang-format off */
 static const struct column {
         const char *name, *key, *help;
         enum kind kind;
         struct table_column look;
 } columns[] = {
-        {"name", "name", "the task's name", TEXT, {"NAME", false, 12}},
-        {"state", "state", "pending, running, finished or invalid", TEXT, {"STATE", false, 0}},
-        {"progress", "progress", "per cent", PROGRESS, {"PROGRESS", true, 0}},
-        {"age", "registeredAt", "time since its registration", AGE, {"AGE", true, 0}},
-        {"next",
-         "nextPollAt",
-         "time until the next poll, or attempt of its hooks",
-         NEXT,
-         {"NEXT", true, 0}},
-        {"note", NULL, "outcome, last trouble, or description", NOTE, {"NOTE", false, 8}},
-        {"account", "account", "the account it is polled with", TEXT, {"ACCOUNT", false, 0}},
-        {"task-id", "taskId", "KooDrive's taskId", TEXT, {"TASK-ID", false, 0}},
-        {"share-id", "shareId", "KooDrive's shareId", TEXT, {"SHARE-ID", false, 0}},
-        {"description", "description", "Description= of its file", TEXT, {"DESCRIPTION", false, 8}},
-        {"polls", "polls", "answers received", NUMBER, {"POLLS", true, 0}},
-        {"outcome",
-         "outcome",
-         "completed, canceled, timeout or rejected",
-         TEXT,
-         {"OUTCOME", false, 0}},
-        {"result", "result", "succeeded, partial, failed or unknown", TEXT, {"RESULT", false, 0}},
-        {"delivery", "delivery", "none, waiting or parked", TEXT, {"DELIVERY", false, 0}},
-        {"attempts", "attempts", "attempts of its hooks", NUMBER, {"ATTEMPTS", true, 0}},
-        {"reason", "reason", "the last trouble", TEXT, {"REASON", false, 8}},
-        {"registered", "registeredAt", "when it was registered", TEXT, {"REGISTERED", false, 0}},
-        {"finished", "finishedAt", "when its end was learnt", TEXT, {"FINISHED", false, 0}},
-        {"event-id", "eventId", "the id of its outcome", TEXT, {"EVENT-ID", false, 0}},
-        {"file", "file", "its file", TEXT, {"FILE", false, 12}},
+        { "name", "name", N_("the task's name"),
+          TEXT, { N_("NAME"), false, 12 } },
+        { "state", "state", N_("pending, running, finished or invalid"),
+          TEXT, { N_("STATE"), false, 0 } },
+        { "progress", "progress", N_("per cent"),
+          PROGRESS, { N_("PROGRESS"), true, 0 } },
+        { "age", "registeredAt", N_("time since its registration"),
+          AGE, { N_("AGE"), true, 0 } },
+        { "next", "nextPollAt", N_("time until the next poll, or attempt of its hooks"),
+          NEXT, { N_("NEXT"), true, 0 } },
+        { "note", NULL, N_("outcome, last trouble, or description"),
+          NOTE, { N_("NOTE"), false, 8 } },
+        { "account", "account", N_("the account it is polled with"),
+          TEXT, { N_("ACCOUNT"), false, 0 } },
+        { "task-id", "taskId", N_("KooDrive's taskId"),
+          TEXT, { N_("TASK-ID"), false, 0 } },
+        { "share-id", "shareId", N_("KooDrive's shareId"),
+          TEXT, { N_("SHARE-ID"), false, 0 } },
+        { "description", "description", N_("Description= of its file"),
+          TEXT, { N_("DESCRIPTION"), false, 8 } },
+        { "polls", "polls", N_("answers received"),
+          NUMBER, { N_("POLLS"), true, 0 } },
+        { "outcome", "outcome", N_("completed, canceled, timeout or rejected"),
+          TEXT, { N_("OUTCOME"), false, 0 } },
+        { "result", "result", N_("succeeded, partial, failed or unknown"),
+          TEXT, { N_("RESULT"), false, 0 } },
+        { "delivery", "delivery", N_("none, waiting or parked"),
+          TEXT, { N_("DELIVERY"), false, 0 } },
+        { "attempts", "attempts", N_("attempts of its hooks"),
+          NUMBER, { N_("ATTEMPTS"), true, 0 } },
+        { "reason", "reason", N_("the last trouble"),
+          TEXT, { N_("REASON"), false, 8 } },
+        { "registered", "registeredAt", N_("when it was registered"),
+          TEXT, { N_("REGISTERED"), false, 0 } },
+        { "finished", "finishedAt", N_("when its end was learnt"),
+          TEXT, { N_("FINISHED"), false, 0 } },
+        { "event-id", "eventId", N_("the id of its outcome"),
+          TEXT, { N_("EVENT-ID"), false, 0 } },
+        { "file", "file", N_("its file"),
+          TEXT, { N_("FILE"), false, 12 } },
 };
+/* clang-format on */
 
 struct list_screen {
         struct table *table;
@@ -59,7 +74,7 @@ static const struct column *find_column(const char *name, size_t length) {
 }
 
 static int fail_column(const char *name, size_t length, struct failure *failure) {
-        return failure_set(failure, "Usage", "no such column: %.*s; list -o help shows them",
+        return failure_set(failure, "Usage", _("no such column: %.*s; list -o help shows them"),
                            (int) length, name);
 }
 
@@ -82,7 +97,7 @@ int list_screen_new(const char *names, struct list_screen **ret, struct failure 
                 if (!column)
                         return fail_column(name, length, failure);
                 if (screen->n_columns == TABLE_COLUMNS_MAX)
-                        return failure_set(failure, "Usage", "-o: at most %d columns",
+                        return failure_set(failure, "Usage", _("-o: at most %d columns"),
                                            TABLE_COLUMNS_MAX);
                 screen->looks[screen->n_columns] = column->look;
                 screen->columns[screen->n_columns++] = column;
@@ -146,7 +161,7 @@ int list_screen_print(struct list_screen *screen, FILE *out, const struct look *
 
 void list_screen_print_columns(FILE *out) {
         for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-                (void) fprintf(out, "%-12s %s\n", columns[i].name, columns[i].help);
+                (void) fprintf(out, "%-12s %s\n", columns[i].name, _(columns[i].help));
 }
 
 const char *list_screen_column(size_t i) {

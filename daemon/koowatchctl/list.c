@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/list-screen.h"
 #include "koowatchctl/text.h"
 
@@ -16,16 +17,17 @@
 #define HOME "\033[H"
 
 const struct option_row list_options[] = {
-        {"state", "STATE", "only pending, running, finished or invalid ones", 0, false},
-        {"account", "ACCOUNT", "only those of this account", 0, false},
-        {"outcome", "OUTCOME", "only completed, canceled, timeout or rejected ones", 0, false},
-        {"delivery", "DELIVERY", "only those whose delivery is none, waiting or parked", 0, false},
-        {"sort", "COLUMN", "sort by a column instead of by name", 0, false},
-        {"output", "COLUMNS", "these columns, commas between; help: lists them", 'o', false},
-        {"watch", NULL, "show it again each second, in place", 0, false},
-        {"full", NULL, "cut nothing to the width of the terminal", 0, false},
-        {"no-legend", NULL, "without titles and the sum", 0, false},
-        {"history", NULL, "finished tasks, also those whose file is gone", 0, false},
+        {"state", "STATE", N_("only pending, running, finished or invalid ones"), 0, false},
+        {"account", "ACCOUNT", N_("only those of this account"), 0, false},
+        {"outcome", "OUTCOME", N_("only completed, canceled, timeout or rejected ones"), 0, false},
+        {"delivery", "DELIVERY", N_("only those whose delivery is none, waiting or parked"), 0,
+         false},
+        {"sort", "COLUMN", N_("sort by a column instead of by name"), 0, false},
+        {"output", "COLUMNS", N_("these columns, commas between; help: lists them"), 'o', false},
+        {"watch", NULL, N_("show it again each second, in place"), 0, false},
+        {"full", NULL, N_("cut nothing to the width of the terminal"), 0, false},
+        {"no-legend", NULL, N_("without titles and the sum"), 0, false},
+        {"history", NULL, N_("finished tasks, also those whose file is gone"), 0, false},
         {},
 };
 
@@ -109,6 +111,15 @@ static int print_sorted(struct listing *l, FILE *out, struct failure *failure) {
         return 0;
 }
 
+static void print_sum(const struct listing *l, FILE *out) {
+        /* gcc's sanitizers take what ngettext() returns for NULL, in an fprintf(). */
+        CLEANUP(freep)
+        char *sum = str_printf(ngettext("%zu task", "%zu tasks", l->count), l->count);
+
+        (void) fprintf(out, "%s%s%s\n", look_on(&l->look, STYLE_DIM), sum ? sum : "?",
+                       look_off(&l->look, STYLE_DIM));
+}
+
 static int print_table(struct listing *l, FILE *out, struct failure *failure) {
         int r = options_has(l->options, "sort") ? print_sorted(l, out, failure)
                                                 : print_pages(l, out, failure);
@@ -117,11 +128,9 @@ static int print_table(struct listing *l, FILE *out, struct failure *failure) {
                 return r;
         if (l->legend && l->ctl->json == JSON_NONE) {
                 if (l->count == 0)
-                        (void) fputs("No tasks.\n", out);
+                        (void) fputs(_("No tasks.\n"), out);
                 else
-                        (void) fprintf(out, "%s%zu task%s%s\n", look_on(&l->look, STYLE_DIM),
-                                       l->count, l->count == 1 ? "" : "s",
-                                       look_off(&l->look, STYLE_DIM));
+                        print_sum(l, out);
         }
         return 0;
 }
@@ -233,14 +242,16 @@ int list_run(struct ctl *ctl, const struct options *options) {
         };
         const char *columns = options_get(options, "output");
 
+        if (!l.legend) /* a script's question, as the manual has it */
+                language_stop();
         if (columns && streq(columns, "help") && ctl->json != JSON_NONE)
-                return ctl_usage(ctl, "-o help goes without --json");
+                return ctl_usage(ctl, _("-o help goes without --json"));
         if (columns && streq(columns, "help")) {
                 list_screen_print_columns(stdout);
                 return ctl_end();
         }
         if (options_has(options, "watch") && (ctl->json != JSON_NONE || !isatty(STDOUT_FILENO)))
-                return ctl_usage(ctl, "--watch needs a terminal, and goes without --json");
+                return ctl_usage(ctl, _("--watch needs a terminal, and goes without --json"));
         if (options_has(options, "full"))
                 l.look.width = 0;
         if (list_screen_new(columns ? columns : LIST_COLUMNS, &l.screen, &failure) < 0)

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "koowatchctl/language.h"
+
 /*
  * Fields that begin with an underscore are the journal's own: whatever another program writes,
  * it does not come from these units.
@@ -12,9 +14,9 @@
 #define ARGUMENTS_MAX 16
 
 const struct option_row logs_options[] = {
-        {"follow", NULL, "go on with what is new", 'f', false},
-        {"lines", "N", "only the last N entries", 'n', false},
-        {"since", "TIME", "only entries of that time or later", 0, false},
+        {"follow", NULL, N_("go on with what is new"), 'f', false},
+        {"lines", "N", N_("only the last N entries"), 'n', false},
+        {"since", "TIME", N_("only entries of that time or later"), 0, false},
         {},
 };
 
@@ -51,6 +53,6 @@ int logs_run(struct ctl *ctl, const struct options *options) {
 
         (void) fflush(stdout);
         (void) execvp(arguments[0], (char *const *) arguments);
-        (void) failure_set(&failure, "Failed", "journalctl cannot be run: %s", strerror(errno));
+        (void) failure_set(&failure, "Failed", _("journalctl cannot be run: %s"), strerror(errno));
         return ctl_fail(ctl, &failure);
 }

@@ -4,9 +4,7 @@
  * The table of verbs is all that --help, the completion and the manual's test know of them.
  */
 #include <errno.h>
-#include <langinfo.h>
 #include <limits.h>
-#include <locale.h>
 
 #include "common/config.h"
 #include "koowatchctl/act.h"
@@ -17,6 +15,7 @@
 #include "koowatchctl/ctl.h"
 #include "koowatchctl/edit.h"
 #include "koowatchctl/hook-test.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/list.h"
 #include "koowatchctl/logs.h"
 #include "koowatchctl/show.h"
@@ -24,50 +23,50 @@
 #include "koowatchctl/wait.h"
 
 static const struct option_row common_options[] = {
-        {"json", "lines", "print JSON; =lines: an object a line, for large lists", 0, true},
-        {"color", "WHEN", "auto, always or never", 0, false},
-        {"bus", "BUS", "system or session, as koowatchd's", 0, false},
-        {"config", "FILE", "koowatchd's configuration, where a verb reads it", 0, false},
-        {"version", NULL, "print the version and end", 0, false},
-        {"help", NULL, "print this, or the options of a verb, and end", 'h', false},
+        {"json", "lines", N_("print JSON; =lines: an object a line, for large lists"), 0, true},
+        {"color", "WHEN", N_("auto, always or never"), 0, false},
+        {"bus", "BUS", N_("system or session, as koowatchd's"), 0, false},
+        {"config", "FILE", N_("koowatchd's configuration, where a verb reads it"), 0, false},
+        {"version", NULL, N_("print the version and end"), 0, false},
+        {"help", NULL, N_("print this, or the options of a verb, and end"), 'h', false},
         {},
 };
 
 /* clang-format off */
 static const struct verb verbs[] = {
-        { "list", "[GLOB]", "tasks, how far they are and what comes next",
+        { "list", "[GLOB]", N_("tasks, how far they are and what comes next"),
           list_options, list_run, WORD_TASK, 0, 1, false },
-        { "show", "NAME", "one task's story: settings, polls, outcome, hooks",
+        { "show", "NAME", N_("one task's story: settings, polls, outcome, hooks"),
           show_options, show_run, WORD_TASK, 0, 1, false },
-        { "status", "", "accounts, deliveries and what is in trouble",
+        { "status", "", N_("accounts, deliveries and what is in trouble"),
           status_options, status_run, WORD_NONE, 0, 0, false },
-        { "is-ok", "", "exit 0: fine, 1: trouble, 4: not running",
+        { "is-ok", "", N_("exit 0: fine, 1: trouble, 4: not running"),
           NULL, is_ok_run, WORD_NONE, 0, 0, false },
-        { "account", "[NAME]", "accounts, or all about one",
+        { "account", "[NAME]", N_("accounts, or all about one"),
           NULL, account_run, WORD_ACCOUNT, 0, 1, false },
-        { "add", "NAME", "register a task; returns when it is on disk",
+        { "add", "NAME", N_("register a task; returns when it is on disk"),
           add_options, add_run, WORD_NONE, 1, 1, false },
-        { "wait", "NAME...", "wait for the end of tasks; exit 0: all succeeded",
+        { "wait", "NAME...", N_("wait for the end of tasks; exit 0: all succeeded"),
           wait_options, wait_run, WORD_TASK, 1, UINT_MAX, false },
-        { "edit", "NAME", "edit a task's file; it is checked before it counts",
+        { "edit", "NAME", N_("edit a task's file; it is checked before it counts"),
           NULL, edit_run, WORD_TASK, 1, 1, false },
-        { "remove", "NAME", "remove a task's file: it is watched no more",
+        { "remove", "NAME", N_("remove a task's file: it is watched no more"),
           NULL, remove_run, WORD_TASK, 1, 1, false },
-        { "poll", "NAME", "ask KooDrive now",
+        { "poll", "NAME", N_("ask KooDrive now"),
           NULL, poll_run, WORD_TASK, 1, 1, false },
-        { "redeliver", "NAME", "run the hooks again that failed, or all",
+        { "redeliver", "NAME", N_("run the hooks again that failed, or all"),
           redeliver_options, redeliver_run, WORD_TASK, 1, 1, false },
-        { "dismiss", "NAME", "give up a delivery that will never succeed",
+        { "dismiss", "NAME", N_("give up a delivery that will never succeed"),
           NULL, dismiss_run, WORD_TASK, 1, 1, false },
-        { "hook", "test EVENT NAME", "run the hooks of an event as a test",
+        { "hook", "test EVENT NAME", N_("run the hooks of an event as a test"),
           hook_options, hook_run, WORD_HOOK_TEST, 3, 3, false },
-        { "check", "", "check configuration, task files, hooks and tokens",
+        { "check", "", N_("check configuration, task files, hooks and tokens"),
           check_options, check_run, WORD_NONE, 0, 0, false },
-        { "config", "", "each effective key, and where it is set",
+        { "config", "", N_("each effective key, and where it is set"),
           NULL, config_run, WORD_NONE, 0, 0, false },
-        { "logs", "[NAME]", "what the journal has of a task, or of all",
+        { "logs", "[NAME]", N_("what the journal has of a task, or of all"),
           logs_options, logs_run, WORD_TASK, 0, 1, false },
-        { "reload", "", "read koowatchd's configuration again",
+        { "reload", "", N_("read koowatchd's configuration again"),
           NULL, reload_run, WORD_NONE, 0, 0, false },
         { "__complete", "WORD...", "what the last word may become, for shells",
           NULL, complete_run, WORD_NONE, 0, UINT_MAX, true },
@@ -89,32 +88,32 @@ static void print_rows(const struct option_row *rows) {
         for (const struct option_row *row = rows; row && row->name; row++) {
                 CLEANUP(freep) char *head = option_head(row);
 
-                (void) printf("  %-22s %s\n", head ? head : "", row->help);
+                (void) printf("  %-22s %s\n", head ? head : "", _(row->help));
         }
 }
 
 static void print_help(void) {
-        (void) printf("Usage: koowatchctl [OPTION]... VERB [ARGUMENT]...\n"
-                      "Look after koowatchd and the tasks that it watches.\n\nVerbs:\n");
+        (void) puts(_("Usage: koowatchctl [OPTION]... VERB [ARGUMENT]...\n"
+                      "Look after koowatchd and the tasks that it watches.\n\nVerbs:"));
         for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
                 CLEANUP(freep) char *head = str_printf("%s %s", verbs[i].name, verbs[i].arguments);
 
                 if (!verbs[i].hidden)
-                        (void) printf("  %-22s %s\n", head ? head : "", verbs[i].help);
+                        (void) printf("  %-22s %s\n", head ? head : "", _(verbs[i].help));
         }
-        (void) printf("\nOptions, before or behind the verb:\n");
+        (void) puts(_("\nOptions, before or behind the verb:"));
         print_rows(common_options);
-        (void) printf("\nkoowatchctl VERB --help shows the verb's own. See koowatchctl(1).\n");
+        (void) puts(_("\nkoowatchctl VERB --help shows the verb's own. See koowatchctl(1)."));
 }
 
 static void print_verb_help(const struct verb *verb) {
-        (void) printf("Usage: koowatchctl %s%s%s%s\n%s\n", verb->name,
-                      verb->options ? " [OPTION]..." : "", *verb->arguments ? " " : "",
-                      verb->arguments, verb->help);
+        (void) printf(_("Usage: koowatchctl %s%s%s%s\n%s\n"), verb->name,
+                      verb->options ? _(" [OPTION]...") : "", *verb->arguments ? " " : "",
+                      verb->arguments, _(verb->help));
         if (verb->options)
                 (void) printf("\n");
         print_rows(verb->options);
-        (void) printf("\nSee koowatchctl(1).\n");
+        (void) puts(_("\nSee koowatchctl(1)."));
 }
 
 static const struct verb *find_verb(const char *name) {
@@ -206,14 +205,22 @@ static int run(struct ctl *ctl, int argc, char **argv) {
                 return ctl_end();
         }
         if (options.n_arguments == 0)
-                return ctl_usage(ctl, "a verb is missing, see koowatchctl --help");
+                return ctl_usage(ctl, _("a verb is missing, see koowatchctl --help"));
         verb = find_verb(options.arguments[0]);
         if (!verb) {
-                (void) failure_set(&failure, "Usage", "no such verb: %s, see koowatchctl --help",
+                (void) failure_set(&failure, "Usage", _("no such verb: %s, see koowatchctl --help"),
                                    options.arguments[0]);
                 return fail_early(ctl, &none, argc, argv, &failure);
         }
         return run_verb(ctl, verb, (int) options.n_arguments, options.arguments);
+}
+
+/* Whether a word may be --json, known before there is a fault to tell: its text is JSON, too. */
+static bool wants_json(int argc, char **argv) {
+        for (int i = 1; i < argc; i++)
+                if (str_after(argv[i], "--j"))
+                        return true;
+        return false;
 }
 
 int main(int argc, char **argv) {
@@ -226,8 +233,6 @@ int main(int argc, char **argv) {
                 .program = argv[0],
         };
 
-        /* What is shown is UTF-8, and what depends on where one runs would be another content. */
-        if (!setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8"))
-                (void) setlocale(LC_CTYPE, "C.UTF-8");
+        language_begin(wants_json(argc, argv));
         return run(&ctl, argc, argv);
 }

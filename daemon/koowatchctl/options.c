@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include "koowatchctl/language.h"
+
 #define ROWS_MAX 64
 #define FIRST_CODE 256
 
@@ -86,7 +88,8 @@ static char *enumerate(const char *const *words) {
         CLEANUP(freep) char *text = strdup(words[0]);
 
         for (size_t i = 1; text && words[i]; i++) {
-                char *longer = str_printf("%s%s%s", text, words[i + 1] ? ", " : " or ", words[i]);
+                char *longer =
+                        str_printf("%s%s%s", text, words[i + 1] ? _(", ") : _(" or "), words[i]);
 
                 free(text);
                 text = longer;
@@ -101,7 +104,7 @@ static int check_value(const struct option_row *row, const char *value, struct f
         for (const char *const *word = words; word && *word; word++)
                 if (streq(value, *word))
                         return 0;
-        return words ? failure_set(failure, "Usage", "--%s%s%s: expected %s", row->name,
+        return words ? failure_set(failure, "Usage", _("--%s%s%s: expected %s"), row->name,
                                    row->optional ? "=" : " ", value, expected ? expected : "")
                      : 0;
 }
@@ -110,10 +113,10 @@ static int check_arguments(const struct options *options, struct failure *failur
         const struct verb *verb = options->verb;
 
         if (options->n_arguments < verb->least)
-                return failure_set(failure, "Usage", "%s: expected %s, see koowatchctl --help",
+                return failure_set(failure, "Usage", _("%s: expected %s, see koowatchctl --help"),
                                    verb->name, verb->arguments);
         if (options->n_arguments > verb->most)
-                return failure_set(failure, "Usage", "%s: unexpected argument %s", verb->name,
+                return failure_set(failure, "Usage", _("%s: unexpected argument %s"), verb->name,
                                    options->arguments[verb->most]);
         return 0;
 }
@@ -124,12 +127,13 @@ static int take(struct options *options, const struct rows *rows, bool in_order,
         const struct option_row *row = find_row(rows, c);
 
         if (c == ':')
-                return failure_set(failure, "Usage", "%s: an argument is missing",
+                return failure_set(failure, "Usage", _("%s: an argument is missing"),
                                    argv[optind - 1]);
         if (!row)
-                return failure_set(failure, "Usage", "%s: no such option%s%s",
-                                   argv[optind - (optind > 1)], in_order ? "" : " of ",
-                                   in_order ? "" : options->verb->name);
+                return failure_set(failure, "Usage",
+                                   in_order ? _("%s: no such option")
+                                            : _("%s: no such option of %s"),
+                                   argv[optind - (optind > 1)], options->verb->name);
         if (add_value(options, row, optarg) < 0)
                 return failure_set(failure, "Failed", "%s", strerror(ENOMEM));
         return check_value(row, optarg, failure);

@@ -12,7 +12,7 @@
 struct option_row {
         const char *name;     /* "timeout" */
         const char *argument; /* "SPAN"; NULL: it takes none */
-        const char *help;     /* "give up after SPAN" */
+        const char *help;     /* "give up after SPAN", N_() */
         char letter;          /* 'f'; 0: it has none */
         bool optional;        /* --json, --json=lines */
 };
@@ -34,8 +34,8 @@ struct options;
 
 struct verb {
         const char *name;
-        const char *arguments; /* "NAME..."; "": none */
-        const char *help;
+        const char *arguments;            /* "NAME..."; "": none */
+        const char *help;                 /* N_() */
         const struct option_row *options; /* behind the last one without a name; NULL: none */
         int (*run)(struct ctl *ctl, const struct options *options);
         enum word_kind word;

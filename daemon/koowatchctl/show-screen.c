@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/util.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/table.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
@@ -16,8 +17,15 @@ struct screen {
         const char *name;
 };
 
+/* name: N_() */
 static void label(const struct screen *s, const char *name) {
-        (void) fprintf(s->out, "%*s: ", LABEL_WIDTH, name);
+        text_put(s->out, _(name), LABEL_WIDTH, true);
+        (void) fputs(_(": "), s->out);
+}
+
+static void heading(const struct screen *s, const char *text) {
+        (void) fprintf(s->out, "\n%s%s%s\n", look_on(s->look, STYLE_HEAD), text,
+                       look_off(s->look, STYLE_HEAD));
 }
 
 static void row(const struct screen *s, const char *name, const char *text) {
@@ -55,11 +63,11 @@ static void print_head(const struct screen *s) {
                 text_put_plain(s->out, task_text(s->task, "description"));
         }
         (void) fputc('\n', s->out);
-        label(s, "State");
+        label(s, N_("State"));
         (void) fputs(look_on(s->look, style), s->out);
         text_put_plain(s->out, state);
         if (*outcome)
-                (void) fprintf(s->out, ", %s", outcome);
+                (void) fprintf(s->out, _(", %s"), outcome);
         (void) fputs(look_off(s->look, style), s->out);
         (void) fputc('\n', s->out);
 }
@@ -71,9 +79,9 @@ static void print_error(const struct screen *s) {
 
         if (!*code && !*message)
                 return;
-        label(s, "Refusal");
+        label(s, N_("Refusal"));
         text_put_plain(s->out, code);
-        (void) fputs(*code && *message ? ": " : "", s->out);
+        (void) fputs(*code && *message ? _(": ") : "", s->out);
         text_put_plain(s->out, message);
         if (status > 0)
                 (void) fprintf(s->out, " (HTTP %d)", (int) status);
@@ -84,22 +92,23 @@ static void print_task(const struct screen *s) {
         json_object *code = json_object_object_get(s->task, "taskResultCode");
 
         if (*task_text(s->task, "taskId")) {
-                label(s, "Task");
-                text_put_plain(s->out, task_text(s->task, "taskId"));
-                (void) fputs(" of share ", s->out);
-                text_put_plain(s->out, task_text(s->task, "shareId"));
+                CLEANUP(freep) char *id = text_plain(task_text(s->task, "taskId"));
+                CLEANUP(freep) char *share = text_plain(task_text(s->task, "shareId"));
+
+                label(s, N_("Task"));
+                (void) fprintf(s->out, _("%s of share %s"), id ? id : "?", share ? share : "?");
                 (void) fputc('\n', s->out);
         }
-        row_of(s, "Account", "account");
-        row_of(s, "File", "file");
-        row_of_time(s, "Registered", "registeredAt");
-        row_of_time(s, "Deadline", "deadlineAt");
-        row_of_time(s, "Finished", "finishedAt");
+        row_of(s, N_("Account"), "account");
+        row_of(s, N_("File"), "file");
+        row_of_time(s, N_("Registered"), "registeredAt");
+        row_of_time(s, N_("Deadline"), "deadlineAt");
+        row_of_time(s, N_("Finished"), "finishedAt");
         if (code)
-                row(s, "Result code", json_object_get_string(code));
+                row(s, N_("Result code"), json_object_get_string(code));
         print_error(s);
-        row_of(s, "Link", "downloadUrl");
-        row_of(s, "Event", "eventId");
+        row_of(s, N_("Link"), "downloadUrl");
+        row_of(s, N_("Event"), "eventId");
 }
 
 static void print_polls(const struct screen *s) {
@@ -109,18 +118,18 @@ static void print_polls(const struct screen *s) {
         usec_t next = task_time(s->task, "nextPollAt");
 
         if (task_number(s->task, "progress") >= 0)
-                row(s, "Progress", task_progress(s->task, progress));
+                row(s, N_("Progress"), task_progress(s->task, progress));
         if (polls < 0)
                 return;
-        label(s, "Polls");
+        label(s, N_("Polls"));
         (void) fprintf(s->out, "%lld", (long long) polls);
         if (interval > 0)
-                (void) fprintf(s->out, ", every %s",
+                (void) fprintf(s->out, _(", every %s"),
                                timespan_format((interval + USEC_SEC / 20) / (USEC_SEC / 10) *
                                                        (USEC_SEC / 10),
                                                span, sizeof(span)));
         if (next >= 0)
-                (void) fprintf(s->out, ", the next %s", time_relative(next, s->look->now, span));
+                (void) fprintf(s->out, _(", the next %s"), time_relative(next, s->look->now, span));
         (void) fputc('\n', s->out);
 }
 
@@ -132,17 +141,20 @@ static void print_delivery(const struct screen *s) {
         char span[TIME_TEXT_MAX];
 
         if (*delivery && !streq(delivery, "none")) {
-                label(s, "Delivery");
+                label(s, N_("Delivery"));
                 text_put_plain(s->out, delivery);
                 if (attempts > 0)
-                        (void) fprintf(s->out, ", %lld attempt%s", (long long) attempts,
-                                       attempts == 1 ? "" : "s");
+                        (void) fprintf(s->out,
+                                       ngettext(", %lld attempt", ", %lld attempts",
+                                                (unsigned long) attempts),
+                                       (long long) attempts);
                 if (next >= 0)
-                        (void) fprintf(s->out, ", the next %s",
+                        (void) fprintf(s->out, _(", the next %s"),
                                        time_relative(next, s->look->now, span));
                 (void) fputc('\n', s->out);
         }
-        row(s, streq(task_text(s->task, "state"), "invalid") ? "Invalid" : "Trouble", reason);
+        row(s, streq(task_text(s->task, "state"), "invalid") ? N_("Invalid") : N_("Trouble"),
+            reason);
 }
 
 /* Of the progress that was seen, a few points. */
@@ -155,13 +167,13 @@ static void print_samples(const struct screen *s) {
 
         if (n < 2)
                 return;
-        label(s, "Course");
+        label(s, N_("Course"));
         for (size_t i = 0; i < shown; i++) {
                 json_object *sample = json_object_array_get_idx(samples, i * (n - 1) / (shown - 1));
                 char progress[8], span[TIME_TEXT_MAX];
 
-                (void) fprintf(s->out, "%s%s after %s", i > 0 ? ", " : "",
-                               task_progress(sample, progress),
+                (void) fputs(i > 0 ? _(", ") : "", s->out);
+                (void) fprintf(s->out, _("%s after %s"), task_progress(sample, progress),
                                time_span_short(task_time(sample, "at") - start, span));
         }
         (void) fputc('\n', s->out);
@@ -176,7 +188,8 @@ static json_object *array_of(const struct screen *s, const char *key) {
 }
 
 static void print_settings(const struct screen *s) {
-        static const struct table_column columns[] = {{"SETTING"}, {"VALUE"}, {"ORIGIN"}};
+        static const struct table_column columns[] = {
+                {N_("SETTING")}, {N_("VALUE")}, {N_("ORIGIN")}};
         const struct look whole = {.colour = s->look->colour};
         CLEANUP(table_freep) struct table *table = NULL;
         json_object *settings = array_of(s, "settings");
@@ -200,8 +213,7 @@ static void print_variables(const struct screen *s) {
 
         if (!variables || json_object_object_length(variables) == 0)
                 return;
-        (void) fprintf(s->out, "\n%sVARIABLES%s\n", look_on(s->look, STYLE_HEAD),
-                       look_off(s->look, STYLE_HEAD));
+        heading(s, _("VARIABLES"));
         json_object_object_foreach(variables, name, value) {
                 text_put_plain(s->out, name);
                 (void) fputc('=', s->out);
@@ -236,23 +248,23 @@ static void print_run(const struct screen *s, json_object *run) {
 
         (void) fprintf(s->out, "  %3lld  ", (long long) task_number(run, "attempt"));
         text_put_plain(s->out, task_text(run, "hook"));
-        (void) fprintf(s->out, ": %s", look_on(s->look, run_style(status)));
+        (void) fprintf(s->out, "%s%s", _(": "), look_on(s->look, run_style(status)));
         text_put_plain(s->out, status);
         (void) fputs(look_off(s->look, run_style(status)), s->out);
         if (signal > 0)
-                (void) fprintf(s->out, ", signal %d", (int) signal);
+                (void) fprintf(s->out, _(", signal %d"), (int) signal);
         else if (exit_status > 0)
-                (void) fprintf(s->out, ", exit status %d", (int) exit_status);
+                (void) fprintf(s->out, _(", exit status %d"), (int) exit_status);
         else if (*task_text(run, "signal"))
-                (void) fprintf(s->out, ", signal %.16s", task_text(run, "signal"));
+                (void) fprintf(s->out, _(", signal %.16s"), task_text(run, "signal"));
         if (duration >= 0)
-                (void) fprintf(s->out, ", took %s",
+                (void) fprintf(s->out, _(", took %s"),
                                timespan_format(duration < USEC_SEC
                                                        ? duration / USEC_MSEC * USEC_MSEC
                                                        : duration / USEC_SEC * USEC_SEC,
                                                span, sizeof(span)));
         if (task_time(run, "startedAt") >= 0)
-                (void) fprintf(s->out, ", %s",
+                (void) fprintf(s->out, _(", %s"),
                                time_relative(task_time(run, "startedAt"), s->look->now, span));
         (void) fputc('\n', s->out);
         print_tail(s, task_text(run, "tail"));
@@ -263,8 +275,7 @@ static void print_runs(const struct screen *s) {
 
         if (!runs)
                 return;
-        (void) fprintf(s->out, "\n%sHOOKS%s\n", look_on(s->look, STYLE_HEAD),
-                       look_off(s->look, STYLE_HEAD));
+        heading(s, _("HOOKS"));
         for (size_t i = 0; i < json_object_array_length(runs); i++)
                 print_run(s, json_object_array_get_idx(runs, i));
 }
@@ -272,23 +283,23 @@ static void print_runs(const struct screen *s) {
 /* What an administrator would do now. */
 static void print_hint(const struct screen *s) {
         const char *delivery = task_text(s->task, "delivery");
-        const char *name = s->name;
+        bool is_parked = streq(delivery, "parked");
 
-        if (streq(delivery, "parked"))
+        if (is_parked || (streq(delivery, "waiting") && task_time(s->task, "nextAttemptAt") >= 0)) {
                 (void) fprintf(
                         s->out,
-                        "\nTry the failed hooks again: koowatchctl redeliver %s\n"
-                        "Correct Hook= or variables: koowatchctl edit %s, then redeliver --reread\n"
-                        "Give it up: koowatchctl dismiss %s\n",
-                        name, name, name);
-        else if (streq(delivery, "waiting") && task_time(s->task, "nextAttemptAt") >= 0)
-                (void) fprintf(
-                        s->out,
-                        "\nTry the failed hooks now: koowatchctl redeliver %s\n"
-                        "Correct Hook= or variables: koowatchctl edit %s, then redeliver --reread\n",
-                        name, name);
-        else if (streq(task_text(s->task, "state"), "invalid"))
-                (void) fprintf(s->out, "\nCorrect it: koowatchctl edit %s\n", name);
+                        is_parked ? _("\nTry the failed hooks again: koowatchctl redeliver %s\n")
+                                  : _("\nTry the failed hooks now: koowatchctl redeliver %s\n"),
+                        s->name);
+                (void) fprintf(s->out,
+                               _("Correct Hook= or variables: koowatchctl edit %s, then redeliver "
+                                 "--reread\n"),
+                               s->name);
+        } else if (streq(task_text(s->task, "state"), "invalid")) {
+                (void) fprintf(s->out, _("\nCorrect it: koowatchctl edit %s\n"), s->name);
+        }
+        if (is_parked)
+                (void) fprintf(s->out, _("Give it up: koowatchctl dismiss %s\n"), s->name);
 }
 
 void show_screen_print(FILE *out, const struct look *look, json_object *task) {

@@ -1,11 +1,12 @@
 #include "koowatchctl/show.h"
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/show-screen.h"
 #include "koowatchctl/task-text.h"
 
 const struct option_row show_options[] = {
-        {"last", "failed", "of the task that ended last; =failed: not well", 0, true},
+        {"last", "failed", N_("of the task that ended last; =failed: not well"), 0, true},
         {},
 };
 
@@ -52,8 +53,9 @@ static int find_last(const struct ctl *ctl, const char *which, json_object **ret
         if (latest(ctl, filter, &entry, failure) < 0)
                 return -1;
         if (!entry)
-                return failure_set(failure, "NotFound", "no task has %s yet",
-                                   which ? "failed" : "ended");
+                return failure_set(failure, "NotFound", "%s",
+                                   which ? _("no task has failed yet")
+                                         : _("no task has ended yet"));
         /* More is known while its file is there, and no new run has the name. */
         if (client_get(ctl->client, task_text(entry, "name"), &whole, &ignored) == 0 &&
             streq(task_text(whole, "eventId"), task_text(entry, "eventId"))) {
@@ -72,11 +74,11 @@ static int find_task(const struct ctl *ctl, const struct options *options, json_
         if (!options_has(options, "last")) {
                 if (options->n_arguments == 0)
                         return failure_set(failure, "Usage",
-                                           "show: expected NAME or --last[=failed]");
+                                           _("show: expected NAME or --last[=failed]"));
                 return show_find(ctl, options->arguments[0], ret, failure);
         }
         if (options->n_arguments > 0)
-                return failure_set(failure, "Usage", "show: expected NAME or --last[=failed]");
+                return failure_set(failure, "Usage", _("show: expected NAME or --last[=failed]"));
         return find_last(ctl, which, ret, failure);
 }
 

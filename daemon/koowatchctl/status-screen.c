@@ -2,10 +2,13 @@
 
 #include "common/json.h"
 #include "common/util.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/table.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
 #include "koowatchctl/time-text.h"
+
+#define LABEL_WIDTH 12
 
 static json_object *member(json_object *object, const char *key) {
         return object ? json_object_object_get(object, key) : NULL;
@@ -31,8 +34,8 @@ static enum style account_style(json_object *account) {
 
 void status_screen_accounts(FILE *out, const struct look *look, json_object *accounts) {
         static const struct table_column columns[] = {
-                {"ACCOUNT", false, 0},  {"STATE", false, 0},   {"TASKS", true, 0},
-                {"IN-FLIGHT", true, 0}, {"REASON", false, 12},
+                {N_("ACCOUNT"), false, 0},  {N_("STATE"), false, 0},   {N_("TASKS"), true, 0},
+                {N_("IN-FLIGHT"), true, 0}, {N_("REASON"), false, 12},
         };
         CLEANUP(table_freep) struct table *table = table_new(columns, ARRAY_LEN(columns));
 
@@ -52,12 +55,18 @@ void status_screen_accounts(FILE *out, const struct look *look, json_object *acc
                 (void) table_print(table, out, look, true);
 }
 
+/* name: N_() */
+static void label(FILE *out, const char *name) {
+        text_put(out, _(name), LABEL_WIDTH, true);
+        (void) fputs(_(": "), out);
+}
+
 static void account_row(FILE *out, json_object *account, const char *name, const char *key) {
         json_object *value = member(account, key);
 
         if (!value)
                 return;
-        (void) fprintf(out, "%12s: ", name);
+        label(out, name);
         text_put_plain(out, json_object_get_string(value));
         (void) fputc('\n', out);
 }
@@ -69,7 +78,7 @@ static void account_time(FILE *out, const struct look *look, json_object *accoun
 
         if (at < 0)
                 return;
-        (void) fprintf(out, "%12s: ", name);
+        label(out, name);
         text_put_plain(out, task_text(account, key));
         (void) fprintf(out, " (%s)\n", time_relative(at, look->now, span));
 }
@@ -81,27 +90,32 @@ void status_screen_account(FILE *out, const struct look *look, json_object *acco
 
         (void) fputs(look_on(look, STYLE_HEAD), out);
         text_put_plain(out, task_text(account, "name"));
-        (void) fprintf(out, "%s\n%12s: %s", look_off(look, STYLE_HEAD), "State",
-                       look_on(look, account_style(account)));
+        (void) fprintf(out, "%s\n", look_off(look, STYLE_HEAD));
+        label(out, N_("State"));
+        (void) fputs(look_on(look, account_style(account)), out);
         text_put_plain(out, task_text(account, "state"));
         (void) fprintf(out, "%s\n", look_off(look, account_style(account)));
-        account_row(out, account, "Reason", "reason");
-        account_row(out, account, "Endpoint", "endpoint");
-        account_row(out, account, "Auth", "auth");
-        account_row(out, account, "Token from", "tokenSource");
-        account_time(out, look, account, "Used since", "tokenSince");
-        account_row(out, account, "Tasks", "tasks");
-        account_row(out, account, "In flight", "inFlight");
-        account_row(out, account, "Rate limit", "rateLimit");
-        account_row(out, account, "Last minute", "requestsLastMinute");
-        if (next >= 0)
-                (void) fprintf(out, "%12s: %s\n", "Next request",
-                               time_relative(next, look->now, span));
-        if (behind >= USEC_SEC)
-                (void) fprintf(out, "%12s: %s\n", "Behind", time_span_short(behind, span));
-        if (member(account, "configured") && !json_get_bool(account, "configured"))
-                (void) fprintf(out, "%12s: no, there is no [Account] section for it\n",
-                               "Configured");
+        account_row(out, account, N_("Reason"), "reason");
+        account_row(out, account, N_("Endpoint"), "endpoint");
+        account_row(out, account, N_("Auth"), "auth");
+        account_row(out, account, N_("Token from"), "tokenSource");
+        account_time(out, look, account, N_("Used since"), "tokenSince");
+        account_row(out, account, N_("Tasks"), "tasks");
+        account_row(out, account, N_("In flight"), "inFlight");
+        account_row(out, account, N_("Rate limit"), "rateLimit");
+        account_row(out, account, N_("Last minute"), "requestsLastMinute");
+        if (next >= 0) {
+                label(out, N_("Next request"));
+                (void) fprintf(out, "%s\n", time_relative(next, look->now, span));
+        }
+        if (behind >= USEC_SEC) {
+                label(out, N_("Behind"));
+                (void) fprintf(out, "%s\n", time_span_short(behind, span));
+        }
+        if (member(account, "configured") && !json_get_bool(account, "configured")) {
+                label(out, N_("Configured"));
+                (void) fprintf(out, "%s\n", _("no, there is no [Account] section for it"));
+        }
 }
 
 static void print_trouble(FILE *out, const struct look *look, json_object *trouble) {
@@ -115,8 +129,8 @@ static void print_trouble(FILE *out, const struct look *look, json_object *troub
 
 static void print_deliveries(FILE *out, const struct look *look, json_object *deliveries) {
         static const struct table_column columns[] = {
-                {"TASK", false, 12}, {"DELIVERY", false, 0}, {"ATTEMPTS", true, 0},
-                {"NEXT", true, 0},   {"REASON", false, 12},
+                {N_("TASK"), false, 12}, {N_("DELIVERY"), false, 0}, {N_("ATTEMPTS"), true, 0},
+                {N_("NEXT"), true, 0},   {N_("REASON"), false, 12},
         };
         CLEANUP(table_freep) struct table *table = table_new(columns, ARRAY_LEN(columns));
 
@@ -147,20 +161,23 @@ void status_screen_print(FILE *out, const struct look *look, json_object *status
 
         (void) fputs("koowatchd ", out);
         text_put_plain(out, task_text(properties, "Version"));
-        (void) fprintf(out, ": %s%s%s\n", look_on(look, fine ? STYLE_GOOD : STYLE_BAD),
-                       fine ? "no trouble" : "trouble",
+        (void) fprintf(out, "%s%s%s%s\n", _(": "), look_on(look, fine ? STYLE_GOOD : STYLE_BAD),
+                       fine ? _("no trouble") : _("trouble"),
                        look_off(look, fine ? STYLE_GOOD : STYLE_BAD));
         print_trouble(out, look, trouble);
-        (void) fprintf(out,
-                       "       Tasks: %lld pending, %lld running, %lld finished, %lld invalid\n",
+        label(out, N_("Tasks"));
+        (void) fprintf(out, _("%lld pending, %lld running, %lld finished, %lld invalid\n"),
                        count(properties, "Pending"), count(properties, "Running"),
                        count(properties, "Finished"), count(properties, "Invalid"));
-        (void) fprintf(out, "  Deliveries: %lld waiting, %lld parked\n",
+        label(out, N_("Deliveries"));
+        (void) fprintf(out, _("%lld waiting, %lld parked\n"),
                        count(properties, "DeliveriesWaiting"),
                        count(properties, "DeliveriesParked"));
-        if (count(properties, "BehindUsec") >= USEC_SEC)
-                (void) fprintf(out, "      Behind: polls are %s late\n",
+        if (count(properties, "BehindUsec") >= USEC_SEC) {
+                label(out, N_("Behind"));
+                (void) fprintf(out, _("polls are %s late\n"),
                                time_span_short(count(properties, "BehindUsec"), span));
+        }
         if (length(member(status, "accounts")) > 0) {
                 (void) fputc('\n', out);
                 status_screen_accounts(out, look, member(status, "accounts"));

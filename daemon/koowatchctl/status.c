@@ -1,6 +1,7 @@
 #include "koowatchctl/status.h"
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/nearest.h"
 #include "koowatchctl/status-screen.h"
 #include "koowatchctl/task-text.h"
@@ -9,7 +10,7 @@
 #define MONITOR_PATIENCE (8 * USEC_SEC) /* Nagios waits for ten */
 
 const struct option_row status_options[] = {
-        {"monitor", NULL, "one line for Nagios or Icinga; exit 0 to 3", 0, false},
+        {"monitor", NULL, N_("one line for Nagios or Icinga; exit 0 to 3"), 0, false},
         {},
 };
 
@@ -56,6 +57,7 @@ static int monitor(const struct ctl *ctl) {
         CLEANUP(json_object_putp) json_object *status = NULL;
         int verdict;
 
+        language_stop();
         client_limit(ctl->client, MONITOR_PATIENCE);
         if (read_status(ctl, true, &status, &failure) < 0) {
                 (void) fputs("KOOWATCH UNKNOWN - ", stdout);
@@ -95,7 +97,7 @@ int status_run(struct ctl *ctl, const struct options *options) {
         CLEANUP(json_object_putp) json_object *status = NULL;
 
         if (options_has(options, "monitor") && ctl->json != JSON_NONE)
-                return ctl_usage(ctl, "--monitor goes without --json");
+                return ctl_usage(ctl, _("--monitor goes without --json"));
         if (options_has(options, "monitor"))
                 return monitor(ctl);
         if (read_status(ctl, false, &status, &failure) < 0)
@@ -153,9 +155,9 @@ static int print_one(const struct ctl *ctl, json_object *accounts, const char *n
 
         if (!account) {
                 nearest = nearest_name(name, accounts);
-                (void) failure_set(&failure, "NotFound", "no account %s%s%s%s", name,
-                                   nearest ? "; did you mean " : "", nearest ? nearest : "",
-                                   nearest ? "?" : "");
+                (void) (nearest ? failure_set(&failure, "NotFound",
+                                              _("no account %s; did you mean %s?"), name, nearest)
+                                : failure_set(&failure, "NotFound", _("no account %s"), name));
                 return ctl_fail(ctl, &failure);
         }
         if (ctl->json != JSON_NONE)

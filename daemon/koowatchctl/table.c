@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "koowatchctl/language.h"
 #include "koowatchctl/text.h"
 
 #define GAP 2
@@ -92,7 +93,7 @@ static void shrink(struct table *table, unsigned width) {
 
 static void lay_out(struct table *table, const struct look *look, bool legend) {
         for (size_t i = 0; i < table->n_columns; i++)
-                table->widths[i] = legend ? text_width(table->columns[i].title) : 0;
+                table->widths[i] = legend ? text_width(_(table->columns[i].title)) : 0;
         for (size_t i = 0, column = 0; i < table->n_cells; i++) {
                 unsigned *width = table->widths + column;
 
@@ -138,7 +139,7 @@ static void fit(const struct table *table, unsigned columns, unsigned *own, unsi
 
 /* row NULL: the titles. */
 static const char *text_of(const struct table *table, const struct cell *row, size_t column) {
-        return row ? row[column].text : table->columns[column].title;
+        return row ? row[column].text : _(table->columns[column].title);
 }
 
 static void print_row(const struct table *table, FILE *out, const struct look *look,

@@ -11,7 +11,7 @@
 #define TABLE_COLUMNS_MAX 32
 
 struct table_column {
-        const char *title;
+        const char *title; /* N_(), translated when it is shown */
         bool right;
         unsigned least; /* 0: it does not shrink */
 };

@@ -4,6 +4,7 @@
 
 #include "common/json.h"
 #include "common/util.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/time-text.h"
 
 static bool is(json_object *entry, const char *key, const char *value) {
@@ -30,19 +31,19 @@ const char *task_outcome(json_object *entry) {
         static const struct {
                 const char *outcome, *result, *text;
         } texts[] = {
-                {"completed", "succeeded", "completed: all succeeded"},
-                {"completed", "partial", "completed: partially failed"},
-                {"completed", "failed", "completed: all failed"},
-                {"completed", NULL, "completed: result unknown"},
-                {"canceled", NULL, "canceled"},
-                {"timeout", NULL, "timed out"},
-                {"rejected", NULL, "rejected"},
+                {"completed", "succeeded", N_("completed: all succeeded")},
+                {"completed", "partial", N_("completed: partially failed")},
+                {"completed", "failed", N_("completed: all failed")},
+                {"completed", NULL, N_("completed: result unknown")},
+                {"canceled", NULL, N_("canceled")},
+                {"timeout", NULL, N_("timed out")},
+                {"rejected", NULL, N_("rejected")},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
                 if (is(entry, "outcome", texts[i].outcome) &&
                     (!texts[i].result || is(entry, "result", texts[i].result)))
-                        return texts[i].text;
+                        return _(texts[i].text);
         return "";
 }
 
@@ -56,17 +57,17 @@ static const char *short_reason(json_object *entry) {
 
 char *task_note(json_object *entry) {
         const char *outcome = task_outcome(entry), *reason = short_reason(entry);
-        const char *between = *reason ? ": " : "";
+        const char *between = *reason ? _(": ") : "";
 
         if (is(entry, "delivery", "parked"))
-                return str_printf("delivery parked%s%s; %s", between, reason, outcome);
+                return str_printf(_("delivery parked%s%s; %s"), between, reason, outcome);
         if (is(entry, "delivery", "waiting") && task_time(entry, "nextAttemptAt") >= 0)
-                return str_printf("hooks failed%s%s; %s", between, reason, outcome);
+                return str_printf(_("hooks failed%s%s; %s"), between, reason, outcome);
         if (is(entry, "outcome", "rejected") && *task_text(entry, "errorMessage"))
-                return str_printf("%s: %s", outcome, task_text(entry, "errorMessage"));
+                return str_printf("%s%s%s", outcome, _(": "), task_text(entry, "errorMessage"));
         if (*outcome)
                 return str_printf("%s%s", outcome,
-                                  is(entry, "delivery", "waiting") ? "; hooks run" : "");
+                                  is(entry, "delivery", "waiting") ? _("; hooks run") : "");
         return strdup(*reason ? reason : task_text(entry, "description"));
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/util.h"
+#include "koowatchctl/language.h"
 
 char *time_span_short(usec_t span, char buffer[static TIME_TEXT_MAX]) {
         static const struct {
@@ -28,7 +29,7 @@ char *time_span_short(usec_t span, char buffer[static TIME_TEXT_MAX]) {
 char *time_until(usec_t at, usec_t now, char buffer[static TIME_TEXT_MAX]) {
         if (at >= 0 && at > now)
                 return time_span_short(at - now + USEC_SEC - 1, buffer);
-        (void) snprintf(buffer, TIME_TEXT_MAX, "%s", at < 0 ? "-" : "now");
+        (void) snprintf(buffer, TIME_TEXT_MAX, "%s", at < 0 ? "-" : _("now"));
         return buffer;
 }
 
@@ -38,12 +39,12 @@ char *time_relative(usec_t at, usec_t now, char buffer[static TIME_TEXT_MAX]) {
         if (at < 0)
                 (void) snprintf(buffer, TIME_TEXT_MAX, "-");
         else if (at > now)
-                (void) snprintf(buffer, TIME_TEXT_MAX, "in %.32s",
+                (void) snprintf(buffer, TIME_TEXT_MAX, _("in %.32s"),
                                 time_span_short(at - now + USEC_SEC - 1, span));
         else if (now - at < USEC_SEC)
-                (void) snprintf(buffer, TIME_TEXT_MAX, "just now");
+                (void) snprintf(buffer, TIME_TEXT_MAX, "%s", _("just now"));
         else
-                (void) snprintf(buffer, TIME_TEXT_MAX, "%.32s ago",
+                (void) snprintf(buffer, TIME_TEXT_MAX, _("%.32s ago"),
                                 time_span_short(now - at, span));
         return buffer;
 }

@@ -1,5 +1,6 @@
 #include "koowatchctl/wait-screen.h"
 
+#include "koowatchctl/language.h"
 #include "koowatchctl/task-text.h"
 #include "koowatchctl/text.h"
 
@@ -21,30 +22,30 @@ static void put_end(FILE *out, const struct wait_task *task) {
         if (!task->why) {
                 (void) fputs(task_outcome(task->entry), out);
                 if (task->code == WAIT_REJECTED && *task_text(task->entry, "errorMessage")) {
-                        (void) fputs(": ", out);
+                        (void) fputs(_(": "), out);
                         text_put_plain(out, task_text(task->entry, "errorMessage"));
                 }
                 return;
         }
-        (void) fputs(task->why, out);
+        (void) fputs(_(task->why), out);
         if (streq(task->why, "invalid") && *task_text(task->entry, "reason")) {
-                (void) fputs(": ", out);
+                (void) fputs(_(": "), out);
                 text_put_plain(out, task_text(task->entry, "reason"));
         }
 }
 
 void wait_screen_line(FILE *out, const struct look *look, const struct wait_task *task) {
-        static const char *const phases[] = {[WAIT_UNREAD] = "",
-                                             [WAIT_ABSENT] = "not registered yet",
+        static const char *const phases[] = {[WAIT_UNREAD] = "...",
+                                             [WAIT_ABSENT] = N_("not registered yet"),
                                              [WAIT_PENDING] = "pending",
                                              [WAIT_RUNNING] = "running"};
 
         text_put_plain(out, task->name);
-        (void) fprintf(out, ": %s", look_on(look, style_of(task)));
+        (void) fprintf(out, "%s%s", _(": "), look_on(look, style_of(task)));
         if (task->phase == WAIT_ENDED)
                 put_end(out, task);
         else
-                (void) fputs(phases[task->phase], out);
+                (void) fputs(_(phases[task->phase]), out);
         (void) fprintf(out, "%s\n", look_off(look, style_of(task)));
 }
 
@@ -77,7 +78,7 @@ static void put_state(FILE *out, const struct wait_task *task, int64_t progress)
         char buffer[8];
 
         if (task->phase == WAIT_ABSENT || task->phase == WAIT_UNREAD)
-                (void) fputs(task->phase == WAIT_ABSENT ? "absent" : "...", out);
+                (void) fputs(task->phase == WAIT_ABSENT ? _("absent") : "...", out);
         else if (task->phase == WAIT_RUNNING || progress > 0)
                 (void) fprintf(out, "%4s", task_progress(task->entry, buffer));
         else
@@ -100,10 +101,10 @@ static void put_task(FILE *out, const struct wait_task *task, const struct layou
 static void put_sum(FILE *out, const struct look *look, unsigned width, const struct wait *wait,
                     bool is_away) {
         CLEANUP(freep)
-        char *sum = str_printf("%zu of %zu ended, %zu running, %zu pending%s",
+        char *sum = str_printf(_("%zu of %zu ended, %zu running, %zu pending%s"),
                                count_phase(wait, WAIT_ENDED), wait_count(wait),
                                count_phase(wait, WAIT_RUNNING), count_phase(wait, WAIT_PENDING),
-                               is_away ? "; waiting for koowatchd" : "");
+                               is_away ? _("; waiting for koowatchd") : "");
         const char *text = sum ? sum : "?";
 
         (void) fputs(look_on(look, STYLE_DIM), out);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/json.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/task-text.h"
 
 struct wait {
@@ -137,7 +138,7 @@ static bool is_another(const struct wait_task *task, json_object *entry) {
 
 static int on_absent(struct wait *wait, struct wait_task *task) {
         if (was_at_work(task)) {
-                end_without_outcome(wait, task, "removed");
+                end_without_outcome(wait, task, N_("removed"));
                 return 0;
         }
         if (!wait->rules.create)
@@ -158,7 +159,7 @@ static void on_living(struct wait *wait, struct wait_task *task, json_object *en
         const char *state = task_text(entry, "state");
 
         if (streq(state, "invalid"))
-                end_without_outcome(wait, task, "invalid");
+                end_without_outcome(wait, task, N_("invalid"));
         else
                 enter_phase(wait, task, streq(state, "running") ? WAIT_RUNNING : WAIT_PENDING);
 }
@@ -220,7 +221,7 @@ void wait_on_daemon(struct wait *wait) {
 void wait_on_stopped(struct wait *wait) {
         for (size_t i = 0; i < wait->n_tasks; i++)
                 if (wait->tasks[i].phase != WAIT_ENDED)
-                        end_without_outcome(wait, wait->tasks + i, "koowatchd was stopped");
+                        end_without_outcome(wait, wait->tasks + i, N_("koowatchd was stopped"));
 }
 
 bool wait_is_over(const struct wait *wait, usec_t now, enum wait_code *ret) {

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "koowatchctl/bus-value.h"
 #include "koowatchctl/daemon-unit.h"
+#include "koowatchctl/language.h"
 #include "koowatchctl/wait-screen.h"
 #include "koowatchctl/wait-state.h"
 
@@ -17,11 +18,11 @@
 #define CLEAR_BELOW "\033[J"
 
 const struct option_row wait_options[] = {
-        {"all", NULL, "until all have ended, which is the default", 0, false},
-        {"any", NULL, "until the first one has ended", 0, false},
-        {"fail-fast", NULL, "end as soon as one has not succeeded", 0, false},
-        {"create", NULL, "wait for names that are not there yet, and for new runs", 0, false},
-        {"timeout", "SPAN", "give up after SPAN, exit 124; 0: ask once", 0, false},
+        {"all", NULL, N_("until all have ended, which is the default"), 0, false},
+        {"any", NULL, N_("until the first one has ended"), 0, false},
+        {"fail-fast", NULL, N_("end as soon as one has not succeeded"), 0, false},
+        {"create", NULL, N_("wait for names that are not there yet, and for new runs"), 0, false},
+        {"timeout", "SPAN", N_("give up after SPAN, exit 124; 0: ask once"), 0, false},
         {},
 };
 
@@ -152,11 +153,11 @@ static int on_owner(sd_bus_message *message, void *userdata, UNUSED sd_bus_error
         (void) str_replace(&w->owner, *now ? now : NULL);
         if (*now) {
                 if (w->was_there && !*before)
-                        say(w, "koowatchd is back");
+                        say(w, _("koowatchd is back"));
                 come_back(w);
         } else {
                 if (w->was_there)
-                        say(w, "koowatchd is gone, waiting for it");
+                        say(w, _("koowatchd is gone, waiting for it"));
                 go_away(w);
         }
         return 0;
@@ -193,7 +194,7 @@ static int subscribe(struct waiter *w, struct failure *failure) {
                                         on_signal, w);
         if (r < 0) {
                 client_disconnect(w->ctl->client);
-                return failure_set(failure, "Unavailable", "cannot subscribe to signals: %s",
+                return failure_set(failure, "Unavailable", _("cannot subscribe to signals: %s"),
                                    strerror(-r));
         }
         if (find_owner(w, bus))
@@ -264,9 +265,11 @@ static int look_for_daemon(struct waiter *w) {
         if (state == UNIT_ALIVE)
                 return 0;
         if (!w->was_there)
-                return failure_set(&w->failure, "NotRunning", "koowatchd is not running%s",
-                                   w->ctl->user_bus ? " on the session bus"
-                                                    : ": systemctl start koowatchd");
+                return failure_set(
+                        &w->failure, "NotRunning", "%s",
+                        w->ctl->user_bus
+                                ? _("koowatchd is not running on the session bus")
+                                : _("koowatchd is not running: systemctl start koowatchd"));
         if (state == UNIT_STOPPED || now - w->away_since >= PATIENCE)
                 wait_on_stopped(w->wait);
         return 0;
@@ -330,12 +333,12 @@ static int print_end(const struct waiter *w, enum wait_code code) {
                 return exit_code(code, ctl_json(w->ctl, ctl_object("tasks", tasks)));
         }
         if (w->ctl->json == JSON_NONE && code == WAIT_GAVE_UP)
-                (void) fputs("koowatchctl: gave up after --timeout, the tasks go on\n", stderr);
+                (void) fputs(_("koowatchctl: gave up after --timeout, the tasks go on\n"), stderr);
         for (size_t i = 0; w->ctl->json == JSON_NONE && i < wait_count(w->wait); i++) {
                 const struct wait_task *task = wait_task(w->wait, i);
 
                 if (task->phase == WAIT_ENDED && task->code != WAIT_SUCCEEDED && !task->why)
-                        (void) fprintf(stderr, "More: koowatchctl show %s\n", task->name);
+                        (void) fprintf(stderr, _("More: koowatchctl show %s\n"), task->name);
         }
         return exit_code(code, ctl_end());
 }
@@ -353,9 +356,10 @@ int wait_run(struct ctl *ctl, const struct options *options) {
         usec_t span;
 
         if (rules.any && options_has(options, "all"))
-                return ctl_usage(ctl, "wait: --all and --any exclude each other");
+                return ctl_usage(ctl, _("wait: --all and --any exclude each other"));
         if (timeout && timespan_parse(timeout, &span) < 0)
-                return ctl_usage(ctl, "--timeout %s: expected a time span such as 90 or 2min 30s",
+                return ctl_usage(ctl,
+                                 _("--timeout %s: expected a time span such as 90 or 2min 30s"),
                                  timeout);
         if (timeout)
                 rules.until = usec_add(clock_boot(), span);

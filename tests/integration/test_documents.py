@@ -223,7 +223,7 @@ def verbs():
     """{verb: its options} of koowatchctl's table."""
     source = read("daemon/koowatchctl/main.c")
     body = re.search(r"struct verb verbs\[\] = \{\n(.*?)^\};", source, re.M | re.S)[1]
-    rows = re.findall(r'\{ "([\w-]+)", "[^"]*", "[^"]*",\s+(NULL|\w+), \w+, \w+, \d, \w+, (true|false) \}', body)
+    rows = re.findall(r'\{ "([\w-]+)", "[^"]*", (?:N_\()?"[^"]*"\)?,\s+(NULL|\w+), \w+, \w+, \d, \w+, (true|false) \}', body)
     assert len(rows) == body.count("{") > 0
     found = {}
     for name, table, hidden in rows:

@@ -61,5 +61,34 @@ def test_sentences_are_punctuated_as_chinese_is(catalog):
         assert not re.search(r"[\u4e00-\u9fff][A-Za-z]|[A-Za-z=][\u4e00-\u9fff]", said.replace("%s", "")), said
 
 
+def test_all_of_koowatchctl_is_looked_at_for_texts():
+    listed = [line for line in (PO / "POTFILES.in").read_text().splitlines() if not line.startswith("#")]
+    sources = [str(path.relative_to(TOP)) for path in (TOP / "daemon/koowatchctl").glob("*.c")]
+    assert listed == [*sorted(sources), "po/notify.py"]
+
+
+# What is typed, or read by programs.
+UNTRANSLATED = {
+    "test EVENT NAME",
+    "what the last word may become, for shells",
+    "KOOWATCH UNKNOWN - ",
+    " | pending=%lld running=%lld invalid=%lld waiting=%lld parked=%lld accounts_failing=%lld behind=%.3fs\\n",
+    "the store ",
+}
+
+
+def test_no_sentence_of_koowatchctl_is_left_out():
+    """What has two words of English in it stands in _(), N_() or ngettext()."""
+    found = set()
+    for path in (TOP / "daemon/koowatchctl").glob("*.c"):
+        source = re.sub(r"/\*.*?\*/|^#include.*?$", "", path.read_text(), flags=re.M | re.S)
+        source = re.sub(r'ngettext\("[^"]*", "[^"]*"', "", source)
+        for marked, literals in re.findall(r'(_\(\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)', source):
+            text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
+            if not marked and re.search(r"[A-Za-z]{2,},? [A-Za-z]{2,}", text.replace("\\n", " ")):
+                found.add(text)
+    assert found == UNTRANSLATED
+
+
 def test_the_hook_that_is_read_for_texts_is_the_one_that_is_installed():
     assert (PO / "notify.py").resolve() == TOP / "conf/hooks/notify"

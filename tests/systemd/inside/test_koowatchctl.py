@@ -1,8 +1,11 @@
 """koowatchctl with the installed service, and the unit that waits."""
 
 import json
+import os
+import re
 import subprocess
 import threading
+import unicodedata
 
 import pytest
 from service import DAEMON, PATIENCE, run, show, systemctl, write_file
@@ -17,9 +20,10 @@ def as_user(user):
     return ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups"] if user else []
 
 
-def ctl(*arguments, user=None):
+def ctl(*arguments, user=None, **environment):
     return subprocess.run(
         [*as_user(user), "koowatchctl", *arguments],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,
@@ -201,3 +205,95 @@ def test_an_edit_as_root_keeps_the_owner(on_bus, sim):
     described = lambda: json.loads(ctl("show", "photos", "--json").stdout)["task"].get("description")  # noqa: E731
     on_bus.wait(lambda: described() == "edited", "the new description")
     assert run("stat", "-c", "%U", "/var/lib/koowatch/tasks.d/photos.task") == "koowatch"
+
+
+# In Chinese
+
+
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory):
+    """The environment of a user who reads Chinese, on a terminal of 80 columns."""
+    locales = tmp_path_factory.mktemp("locales")
+    for charset in ("UTF-8", "GB18030"):
+        run("localedef", "--no-archive", "-i", "zh_CN", "-f", charset, str(locales / f"zh_CN.{charset}"))
+    return {"LOCPATH": str(locales), "LC_ALL": "zh_CN.UTF-8", "COLUMNS": "80"}
+
+
+def place(line, text):
+    """The columns of a terminal that lie before the text."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line[: line.index(text)])
+
+
+def is_chinese(text):
+    return re.search("[\u4e00-\u9fff]", text)
+
+
+def test_help_is_chinese_and_fits_a_terminal(installed, chinese):
+    whole = ctl("--help", **chinese).stdout
+    verbs = re.findall(r"^  ([a-z][a-z-]+) ", whole, re.M)
+    assert len(verbs) == 17
+    for text in (whole, *(ctl(verb, "--help", **chinese).stdout for verb in verbs)):
+        lines = text.splitlines()
+        assert lines[0].startswith("用法：koowatchctl ") and is_chinese(lines[1])
+        for line in lines:
+            assert place(f"{line}|", "|") <= 80, line
+            assert not line.startswith("  ") or re.fullmatch(r".{24} .*[\u4e00-\u9fff].*| .* (?:auto、always.*)", line), line
+
+
+def test_screens_are_chinese_and_aligned(on_bus, sim, chinese):
+    on_bus.hook("exit 1")
+    on_bus.add_task("photos", sim.add_task(), Description="每晚备份的照片")
+    on_bus.wait_entry("^photos: hook .* failed")
+    title, row, count = ctl("list", **chinese).stdout.splitlines()
+    assert title.split() == ["名称", "状态", "进度", "时长", "下次", "说明"] and count == "1 个任务"
+    assert place(title, "状态") == place(row, "finished") and place(title, "说明") == place(row, "钩子失败；")
+    assert re.match(r"koowatchd \S+：没有问题\n +任务：pending 0，", ctl("status", **chinese).stdout)
+    shown = ctl("show", "photos", **chinese).stdout.splitlines()
+    assert shown[0] == "photos - 每晚备份的照片" and shown[-2] == "立即重试失败的钩子：koowatchctl redeliver photos"
+    labels = [line for line in shown[1:] if re.match(r" +\S+：", line)]
+    assert len(labels) > 8 and {place(line, "：") for line in labels} == {12}
+
+
+def test_errors_are_chinese_and_exit_the_same(on_bus, chinese):
+    missing = ctl("list", "--frob", **chinese)
+    assert (missing.returncode, missing.stderr) == (2, "koowatchctl: --frob：list 没有这个选项\n")
+    systemctl("stop", DAEMON)
+    away = ctl("status", **chinese)
+    assert (away.returncode, away.stderr) == (1, "koowatchctl: koowatchd 没有运行：systemctl start koowatchd\n")
+
+
+def test_what_programs_read_is_the_same_in_all_languages(on_bus, sim, chinese):
+    on_bus.hook("exit 0")
+    on_bus.add_task("photos", sim.add_task(result=2))
+    on_bus.wait_entry("^photos: hook .* ended: done")
+    for words in (
+        ["--json", "list"],
+        ["--json", "show", "photos"],
+        ["show", "stranger", "--json"],
+        ["--json", "list", "--frob"],
+        ["--frob", "list", "--json"],
+        ["--json", "check"],
+        ["wait", "photos", "--json=lines"],
+        ["list", "--no-legend", "-o", "name,state,outcome,note"],
+        ["status", "--monitor"],
+        ["__complete", "--", "list", "--state", ""],
+    ):
+        told = [ctl(*words, **{**chinese, "LC_ALL": locale}) for locale in ("zh_CN.UTF-8", "C")]
+        outputs = [(each.returncode, each.stdout, each.stderr) for each in told]
+        assert outputs[0] == outputs[1], words
+        assert not is_chinese(outputs[0][1] + outputs[0][2]), words
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN"},  # in glibc 2.36 LANGUAGE would count
+        {"LC_ALL": "zh_CN.GB18030"},  # what is shown is UTF-8
+        {"LC_ALL": "zh_CN.UTF-8", "LOCPATH": "/nonexistent"},
+        {"LC_ALL": "C", "LANGUAGE": "zh_CN"},
+    ],
+)
+def test_it_is_english_elsewhere(installed, chinese, environment):
+    assert ctl("--help", **{**chinese, **environment}).stdout == ctl("--help", LC_ALL="C").stdout
+    refused = ctl("list", "--frob", **{**chinese, **environment})
+    assert refused.stderr == "koowatchctl: --frob: no such option of list\n"
