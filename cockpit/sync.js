@@ -6,6 +6,7 @@ const PAGE_FIRST = 200; // so that something is there soon
 const PAGE = 1000;
 const AT_ONCE = 10; // rows read anew in a round
 const ROUND = 1000;
+const AGAIN = 5000; // for a row of which no signal has come
 const ACCOUNTS_EVERY = 5000;
 
 const isUnexplained = task => isFailing(task) && task.reason === undefined;
@@ -17,6 +18,7 @@ export class Sync {
         Object.assign(this, { model, bus, visible, changed });
         this.generation = 0;
         this.busy = new Set();
+        this.readAt = new Map(); // by name, where a row was read alone
         this.accountsAt = 0;
         this.timer = null;
     }
@@ -33,6 +35,7 @@ export class Sync {
         let limit = PAGE_FIRST;
 
         this.model.stale.clear();
+        this.readAt.clear();
         do {
             const { tasks, next } = await this.bus.list({}, cursor, limit);
 
@@ -106,6 +109,7 @@ export class Sync {
         if (this.busy.has(name))
             return;
         this.busy.add(name);
+        this.readAt.set(name, Date.now());
         this.model.unmark(name);
         try {
             const { tasks } = await this.bus.list({ name: cockpit.variant("s", name) }, "", 1);
@@ -136,7 +140,7 @@ export class Sync {
             const task = this.model.tasks.get(name);
             const next = task ? nextOf(task) : null;
 
-            return next !== null && next < now - ROUND;
+            return next !== null && next < now - ROUND && now - (this.readAt.get(name) || 0) >= AGAIN;
         };
         const seen = this.visible().filter(name => this.model.stale.has(name) || isPast(name));
 
