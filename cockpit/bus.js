@@ -7,6 +7,7 @@ const PATH = "/org/koowatch1";
 const INTERFACE = "org.koowatch1.Manager";
 const PROPERTIES = "org.freedesktop.DBus.Properties";
 const TIMEOUT = 30000;
+const TIMEOUT_FIRST = 5000;
 const PAUSE_MAX = 2000;
 
 const KINDS = {
@@ -94,7 +95,12 @@ export class Bus {
         try {
             return await client.call(PATH, INTERFACE, method, args, { type, timeout: TIMEOUT });
         } catch (error) {
-            throw wrap(error);
+            const wrapped = wrap(error);
+
+            // Cockpit 337 does not say by itself that the bus has gone, and lets calls wait for an answer.
+            if (wrapped.kind === "lost" && client === this.client)
+                this.#begin(client);
+            throw wrapped;
         }
     }
 
@@ -145,8 +151,13 @@ export class Bus {
 
     // Reads the properties, which also shows whether one may call.
     async #begin(client) {
+        // On a dead connection 337 lets even that wait for ever.
+        const timer = setTimeout(() => this.#closed(client, { problem: "disconnected", kind: "silent" }),
+                                 TIMEOUT_FIRST + 1000);
+
         try {
-            const [all] = await client.call(PATH, PROPERTIES, "GetAll", [INTERFACE], { type: "s", timeout: TIMEOUT });
+            const [all] = await client.call(PATH, PROPERTIES, "GetAll", [INTERFACE],
+                                            { type: "s", timeout: TIMEOUT_FIRST });
 
             if (client !== this.client)
                 return;
@@ -159,9 +170,15 @@ export class Bus {
                 return;
             const wrapped = wrap(error);
 
+            if (wrapped.kind === "lost" || wrapped.kind === "silent") {
+                this.#closed(client, { problem: "disconnected", kind: wrapped.kind });
+                return;
+            }
             this.on.state(wrapped.kind, wrapped);
-            if (wrapped.kind === "silent" || wrapped.kind === "absent")
+            if (wrapped.kind === "absent")
                 this.#later();
+        } finally {
+            clearTimeout(timer);
         }
     }
 
@@ -184,10 +201,11 @@ export class Bus {
         if (client !== this.client)
             return;
         this.client = null;
+        client.close();
         // The bridge's connection never comes back, one of our own does.
         if (options?.problem === "disconnected")
             this.where = { bus: "none", address: await addressOfBus() };
-        this.on.state(kindOf(options));
+        this.on.state(options?.kind || kindOf(options));
         this.#later();
     }
 

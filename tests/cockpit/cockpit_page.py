@@ -321,7 +321,11 @@ class Shell:
         for field, text in (("user", user), ("password", password)):
             wait_for(lambda: self._seen(f"#login-{field}-input"), "the form to log in").send_keys(text)  # noqa: B023
         self._seen("#login-button").click()
-        self.page.enter()
+        try:
+            self.page.enter()
+        except AssertionError:
+            self.page.shoot("login-failed")
+            raise
 
     def _seen(self, selector):
         return self.driver.execute_script(

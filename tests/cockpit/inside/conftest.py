@@ -49,6 +49,7 @@ def user(installed):
 @pytest.fixture(scope="session")
 def shell(user):
     """Cockpit's shell in a browser, logged in as that person."""
+    _service.systemctl("start", "cockpit-session.socket", check=False)  # where Cockpit has one, from 330 on
     port = cockpit_page.free_port()
     log = open("/run/cockpit-ws.log", "w", encoding="utf-8")  # noqa: SIM115
     ws = subprocess.Popen([cockpit_page.WS, "--no-tls", "-a", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
