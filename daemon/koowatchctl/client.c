@@ -252,8 +252,11 @@ int client_get(struct client *client, const char *name, json_object **ret,
         CLEANUP(json_object_putp) json_object *reply = NULL;
 
         if (client_call(client, "Get", "s", array_of(json_object_new_string(name), NULL, NULL),
-                        &reply, failure) < 0)
+                        &reply, failure) < 0) {
+                if (failure_is(failure, "NotFound")) /* the daemon's words are English */
+                        (void) failure_set(failure, "NotFound", _("there is no task %s"), name);
                 return -1;
+        }
         return take(reply, 0, json_type_object, ret, failure);
 }
 

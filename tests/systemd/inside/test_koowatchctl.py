@@ -257,6 +257,8 @@ def test_screens_are_chinese_and_aligned(on_bus, sim, chinese):
 def test_errors_are_chinese_and_exit_the_same(on_bus, chinese):
     missing = ctl("list", "--frob", **chinese)
     assert (missing.returncode, missing.stderr) == (2, "koowatchctl: --frob：list 没有这个选项\n")
+    unknown = ctl("show", "stranger", **chinese)
+    assert (unknown.returncode, unknown.stderr) == (1, "koowatchctl: 没有任务 stranger\n")
     systemctl("stop", DAEMON)
     away = ctl("status", **chinese)
     assert (away.returncode, away.stderr) == (1, "koowatchctl: koowatchd 没有运行：systemctl start koowatchd\n")
