@@ -48,7 +48,7 @@ static void row_of_time(const struct screen *s, const char *name, const char *ke
                 return;
         label(s, name);
         text_put_plain(s->out, task_text(s->task, key));
-        (void) fprintf(s->out, " (%s)\n", time_relative(at, s->look->now, relative));
+        (void) fprintf(s->out, _(" (%s)\n"), time_relative(at, s->look->now, relative));
 }
 
 static void print_head(const struct screen *s) {

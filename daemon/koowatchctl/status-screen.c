@@ -80,7 +80,7 @@ static void account_time(FILE *out, const struct look *look, json_object *accoun
                 return;
         label(out, name);
         text_put_plain(out, task_text(account, key));
-        (void) fprintf(out, " (%s)\n", time_relative(at, look->now, span));
+        (void) fprintf(out, _(" (%s)\n"), time_relative(at, look->now, span));
 }
 
 void status_screen_account(FILE *out, const struct look *look, json_object *account) {
