@@ -362,7 +362,7 @@ def test_scdoc_accepts_page(source, tmp_path):
 
 
 def test_the_map_of_the_folders_is_whole():
-    rows = re.findall(r"^\| `(daemon/koowatchd/|…/\w+/)` \| (.*) \|$", read("CONTRIBUTING.md"), re.M)
+    rows = re.findall(r"^\| `(daemon/koowatchd/|…/[\w-]+/)` \| (.*) \|$", read("CONTRIBUTING.md"), re.M)
     assert len(rows) == 1 + len([path for path in (TOP / "daemon/koowatchd").iterdir() if path.is_dir()])
     for folder, text in rows:
         place = TOP / "daemon/koowatchd" / folder.removeprefix("daemon/koowatchd/").removeprefix("…/")

@@ -16,6 +16,7 @@ LAYERS = {
         "koowatchd/control",
         "koowatchd/task",
         "koowatchd/deliver",
+        "koowatchd/store-postgresql",
         "koowatchd/store",
         "koowatchd/poll",
         "koowatchd/report",

@@ -8,6 +8,16 @@ bool store_is_damaged(const struct store *s) {
         return s->is_damaged;
 }
 
+void store_set_on_reach(struct store *s, store_reach_fn on_reach, void *userdata) {
+        s->on_reach = on_reach;
+        s->reach_userdata = userdata;
+}
+
+void store_report_reach(const struct store *s, int error) {
+        if (s->on_reach)
+                s->on_reach(s->reach_userdata, error);
+}
+
 void store_close(struct store *s) {
         if (s)
                 s->backend->close(s);

@@ -42,4 +42,9 @@ struct store_backend {
 struct store {
         const struct store_backend *backend;
         bool is_damaged; /* as store_is_damaged() says; set by the backend */
+        store_reach_fn on_reach;
+        void *reach_userdata;
 };
+
+/* For backends: as store_set_on_reach() says. */
+void store_report_reach(const struct store *store, int error);

@@ -69,6 +69,14 @@ typedef void (*store_done_fn)(void *userdata, int error);
 const char *store_error(const struct store *store);
 /* What it holds is damaged, as was seen by some operation: waiting does not mend it. */
 bool store_is_damaged(const struct store *store);
+/*
+ * Whether it can be reached, where it is on another machine: told when that changes, and when it
+ * was lost for a moment. It begins as one that can. error: 0, or a negative errno for which
+ * store_error() has the words; until it is there again each write fails at once, and what is read
+ * may wait. on_reach: NULL: nobody wants to know.
+ */
+typedef void (*store_reach_fn)(void *userdata, int error);
+void store_set_on_reach(struct store *store, store_reach_fn on_reach, void *userdata);
 /* Ends it without further callbacks. Accepts NULL. */
 void store_close(struct store *store);
 DEFINE_CLEANUP(struct store *, store_close)

@@ -9,6 +9,9 @@
 #include "unit/store/fake-store.h"
 #include "unit/store/sync-store.h"
 #include "unit/support.h"
+#ifdef KOOWATCH_POSTGRESQL
+#include "unit/store/pg-fixture.h"
+#endif
 
 #define WALL (1747708152 * USEC_SEC)
 #define HISTORY (90 * USEC_DAY)
@@ -18,6 +21,7 @@ struct fixture {
         struct sync_store sync;
         const struct backend *backend;
         char directory[DIRECTORY_MAX]; /* of SQLite's file */
+        void *server;                  /* what PostgreSQL's store needs */
 };
 
 struct backend {
@@ -25,6 +29,7 @@ struct backend {
         /* As when the daemon ends and is started again: all that was written is there. */
         void (*reopen)(struct fixture *f);
         void (*settle)(struct store *store); /* as in struct sync_store */
+        void (*close)(struct fixture *f);    /* NULL: the store alone */
 };
 
 static const struct store_key photos = {"default", "share-1", "task-1"};
@@ -60,6 +65,33 @@ static const struct backend sqlite = {.open = open_sqlite, .reopen = reopen_sqli
 static const struct backend fake = {open_fake, restart_fake, fake_store_run};
 static const struct backend immediate_fake = {.open = open_immediate_fake, .reopen = restart_fake};
 
+#ifdef KOOWATCH_POSTGRESQL
+static void open_postgresql(struct fixture *f) {
+        struct pg_fixture *server;
+
+        if (!pg_server_is_there())
+                skip();
+        assert_int_equal(pg_set_up(&f->server), 0);
+        server = f->server;
+        assert_int_equal(pg_open(server), 0);
+        f->sync.store = server->sync.store;
+}
+
+static void reopen_postgresql(struct fixture *f) {
+        struct pg_fixture *server = f->server;
+
+        pg_reopen(server);
+        f->sync.store = server->sync.store;
+}
+
+static void close_postgresql(struct fixture *f) {
+        (void) pg_tear_down(&f->server);
+}
+
+static const struct backend postgresql = {open_postgresql, reopen_postgresql, pg_settle,
+                                          close_postgresql};
+#endif
+
 static int set_up(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
 
@@ -75,7 +107,10 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
         struct fixture *f = *state;
 
-        store_close(f->sync.store);
+        if (f->backend->close)
+                f->backend->close(f);
+        else
+                store_close(f->sync.store);
         directory_remove(f->directory);
         free(f);
         return 0;
@@ -861,9 +896,16 @@ static void test_close_accepts_nothing(void **state) {
 
 #define TEST(name, function, backend) \
         { name ": " #function, function, set_up, tear_down, (void *) &(backend) }
-#define SCENARIO(function)                                              \
+#define SCENARIO_OF_ALL(function)                                       \
         TEST("SQLite", function, sqlite), TEST("fake", function, fake), \
                 TEST("immediate fake", function, immediate_fake)
+#ifdef KOOWATCH_POSTGRESQL
+#define SCENARIO(function) SCENARIO_OF_ALL(function), TEST("PostgreSQL", function, postgresql)
+#else
+#define SCENARIO(function) SCENARIO_OF_ALL(function)
+#define pg_server_start NULL
+#define pg_server_stop NULL
+#endif
 
 int main(void) {
         const struct CMUnitTest tests[] = {
@@ -905,5 +947,5 @@ int main(void) {
                 cmocka_unit_test(test_close_accepts_nothing),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, pg_server_start, pg_server_stop);
 }

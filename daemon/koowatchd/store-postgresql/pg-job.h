@@ -1,0 +1,66 @@
+#pragma once
+/*
+ * PostgreSQL jobs: what the store was asked for, in order, until it has been answered
+ */
+#include <libpq-fe.h>
+#include <sys/queue.h>
+
+#include "koowatchd/store-postgresql/pg-values.h"
+#include "koowatchd/store/store.h"
+
+/* Whoever asked, by kind of job; those for rows end by done. */
+struct pg_callbacks {
+        store_done_fn done;
+        union {
+                store_found_fn found;
+                void (*task)(void *userdata, const struct store_key *key);
+                store_event_fn event;
+                void (*pending)(void *userdata, const char *event_id,
+                                const struct store_delivery *delivery);
+                void (*body)(void *userdata, const char *body);
+                store_event_found_fn event_found;
+                store_event_row_fn event_row;
+                store_run_fn run;
+                store_counted_fn counted;
+        } on;
+        void *userdata;
+};
+
+struct pg_job {
+        TAILQ_ENTRY(pg_job) link;
+        enum pg_statement statement; /* of a read; of a write: PG_BEGIN_BATCH */
+        struct pg_callbacks callbacks;
+        struct store_batch *batch; /* of a write */
+
+        /* Of a read: its parameters, own copies. */
+        char *texts[3];
+        int64_t numbers[2];
+        int n_texts, n_numbers;
+
+        const struct store_op *op; /* of a write: the last one that was sent; NULL: none */
+        bool is_whole;             /* all of it has been sent */
+        bool has_answered;         /* by a row, or by the one callback that it has */
+        int error;                 /* a negative errno; 0: none so far */
+};
+TAILQ_HEAD(pg_jobs, pg_job);
+
+static inline bool pg_job_is_write(const struct pg_job *job) {
+        return job->statement == PG_BEGIN_BATCH;
+}
+
+/* Asked for by a person who waits, and not by the daemon itself: it had better fail than wait. */
+bool pg_job_is_impatient(const struct pg_job *job);
+
+/* NULL when memory is short. texts: n of them, copied. */
+struct pg_job *pg_job_new(enum pg_statement statement, const struct pg_callbacks *callbacks,
+                          const char *const *texts, int n);
+void pg_job_free(struct pg_job *job);
+DEFINE_CLEANUP(struct pg_job *, pg_job_free)
+
+/* A row has come: hands it over. The first failure is noted and ends the job in the end. */
+void pg_job_add_row(struct pg_job *job, const PGresult *result, int row);
+/* Calls the callback that ends it, unless a row has done so. The job may be freed then. */
+void pg_job_end(struct pg_job *job);
+/* Likewise, for one that was never begun; also without a job. error: a negative errno. */
+void pg_callbacks_fail(enum pg_statement statement, const struct pg_callbacks *callbacks,
+                       int error);

@@ -1,0 +1,110 @@
+#include "koowatchd/store-postgresql/pg-row.h"
+
+#include <limits.h>
+
+static int64_t any_number(const struct pg_row *r, int column) {
+        return strtoll(PQgetvalue(r->result, r->number, column), NULL, 10);
+}
+
+int64_t pg_row_number(const struct pg_row *r, int column) {
+        return MIN(MAX(any_number(r, column), 0), UINT_MAX);
+}
+
+const char *pg_row_text(const struct pg_row *r, int column) {
+        return PQgetvalue(r->result, r->number, column);
+}
+
+static const char *text_or_null(const struct pg_row *r, int column) {
+        return PQgetisnull(r->result, r->number, column) ? NULL : pg_row_text(r, column);
+}
+
+static bool is_true(const struct pg_row *r, int column) {
+        return *pg_row_text(r, column) == 't';
+}
+
+static usec_t time_of(const struct pg_row *r, int column) {
+        return MIN(MAX(any_number(r, column), 0), STORE_TIME_MAX);
+}
+
+static unsigned bounded(const struct pg_row *r, int column) {
+        return (unsigned) MIN(MAX(any_number(r, column), 0), STORE_COUNT_MAX);
+}
+
+static enum delivery_state state_of(const struct pg_row *r, int column) {
+        int64_t state = any_number(r, column);
+
+        if (PQgetisnull(r->result, r->number, column))
+                return DELIVERY_DONE;
+        return state == DELIVERY_PENDING || state == DELIVERY_DONE ? (enum delivery_state) state
+                                                                   : DELIVERY_PARKED;
+}
+
+/* -1 where there is none. */
+static int known(const struct pg_row *r, int column) {
+        if (PQgetisnull(r->result, r->number, column))
+                return -1;
+        return (int) MIN(MAX(any_number(r, column), -1), INT_MAX);
+}
+
+void pg_row_task(const struct pg_row *r, struct store_task *ret) {
+        *ret = (struct store_task){
+                .registered = time_of(r, 0),
+                .inode = (uint64_t) any_number(r, 1),
+                .mtime_ns = any_number(r, 2),
+                .gone = any_number(r, 4) > 0,
+                .refusals = bounded(r, 5),
+                .refused = time_of(r, 6),
+                .boot = any_number(r, 7),
+                /* may lie before the boot */
+                .booted = MIN(MAX(any_number(r, 8), -STORE_TIME_MAX), STORE_TIME_MAX),
+                .confirmed = is_true(r, 9),
+                .delivery = state_of(r, 10),
+                .name = pg_row_text(r, 11),
+                .is_away = is_true(r, 12),
+        };
+        (void) snprintf(ret->event_id, sizeof(ret->event_id), "%s", pg_row_text(r, 3));
+}
+
+void pg_row_pending(const struct pg_row *r, struct store_delivery *ret) {
+        *ret = (struct store_delivery){
+                .attempts = bounded(r, 1),
+                .next = time_of(r, 2),
+                .settled = text_or_null(r, 3),
+                .futile = bounded(r, 4),
+                .finished = time_of(r, 5),
+                .state = state_of(r, 6),
+                .told = is_true(r, 7),
+        };
+}
+
+void pg_row_event(const struct pg_row *r, struct store_event *ret) {
+        *ret = (struct store_event){
+                .number = any_number(r, 0),
+                .event_id = pg_row_text(r, 1),
+                .body = pg_row_text(r, 2),
+                .samples = text_or_null(r, 3),
+                .delivery =
+                        {
+                                .state = state_of(r, 4),
+                                .attempts = bounded(r, 5),
+                                .futile = bounded(r, 6),
+                                .next = time_of(r, 7),
+                                .settled = text_or_null(r, 8),
+                                .finished = time_of(r, 9),
+                                .told = is_true(r, 10),
+                        },
+        };
+}
+
+void pg_row_run(const struct pg_row *r, struct store_run *ret) {
+        *ret = (struct store_run){
+                .hook = pg_row_text(r, 0),
+                .attempt = bounded(r, 1),
+                .started = time_of(r, 2),
+                .duration = time_of(r, 3),
+                .status = pg_row_text(r, 4),
+                .exit_status = known(r, 5),
+                .signal = known(r, 6),
+                .tail = text_or_null(r, 7),
+        };
+}

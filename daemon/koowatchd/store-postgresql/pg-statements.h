@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * PostgreSQL statements: all that is asked of the database, once its schema is there
+ *
+ * Unnamed, with parameters as text: a prepared one would be left behind when a pooler gives us
+ * another connection.
+ */
+#include "koowatchd/store/store-batch.h"
+
+enum pg_statement {
+        PG_BEGIN,
+        PG_COMMIT,
+        PG_ROLLBACK,
+        PG_BEGIN_BATCH,
+        PG_PUT_TASK,
+        PG_FORGET_TASK,
+        PG_MARK_GONE,
+        PG_MARK_AWAY,
+        PG_PUT_EVENT,
+        PG_PUT_DELIVERY,
+        PG_PUT_BODY,
+        PG_PUT_SAMPLES,
+        PG_PUT_RUN,
+        PG_CUT_RUNS,
+        PG_PRUNE_TASKS,
+        PG_PRUNE_EVENTS,
+        PG_FIND_TASK,
+        PG_EACH_TASK,
+        PG_GET_EVENT,
+        PG_EACH_PENDING,
+        PG_EACH_LATEST,
+        PG_FIND_EVENT,
+        PG_EACH_EVENT,
+        PG_EACH_RUN,
+        PG_COUNT,
+        PG_STATEMENTS
+};
+
+/* Returns 0 or -ENOMEM; what was made before that is to be cleared as well. */
+int pg_statements_make(const char *fleet, char *ret[PG_STATEMENTS]);
+void pg_statements_clear(char *statements[PG_STATEMENTS]);
+
+/* Of a write, the statements it needs, in order. Returns how many, at most PG_WRITE_STEPS. */
+#define PG_WRITE_STEPS 2
+size_t pg_statements_of(const struct store_op *op, enum pg_statement ret[PG_WRITE_STEPS]);

@@ -1,0 +1,174 @@
+#include "koowatchd/store-postgresql/store-postgresql.h"
+
+#include <errno.h>
+
+#include "koowatchd/store-postgresql/pg-pipe.h"
+#include "koowatchd/store/store-backend.h"
+#include "koowatchd/store/store-batch.h"
+
+struct pg_store {
+        struct store store; /* first: the store is found again from it */
+        struct pg_pipe *pipe;
+};
+
+static struct pg_store *pg_store_of(struct store *store) {
+        return (struct pg_store *) store;
+}
+
+/* texts: n of them; numbers: likewise, behind the texts. */
+static void ask(struct store *store, enum pg_statement statement,
+                const struct pg_callbacks *callbacks, const char *const *texts, int n_texts,
+                const int64_t *numbers, int n_numbers) {
+        struct pg_job *job = pg_job_new(statement, callbacks, texts, n_texts);
+
+        if (!job) {
+                pg_callbacks_fail(statement, callbacks, -ENOMEM);
+                return;
+        }
+        for (; job->n_numbers < n_numbers; job->n_numbers++)
+                job->numbers[job->n_numbers] = numbers[job->n_numbers];
+        pg_pipe_submit(pg_store_of(store)->pipe, job);
+}
+
+static void pg_write(struct store *store, struct store_batch *taken, store_done_fn on_done,
+                     void *userdata) {
+        CLEANUP(store_batch_freep) struct store_batch *batch = taken;
+        const struct pg_callbacks callbacks = {.done = on_done, .userdata = userdata};
+        struct pg_job *job = NULL;
+
+        if (!store_batch_is_empty(batch))
+                job = pg_job_new(PG_BEGIN_BATCH, &callbacks, NULL, 0);
+        if (!job) {
+                on_done(userdata, store_batch_is_empty(batch) ? 0 : -ENOMEM);
+                return;
+        }
+        job->batch = STEAL_PTR(batch);
+        pg_pipe_submit(pg_store_of(store)->pipe, job);
+}
+
+static void pg_find_task(struct store *store, const struct store_key *key, store_found_fn on_found,
+                         void *userdata) {
+        const char *const texts[] = {key->account, key->share_id, key->task_id};
+
+        ask(store, PG_FIND_TASK, &(struct pg_callbacks){.on.found = on_found, .userdata = userdata},
+            texts, ARRAY_LEN(texts), NULL, 0);
+}
+
+static void pg_each_task(struct store *store,
+                         void (*on_row)(void *userdata, const struct store_key *key),
+                         store_done_fn on_end, void *userdata) {
+        ask(store, PG_EACH_TASK,
+            &(struct pg_callbacks){.done = on_end, .on.task = on_row, .userdata = userdata}, NULL,
+            0, NULL, 0);
+}
+
+static void pg_get_event(struct store *store, const char *event_id, store_event_fn on_event,
+                         void *userdata) {
+        ask(store, PG_GET_EVENT, &(struct pg_callbacks){.on.event = on_event, .userdata = userdata},
+            &event_id, 1, NULL, 0);
+}
+
+static void pg_each_pending(struct store *store,
+                            void (*on_row)(void *userdata, const char *event_id,
+                                           const struct store_delivery *delivery),
+                            store_done_fn on_end, void *userdata) {
+        ask(store, PG_EACH_PENDING,
+            &(struct pg_callbacks){.done = on_end, .on.pending = on_row, .userdata = userdata},
+            NULL, 0, NULL, 0);
+}
+
+static void pg_each_latest(struct store *store, unsigned most,
+                           void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
+                           void *userdata) {
+        const int64_t number = most;
+
+        ask(store, PG_EACH_LATEST,
+            &(struct pg_callbacks){.done = on_end, .on.body = on_row, .userdata = userdata}, NULL,
+            0, &number, 1);
+}
+
+static void pg_find_event(struct store *store, const char *event_id, store_event_found_fn on_found,
+                          void *userdata) {
+        ask(store, PG_FIND_EVENT,
+            &(struct pg_callbacks){.on.event_found = on_found, .userdata = userdata}, &event_id, 1,
+            NULL, 0);
+}
+
+static void pg_each_event(struct store *store, int64_t before, unsigned most,
+                          store_event_row_fn on_row, store_done_fn on_end, void *userdata) {
+        const int64_t numbers[] = {before, most};
+
+        ask(store, PG_EACH_EVENT,
+            &(struct pg_callbacks){.done = on_end, .on.event_row = on_row, .userdata = userdata},
+            NULL, 0, numbers, ARRAY_LEN(numbers));
+}
+
+static void pg_each_run(struct store *store, const char *event_id, store_run_fn on_row,
+                        store_done_fn on_end, void *userdata) {
+        ask(store, PG_EACH_RUN,
+            &(struct pg_callbacks){.done = on_end, .on.run = on_row, .userdata = userdata},
+            &event_id, 1, NULL, 0);
+}
+
+static void pg_count(struct store *store, store_counted_fn on_counted, void *userdata) {
+        ask(store, PG_COUNT, &(struct pg_callbacks){.on.counted = on_counted, .userdata = userdata},
+            NULL, 0, NULL, 0);
+}
+
+/* ---- the whole ---- */
+
+static const char *pg_error(const struct store *store) {
+        return pg_pipe_error(((const struct pg_store *) store)->pipe);
+}
+
+bool postgresql_store_is_idle(const struct store *store) {
+        return pg_pipe_is_idle(((const struct pg_store *) store)->pipe);
+}
+
+static void pg_close(struct store *store) {
+        struct pg_store *s = pg_store_of(store);
+
+        pg_pipe_free(s->pipe);
+        free(s);
+}
+
+static void on_reach(void *userdata, int error) {
+        store_report_reach(userdata, error);
+}
+
+int koowatch_store_open(const struct store_module_settings *settings, struct store **ret,
+                        char **ret_name, char **ret_problem) {
+        static const struct store_backend backend = {
+                .error = pg_error,
+                .close = pg_close,
+                .write = pg_write,
+                .find_task = pg_find_task,
+                .each_task = pg_each_task,
+                .get_event = pg_get_event,
+                .each_pending = pg_each_pending,
+                .each_latest = pg_each_latest,
+                .find_event = pg_find_event,
+                .each_event = pg_each_event,
+                .each_run = pg_each_run,
+                .count = pg_count,
+        };
+        CLEANUP(store_closep) struct store *store = NULL;
+        struct pg_store *s;
+        int r;
+
+        if (!streq(settings->version, KOOWATCH_VERSION)) {
+                *ret_problem = str_printf("the module is of version %s, koowatchd of %s",
+                                          KOOWATCH_VERSION, settings->version);
+                return -ELIBBAD;
+        }
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+        s->store.backend = &backend;
+        store = &s->store;
+        r = pg_pipe_new(settings, on_reach, store, &s->pipe, ret_name, ret_problem);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(store);
+        return 0;
+}

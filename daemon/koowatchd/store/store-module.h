@@ -1,0 +1,46 @@
+#pragma once
+/*
+ * Store module: a store in a library of its own, which is loaded when the configuration asks for it
+ *
+ * So the daemon depends on no client library of a database that it does not use. The module has
+ * one function, STORE_MODULE_OPEN, and uses those of the daemon that the file store-module.symbols
+ * lists.
+ */
+#include "common/util.h"
+#include "koowatchd/store/store.h"
+
+struct ev_loop;
+struct timers;
+
+/* What a module is opened with. Strings are copied, all else is borrowed while it is open. */
+struct store_module_settings {
+        const char *version; /* of the daemon: a module of another one is refused */
+        struct ev_loop *loop;
+        struct timers *timers;
+        const char *connection; /* as configured */
+        const char *fleet;
+        const char *host; /* the name of this machine, for others that look at the database */
+        /*
+         * The password of now, asked for before each attempt to connect: the caller frees it by
+         * secret_free(); NULL: there is none, or no memory for it.
+         */
+        char *(*password)(void *userdata);
+        void *userdata;
+};
+
+/*
+ * Begins to connect and returns: whether that succeeds is told as store_set_on_reach() says.
+ * Returns 0, or a negative errno with what is wrong in *ret_problem, which the caller frees (NULL:
+ * memory is short). *ret_name: how messages call it, without a secret; the caller frees it.
+ */
+typedef int (*store_module_open_fn)(const struct store_module_settings *settings,
+                                    struct store **ret, char **ret_name, char **ret_problem);
+
+#define STORE_MODULE_OPEN "koowatch_store_open"
+
+/*
+ * Loads the module of that name (store-NAME.so), from beside the daemon where that runs from its
+ * build tree, and opens it, as above. It stays loaded. settings->version is set by this.
+ */
+int store_module_open(const char *name, struct store_module_settings *settings, struct store **ret,
+                      char **ret_name, char **ret_problem);
