@@ -45,9 +45,9 @@ static void report_damage(struct commit *c) {
         c->has_reported_damage = true;
 }
 
-/* error: of COMMIT_FAILING. */
+/* error: of COMMIT_FAILING; that it cannot be reached is known before what fails for that. */
 static void set_state(struct commit *c, enum commit_state state, int error) {
-        if (state == c->state)
+        if (state == c->state || (state == COMMIT_FAILING && c->state == COMMIT_UNREACHABLE))
                 return;
         if (state == COMMIT_FAILING && store_is_damaged(c->store))
                 report_damage(c);
@@ -57,6 +57,12 @@ static void set_state(struct commit *c, enum commit_state state, int error) {
         else if (state == COMMIT_SILENT)
                 log_error("%s: no answer for %u s; polling goes on, outcomes wait until it answers",
                           c->path, (unsigned) (ANSWER_TIME / USEC_SEC));
+        else if (state == COMMIT_UNREACHABLE)
+                log_error("%s: cannot be reached (%s), retrying; new tasks and outcomes wait until "
+                          "it is",
+                          c->path, store_error(c->store));
+        else if (c->state == COMMIT_UNREACHABLE)
+                log_notice("%s: reached again", c->path);
         else
                 log_notice("%s: writable again", c->path);
         c->state = state;
@@ -68,6 +74,8 @@ static void set_state(struct commit *c, enum commit_state state, int error) {
 static void on_counted(void *userdata, int error, const struct store_counts *counts) {
         struct commit *c = userdata;
 
+        if (error < 0 && c->state == COMMIT_UNREACHABLE)
+                return; /* it is counted when it is there again */
         if (error < 0)
                 log_warning(
                         "%s: what is in it cannot be counted (%s), it is tried again in an hour",
@@ -112,6 +120,8 @@ void commit_start(struct commit *c) {
 
 static void retry_later(struct commit *c) {
         c->is_requested = true;
+        if (c->state == COMMIT_UNREACHABLE)
+                return;
         timer_arm(c->timers, &c->retry_timer, clock_boot() + RETRY_PAUSE);
 }
 
@@ -176,7 +186,8 @@ void commit_request(void *commit) {
 }
 
 static bool can_hand_over(const struct commit *c) {
-        return c->is_requested && !c->is_busy && !timer_is_armed(&c->retry_timer);
+        return c->is_requested && !c->is_busy && !timer_is_armed(&c->retry_timer) &&
+               c->state != COMMIT_UNREACHABLE;
 }
 
 bool commit_run(struct commit *c) {
@@ -211,6 +222,19 @@ enum commit_state commit_state(const struct commit *c) {
         return c->state;
 }
 
+/* A store_reach_fn. What waits is handed over before the loop does. */
+static void on_reach(void *userdata, int error) {
+        struct commit *c = userdata;
+
+        timer_disarm(c->timers, &c->retry_timer);
+        if (error < 0) {
+                set_state(c, COMMIT_UNREACHABLE, error);
+        } else if (c->state == COMMIT_UNREACHABLE) {
+                set_state(c, COMMIT_OK, 0);
+                commit_count(c);
+        }
+}
+
 /* ---- the whole ---- */
 
 void commit_configure(struct commit *c, usec_t history) {
@@ -243,6 +267,7 @@ int commit_new(struct timers *timers, struct store *store, const char *path,
                 r = timer_open(timers, &c->count_timer, on_count_timer);
         if (r < 0)
                 return r;
+        store_set_on_reach(store, on_reach, c);
         *ret = STEAL_PTR(c);
         return 0;
 }
@@ -250,6 +275,7 @@ int commit_new(struct timers *timers, struct store *store, const char *path,
 void commit_free(struct commit *c) {
         if (!c)
                 return;
+        store_set_on_reach(c->store, NULL, NULL);
         timer_close(c->timers, &c->retry_timer);
         timer_close(c->timers, &c->answer_timer);
         timer_close(c->timers, &c->prune_timer);

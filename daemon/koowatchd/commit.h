@@ -5,7 +5,7 @@
  * All that has changed in a turn of the loop is collected in one batch and handed to the
  * store; when that has ended, those who had something to write hear of it. One batch is under
  * way at a time. What could not be written stays with its owners and is written again, for as long
- * as it takes; a store that does not answer is reported and waited for.
+ * as it takes; a store that does not answer, or cannot be reached, is reported and waited for.
  */
 #include <stdbool.h>
 
@@ -58,14 +58,18 @@ void commit_request(void *commit);
  * then shares the batch.
  */
 bool commit_run(struct commit *commit);
-/* All of it, once more before the end, also when the last try has failed a moment ago. */
+/*
+ * All of it, once more before the end, also when the last try has failed a moment ago. Where the
+ * store answers later, commit_is_busy() holds until then.
+ */
 void commit_finish(struct commit *commit);
 /* Whether a batch is under way. */
 bool commit_is_busy(const struct commit *commit);
 
 enum commit_state {
         COMMIT_OK,
-        COMMIT_FAILING, /* the store refuses */
-        COMMIT_SILENT,  /* the store does not answer */
+        COMMIT_FAILING,     /* the store refuses */
+        COMMIT_SILENT,      /* the store does not answer */
+        COMMIT_UNREACHABLE, /* the store is on another machine, and cannot be reached */
 };
 enum commit_state commit_state(const struct commit *commit);

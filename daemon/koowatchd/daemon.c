@@ -42,7 +42,20 @@ struct daemon {
         ev_idle more_to_commit; /* active: the loop does not wait */
         struct timer drain_timer;
         bool stopping;
+        bool has_finished; /* what is left to write has been handed over */
 };
+
+/* Nothing is under way, nor is anything left to write. */
+static bool is_drained(struct daemon *d) {
+        if (poller_in_flight(d->modules.poller) > 0 || commit_is_busy(d->modules.commit) ||
+            accounts_are_refreshing(d->modules.accounts) || runner_is_busy(d->modules.runner))
+                return false;
+        if (!d->has_finished) {
+                d->has_finished = true;
+                commit_finish(d->modules.commit);
+        }
+        return !commit_is_busy(d->modules.commit);
+}
 
 static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) {
         struct daemon *d = container_of(prepare, struct daemon, before_wait);
@@ -52,9 +65,7 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
                 ev_idle_start(loop, &d->more_to_commit);
         else
                 ev_idle_stop(loop, &d->more_to_commit);
-        if (d->stopping && poller_in_flight(d->modules.poller) == 0 &&
-            !commit_is_busy(d->modules.commit) && !accounts_are_refreshing(d->modules.accounts) &&
-            !runner_is_busy(d->modules.runner))
+        if (d->stopping && is_drained(d))
                 ev_break(loop, EVBREAK_ALL);
 }
 

@@ -80,6 +80,8 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
                 (void) fprintf(f, "; the store is not writable, outcomes wait");
         if (commit_state(s->from.commit) == COMMIT_SILENT)
                 (void) fprintf(f, "; the store does not answer, outcomes wait");
+        if (commit_state(s->from.commit) == COMMIT_UNREACHABLE)
+                (void) fprintf(f, "; the store cannot be reached, outcomes wait");
         if (account)
                 (void) fprintf(f, "; account %s %s: %s", account_name(account),
                                account_state_name(account_state(account)), account_reason(account));

@@ -39,6 +39,8 @@ static void say_store(json_object **trouble, const struct commit *commit) {
                 say(trouble, "the store is not writable, outcomes wait");
         if (commit_state(commit) == COMMIT_SILENT)
                 say(trouble, "the store does not answer, outcomes wait");
+        if (commit_state(commit) == COMMIT_UNREACHABLE)
+                say(trouble, "the store cannot be reached, outcomes wait");
 }
 
 /* Returns how many are not ok. */

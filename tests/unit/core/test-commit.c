@@ -136,6 +136,67 @@ static void test_a_store_that_says_nothing(void **state) {
         assert_int_equal(commit_state(c->commit), COMMIT_OK);
 }
 
+/* A server that goes and comes: nothing is tried meanwhile, and all at once then. */
+static void test_a_store_that_cannot_be_reached(void **state) {
+        struct core *c = *state;
+        CLEANUP(freep) char *lost = NULL, *back = NULL;
+        size_t writes = fake_store_writes(c->store);
+
+        fake_store_set_immediate(c->store, false);
+        core_put(c, "low", "one", "t1");
+        registry_scan(c->registry);
+        fake_store_run(c->store);
+        core_turn(c);
+        assert_true(commit_is_busy(c->commit));
+        core_listen(c);
+        store_report_reach(c->store, -ENOTCONN); /* and then what was under way fails */
+        fake_store_fail_next(c->store, -ENOTCONN);
+        fake_store_run(c->store);
+        commit_count(c->commit);
+        fake_store_fail_next(c->store, -ENOTCONN);
+        fake_store_run(c->store);
+        core_pass(c, USEC_MINUTE);
+        lost = core_heard(c);
+        assert_int_equal(commit_state(c->commit), COMMIT_UNREACHABLE);
+        assert_non_null(strstr(lost, "state.db: cannot be reached ("));
+        assert_null(strstr(lost, "cannot write"));
+        assert_null(strstr(lost, "counted"));
+        assert_int_equal(fake_store_pending(c->store), 0);
+        commit_finish(c->commit); /* does not wait for it */
+        assert_false(commit_is_busy(c->commit));
+
+        core_listen(c);
+        seen.counted = 0;
+        store_report_reach(c->store, 0);
+        core_turn(c);
+        fake_store_run(c->store);
+        back = core_heard(c);
+        assert_int_equal(commit_state(c->commit), COMMIT_OK);
+        assert_non_null(strstr(back, "state.db: reached again"));
+        assert_int_equal(fake_store_writes(c->store), writes + 1);
+        assert_int_equal(seen.counted, 1);
+}
+
+/* The connection was lost for a moment, and a write with it: the next try is not put off. */
+static void test_a_store_that_was_lost_for_a_moment(void **state) {
+        struct core *c = *state;
+        size_t writes = fake_store_writes(c->store);
+
+        fake_store_set_immediate(c->store, false);
+        core_put(c, "low", "one", "t1");
+        registry_scan(c->registry);
+        fake_store_run(c->store);
+        core_turn(c);
+        fake_store_fail_next(c->store, -ENOTCONN);
+        fake_store_run(c->store);
+        assert_int_equal(commit_state(c->commit), COMMIT_FAILING);
+        store_report_reach(c->store, 0);
+        core_turn(c);
+        fake_store_run(c->store);
+        assert_int_equal(fake_store_writes(c->store), writes + 1);
+        assert_int_equal(commit_state(c->commit), COMMIT_OK);
+}
+
 /* It answers in time: that is awaited no more. */
 static void test_a_store_that_answers_late(void **state) {
         struct core *c = *state;
@@ -318,6 +379,8 @@ int main(void) {
                 TEST(test_a_write_that_fails),
                 TEST(test_the_end_after_a_failure),
                 TEST(test_a_store_that_says_nothing),
+                TEST(test_a_store_that_cannot_be_reached),
+                TEST(test_a_store_that_was_lost_for_a_moment),
                 TEST(test_a_store_that_answers_late),
                 TEST(test_damage),
                 TEST(test_counts),
