@@ -59,6 +59,16 @@ const struct setting config_keys[] = {
         { .section = "Hooks", .name = "Attempts", .default_text = "40",
           .parse = config_parse_attempts, .offset = GLOBAL(attempts),
           .expected = "a whole number from 1 to 10000" },
+
+        { .section = "Store", .name = "Backend", .default_text = "sqlite",
+          .parse = config_parse_backend, .offset = GLOBAL(store_backend),
+          .expected = "sqlite or postgresql" },
+        { .section = "Store", .name = "Connection", .default_text = "dbname=koowatch",
+          .parse = config_parse_connection, .offset = GLOBAL(store_connection),
+          .expected = "KEYWORD=VALUE pairs of libpq, without password, passfile or service: the password is the credential store.password" },
+        { .section = "Store", .name = "Fleet", .default_text = "koowatch",
+          .parse = config_parse_fleet, .offset = GLOBAL(store_fleet),
+          .expected = "1 to 63 of a-z, 0-9 and underscore that begin with a letter, but not with pg_" },
 };
 /* clang-format on */
 

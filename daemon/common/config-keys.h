@@ -45,6 +45,10 @@ struct config {
         unsigned max_parallel;
         unsigned attempts;
 
+        enum backend store_backend;
+        char *store_connection; /* as conninfo_is_allowed() says */
+        char *store_fleet;
+
         struct account_config *accounts; /* one named "default" among them, if any is read */
         size_t n_accounts;
 };

@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "common/conninfo.h"
 #include "common/log.h"
 #include "common/util.h"
 
@@ -42,6 +43,8 @@ DEFINE_CHOICE_PARSER(config_parse_download_url, enum download_url,
                      [DOWNLOAD_URL_FULL] = "full", [DOWNLOAD_URL_REDACTED] = "redacted")
 DEFINE_CHOICE_PARSER(config_parse_metrics_format, enum metrics_format,
                      [METRICS_PROMETHEUS] = "prometheus", [METRICS_OPENMETRICS] = "openmetrics")
+DEFINE_CHOICE_PARSER(config_parse_backend, enum backend,
+                     [BACKEND_SQLITE] = "sqlite", [BACKEND_POSTGRESQL] = "postgresql")
 DEFINE_CHOICE_PARSER(config_parse_token_scheme, enum token_scheme,
                      [TOKEN_SCHEME_VERBATIM] = "verbatim", [TOKEN_SCHEME_BEARER] = "Bearer",
                      [TOKEN_SCHEME_AT] = "AT")
@@ -282,6 +285,19 @@ int config_parse_runner(const char *text, void *field) {
                 return -ERANGE;
 
         return config_parse_path(text, field);
+}
+
+int config_parse_connection(const char *text, void *field) {
+        return conninfo_is_allowed(text) ? str_replace(field, text) : -EINVAL;
+}
+
+/* It becomes the name of a schema; those with pg_ are PostgreSQL's own. */
+int config_parse_fleet(const char *text, void *field) {
+        const size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+        if (text[length] || length > 63 || *text < 'a' || *text > 'z' || str_after(text, "pg_"))
+                return -EINVAL;
+        return str_replace(field, text);
 }
 
 const char *config_after_state(const char *element) {

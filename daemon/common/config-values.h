@@ -12,6 +12,9 @@
 #include "common/timespan.h"
 
 enum download_url { DOWNLOAD_URL_FULL, DOWNLOAD_URL_REDACTED };
+/* Where the store is. */
+enum backend { BACKEND_SQLITE, BACKEND_POSTGRESQL };
+
 enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
 
 /* What is put before a token that has no scheme word of its own. */
@@ -40,6 +43,7 @@ struct rate_limit {
 /* The enum of the same name. */
 int config_parse_download_url(const char *text, void *field);
 int config_parse_metrics_format(const char *text, void *field);
+int config_parse_backend(const char *text, void *field);
 int config_parse_token_scheme(const char *text, void *field);
 int config_parse_auth(const char *text, void *field);
 int config_parse_refresh(const char *text, void *field);
@@ -78,7 +82,9 @@ int config_parse_task_directories(const char *text, void *field); /* STATE may b
 
 /* char * */
 int config_parse_header_value(const char *text, void *field);
-int config_parse_app_id(const char *text, void *field); /* without blank and comma */
+int config_parse_app_id(const char *text, void *field);     /* without blank and comma */
+int config_parse_connection(const char *text, void *field); /* as conninfo_is_allowed() says */
+int config_parse_fleet(const char *text, void *field);
 /*
  * Names of headers that koowatchd sends, separated by semicolons: lower-cased, sorted, each once;
  * x-date and x-user-id are added where they are not named.

@@ -50,6 +50,8 @@ struct config *config_free(struct config *config) {
         free(config->metrics_file);
         free(config->hook_directories);
         free(config->runner);
+        free(config->store_connection);
+        free(config->store_fleet);
         free(config);
         return NULL;
 }

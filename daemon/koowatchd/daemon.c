@@ -119,6 +119,10 @@ static void warn_of_late_settings(const struct config *old, const struct config 
                 log_warning("LogTarget= has changed; restart to apply it");
         if (!streq(old->runner, new->runner))
                 log_warning("Runner= has changed; restart to apply it");
+        if (old->store_backend != new->store_backend ||
+            !streq(old->store_connection, new->store_connection) ||
+            !streq(old->store_fleet, new->store_fleet))
+                log_warning("[Store] has changed; restart to apply it");
 }
 
 /* Puts a new configuration (taken over) in the place of the old one. 0 or a negative errno. */
@@ -300,7 +304,8 @@ static int run(struct daemon *d) {
         struct registry_counts counts;
         int r;
 
-        r = state_directory_open(d->config->state_directory, &d->modules.state);
+        r = state_directory_open(d->config->state_directory,
+                                 d->config->store_backend == BACKEND_SQLITE, &d->modules.state);
         if (r < 0)
                 return EXIT_FAILURE;
         d->modules.config = d->config;

@@ -24,6 +24,7 @@
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/status.h"
+#include "koowatchd/store/store.h"
 #include "koowatchd/task/registry-handler.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/watch.h"
@@ -166,6 +167,13 @@ static int open_timers(struct modules *m) {
         return r;
 }
 
+static int open_store(struct modules *m) {
+        if (m->state.store)
+                return 0;
+        return database_open(&m->database, m->config, m->loop, m->timers, &m->state.store,
+                             &m->state.store_name);
+}
+
 static int open_bus(struct modules *m) {
         return bus_new(m->loop, m->timers, m->bus_kind, &m->bus);
 }
@@ -256,7 +264,7 @@ static int open_registry(struct modules *m) {
 }
 
 static int open_commit(struct modules *m) {
-        return commit_new(m->timers, m->state.store, m->state.store_path, m->registry,
+        return commit_new(m->timers, m->state.store, m->state.store_name, m->registry,
                           m->deliveries, &m->commit);
 }
 
@@ -336,9 +344,10 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_outbox,   open_timers, open_bus,     open_dirwatch,     open_http,
-                open_reports,  open_runner, open_poller,  open_accounts,     open_deliveries,
-                open_registry, open_commit, open_control, open_task_signals, open_status,
+                open_outbox,   open_timers,   open_store,        open_bus,
+                open_dirwatch, open_http,     open_reports,      open_runner,
+                open_poller,   open_accounts, open_deliveries,   open_registry,
+                open_commit,   open_control,  open_task_signals, open_status,
         };
         int r = 0;
 
@@ -365,6 +374,7 @@ void modules_close(struct modules *m) {
         http_free(m->http);
         dirwatch_free(m->dirwatch);
         bus_free(m->bus);
+        store_close(STEAL_PTR(m->state.store));
         rescan_close(&m->rescan);
         if (m->timers)
                 timer_close(m->timers, &m->credentials_timer);

@@ -3,6 +3,7 @@
  * Modules: all of them, opened and wired together
  */
 #include "koowatchd/bus/bus-connection.h"
+#include "koowatchd/database.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/rescan.h"
 #include "koowatchd/state-directory.h"
@@ -12,11 +13,12 @@ struct config;
 struct modules {
         /* What they are opened with; the owner's, but for config it may not change. */
         struct ev_loop *loop;
-        struct state_directory state;
-        const char *config_path; /* for a spawned hook runner; NULL: none was named */
+        struct state_directory state; /* its store, where that is on a server, is opened here */
+        const char *config_path;      /* for a spawned hook runner; NULL: none was named */
         const struct config *config;
         enum bus_kind bus_kind;
 
+        struct database database;
         struct outbox *outbox;
         struct timers *timers;
         struct bus *bus;

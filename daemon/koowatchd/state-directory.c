@@ -90,13 +90,21 @@ static int open_store(const char *path, struct store **ret) {
         return r;
 }
 
-int state_directory_open(const char *path, struct state_directory *ret) {
+/* What was kept there is not looked at: it must not look as if it were. */
+static void report_unused(const char *path) {
+        if (access(path, F_OK) == 0)
+                log_notice("%s: not used with Backend=postgresql; what was not delivered from it "
+                           "is not delivered, and its finished tasks are not known",
+                           path);
+}
+
+int state_directory_open(const char *path, bool has_store, struct state_directory *ret) {
+        CLEANUP(freep) char *database = str_printf("%s/state.db", path);
         CLEANUP(freep) char *tasks = str_printf("%s/tasks.d", path);
         int r;
 
         *ret = (struct state_directory){.fd = -1};
-        ret->store_path = str_printf("%s/state.db", path);
-        if (!tasks || !ret->store_path) {
+        if (!tasks || !database) {
                 log_error("cannot start: %s", strerror(ENOMEM));
                 return -ENOMEM;
         }
@@ -120,11 +128,16 @@ int state_directory_open(const char *path, struct state_directory *ret) {
                 return -EBUSY;
         }
 
-        return open_store(ret->store_path, &ret->store);
+        if (!has_store) {
+                report_unused(database);
+                return 0;
+        }
+        ret->store_name = STEAL_PTR(database);
+        return open_store(ret->store_name, &ret->store);
 }
 
 void state_directory_close(struct state_directory *state) {
         store_close(state->store);
-        free(state->store_path);
+        free(state->store_name);
         closep(&state->fd);
 }

@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "simulator"))
 
 from koodrive_simulator import Simulator  # noqa: E402
 from koowatch import Koowatch  # noqa: E402
+from postgresql import IS_STORE, PostgreSQL  # noqa: E402
 
 # A shell starts what it puts in the background with the interrupt ignored, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,10 +40,20 @@ def sim():
         yield simulator
 
 
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server that is shared: what stops it, or changes more than a fleet, starts one of its own."""
+    server = PostgreSQL(os.environ.get("KOOWATCH_POSTGRESQL"))
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def koowatch(build, sim):
+def koowatch(build, sim, request):
     """Not started yet; its endpoint is the simulator's."""
     koowatch = Koowatch(build, sim.url)
+    if IS_STORE:
+        koowatch.use_postgresql(request.getfixturevalue("postgresql"))
     yield koowatch
     koowatch.close()
 

@@ -161,6 +161,14 @@ class Koowatch:
         self._notify.bind(str(self.path / "notify"))
         threading.Thread(target=self._read_datagrams, daemon=True).start()
 
+    def use_postgresql(self, server):
+        """The store is there, in a fleet of its own."""
+        self.settings["Store"] = {
+            "Backend": "postgresql",
+            "Connection": server.conninfo,
+            "Fleet": server.new_fleet(),
+        }
+
     def _mkdir(self, name, mode=0o755):
         path = self.path / name
         path.mkdir()

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "common/credential-file.h"
 #include "common/log.h"
 #include "koowatchd/account/settling.h"
 #include "koowatchd/loop/dirwatch.h"
@@ -56,20 +57,10 @@ static void on_directory_changed(void *userdata, const char *name, uint32_t mask
         c->on_changed(c->userdata);
 }
 
-/* systemd puts an id before each file of a folder, and two folders need two. */
 static char *find_path(enum credential_kind kind, const char *account) {
-        static const char *const prefixes[] = {"koowatch_", "koowatch-plain_", ""};
-        const char *directory = getenv("CREDENTIALS_DIRECTORY");
-        char *path = NULL;
+        CLEANUP(freep) char *name = str_printf("%s.%s", account, kinds[kind].suffix);
 
-        for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-                free(path);
-                path = str_printf("%s/%s%s.%s", directory, prefixes[i], account,
-                                  kinds[kind].suffix);
-                if (!path || access(path, F_OK) == 0)
-                        break;
-        }
-        return path;
+        return name ? credential_file_find(name) : NULL;
 }
 
 static int credential_watch(struct credential *c) {

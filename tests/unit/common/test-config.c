@@ -147,6 +147,9 @@ static void check_defaults(const struct config *c) {
         assert_true(c->hook_timeout == 10 * USEC_MINUTE);
         assert_int_equal(c->max_parallel, 4);
         assert_int_equal(c->attempts, 40);
+        assert_int_equal(c->store_backend, BACKEND_SQLITE);
+        assert_string_equal(c->store_connection, "dbname=koowatch");
+        assert_string_equal(c->store_fleet, "koowatch");
 
         assert_int_equal(c->n_accounts, 1);
         assert_non_null(a);
@@ -216,6 +219,10 @@ static const char everything[] = "[Daemon]\n"
                                  "Timeout=infinity\n"
                                  "MaxParallel=64\n"
                                  "Attempts=10000\n"
+                                 "[Store]\n"
+                                 "Backend=postgresql\n"
+                                 "Connection=host=db port = 5433 dbname='my db'\n"
+                                 "Fleet=blue_1\n"
                                  "[Account photo.team-1]\n"
                                  "Endpoint=http://koodrive.test:8080/prefix/\n"
                                  "AllowPlainHttp=yes\n"
@@ -253,6 +260,9 @@ static void check_everything(const struct config *c) {
         assert_true(c->hook_timeout == USEC_INFINITY);
         assert_int_equal(c->max_parallel, 64);
         assert_int_equal(c->attempts, 10000);
+        assert_int_equal(c->store_backend, BACKEND_POSTGRESQL);
+        assert_string_equal(c->store_connection, "host=db port = 5433 dbname='my db'");
+        assert_string_equal(c->store_fleet, "blue_1");
 }
 
 static void test_every_key(void **state) {
@@ -282,7 +292,7 @@ static void test_every_key(void **state) {
         assert_string_equal(a->ca_file, "/etc/ca.pem");
         assert_string_equal(a->proxy, "socks5h://user:pass@proxy:1080");
         assert_string_equal(a->file, f->main);
-        assert_int_equal(a->line, 21);
+        assert_int_equal(a->line, 25);
         assert_int_equal(f->config->n_accounts, 2);
         assert_null(config_account(f->config, "other"));
 }
@@ -507,6 +517,14 @@ static void test_bad_values(void **state) {
                 "[Hooks]\nMaxParallel=0",
                 "[Hooks]\nMaxParallel=65",
                 "[Hooks]\nMaxParallel=4 ;",
+                "[Store]\nBackend=mysql",
+                "[Store]\nConnection=host=db password=s3cret",
+                "[Store]\nConnection=passfile=/x",
+                "[Store]\nConnection=postgresql://db/koowatch",
+                "[Store]\nFleet=Blue",
+                "[Store]\nFleet=1st",
+                "[Store]\nFleet=a-b",
+                "[Store]\nFleet=pg_x",
                 "[Hooks]\nAttempts=0",
                 "[Hooks]\nAttempts=10001",
                 "[Hooks]\nAttempts=4294967297",

@@ -1,0 +1,69 @@
+#include "koowatchd/database.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "common/config.h"
+#include "common/credential-file.h"
+#include "common/log.h"
+#include "koowatchd/store/store-module.h"
+
+#define PASSWORD_MAX 4096
+#define PASSWORD_NAME "store.password"
+
+static void warn_once(struct database *d, const char *path, const char *why) {
+        if (!d->has_warned)
+                log_warning("%s: %s; connecting to the database without a password", path, why);
+        d->has_warned = true;
+}
+
+/* As in struct store_module_settings: what it is now, as it may have been replaced. */
+static char *read_password(void *userdata) {
+        CLEANUP(freep) char *path = NULL;
+        CLEANUP(secret_freep) char *text = NULL;
+        struct database *d = userdata;
+        size_t length;
+        int r;
+
+        if (!getenv("CREDENTIALS_DIRECTORY"))
+                return NULL;
+        path = credential_file_find(PASSWORD_NAME);
+        if (!path)
+                return NULL;
+        r = read_path(path, PASSWORD_MAX, &text, &length);
+        if (r == -ENOENT)
+                return NULL;
+        if (r < 0) {
+                warn_once(d, path, strerror(-r));
+                return NULL;
+        }
+        if (!secret_trim(text, length)) {
+                warn_once(d, path, "it is not one line of printable ASCII");
+                return NULL;
+        }
+        d->has_warned = false;
+        return STEAL_PTR(text);
+}
+
+int database_open(struct database *d, const struct config *config, struct ev_loop *loop,
+                  struct timers *timers, struct store **ret, char **ret_name) {
+        CLEANUP(freep) char *problem = NULL;
+        char host[HOST_NAME_MAX + 1] = "";
+        struct store_module_settings settings = {
+                .loop = loop,
+                .timers = timers,
+                .connection = config->store_connection,
+                .fleet = config->store_fleet,
+                .host = host,
+                .password = read_password,
+                .userdata = d,
+        };
+        int r;
+
+        if (gethostname(host, sizeof(host) - 1) < 0)
+                *host = '\0';
+        r = store_module_open("postgresql", &settings, ret, ret_name, &problem);
+        if (r < 0)
+                log_error("[Store] Backend=postgresql: %s", problem ? problem : strerror(-r));
+        return r;
+}
