@@ -17,6 +17,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -150,6 +151,7 @@ class Koowatch:
                 "RateLimit": "500/s",
             },
         }
+        self.server = None  # of the store, where that is on one
         self.wrapper = []  # a command that becomes the daemon
         self._entries = []
         self.datagrams = []
@@ -163,11 +165,19 @@ class Koowatch:
 
     def use_postgresql(self, server):
         """The store is there, in a fleet of its own."""
+        self.server = server
         self.settings["Store"] = {
             "Backend": "postgresql",
             "Connection": server.conninfo,
             "Fleet": server.new_fleet(),
         }
+
+    def query(self, sql):
+        """The rows of a query, or of none, of what the store has; numbers and truths as numbers."""
+        if self.server:
+            return self.server.query(sql, self.settings["Store"]["Fleet"])
+        with contextlib.closing(sqlite3.connect(self.state / "state.db", timeout=30)) as db, db:
+            return db.execute(sql).fetchall()
 
     def _mkdir(self, name, mode=0o755):
         path = self.path / name
@@ -284,6 +294,10 @@ class Koowatch:
     def restart(self):
         self.stop()
         self.start()
+
+    def restart_with(self, **environment):
+        self.stop()
+        self.start(**environment)
 
     def limit_file_size(self, limit):
         """Lets each write to a file fail (0), or succeed again; start without restore_signals."""

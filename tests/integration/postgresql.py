@@ -6,6 +6,7 @@ schema, of its own. The server is the one of KOOWATCH_POSTGRESQL, a conninfo, or
 
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -14,23 +15,38 @@ import pytest
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "postgresql"
 IS_STORE = os.environ.get("KOOWATCH_STORE", "sqlite") == "postgresql"
 
+WORDS = {"t": 1, "f": 0, "\\N": None}
+
 # What is about the file of SQLite, or what only that can go through.
 sqlite_only = pytest.mark.skipif(IS_STORE, reason="about SQLite's file")
 
 
-class PostgreSQL:
-    """One that is started, or (with a conninfo) is there already."""
+def value(text):
+    """Of a column; which type it has psql does not tell."""
+    if text in WORDS:
+        return WORDS[text]
+    return int(text) if re.fullmatch(r"-?\d{1,19}", text) else text
 
-    def __init__(self, conninfo=None):
+
+class PostgreSQL:
+    """One that is there already (with a conninfo), or is started, in a directory that is there or its own."""
+
+    def __init__(self, conninfo=None, directory=None):
         self.path = None
         self._fleets = 0
         self.conninfo = conninfo
-        if not conninfo:
+        self.directory = None
+        if directory:
+            self._start(pathlib.Path(directory))
+        elif not conninfo:
             self.directory = tempfile.TemporaryDirectory(prefix="koowatch-pg-")
             os.chmod(self.directory.name, 0o755)
-            self.path = pathlib.Path(self.directory.name) / "s"
-            self._script("start")
-            self.conninfo = (self.path / "conninfo").read_text().strip()
+            self._start(pathlib.Path(self.directory.name))
+
+    def _start(self, directory):
+        self.path = directory / "s"
+        self._script("start")
+        self.conninfo = (self.path / "conninfo").read_text().strip()
 
     def _script(self, what, *arguments):
         run = subprocess.run([SCRIPT, what, self.path, *arguments], capture_output=True, text=True, timeout=120)
@@ -55,20 +71,24 @@ class PostgreSQL:
     def close(self):
         if self.path:
             self.stop()
+        if self.directory:
             self.directory.cleanup()
 
     def new_fleet(self):
         self._fleets += 1
         return f"t_{os.getpid()}_{self._fleets}"
 
-    def query(self, sql):
-        """The rows, each a list of texts; what is NULL is empty."""
+    def query(self, sql, fleet=None):
+        """The rows, as SQLite would give them: numbers and truths as numbers, NULL as None."""
+        if fleet:
+            sql = f"SET search_path TO {fleet}; {sql}"
         run = subprocess.run(
-            ["psql", "-XAtq", "-F", "\x1f", "-R", "\x1e", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo, "-c", sql],
+            ["psql", "-XAtq", "-F", "\x1f", "-R", "\x1e", "-P", "null=\\N", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo, "-c", sql],
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
         assert run.returncode == 0, run.stderr
-        return [row.split("\x1f") for row in run.stdout.rstrip("\n").split("\x1e") if row]
+        rows = run.stdout.removesuffix("\n")
+        return [tuple(map(value, row.split("\x1f"))) for row in rows.split("\x1e") if rows]

@@ -1,9 +1,7 @@
 """A wall clock that is wrong, or is set: no deadline follows it."""
 
 import calendar
-import contextlib
 import os
-import sqlite3
 import struct
 import subprocess
 import time
@@ -98,8 +96,7 @@ class Machine:
         )
 
     def store(self, statement):
-        with contextlib.closing(sqlite3.connect(self.koowatch.state / "state.db")) as db, db:
-            return db.execute(statement).fetchall()
+        return self.koowatch.query(statement)
 
     def reboot(self):
         """What it does to a registration; KooDrive's Date says how long it took."""

@@ -52,13 +52,18 @@ def query(path, text):
 class Disk:
     """What was on disk when the daemon died: of a copy, as reading it would recover the original."""
 
+    EVENTS, GONE = "SELECT event_id, state, settled FROM event", "SELECT 1 FROM task WHERE gone > 0"
+
     def __init__(self, koowatch):
+        if koowatch.server:
+            self.events, self.gone = koowatch.query(self.EVENTS), koowatch.query(self.GONE)
+            return
         with tempfile.TemporaryDirectory() as folder:
             for path in koowatch.state.glob("state.db*"):
                 shutil.copy(path, folder)
             path = pathlib.Path(folder) / "state.db"
-            self.events = query(path, "SELECT event_id, state, settled FROM event")
-            self.gone = query(path, "SELECT 1 FROM task WHERE gone > 0")
+            self.events = query(path, self.EVENTS)
+            self.gone = query(path, self.GONE)
 
     def needs_hook(self):
         return not any(state == 1 or HOOK in json.loads(settled or "[]") for _, state, settled in self.events)
@@ -80,7 +85,7 @@ def check(koowatch, sim, task, path):
     disk, polls, runs = Disk(koowatch), sim.polls(task), len(koowatch.records())
     koowatch.start()
     koowatch.wait(
-        lambda: query(koowatch.state / "state.db", "SELECT state, told FROM event") == [(1, 1)],
+        lambda: koowatch.query("SELECT state, told FROM event") == [(1, 1)],
         "the outcome, delivered and told",
     )
     if path.parent == koowatch.spool:
@@ -94,7 +99,7 @@ def check(koowatch, sim, task, path):
     koowatch.restart()
     wait_for_another(koowatch, sim, "yet-another")
     assert (len(finished(koowatch)), len(koowatch.records()), sim.polls(task)) == story
-    [(event_id,)] = query(koowatch.state / "state.db", "SELECT event_id FROM event")
+    [(event_id,)] = koowatch.query("SELECT event_id FROM event")
     assert [known for known, _, _ in disk.events] in ([], [event_id])
     assert {entry.fields["KOOWATCH_EVENT_ID"] for entry in finished(koowatch)} == {event_id}
     assert {record["event"]["eventId"] for record in koowatch.records()} == {event_id}
@@ -133,12 +138,11 @@ def test_the_runner(koowatch, sim, runner, point):
         runner.environment["KOOWATCH_CRASH"] = point
     koowatch.start(KOOWATCH_CRASH=point)
     koowatch.wait_entry("^photos: the hook runner exited before it reported")
-    database = koowatch.state / "state.db"
-    koowatch.wait(lambda: query(database, "SELECT attempts FROM event") == [(1,)], "the last write")
+    koowatch.wait(lambda: koowatch.query("SELECT attempts FROM event") == [(1,)], "the last write")
     koowatch.kill()
     if runner:
         runner.environment.clear()
-    query(database, "UPDATE event SET next = 0")  # as if the pause were over
+    koowatch.query("UPDATE event SET next = 0")  # as if the pause were over
     check(koowatch, sim, task, path)
 
 

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from koowatch import PATIENCE, wait_polls
+from postgresql import sqlite_only
 from runner_socket import RunnerSocket
 
 
@@ -331,6 +332,7 @@ def test_a_file_that_goes_after_the_outcome_stops_nothing(koowatch, sim):
     assert koowatch.wait_record(name="photos")["env"]["KOOWATCH_VAR_N"] == "1"
 
 
+@sqlite_only
 def test_an_outcome_that_cannot_be_written_waits(koowatch, sim):
     task = sim.add_task(hold=True)
     koowatch.record()

@@ -5,18 +5,14 @@ import os
 import sqlite3
 
 from koowatch import wait_polls
+from postgresql import sqlite_only
 
 FINISHED = "^photos: completed"
 
 
-def query(koowatch, text):
-    with contextlib.closing(sqlite3.connect(koowatch.state / "state.db", timeout=30)) as db, db:
-        return db.execute(text).fetchall()
-
-
 def wait_told(koowatch):
     koowatch.wait(
-        lambda: query(koowatch, "SELECT state, told FROM event") == [(1, 1)], "the last write"
+        lambda: koowatch.query("SELECT state, told FROM event") == [(1, 1)], "the last write"
     )
 
 
@@ -34,7 +30,7 @@ def test_what_a_crash_kept_from_the_journal_is_told_after_the_start(koowatch, si
     first = koowatch.wait_entry(FINISHED)
     wait_told(koowatch)
     koowatch.kill()
-    query(koowatch, "UPDATE event SET told = 0")  # as if it had died a moment earlier
+    koowatch.query("UPDATE event SET told = '0'")  # as if it had died a moment earlier
     koowatch.record()
     koowatch.start()
     second = koowatch.wait_entry(FINISHED, count=2)
@@ -81,6 +77,7 @@ def test_after_an_orderly_end_it_is_not_told_again(koowatch, sim):
     assert len(koowatch.find(FINISHED)) == 1
 
 
+@sqlite_only
 def test_a_database_that_was_dumped_and_restored(koowatch, sim):
     task = sim.add_task()
     koowatch.add_task("photos", task)
@@ -117,5 +114,5 @@ def test_two_files_of_one_task_across_a_restart(koowatch, sim):
     koowatch.release(2)
     koowatch.wait(lambda: not first.exists() and not second.exists(), "the removal of both")
     assert after["event"]["eventId"] == before["event"]["eventId"]
-    assert query(koowatch, "SELECT count(*) FROM event") == [(1,)]
+    assert koowatch.query("SELECT count(*) FROM event") == [(1,)]
     assert sim.polls(task) == 1
