@@ -36,7 +36,7 @@ class Package:
         return self.dpkg("--install", str(self.directory / f"{which}.deb"), **options)
 
     def purge(self):
-        return self.dpkg("--purge", "cockpit-koowatch", "koowatch")
+        return self.dpkg("--purge", "cockpit-koowatch", "koowatch-postgresql", "koowatch")
 
 
 @pytest.fixture(scope="session")

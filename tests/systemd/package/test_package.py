@@ -15,6 +15,7 @@ SOURCE = pathlib.Path(__file__).parents[3]
 PAGE = pathlib.Path("/usr/share/cockpit/koowatch")
 CATALOG = SOURCE / "systemd/koowatch.catalog"
 README = SOURCE / "README.md"
+POSTGRESQL = pathlib.Path(__file__).parents[2] / "postgresql"
 OURS = ("/etc", "/run", "/usr", "/var/lib")
 # What dpkg, systemd and the users' databases write of every package.
 NOT_OURS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
@@ -128,6 +129,30 @@ def test_the_readmes_command_upgrades_to_the_same_version_too(package):
     run("dpkg-deb", "--root-owner-group", "--build", "/tmp/same", "/tmp/koowatch.deb")
     run("apt-get", "install", *options, "/tmp/koowatch.deb")
     assert example.read_text().endswith("# built later\n")
+
+
+@pytest.fixture
+def server():
+    """A PostgreSQL that trusts koowatch; its conninfo."""
+    path = pathlib.Path("/run/koowatch-test-postgresql")
+    started = subprocess.run([POSTGRESQL, "start", path], capture_output=True, text=True, check=False)
+    if started.returncode == 77:
+        pytest.skip(started.stderr)
+    assert started.returncode == 0, started.stderr
+    yield (path / "conninfo").read_text().strip()
+    run(POSTGRESQL, "stop", path)
+    shutil.rmtree(path)
+
+
+def test_a_store_on_postgresql_is_a_package_of_its_own(service, package, server, sim):
+    service.settings["Store"] = {"Backend": "postgresql", "Connection": server}
+    service.add_task("photos", sim.add_task())
+    service.write_config()
+    run("systemctl", "restart", DAEMON, check=False)
+    service.wait_entry("Backend=postgresql: .*; install the package koowatch-postgresql")
+    package.install("koowatch-postgresql")
+    service.wait_entry("^photos: completed")  # systemd tries it every 5 seconds
+    assert run("psql", "-XAtqc", "SELECT count(*) FROM koowatch.event", server) == "1"
 
 
 def test_a_purge_leaves_nothing(package, journal, sim):
