@@ -18,15 +18,17 @@ bool pg_job_is_impatient(const struct pg_job *job) {
 }
 
 struct pg_job *pg_job_new(enum pg_statement statement, const struct pg_callbacks *callbacks,
-                          const char *const *texts, int n) {
+                          const struct pg_arguments *arguments) {
         CLEANUP(pg_job_freep) struct pg_job *job = calloc(1, sizeof(*job));
 
         if (!job)
                 return NULL;
         job->statement = statement;
         job->callbacks = *callbacks;
-        for (; job->n_texts < n; job->n_texts++) {
-                job->texts[job->n_texts] = strdup(texts[job->n_texts]);
+        job->n_numbers = arguments->n_numbers;
+        memcpy(job->numbers, arguments->numbers, sizeof(job->numbers));
+        for (; job->n_texts < arguments->n_texts; job->n_texts++) {
+                job->texts[job->n_texts] = strdup(arguments->texts[job->n_texts]);
                 if (!job->texts[job->n_texts])
                         return NULL;
         }
@@ -137,7 +139,8 @@ static void end(enum pg_statement statement, const struct pg_callbacks *c, int e
                 c->on.counted(c->userdata, error < 0 ? error : -EIO, NULL);
                 break;
         default:
-                c->done(c->userdata, error);
+                if (c->done)
+                        c->done(c->userdata, error);
         }
 }
 

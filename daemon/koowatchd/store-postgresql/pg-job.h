@@ -8,6 +8,16 @@
 #include "koowatchd/store-postgresql/pg-values.h"
 #include "koowatchd/store/store.h"
 
+#define PG_TEXTS_MAX 3
+#define PG_NUMBERS_MAX 2
+
+/* What a read is asked with; borrowed. */
+struct pg_arguments {
+        int n_texts, n_numbers;
+        const char *texts[PG_TEXTS_MAX];
+        int64_t numbers[PG_NUMBERS_MAX];
+};
+
 /* Whoever asked, by kind of job; those for rows end by done. */
 struct pg_callbacks {
         store_done_fn done;
@@ -32,9 +42,9 @@ struct pg_job {
         struct pg_callbacks callbacks;
         struct store_batch *batch; /* of a write */
 
-        /* Of a read: its parameters, own copies. */
-        char *texts[3];
-        int64_t numbers[2];
+        /* Of a read: its parameters, the texts before the numbers. */
+        char *texts[PG_TEXTS_MAX];
+        int64_t numbers[PG_NUMBERS_MAX];
         int n_texts, n_numbers;
 
         const struct store_op *op; /* of a write: the last one that was sent; NULL: none */
@@ -51,9 +61,9 @@ static inline bool pg_job_is_write(const struct pg_job *job) {
 /* Asked for by a person who waits, and not by the daemon itself: it had better fail than wait. */
 bool pg_job_is_impatient(const struct pg_job *job);
 
-/* NULL when memory is short. texts: n of them, copied. */
+/* NULL when memory is short. arguments: copied. */
 struct pg_job *pg_job_new(enum pg_statement statement, const struct pg_callbacks *callbacks,
-                          const char *const *texts, int n);
+                          const struct pg_arguments *arguments);
 void pg_job_free(struct pg_job *job);
 DEFINE_CLEANUP(struct pg_job *, pg_job_free)
 

@@ -161,15 +161,10 @@ static void pump(struct pg_pipe *p) {
 
 /* ---- answers ---- */
 
-static void do_nothing(void *userdata, int error) {
-        (void) userdata;
-        (void) error;
-}
-
 /* The transaction that has failed is still there. Before all that waits. */
 static int roll_back(struct pg_pipe *p) {
         struct pg_job *job =
-                pg_job_new(PG_ROLLBACK, &(struct pg_callbacks){.done = do_nothing}, NULL, 0);
+                pg_job_new(PG_ROLLBACK, &(struct pg_callbacks){}, &(struct pg_arguments){});
 
         return job ? send_job(p, job) : -ENOMEM;
 }

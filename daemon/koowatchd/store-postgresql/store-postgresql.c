@@ -15,19 +15,14 @@ static struct pg_store *pg_store_of(struct store *store) {
         return (struct pg_store *) store;
 }
 
-/* texts: n of them; numbers: likewise, behind the texts. */
 static void ask(struct store *store, enum pg_statement statement,
-                const struct pg_callbacks *callbacks, const char *const *texts, int n_texts,
-                const int64_t *numbers, int n_numbers) {
-        struct pg_job *job = pg_job_new(statement, callbacks, texts, n_texts);
+                const struct pg_callbacks *callbacks, const struct pg_arguments *arguments) {
+        struct pg_job *job = pg_job_new(statement, callbacks, arguments);
 
-        if (!job) {
+        if (job)
+                pg_pipe_submit(pg_store_of(store)->pipe, job);
+        else
                 pg_callbacks_fail(statement, callbacks, -ENOMEM);
-                return;
-        }
-        for (; job->n_numbers < n_numbers; job->n_numbers++)
-                job->numbers[job->n_numbers] = numbers[job->n_numbers];
-        pg_pipe_submit(pg_store_of(store)->pipe, job);
 }
 
 static void pg_write(struct store *store, struct store_batch *taken, store_done_fn on_done,
@@ -37,7 +32,7 @@ static void pg_write(struct store *store, struct store_batch *taken, store_done_
         struct pg_job *job = NULL;
 
         if (!store_batch_is_empty(batch))
-                job = pg_job_new(PG_BEGIN_BATCH, &callbacks, NULL, 0);
+                job = pg_job_new(PG_BEGIN_BATCH, &callbacks, &(struct pg_arguments){});
         if (!job) {
                 on_done(userdata, store_batch_is_empty(batch) ? 0 : -ENOMEM);
                 return;
@@ -48,24 +43,25 @@ static void pg_write(struct store *store, struct store_batch *taken, store_done_
 
 static void pg_find_task(struct store *store, const struct store_key *key, store_found_fn on_found,
                          void *userdata) {
-        const char *const texts[] = {key->account, key->share_id, key->task_id};
-
         ask(store, PG_FIND_TASK, &(struct pg_callbacks){.on.found = on_found, .userdata = userdata},
-            texts, ARRAY_LEN(texts), NULL, 0);
+            &(struct pg_arguments){
+                    .n_texts = 3,
+                    .texts = {key->account, key->share_id, key->task_id},
+            });
 }
 
 static void pg_each_task(struct store *store,
                          void (*on_row)(void *userdata, const struct store_key *key),
                          store_done_fn on_end, void *userdata) {
         ask(store, PG_EACH_TASK,
-            &(struct pg_callbacks){.done = on_end, .on.task = on_row, .userdata = userdata}, NULL,
-            0, NULL, 0);
+            &(struct pg_callbacks){.done = on_end, .on.task = on_row, .userdata = userdata},
+            &(struct pg_arguments){});
 }
 
 static void pg_get_event(struct store *store, const char *event_id, store_event_fn on_event,
                          void *userdata) {
         ask(store, PG_GET_EVENT, &(struct pg_callbacks){.on.event = on_event, .userdata = userdata},
-            &event_id, 1, NULL, 0);
+            &(struct pg_arguments){.n_texts = 1, .texts = {event_id}});
 }
 
 static void pg_each_pending(struct store *store,
@@ -74,45 +70,41 @@ static void pg_each_pending(struct store *store,
                             store_done_fn on_end, void *userdata) {
         ask(store, PG_EACH_PENDING,
             &(struct pg_callbacks){.done = on_end, .on.pending = on_row, .userdata = userdata},
-            NULL, 0, NULL, 0);
+            &(struct pg_arguments){});
 }
 
 static void pg_each_latest(struct store *store, unsigned most,
                            void (*on_row)(void *userdata, const char *body), store_done_fn on_end,
                            void *userdata) {
-        const int64_t number = most;
-
         ask(store, PG_EACH_LATEST,
-            &(struct pg_callbacks){.done = on_end, .on.body = on_row, .userdata = userdata}, NULL,
-            0, &number, 1);
+            &(struct pg_callbacks){.done = on_end, .on.body = on_row, .userdata = userdata},
+            &(struct pg_arguments){.n_numbers = 1, .numbers = {most}});
 }
 
 static void pg_find_event(struct store *store, const char *event_id, store_event_found_fn on_found,
                           void *userdata) {
         ask(store, PG_FIND_EVENT,
-            &(struct pg_callbacks){.on.event_found = on_found, .userdata = userdata}, &event_id, 1,
-            NULL, 0);
+            &(struct pg_callbacks){.on.event_found = on_found, .userdata = userdata},
+            &(struct pg_arguments){.n_texts = 1, .texts = {event_id}});
 }
 
 static void pg_each_event(struct store *store, int64_t before, unsigned most,
                           store_event_row_fn on_row, store_done_fn on_end, void *userdata) {
-        const int64_t numbers[] = {before, most};
-
         ask(store, PG_EACH_EVENT,
             &(struct pg_callbacks){.done = on_end, .on.event_row = on_row, .userdata = userdata},
-            NULL, 0, numbers, ARRAY_LEN(numbers));
+            &(struct pg_arguments){.n_numbers = 2, .numbers = {before, most}});
 }
 
 static void pg_each_run(struct store *store, const char *event_id, store_run_fn on_row,
                         store_done_fn on_end, void *userdata) {
         ask(store, PG_EACH_RUN,
             &(struct pg_callbacks){.done = on_end, .on.run = on_row, .userdata = userdata},
-            &event_id, 1, NULL, 0);
+            &(struct pg_arguments){.n_texts = 1, .texts = {event_id}});
 }
 
 static void pg_count(struct store *store, store_counted_fn on_counted, void *userdata) {
         ask(store, PG_COUNT, &(struct pg_callbacks){.on.counted = on_counted, .userdata = userdata},
-            NULL, 0, NULL, 0);
+            &(struct pg_arguments){});
 }
 
 /* ---- the whole ---- */
