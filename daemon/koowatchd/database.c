@@ -45,6 +45,16 @@ static char *read_password(void *userdata) {
         return STEAL_PTR(text);
 }
 
+void database_report_unused(const struct config *config) {
+        CLEANUP(freep) char *path = str_printf("%s/state.db", config->state_directory);
+
+        if (path && access(path, F_OK) == 0)
+                log_notice("%s: not used with Backend=postgresql; koowatchd --import moves it, "
+                           "else what was not delivered from it is not delivered, and its "
+                           "finished tasks are not known",
+                           path);
+}
+
 int database_open(struct database *d, const struct config *config, struct ev_loop *loop,
                   struct timers *timers, struct store **ret, char **ret_name) {
         CLEANUP(freep) char *problem = NULL;

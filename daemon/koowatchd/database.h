@@ -15,6 +15,9 @@ struct database {
         bool has_warned; /* of a password that is none */
 };
 
+/* Says so when there is a state.db, which nothing reads any more. */
+void database_report_unused(const struct config *config);
+
 /*
  * Opens what config says, which is a server. *ret_name: as messages call it; the caller frees it.
  * The database is borrowed while the store is open. Returns 0 or a negative errno, with the reason

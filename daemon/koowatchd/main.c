@@ -9,6 +9,7 @@
 #include "koowatchd/bus/bus.h"
 #include "koowatchd/check.h"
 #include "koowatchd/daemon.h"
+#include "koowatchd/import.h"
 
 #define EXIT_USAGE 2
 
@@ -21,6 +22,7 @@ static const char help[] =
         "\n"
         "  --config FILE      the configuration [" CONFIG_PATH_DEFAULT "]\n"
         "  --check            read configuration and task files, print faults, exit 0 or 1\n"
+        "  --import FILE      move what an SQLite store holds to the one in [Store], and exit\n"
         "  --bus BUS          where it can be asked: system, session or none [system]\n"
         "  --log-level LEVEL  debug, info, notice, warning or error\n"
         "  --version\n"
@@ -28,12 +30,21 @@ static const char help[] =
         "\n"
         "SIGHUP reloads the configuration, SIGTERM stops. See koowatchd(8).\n";
 
-enum action { RUN, CHECK, SHOW_VERSION, SHOW_HELP, BAD_USAGE };
+enum action { RUN, CHECK, IMPORT, SHOW_VERSION, SHOW_HELP, BAD_USAGE };
 
-static enum action parse_argv(int argc, char **argv, struct daemon_options *ret) {
+static bool parse_bus(const char *text, struct daemon_options *ret) {
+        if (bus_kind_parse(text, &ret->bus) == 0)
+                return true;
+        (void) fprintf(stderr, "koowatchd: --bus %s: expected system, session or none\n", text);
+        return false;
+}
+
+static enum action parse_argv(int argc, char **argv, struct daemon_options *ret,
+                              const char **ret_import) {
         static const struct option long_options[] = {
                 {"config", required_argument, NULL, 'c'},
                 {"check", no_argument, NULL, 'k'},
+                {"import", required_argument, NULL, 'i'},
                 {"bus", required_argument, NULL, 'b'},
                 {"log-level", required_argument, NULL, 'l'},
                 {"version", no_argument, NULL, 'v'},
@@ -53,14 +64,13 @@ static enum action parse_argv(int argc, char **argv, struct daemon_options *ret)
                 case 'k':
                         action = CHECK;
                         break;
+                case 'i':
+                        action = IMPORT;
+                        *ret_import = optarg;
+                        break;
                 case 'b':
-                        if (bus_kind_parse(optarg, &ret->bus) < 0) {
-                                (void) fprintf(stderr,
-                                               "koowatchd: --bus %s: expected system, session "
-                                               "or none\n",
-                                               optarg);
+                        if (!parse_bus(optarg, ret))
                                 return BAD_USAGE;
-                        }
                         break;
                 case 'l':
                         if (log_level_parse(optarg, &ret->log_level) < 0) {
@@ -90,12 +100,13 @@ static enum action parse_argv(int argc, char **argv, struct daemon_options *ret)
 
 static int run(int argc, char **argv) {
         struct daemon_options options;
+        const char *import = NULL;
         int r;
 
         log_open("koowatchd", LOG_TARGET_AUTO);
         (void) signal(SIGPIPE, SIG_IGN);
 
-        switch (parse_argv(argc, argv, &options)) {
+        switch (parse_argv(argc, argv, &options, &import)) {
         case SHOW_HELP:
                 (void) fputs(help, stdout);
                 return EXIT_SUCCESS;
@@ -109,6 +120,8 @@ static int run(int argc, char **argv) {
                 if (r < 0)
                         log_error("cannot check: %s", strerror(-r));
                 return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        case IMPORT:
+                return import_store(options.config_path, options.config_required, import);
         default:
                 return daemon_run(&options);
         }

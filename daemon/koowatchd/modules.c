@@ -170,6 +170,7 @@ static int open_timers(struct modules *m) {
 static int open_store(struct modules *m) {
         if (m->state.store)
                 return 0;
+        database_report_unused(m->config);
         return database_open(&m->database, m->config, m->loop, m->timers, &m->state.store,
                              &m->state.store_name);
 }

@@ -90,14 +90,6 @@ static int open_store(const char *path, struct store **ret) {
         return r;
 }
 
-/* What was kept there is not looked at: it must not look as if it were. */
-static void report_unused(const char *path) {
-        if (access(path, F_OK) == 0)
-                log_notice("%s: not used with Backend=postgresql; what was not delivered from it "
-                           "is not delivered, and its finished tasks are not known",
-                           path);
-}
-
 int state_directory_open(const char *path, bool has_store, struct state_directory *ret) {
         CLEANUP(freep) char *database = str_printf("%s/state.db", path);
         CLEANUP(freep) char *tasks = str_printf("%s/tasks.d", path);
@@ -128,10 +120,8 @@ int state_directory_open(const char *path, bool has_store, struct state_director
                 return -EBUSY;
         }
 
-        if (!has_store) {
-                report_unused(database);
+        if (!has_store)
                 return 0;
-        }
         ret->store_name = STEAL_PTR(database);
         return open_store(ret->store_name, &ret->store);
 }

@@ -24,6 +24,7 @@ static const char *const sql[STATEMENTS] = {
         [MARK_GONE] = "UPDATE task SET gone = ?4 WHERE gone = 0 AND " KEY,
         [MARK_AWAY] = "UPDATE task SET gone = ?4, away = 1 WHERE gone = 0 AND " KEY,
         [EACH_TASK] = "SELECT account, share_id, task_id FROM task WHERE gone = 0",
+        [EACH_KNOWN] = "SELECT account, share_id, task_id FROM task",
         [PUT_EVENT] = "INSERT OR REPLACE INTO event (event_id, body, finished, told) "
                       "VALUES (?1, ?2, ?3, 0)",
         [PUT_DELIVERY] =

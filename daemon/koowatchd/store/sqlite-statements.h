@@ -13,6 +13,7 @@ enum sqlite_statement {
         MARK_GONE,
         MARK_AWAY,
         EACH_TASK,
+        EACH_KNOWN,
         PUT_EVENT,
         PUT_DELIVERY,
         GET_EVENT,

@@ -255,11 +255,11 @@ static void sqlite_find_task(struct store *store, const struct store_key *key,
         on_found(userdata, found, found > 0 ? &task : NULL);
 }
 
-static void sqlite_each_task(struct store *store,
-                             void (*on_row)(void *userdata, const struct store_key *key),
-                             store_done_fn on_end, void *userdata) {
+static void each_key(struct store *store, enum sqlite_statement which,
+                     void (*on_row)(void *userdata, const struct store_key *key),
+                     store_done_fn on_end, void *userdata) {
         struct sqlite_store *s = sqlite_of(store);
-        sqlite3_stmt *q = s->statements[EACH_TASK];
+        sqlite3_stmt *q = s->statements[which];
         int code = SQLITE_DONE, r = 0;
 
         while (r == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
@@ -274,6 +274,18 @@ static void sqlite_each_task(struct store *store,
                 r = sqlite_note_failure(s, code);
         sqlite_resetp(&q);
         on_end(userdata, r);
+}
+
+static void sqlite_each_task(struct store *store,
+                             void (*on_row)(void *userdata, const struct store_key *key),
+                             store_done_fn on_end, void *userdata) {
+        each_key(store, EACH_TASK, on_row, on_end, userdata);
+}
+
+void sqlite_store_each_known(struct store *store,
+                             void (*on_row)(void *userdata, const struct store_key *key),
+                             store_done_fn on_end, void *userdata) {
+        each_key(store, EACH_KNOWN, on_row, on_end, userdata);
 }
 
 static void sqlite_get_event(struct store *store, const char *event_id, store_event_fn on_event,

@@ -15,3 +15,8 @@
  * it.
  */
 int sqlite_store_open(const char *path, void (*on_busy)(void), struct store **ret);
+
+/* As store_each_task(), with those that are gone. */
+void sqlite_store_each_known(struct store *store,
+                             void (*on_row)(void *userdata, const struct store_key *key),
+                             store_done_fn on_end, void *userdata);

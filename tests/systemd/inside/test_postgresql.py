@@ -1,6 +1,7 @@
 """A store on PostgreSQL, from within the sandbox of the service."""
 
 import pathlib
+import re
 import shutil
 
 import pytest
@@ -97,6 +98,29 @@ def test_the_network_with_a_password_and_tls(service, server, sim, certificate, 
     run("systemctl", "restart", DAEMON)
     service.wait_entry("^photos: completed")
     assert events(server, "remote") == "1"
+
+
+def test_what_was_kept_in_a_file_is_moved(service, server, sim):
+    """By the command of koowatch.conf(5)."""
+    manual = (SCRIPT.parents[1] / "man/koowatch.conf.5.scd").read_text()
+    [command] = re.findall(r"^systemd-run (?:.*\\\n)*.*--import .*$", manual, re.M)
+    task = sim.add_task()
+    service.add_task("photos", task)
+    service.start()
+    service.wait_entry("^photos: completed")
+    service.wait_status("1 finished")
+    run("systemctl", "stop", DAEMON)
+    service.settings["Store"] = {
+        "Backend": "postgresql",
+        "Connection": f"host={SERVER} port={server['port']} dbname=koowatch",
+        "Fleet": "moved",
+    }
+    service.write_config()
+    assert "1 outcomes and 1 tasks moved" in run("sh", "-c", command.replace("\\\\\n", " "))
+    service.start()
+    service.wait_status("watching 0 .*, 1 finished")
+    assert events(server, "moved") == "1"
+    assert sim.polls(task) == 1
 
 
 def test_the_daemon_alone_needs_no_client_library(service):
