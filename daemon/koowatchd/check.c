@@ -4,6 +4,7 @@
 #include <search.h>
 
 #include "common/config.h"
+#include "koowatchd/store/store-module.h"
 #include "koowatchd/task/hook-check.h"
 #include "koowatchd/task/strays.h"
 #include "koowatchd/task/task-file.h"
@@ -155,6 +156,28 @@ static void on_transient_error(void *userdata, const char *what, const char *why
         print_fault(c, true, what, 0, why);
 }
 
+/* That its module is there, and what that says of the connection. */
+static void check_store(struct checker *c) {
+        struct config_origin backend = config_origin(c->config, "Store", "Backend");
+        struct config_origin connection = config_origin(c->config, "Store", "Connection");
+        CLEANUP(freep) char *problem = NULL;
+        CLEANUP(freep) char *text = NULL;
+        int r;
+
+        if (c->config->store_backend != BACKEND_POSTGRESQL)
+                return;
+        r = store_module_check("postgresql", c->config->store_connection, &problem);
+        if (r == 0)
+                return;
+        if (r == -EINVAL && connection.file)
+                text = str_printf("Connection in [Store]: %s", problem ? problem : strerror(-r));
+        else
+                text = str_printf("Backend in [Store]: %s", problem ? problem : strerror(-r));
+        if (r == -EINVAL && connection.file)
+                backend = connection;
+        print_fault(c, true, backend.file, backend.line, text ? text : strerror(-r));
+}
+
 int check(const char *config_path, bool config_required) {
         CLEANUP(config_freep) struct config *config = NULL;
         CLEANUP(taskdir_freep) struct taskdir *taskdir = NULL;
@@ -182,6 +205,7 @@ int check(const char *config_path, bool config_required) {
                 return r;
         taskdir_scan(taskdir);
         hook_check_events(config->hook_directories, on_bad_hook, &c);
+        check_store(&c);
         tdestroy(c.seen, seen_free);
         return c.failed ? 1 : 0;
 }

@@ -268,6 +268,16 @@ def test_a_connection_that_libpq_does_not_know(koowatch):
     koowatch.wait_entry(r'^\[Store\] Backend=postgresql: invalid connection option "hots"')
 
 
+def test_check_has_libpq_look_at_the_connection(koowatch):
+    koowatch.settings["Store"] = {"Backend": "postgresql", "Connection": "hots=db"}
+    checked = koowatch.check()
+    line = koowatch.write_config().splitlines().index("Connection=hots=db") + 1
+    said = f'{koowatch.config_path}:{line}: Connection in [Store]: invalid connection option "hots"\n'
+    assert (checked.returncode, checked.stdout) == (1, said)
+    koowatch.settings["Store"]["Connection"] = "host=db"
+    assert koowatch.check().returncode == 0
+
+
 def test_what_libpq_finds_elsewhere_is_not_used(shared, sim, tmp_path):
     (tmp_path / "service").write_text("[other]\nhost=/nowhere\n")
     shared.add_task("photos", sim.add_task())

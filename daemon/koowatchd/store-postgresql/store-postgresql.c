@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "koowatchd/store-postgresql/pg-conninfo.h"
 #include "koowatchd/store-postgresql/pg-pipe.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
@@ -126,6 +127,14 @@ static void pg_close(struct store *store) {
 
 static void on_reach(void *userdata, int error) {
         store_report_reach(userdata, error);
+}
+
+int koowatch_store_check(const char *connection, char **ret_problem) {
+        struct pg_conninfo conninfo;
+        int r = pg_conninfo_parse(connection, &conninfo, ret_problem);
+
+        pg_conninfo_clear(&conninfo);
+        return r;
 }
 
 int koowatch_store_open(const struct store_module_settings *settings, struct store **ret,

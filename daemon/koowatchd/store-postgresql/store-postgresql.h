@@ -14,5 +14,9 @@ __attribute__((visibility("default"))) int koowatch_store_open(
         const struct store_module_settings *settings, struct store **ret, char **ret_name,
         char **ret_problem);
 
+/* As store_module_check_fn; also the module's STORE_MODULE_CHECK. */
+__attribute__((visibility("default"))) int koowatch_store_check(const char *connection,
+                                                                char **ret_problem);
+
 /* For tests: nothing waits for an answer. */
 bool postgresql_store_is_idle(const struct store *store);

@@ -23,33 +23,50 @@ static char *find_module(const char *name) {
         return str_printf("%s/store-%s.so", KOOWATCH_MODULEDIR, name);
 }
 
-int store_module_open(const char *name, struct store_module_settings *settings, struct store **ret,
-                      char **ret_name, char **ret_problem) {
+/* The module's function of that name; NULL: *ret_error and *ret_problem say why. */
+static void *find_function(const char *name, const char *function, int *ret_error,
+                           char **ret_problem) {
         CLEANUP(freep) char *path = find_module(name);
-        store_module_open_fn open_store;
-        void *module;
+        void *module, *found;
 
+        *ret_error = -ENOMEM;
         if (!path)
-                return -ENOMEM;
+                return NULL;
         if (access(path, R_OK) < 0) {
-                int error = -errno;
-
+                *ret_error = -errno;
                 *ret_problem = str_printf("%s: %s; install the package koowatch-%s", path,
-                                          strerror(-error), name);
-                return error;
+                                          strerror(errno), name);
+                return NULL;
         }
         module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         if (!module) {
                 const char *why = dlerror();
 
+                *ret_error = -ELIBACC;
                 *ret_problem = str_printf("cannot load it: %s", why ? why : path);
-                return -ELIBACC;
+                return NULL;
         }
-        *(void **) &open_store = dlsym(module, STORE_MODULE_OPEN);
-        if (!open_store) {
+        found = dlsym(module, function);
+        *ret_error = found ? 0 : -ELIBBAD;
+        if (!found)
                 *ret_problem = str_printf("%s: it is no module of koowatchd", path);
-                return -ELIBBAD;
-        }
+        return found;
+}
+
+int store_module_check(const char *name, const char *connection, char **ret_problem) {
+        store_module_check_fn check_connection;
+        int r;
+
+        *(void **) &check_connection = find_function(name, STORE_MODULE_CHECK, &r, ret_problem);
+        return check_connection ? check_connection(connection, ret_problem) : r;
+}
+
+int store_module_open(const char *name, struct store_module_settings *settings, struct store **ret,
+                      char **ret_name, char **ret_problem) {
+        store_module_open_fn open_store;
+        int r;
+
+        *(void **) &open_store = find_function(name, STORE_MODULE_OPEN, &r, ret_problem);
         settings->version = KOOWATCH_VERSION;
-        return open_store(settings, ret, ret_name, ret_problem);
+        return open_store ? open_store(settings, ret, ret_name, ret_problem) : r;
 }

@@ -38,6 +38,14 @@ typedef int (*store_module_open_fn)(const struct store_module_settings *settings
 
 #define STORE_MODULE_OPEN "koowatch_store_open"
 
+/* Whether connection may be one: 0, or a negative errno with *ret_problem as above. */
+typedef int (*store_module_check_fn)(const char *connection, char **ret_problem);
+
+#define STORE_MODULE_CHECK "koowatch_store_check"
+
+/* As below, without opening anything. */
+int store_module_check(const char *name, const char *connection, char **ret_problem);
+
 /*
  * Loads the module of that name (store-NAME.so), from beside the daemon where that runs from its
  * build tree, and opens it, as above. It stays loaded. settings->version is set by this.

@@ -1,4 +1,5 @@
 /* Store module: one that cannot be loaded is told with what to do about it. */
+#include <dlfcn.h>
 #include <errno.h>
 
 #include "koowatchd/store/store-module.h"
@@ -29,17 +30,21 @@ static void put_beside(const char *name, const char *target, char ret[static 409
 }
 
 static void test_what_is_no_module(void **state) {
-        static const struct {
+        struct {
                 const char *target;
                 int error;
                 const char *problem;
         } cases[] = {
                 {"/proc/self/exe", -ELIBACC, "cannot load it: "},
                 {"/etc/passwd", -ELIBACC, "cannot load it: "},
+                {NULL, -ELIBBAD, "/"},
         };
         char path[4096];
+        Dl_info library;
 
         (void) state;
+        assert_true(dladdr((void *) _cmocka_run_group_tests, &library) != 0);
+        cases[2].target = library.dli_fname; /* one of another purpose */
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
                 struct store_module_settings settings = {};
                 CLEANUP(freep) char *problem = NULL, *name = NULL;
