@@ -29,13 +29,11 @@ static void *find_function(const char *name, const char *function, int *ret_erro
         CLEANUP(freep) char *path = find_module(name);
         void *module, *found;
 
-        *ret_error = -ENOMEM;
-        if (!path)
-                return NULL;
-        if (access(path, R_OK) < 0) {
-                *ret_error = -errno;
-                *ret_problem = str_printf("%s: %s; install the package koowatch-%s", path,
-                                          strerror(errno), name);
+        if (!path || access(path, R_OK) < 0) {
+                *ret_error = path ? -errno : -ENOMEM;
+                if (path)
+                        *ret_problem = str_printf("%s: %s; install the package koowatch-%s", path,
+                                                  strerror(errno), name);
                 return NULL;
         }
         module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
