@@ -27,6 +27,7 @@
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/status.h"
+#include "koowatchd/store/store.h"
 #include "koowatchd/task/past-durations.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-state.h"
@@ -300,8 +301,25 @@ static void on_loop_error(const char *what) {
         _exit(EXIT_FAILURE);
 }
 
+/*
+ * A store_counted_fn: what was asked of the store before has been answered, so that each file that
+ * was there at the start has its place; or it cannot be for now, and they wait.
+ */
+static void on_started(void *userdata, int error, const struct store_counts *counts) {
+        const struct daemon *d = userdata;
+        const struct registry_counts watches = registry_count(d->modules.registry);
+
+        (void) error; /* whoever counts for a purpose says so */
+        (void) counts;
+        log_info("koowatchd " KOOWATCH_VERSION
+                 " started: %u watched, %u finished, %u invalid; hooks run %s",
+                 watches.pending + watches.running, watches.finished, watches.invalid,
+                 runner_describe(d->modules.runner));
+        notify_ready();
+        status_send(d->modules.status);
+}
+
 static int run(struct daemon *d) {
-        struct registry_counts counts;
         int r;
 
         r = state_directory_open(d->config->state_directory,
@@ -324,14 +342,7 @@ static int run(struct daemon *d) {
                 return EXIT_FAILURE;
         }
 
-        counts = registry_count(d->modules.registry);
-        log_info("koowatchd " KOOWATCH_VERSION
-                 " started: %u watched, %u finished, %u invalid; hooks run %s",
-                 counts.pending + counts.running, counts.finished, counts.invalid,
-                 runner_describe(d->modules.runner));
-        notify_ready();
-        status_send(d->modules.status);
-
+        store_count(d->modules.state.store, on_started, d);
         (void) ev_run(d->modules.loop, 0);
 
         commit_finish(d->modules.commit);
