@@ -8,6 +8,7 @@ import re
 import pytest
 from koodrive_simulator import DEFAULT_TOKEN, Simulator
 from koowatch import PATIENCE, age, wait_polls
+from postgresql import sqlite_only
 
 APP_ID, SECRET = "demo-app-0001", "0123456789abcdef0123456789abcdef"
 USER = "1505084218764547200"
@@ -430,6 +431,7 @@ def test_a_reload_changes_the_way_in(koowatch, sim):
 # Secrets
 
 
+@sqlite_only
 def test_the_secret_is_shown_nowhere(koowatch, sim):
     koowatch.settings["Daemon"] |= {"LogLevel": "debug", "MetricsFile": koowatch.path / "metrics"}
     secrets = [SECRET, "wr0ngs3cr3t", "tw0l1n3s"]

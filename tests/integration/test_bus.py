@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from koowatch import PATIENCE, Koowatch, descriptors, wait_polls
+from postgresql import sqlite_only
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 NAME, PATH, INTERFACE = "org.koowatch1", "/org/koowatch1", "org.koowatch1.Manager"
@@ -381,6 +382,7 @@ STRACE = ["strace", "-D", "-qq", "--signal=none", "-o", "/dev/null"]
         ("epoll_ctl", "ENOMEM:when=3..9", None),
     ],
 )
+@sqlite_only
 def test_a_call_to_the_system_that_fails(koowatch, bus, sim, calls, error, trouble):
     """The daemon does without the bus, and is on it when it can."""
     if subprocess.run([*STRACE, "true"], capture_output=True).returncode != 0:

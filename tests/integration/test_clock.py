@@ -8,6 +8,7 @@ import time
 
 import pytest
 from koowatch import wait_polls
+from postgresql import sqlite_only
 from test_app_auth import use_app
 from test_refresh import log_in, wait_token
 
@@ -196,6 +197,7 @@ def test_hooks_are_told_koodrives_time(machine, koowatch, sim):
     assert begin - 1 <= told[0] <= told[1] <= time.time() + 1
 
 
+@sqlite_only
 def test_a_store_of_an_earlier_version(machine, koowatch, sim, task):
     machine.start()
     wait_polls(sim, task)

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from koowatch import task_text, wait_polls
+from postgresql import sqlite_only
 
 
 def line_of(text, line):
@@ -58,6 +59,7 @@ def test_log_level(koowatch, sim):
 
 
 @pytest.mark.skipif(os.path.exists("/run/systemd/journal/socket"), reason="there is a journal")
+@sqlite_only
 def test_no_journal_to_log_to(koowatch):
     koowatch.settings["Daemon"]["LogTarget"] = "journal"
     (koowatch.state / "state.db").mkdir()
@@ -183,6 +185,7 @@ def test_drop_ins_win_in_the_order_of_their_names(koowatch, sim):
     assert sim.wait_for(lambda s: s.requests)[0].header("X-User-Id") == "2"
 
 
+@sqlite_only
 def test_state_directory_of_the_service_manager(koowatch, sim):
     del koowatch.settings["Daemon"]["StateDirectory"]
     state = koowatch.path / "other" / "state"

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from koowatch import wait_polls
+from postgresql import sqlite_only
 
 STRACE = ["strace", "-D", "-qq", "--signal=none", "-o", "/dev/null"]
 # LeakSanitizer cannot look at a process that is traced.
@@ -34,6 +35,7 @@ def test_an_event_loop_that_cannot_be_made(koowatch, start_failing):
 @pytest.mark.parametrize(
     "error, advice", [("ENOSPC", "free some disk space"), ("EDQUOT", "free some disk space"), ("EROFS", "make it writable")]
 )
+@sqlite_only
 def test_a_disk_that_takes_nothing_any_more(koowatch, sim, start_failing, error, advice):
     """Polls go on; what is to be done is said."""
     task = sim.add_task(hold=True)

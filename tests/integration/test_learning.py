@@ -5,6 +5,7 @@ import json
 import sqlite3
 
 from koowatch import PATIENCE, wait_polls
+from postgresql import sqlite_only
 
 
 def remember(koowatch, count):
@@ -18,6 +19,7 @@ def remember(koowatch, count):
             db.execute("INSERT INTO event (event_id, finished, body, state) VALUES (?, ?, ?, 1)", row)
 
 
+@sqlite_only
 def test_learnt_durations_outlive_a_restart(koowatch, sim):
     koowatch.settings["Poll"]["IntervalMax"] = "1h"
     koowatch.start()

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from koodrive_simulator import DEFAULT_TOKEN
+from postgresql import sqlite_only
 
 from monitoring import EXPORTER, PROMETHEUS, PROMTOOL, exporting, fetch, run_promtool, scraping, serving
 
@@ -290,6 +291,7 @@ def test_the_oldest_delivery_that_waits(koowatch, sim, metrics):
     koowatch.hook("finished.d/10-record", "exit 0")
 
 
+@sqlite_only
 def test_metrics_tell_of_a_store_that_cannot_be_written(koowatch, sim, metrics):
     task = sim.add_task(hold=True)
     koowatch.add_task("photos", task)

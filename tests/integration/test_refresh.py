@@ -6,6 +6,7 @@ import os
 import pytest
 from koodrive_simulator import Simulator
 from koowatch import PATIENCE, age, wait_polls
+from postgresql import sqlite_only
 
 PATHS = {
     "carrier": "/koodrive/ose/v1/auth/refreshToken",
@@ -1011,6 +1012,7 @@ def tell(koowatch, sim, kind):
 
 
 @pytest.mark.parametrize("kind", PATHS)
+@sqlite_only
 def test_no_secret_is_shown(koowatch, sim, kind):
     secrets, cmdline = tell(koowatch, sim, kind)
     koowatch.stop()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import codes
 import pytest
 from koowatch import age, wait_polls
+from postgresql import sqlite_only
 
 SIX = 6  # refusals in a row: more than the tries after which a doubtful one may be final
 
@@ -835,6 +836,7 @@ GATEWAY_OF = {"refused": "APIG.0305", "away": "APIG.0610"}
 
 
 @pytest.mark.parametrize("kind", ["echo", "refuse"])
+@sqlite_only
 def test_what_was_sent_does_not_come_back(koowatch, sim, accounts, kind):
     """The message of refuse begins with the secrets, where echo's may be cut off before them."""
     koowatch.settings["Daemon"]["LogLevel"] = "debug"

@@ -9,6 +9,7 @@ import pytest
 from conftest import needs_root
 from koodrive_simulator import DEFAULT_TOKEN
 from koowatch import age, wait_polls
+from postgresql import sqlite_only
 from test_store_faults import in_namespace
 from test_without_events import in_its_mounts
 
@@ -76,6 +77,7 @@ def remove_the_log(path):
 @pytest.mark.parametrize(
     "vanish", [remove, move_away, remove_and_make, remove_the_database, remove_the_log]
 )
+@sqlite_only
 def test_a_state_directory_that_vanishes(koowatch, sim, tasks, vanish):
     """What is written to files without a name would be lost: outcomes wait for the next start."""
     vanish(koowatch.state)
@@ -85,6 +87,7 @@ def test_a_state_directory_that_vanishes(koowatch, sim, tasks, vanish):
     check_delivered_once(koowatch, sim, tasks)
 
 
+@sqlite_only
 def test_a_state_directory_that_is_put_back(koowatch, sim, tasks):
     koowatch.state.rename(koowatch.path / "moved")
     finish_and_wait(koowatch, sim, tasks, "state.db: cannot write .*removed or moved away")
@@ -138,6 +141,7 @@ def test_more_requests_than_descriptors(koowatch, sim, many_descriptors):
 
 
 @needs_root
+@sqlite_only
 def test_a_disk_that_fills_up(koowatch, sim):
     """While the daemon runs. What has been freed is used."""
     koowatch.wrapper = in_namespace(koowatch, 'mount -t tmpfs -o size=1m tmpfs "$1"')

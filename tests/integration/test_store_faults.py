@@ -9,6 +9,9 @@ import time
 import pytest
 from conftest import needs_root
 from koowatch import wait_polls
+from postgresql import sqlite_only
+
+pytestmark = sqlite_only
 
 PAGE = 4096
 

@@ -7,8 +7,11 @@ import stat
 
 import pytest
 from conftest import needs_root
+from postgresql import sqlite_only
 from test_store_faults import DAMAGE, damaged_files, finished_once, in_namespace
 from test_sync_order import Trace
+
+pytestmark = sqlite_only
 
 
 def database(koowatch):

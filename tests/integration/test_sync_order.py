@@ -11,6 +11,9 @@ import subprocess
 
 import pytest
 from koowatch import wait_polls
+from postgresql import sqlite_only
+
+pytestmark = sqlite_only
 
 CALLS = "mkdir,unlinkat,renameat,renameat2,rename,fsync,fdatasync,pwrite64,write,writev"
 
