@@ -1,5 +1,9 @@
 """Outcomes that end together: each is committed, told and handed over."""
 
+import contextlib
+import pathlib
+import subprocess
+import tempfile
 import time
 
 import bench as common
@@ -11,11 +15,29 @@ TITLE = "durable: outcomes that end together, without hooks (the poll that finds
 WATCHDOG = 1.0  # seconds
 
 
-def measure(bench, count, count_turns=False):
+@contextlib.contextmanager
+def postgresql():
+    """The conninfo of a server, which syncs what is committed; None where there is none."""
+    script = pathlib.Path(__file__).resolve().parents[1] / "postgresql"
+    with tempfile.TemporaryDirectory(prefix="koowatch-bench-") as directory:
+        path = pathlib.Path(directory)
+        path.chmod(0o755)
+        if subprocess.run([script, "start", path / "s", "fsync=on"]).returncode != 0:
+            yield None
+            return
+        try:
+            yield (path / "s/conninfo").read_text().strip()
+        finally:
+            subprocess.run([script, "stop", path / "s"], check=True)
+
+
+def measure(bench, count, count_turns=False, store=None):
     """All are due when the server begins to answer. Returns outcomes a second, microseconds of CPU
     for each, the longest time without a watchdog ping, and turns of the loop."""
     with Server(bench) as server, Daemon(bench, server.url, accounts=4, interval="1s") as daemon:
         daemon.settings["Daemon"]["LogLevel"] = "info"
+        if store:
+            daemon.settings["Store"] = store
         daemon.make_tasks(count)
         server.complete()
         server.hold()
@@ -50,14 +72,24 @@ def poll_cost(bench):
 def run(bench):
     count = bench.size(5_000, 200)
     rows, polls = [], []
-    for _ in range(bench.rounds):
-        rows.append(measure(bench, count))
-        polls.append(poll_cost(bench))
+    remote = []
+    with postgresql() as conninfo:
+        for number in range(bench.rounds):
+            rows.append(measure(bench, count))
+            polls.append(poll_cost(bench))
+            if conninfo:
+                store = {"Backend": "postgresql", "Connection": conninfo, "Fleet": f"round_{number}"}
+                remote.append(measure(bench, count, store=store))
     bench.add(f"{count:,} outcomes: a second", [rate for rate, _, _, _ in rows], goal=10_000, at_most=False)
     bench.add("  CPU an outcome", [cpu for _, cpu, _, _ in rows], "µs")
     bench.add("  × a poll (saturated, HTTP/1.1)", [row[1] / cost for row, cost in zip(rows, polls)], goal=2)
     gaps = [gap for _, _, gap, _ in rows]
     bench.add("  longest time without a watchdog ping, WATCHDOG_USEC=1s", gaps, "s", goal=WATCHDOG)
+    if remote:
+        bench.add("on PostgreSQL: a second", [rate for rate, _, _, _ in remote], goal=2_000, at_most=False)
+        bench.add("  CPU an outcome, of koowatchd", [cpu for _, cpu, _, _ in remote], "µs")
+        ratios = [there[1] / here[1] for there, here in zip(remote, rows)]
+        bench.add("  × SQLite's", ratios, goal=1.5)
 
 
 def unit_cost(bench, count):

@@ -59,6 +59,20 @@ def test_outcomes_are_kept_across_a_restart(shared, sim):
     assert len(shared.records()) == 1
 
 
+def test_it_is_ready_when_each_file_has_its_place(shared, sim):
+    """Which the server has told by then: what comes afterwards is new."""
+    tasks = [sim.add_task(hold=True) for _ in range(20)]
+    paths = [shared.add_task(f"task-{number}", task) for number, task in enumerate(tasks)]
+    for _ in range(3):
+        shared.start()
+        shared.stop()
+    assert shared.query("SELECT count(*) FROM task") == [(20,)]
+    paths[0].unlink()
+    shared.start()
+    shared.add_task("task-0", tasks[0])
+    shared.wait_entry("^task-0: registered", count=2)
+
+
 def test_the_server_is_not_there_at_the_start(remote, server, sim):
     done, new = sim.add_task(), sim.add_task()
     remote.record()
