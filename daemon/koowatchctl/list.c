@@ -112,12 +112,9 @@ static int print_sorted(struct listing *l, FILE *out, struct failure *failure) {
 }
 
 static void print_sum(const struct listing *l, FILE *out) {
-        /* gcc's sanitizers take what ngettext() returns for NULL, in an fprintf(). */
-        CLEANUP(freep)
-        char *sum = str_printf(ngettext("%zu task", "%zu tasks", l->count), l->count);
-
-        (void) fprintf(out, "%s%s%s\n", look_on(&l->look, STYLE_DIM), sum ? sum : "?",
-                       look_off(&l->look, STYLE_DIM));
+        (void) fputs(look_on(&l->look, STYLE_DIM), out);
+        (void) fprintf(out, ngettext("%zu task", "%zu tasks", l->count), l->count);
+        (void) fprintf(out, "%s\n", look_off(&l->look, STYLE_DIM));
 }
 
 static int print_table(struct listing *l, FILE *out, struct failure *failure) {
