@@ -5,6 +5,7 @@ import { isFailing, nextOf } from "./words.js";
 const PAGE_FIRST = 200; // so that something is there soon
 const PAGE = 1000;
 const AT_ONCE = 10; // rows read anew in a round
+const MANY = 200; // all are read anew, when so many have changed
 const ROUND = 1000;
 const AGAIN = 5000; // for a row of which no signal has come
 const ACCOUNTS_EVERY = 5000;
@@ -20,6 +21,7 @@ export class Sync {
         this.busy = new Set();
         this.readAt = new Map(); // by name, where a row was read alone
         this.accountsAt = 0;
+        this.isReading = false; // a round lasts as long as it takes
         this.timer = null;
     }
 
@@ -29,7 +31,17 @@ export class Sync {
 
         clearInterval(this.timer);
         this.timer = setInterval(() => this.#round(), ROUND);
-        await this.readAccounts();
+        this.isReading = true;
+        try {
+            await this.readAccounts();
+            await this.#readAll(generation);
+        } finally {
+            if (generation === this.generation)
+                this.isReading = false;
+        }
+    }
+
+    async #readAll(generation) {
         const names = new Set();
         let cursor = "";
         let limit = PAGE_FIRST;
@@ -53,11 +65,11 @@ export class Sync {
             names.add(name);
         this.model.keepOnly(names);
         this.changed();
-        await this.#round();
     }
 
     stop() {
         this.generation++;
+        this.isReading = false;
         clearInterval(this.timer);
     }
 
@@ -151,14 +163,22 @@ export class Sync {
     }
 
     async #round() {
-        if (document.hidden)
+        const { generation } = this;
+
+        if (document.hidden || this.isReading)
             return;
+        this.isReading = true;
         try {
             if (Date.now() - this.accountsAt >= ACCOUNTS_EVERY)
                 await this.readAccounts();
+            if (this.model.stale.size > MANY)
+                await this.#readAll(generation);
             await Promise.all(this.#due().map(name => this.readTask(name)));
         } catch (error) {
             // The bus says what has become of the daemon.
+        } finally {
+            if (generation === this.generation)
+                this.isReading = false;
         }
     }
 }

@@ -119,6 +119,23 @@ def test_10000_tasks_are_paged_and_searched(manager, page):
     page.shoot("10000-tasks")
 
 
+def test_many_that_change_at_once_are_read_in_pages(manager, page):
+    """One by one would take minutes."""
+    many = [screens.running(f"task-{i:04}", samples=[], settings=[]) for i in range(300)]
+    manager.content.update(screens.content(many, [screens.ACCOUNT], []))
+    manager.start()
+    page.open().wait_text("1 to 50 of 300")
+    for task in many:
+        task["account"] = "another"
+    manager.reload()
+    manager.calls()
+    for task in many:
+        manager.signal("TaskChanged", name=task["name"], state="running", progress=70)
+    wait_for(lambda: any(call.startswith("List {} ") for call in manager.calls()), "a page to be read", 15)
+    page.press("Next page").wait_text("51 to 100 of 300")
+    wait_for(lambda: page.row("task-0099")["Account"] == "another", "the second page to be of now", 10)
+
+
 # ---- a task ----
 
 
