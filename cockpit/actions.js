@@ -84,10 +84,10 @@ export class Actions {
 
     dismiss(task) {
         return openDialog({
-            title: format(_("Give up the hooks of $0?"), task.name),
+            title: format(_("Dismiss the delivery of $0?"), task.name),
             body: paragraphs(_("Hooks that have not succeeded are not run any more, and nobody is told. " +
                                "The outcome stays in the history.")),
-            label: _("Give up"),
+            label: _("Dismiss"),
             danger: true,
             perform: async () => {
                 await this.bus.order("Dismiss", task.name);

@@ -277,7 +277,7 @@ export class Drawer {
                          button(_("Run hooks now"), () => this.actions.redeliverNow(task), { kind: "primary" }),
                          button(_("Correct the file"), () => this.actions.edit(task),
                                 { reason: this.actions.reasons(task).edit }),
-                         linkButton(_("Give up"), () => this.actions.dismiss(task)));
+                         linkButton(_("Dismiss"), () => this.actions.dismiss(task)));
         if (task.state === "invalid")
             return alert("bad", _("Its file is invalid"), why,
                          button(_("Correct the file"), () => this.actions.edit(task),

@@ -201,9 +201,9 @@ def test_removal_asks_first(manager, page):
     manager.wait_for("Remove films")
 
 
-def test_giving_up_asks_first(manager, page):
+def test_dismissal_asks_first(manager, page):
     manager.start()
-    page.open("#/?task=archive-2024").press("Give up").wait_text("Give up the hooks of archive-2024?")
+    page.open("#/?task=archive-2024").press("Dismiss").wait_text("Dismiss the delivery of archive-2024?")
     page.wait_for("dialog .button-danger").click()
     manager.wait_for("Dismiss archive-2024")
 
