@@ -104,10 +104,9 @@ class Manager:
                 return line
 
     def calls(self):
-        found = []
-        while not self.lines.empty():
-            found.append(self.lines.get())
-        return found
+        """What was called until now: what it says to a command comes behind all that it has said before."""
+        self.command("reload")
+        return list(iter(lambda: self.lines.get(timeout=PATIENCE), "reloaded"))
 
     def command(self, line):
         self.process.stdin.write(line + "\n")
