@@ -19,6 +19,7 @@ struct pg_pipe {
         struct pg_jobs sent, waiting;
         unsigned n_sent;
         unsigned expected; /* statements and ends of jobs that the server has not answered */
+        uint64_t results;  /* that have come, each row of many being one */
         bool is_unreachable, was_down;
         char error[PG_ERROR_MAX];
 };
@@ -243,6 +244,7 @@ static bool receive(struct pg_pipe *p) {
                         break;
                 }
                 result = PQgetResult(conn);
+                p->results += result != NULL;
                 if (result)
                         goes_on = take_result(p, result);
                 else
@@ -256,12 +258,12 @@ static bool receive(struct pg_pipe *p) {
 
 static void on_io(void *userdata, int revents) {
         struct pg_pipe *p = userdata;
-        unsigned expected = p->expected;
+        const uint64_t results = p->results;
 
         if (revents & EV_READ) {
                 if (!receive(p))
                         return;
-                pg_connection_wait(p->connection, p->expected > 0, p->expected != expected);
+                pg_connection_wait(p->connection, p->expected > 0, p->results != results);
         }
         pump(p);
 }
