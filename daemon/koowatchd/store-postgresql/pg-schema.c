@@ -76,7 +76,8 @@ const char pg_schema_take[] =
         "INSERT INTO @writer AS w (incarnation, session, host) VALUES ($1, 1, $3) "
         "ON CONFLICT (one) DO UPDATE SET incarnation = excluded.incarnation, "
         "session = w.session + 1, host = excluded.host, since = clock_timestamp() "
-        "WHERE $2::boolean OR w.incarnation = excluded.incarnation RETURNING session";
+        "WHERE $2::boolean OR w.incarnation = excluded.incarnation OR w.session < $4::bigint "
+        "RETURNING session";
 
 const char pg_schema_writer[] = "SELECT host FROM @writer";
 

@@ -29,7 +29,8 @@ extern const char pg_schema_version[];
 extern const char pg_schema_migrate[];
 /*
  * This daemon is the writer from now on, $1 being its incarnation, $2 whether it may take over from
- * another one, $3 the host. Waits for what is being written. One row: the number of the session,
+ * another one, $3 the host, $4 its last session, or 0: an earlier one than that is left of a past
+ * that a standby went back to. Waits for what is being written. One row: the number of the session,
  * for begin_batch(), or no row: another one has taken over.
  */
 extern const char pg_schema_take[];

@@ -33,7 +33,8 @@ void pg_setup_close(struct pg_setup *s) {
 
 static int send_step(struct pg_setup *s, PGconn *conn, enum pg_setup_step step,
                      struct pg_error *ret_error) {
-        const char *const parameters[] = {s->incarnation, s->has_taken ? "f" : "t", s->host};
+        const char *const parameters[] = {s->incarnation, s->has_taken ? "f" : "t", s->host,
+                                          s->has_taken ? s->session : "0"};
         int sent;
 
         s->step = step;

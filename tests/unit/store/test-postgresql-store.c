@@ -202,6 +202,26 @@ static void test_the_last_one_to_come_writes(void **state) {
         pg_close_store(&other);
 }
 
+/* A standby that takes over may lack the last commits: then its writer is one of the past. */
+static void test_a_server_that_has_gone_back_in_time(void **state) {
+        struct answer before = {}, after = {};
+        struct pg_fixture *f = begin(state);
+
+        write_event(f, "e1", &before);
+        pg_settle(f->sync.store);
+        pg_reopen(f);
+        write_event(f, "e2", &before);
+        pg_settle(f->sync.store);
+        execute(f, "UPDATE @writer SET incarnation = 'of the past', session = session - 1");
+        pg_server_do("stop");
+        LOOP_UNTIL(f->loop, f->lost > 0);
+        pg_server_do("again");
+        LOOP_UNTIL(f->loop, f->reached > 0);
+        write_event(f, "e3", &after);
+        pg_settle(f->sync.store);
+        assert_int_equal(after.result, 0);
+}
+
 static void test_two_make_the_schema_at_once(void **state) {
         struct pg_fixture *f = begin(state), other = *f;
         struct answer mine = {}, theirs = {};
@@ -387,6 +407,7 @@ int main(void) {
                 TEST(test_a_server_that_hangs_is_given_up),
                 TEST(test_closing_forgets_what_is_under_way),
                 TEST(test_the_last_one_to_come_writes),
+                TEST(test_a_server_that_has_gone_back_in_time),
                 TEST(test_two_make_the_schema_at_once),
                 TEST(test_a_later_schema_is_refused),
                 TEST(test_another_encoding_is_refused),
