@@ -316,7 +316,7 @@ def test_translated_page_says_what_the_page_says(source):
 
 
 def test_chinese_readme_says_what_the_readme_says():
-    translation = read("README.zh-CN.md").replace("](man/zh_CN/", "](man/")
+    translation = read("README.zh-CN.md").replace("](man/zh_CN/", "](man/").replace(".zh_CN.png)", ".png)")
     head = re.compile(r"\A# koowatch\n\n(.*)\n\n")
     assert head.match(translation)[1] == "[English](README.md) | 简体中文"
     assert head.match(read("README.md"))[1] == "English | [简体中文](README.zh-CN.md)"
