@@ -13,9 +13,10 @@ from koodrive_simulator import Simulator  # noqa: E402
 from koowatch import Koowatch  # noqa: E402
 from postgresql import IS_STORE, PostgreSQL  # noqa: E402
 
-# A shell starts what it puts in the background with interrupts ignored, and that is inherited.
+# A shell starts what it puts in the background with interrupts ignored, nohup all with hang-ups; and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who owns the directories")
 

@@ -10,9 +10,10 @@ import tempfile
 
 import pytest
 
-# A shell starts what it puts in the background with interrupts ignored, and that is inherited.
+# A shell starts what it puts in the background with interrupts ignored, nohup all with hang-ups; and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 BOOT = pathlib.Path(__file__).parents[1] / "boot"
 TOP = pathlib.Path(__file__).parents[3]
