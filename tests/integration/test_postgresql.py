@@ -339,7 +339,7 @@ pidfile = {path}/pid
         assert process.poll() is None and time.monotonic() < deadline, (path / "log").read_text()
         time.sleep(0.05)
     yield f"host={path} port=6432 user=koowatch dbname=postgres"
-    process.terminate()
+    process.kill()  # from 1.23 on it waits at a SIGTERM until its clients are gone
     process.wait(PATIENCE)
 
 
