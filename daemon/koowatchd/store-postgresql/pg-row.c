@@ -65,16 +65,21 @@ void pg_row_task(const struct pg_row *r, struct store_task *ret) {
         (void) snprintf(ret->event_id, sizeof(ret->event_id), "%s", pg_row_text(r, 3));
 }
 
-void pg_row_pending(const struct pg_row *r, struct store_delivery *ret) {
-        *ret = (struct store_delivery){
-                .attempts = bounded(r, 1),
-                .next = time_of(r, 2),
-                .settled = text_or_null(r, 3),
-                .futile = bounded(r, 4),
-                .finished = time_of(r, 5),
-                .state = state_of(r, 6),
-                .told = is_true(r, 7),
+/* From the column first on. */
+static struct store_delivery delivery_of(const struct pg_row *r, int first) {
+        return (struct store_delivery){
+                .state = state_of(r, first),
+                .attempts = bounded(r, first + 1),
+                .futile = bounded(r, first + 2),
+                .next = time_of(r, first + 3),
+                .settled = text_or_null(r, first + 4),
+                .finished = time_of(r, first + 5),
+                .told = is_true(r, first + 6),
         };
+}
+
+void pg_row_pending(const struct pg_row *r, struct store_delivery *ret) {
+        *ret = delivery_of(r, 1);
 }
 
 void pg_row_event(const struct pg_row *r, struct store_event *ret) {
@@ -83,16 +88,7 @@ void pg_row_event(const struct pg_row *r, struct store_event *ret) {
                 .event_id = pg_row_text(r, 1),
                 .body = pg_row_text(r, 2),
                 .samples = text_or_null(r, 3),
-                .delivery =
-                        {
-                                .state = state_of(r, 4),
-                                .attempts = bounded(r, 5),
-                                .futile = bounded(r, 6),
-                                .next = time_of(r, 7),
-                                .settled = text_or_null(r, 8),
-                                .finished = time_of(r, 9),
-                                .told = is_true(r, 10),
-                        },
+                .delivery = delivery_of(r, 4),
         };
 }
 

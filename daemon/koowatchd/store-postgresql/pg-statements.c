@@ -5,9 +5,8 @@
 #include "koowatchd/store-postgresql/pg-schema.h"
 
 #define KEY "account = $1 AND share_id = $2 AND task_id = $3"
-#define WHOLE_EVENT                                                                    \
-        "SELECT id, event_id, body, samples, state, attempts, futile, next, settled, " \
-        "finished, told FROM @event "
+#define DELIVERY "state, attempts, futile, next, settled, finished, told"
+#define WHOLE_EVENT "SELECT id, event_id, body, samples, " DELIVERY " FROM @event "
 /* In one go: more would take longer than a write may. The rest waits for the next time. */
 #define PRUNE_MAX "50000"
 
@@ -64,8 +63,7 @@ static const char *const templates[PG_STATEMENTS] = {
         [PG_EACH_TASK] = "SELECT account, share_id, task_id FROM @task WHERE gone = 0",
         [PG_GET_EVENT] = "SELECT body FROM @event WHERE event_id = $1",
         [PG_EACH_PENDING] =
-                "SELECT event_id, attempts, next, settled, futile, finished, state, told "
-                "FROM @event WHERE state = 0 OR NOT told ORDER BY id",
+                "SELECT event_id, " DELIVERY " FROM @event WHERE state = 0 OR NOT told ORDER BY id",
         [PG_EACH_LATEST] = "SELECT body FROM (SELECT id, body FROM @event ORDER BY id DESC "
                            "LIMIT $1) AS latest ORDER BY id",
         [PG_FIND_EVENT] = WHOLE_EVENT "WHERE event_id = $1",
