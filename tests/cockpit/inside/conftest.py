@@ -5,11 +5,9 @@
 DIR being a build directory, without sanitizers, from which koowatch is installed.
 """
 
-import os
 import pathlib
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -17,22 +15,14 @@ TESTS = pathlib.Path(__file__).resolve().parents[2]
 sys.path += [str(TESTS / "cockpit"), str(TESTS / "cockpit" / "inside"), str(TESTS / "systemd"), str(TESTS / "simulator")]
 import cockpit_page  # noqa: E402
 import service as _service  # noqa: E402
-from koodrive_simulator import Simulator  # noqa: E402
+from fixtures import journal, require_boot, service, sim  # noqa: E402, F401
 from person import PASSWORD, USER  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def journal():
-    journal = _service.Journal()
-    yield journal
-    journal.close()
-
-
-@pytest.fixture(scope="session")
 def installed():
-    """All tests rest on this, so that none changes another machine than a booted one."""
-    if os.environ.get("container") != "koowatch-boot":
-        pytest.skip("to be run under tests/systemd/boot")
+    """All tests rest on this."""
+    require_boot()
     absent = cockpit_page.missing() + ([] if pathlib.Path("/usr/bin/sudo").exists() else ["sudo"])
     if absent:
         pytest.skip(f"the page is not looked at: {', '.join(absent)} missing")
@@ -62,19 +52,6 @@ def shell(user):
         driver.quit()
         ws.terminate()
         ws.wait()
-
-
-@pytest.fixture
-def sim():
-    with Simulator(seed=None) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def service(installed, journal, sim):
-    service = _service.Service(journal, sim.url, time.time())
-    yield service
-    service.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
 import service as _service  # noqa: E402
-from koodrive_simulator import Simulator  # noqa: E402
+from fixtures import journal, require_boot, sim  # noqa: E402, F401
 
 
 class Package:
@@ -39,28 +39,14 @@ class Package:
         return self.dpkg("--purge", "cockpit-koowatch", "koowatch-postgresql", "koowatch")
 
 
-@pytest.fixture(scope="session")
-def journal():
-    journal = _service.Journal()
-    yield journal
-    journal.close()
-
-
 @pytest.fixture
 def package():
-    """All tests rest on this, so that none changes another machine than a booted one."""
-    if os.environ.get("container") != "koowatch-boot":
-        pytest.skip("to be run under tests/systemd/boot")
+    """All tests rest on this."""
+    require_boot()
     pathlib.Path("/usr/sbin/policy-rc.d").unlink(missing_ok=True)  # it may forbid to start services
     package = Package(pathlib.Path(os.environ["KOOWATCH_PACKAGE"]))
     yield package
     package.purge()
-
-
-@pytest.fixture
-def sim():
-    with Simulator(seed=None) as simulator:  # ids of its own, as the journal knows all tests'
-        yield simulator
 
 
 @pytest.fixture
