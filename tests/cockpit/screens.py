@@ -51,7 +51,7 @@ def pending(name="spring-1", **more):
         "progress": 0,
         "registeredAt": moment(-640),
         "polls": 8,
-        "nextPollAt": moment(9),
+        "nextPollAt": moment(200),
         "file": f"/etc/koowatch/tasks.d/{name}.task",
         **more,
     }
@@ -78,56 +78,58 @@ def finished(name, outcome="completed", result="succeeded", **more):
         "shareId": "1689765568237837824",
         "outcome": outcome,
         **({"result": result} if result else {}),
-        "progress": 100,
+        "progress": 100 if outcome == "completed" else 40,
         "registeredAt": moment(-700),
         "finishedAt": moment(-160),
         "polls": 9,
+        "taskType": 1,
         "eventId": "510b74a2dc3c8704ac0516c4469740dd",
         "file": f"/etc/koowatch/tasks.d/{name}.task",
         **more,
     }
 
 
+def answer(*statuses):
+    """Of a completed task: 1 is a file that succeeded, 2 one that failed."""
+    return {
+        "code": 0,
+        "jobInfo": {"taskId": "1689768877770401664", "taskType": 1, "taskStatus": 2},
+        "taskInfos": [{"fileId": f"F{i + 1}", "status": status} for i, status in enumerate(statuses)],
+    }
+
+
+def run(hook, attempt, started, status="done", tail="", **more):
+    """How a hook was run, as the daemon tells it."""
+    return {"hook": hook, "attempt": attempt, "startedAt": moment(started), "status": status, "tail": tail, **more}
+
+
+NO_SUCH_HOOK = "no such hook in named.d of /etc/koowatch/hooks:/usr/lib/koowatch/hooks"
+
+
 def failing(name="photos", **more):
     """Its hook has a name that is none."""
+    missing = [run("named.d/fetch-packge", i + 1, at, "failed", NO_SUCH_HOOK, durationUsec=0)
+               for i, at in enumerate((-32, -22, -2))]
     task = finished(
         name,
+        registeredAt=moment(-574),
+        finishedAt=moment(-34),
         delivery="waiting",
         attempts=3,
         nextAttemptAt=moment(38),
         reason="named.d/fetch-packge was not run",
         downloadUrl=LINK,
         hooks=["fetch-packge"],
-        taskType=1,
         detectionDelay=1.25,
-        samples=[{"at": moment(at), "progress": p} for at, p in ((-660, 10), (-400, 55), (-160, 100))],
-        answer={
-            "code": 0,
-            "jobInfo": {"taskId": "1689768877770401664", "taskType": 1, "taskStatus": 2},
-            "taskInfos": [{"fileId": "F1", "status": "1"}, {"fileId": "F2", "status": "2"}],
-        },
+        samples=[{"at": moment(at), "progress": p} for at, p in ((-534, 10), (-274, 55), (-34, 100))],
+        answer=answer("1", "1"),
         settings=[
             {"key": "Hook", "value": "fetch-packge", "origin": f"/etc/koowatch/tasks.d/{name}.task:4"},
             {"key": "Account", "value": "default", "origin": "default"},
         ],
         runs=[
-            {
-                "hook": "finished.d/10-tell",
-                "attempt": 1,
-                "startedAt": moment(-159),
-                "durationUsec": 12_000,
-                "status": "done",
-                "exitStatus": 0,
-                "tail": f"{name}: completed succeeded\n",
-            },
-            {
-                "hook": "named.d/fetch-packge",
-                "attempt": 3,
-                "startedAt": moment(-30),
-                "durationUsec": 0,
-                "status": "failed",
-                "tail": "no such hook in named.d\n",
-            },
+            run("finished.d/10-tell", 1, -33, tail=f"{name}: completed succeeded\n", durationUsec=12_000, exitStatus=0),
+            *missing,
         ],
     )
     return {**task, **more}
@@ -143,6 +145,11 @@ def parked(name="archive-2024"):
         finishedAt=moment(-150_000),
         file=f"/var/lib/koowatch/tasks.d/{name}.task",
         reason="finished.d/20-mail failed with status 1",
+        answer=answer("1", "2"),
+        runs=[
+            run("finished.d/10-tell", 1, -149_999, durationUsec=12_000, exitStatus=0),
+            run("finished.d/20-mail", 40, -4_000, "failed", "no route to host\n", durationUsec=80_000, exitStatus=1),
+        ],
     )
 
 
@@ -162,7 +169,6 @@ def rejected(name="old-share"):
 ACCOUNT = {
     "name": "default",
     "state": "ok",
-    "tasks": 6,
     "inFlight": 1,
     "rateLimit": "10/1s",
     "auth": "token",
@@ -179,10 +185,9 @@ def office(**more):
         "name": "office",
         "state": "unauthorized",
         "reason": "the token has expired (HTTP 401, code APIG.1002); log in again and replace /etc/koowatch/office.token",
-        "tasks": 12,
         "inFlight": 0,
         "rateLimit": "100/1min",
-        "requestsLastMinute": 100,
+        "requestsLastMinute": 0,
         "tokenSource": "/etc/koowatch/office.token",
         "tokenSince": moment(-900_000),
         "nextRequestAt": moment(200),
@@ -198,6 +203,8 @@ def past(count, seed=4):
     for i in range(count):
         outcome, result = rng.choices(kinds, (80, 8, 4, 3, 2))[0]
         end, took = -rng.random() * 13 * 86_400 - 200, rng.lognormvariate(4.5, 1)
+        if outcome == "timeout":
+            took = 7200
         runs.append(
             finished(
                 f"run-{i}",
@@ -231,8 +238,9 @@ def properties(tasks, accounts):
 
 def content(tasks=None, accounts=None, history=None):
     if tasks is None:
-        tasks = [running(), pending(), invalid(), failing(), parked(), rejected(), finished("dump-7")]
+        tasks = [running(), pending(), invalid(), failing(), parked(), rejected(), finished("dump-7", taskType=2)]
     accounts = [dict(ACCOUNT), office()] if accounts is None else accounts
+    accounts = [{**a, "tasks": sum(task.get("account") == a["name"] for task in tasks)} for a in accounts]
     if history is None:
         history = [task for task in tasks if task.get("outcome")] + past(300)
     return {
