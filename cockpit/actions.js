@@ -37,7 +37,16 @@ export class Actions {
 
     // As committed: only those hooks that have failed run again.
     redeliverNow(task) {
-        return this.#attempt(() => this.bus.redeliver(task.name, {}), task.name,
+        return this.#redeliver(task, {});
+    }
+
+    // With hooks and variables as the file has them now.
+    redeliverWithFile(task) {
+        return this.#redeliver(task, { Reread: cockpit.variant("b", true) });
+    }
+
+    #redeliver(task, options) {
+        return this.#attempt(() => this.bus.redeliver(task.name, options), task.name,
                              format(_("The hooks of $0 are run again."), task.name));
     }
 
@@ -136,7 +145,7 @@ export class Actions {
                      task.reason ? el("p", { class: "problem" }, task.reason) : null, area,
                      task.state === "finished"
                          ? el("label", { class: "choice" }, again,
-                              el("span", {}, _("Then run its hooks with it"),
+                              el("span", {}, _("Run hooks with the corrected file"),
                                  el("span", { class: "dim small block-line" },
                                     _("The task has ended: its hooks take no notice of the file otherwise.")))) : null),
             label: _("Save"),

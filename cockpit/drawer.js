@@ -7,6 +7,7 @@ import { el, newId, webLink } from "./dom.js";
 import { icon } from "./icons.js";
 import { alert, block, button, copyButton, facts, label, linkButton } from "./parts.js";
 import { ago, moment, parse, span } from "./time.js";
+import { explain, isUnexplained } from "./trouble.js";
 import { isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
 
 const FILES_SHOWN = 200;
@@ -224,7 +225,7 @@ export class Drawer {
 
             if (name !== this.name)
                 return;
-            this.task = task;
+            this.task = isUnexplained(task) ? { ...task, ...explain(task) } : task;
             this.paint();
         } catch (error) {
             if (name === this.name && error.kind === "NotFound") {
@@ -274,10 +275,7 @@ export class Drawer {
         if (task.delivery === "parked" || isFailing(task))
             return alert(task.delivery === "parked" ? "bad" : "warn",
                          task.delivery === "parked" ? _("Its hooks were given up") : _("Its hooks fail"), why,
-                         button(_("Run hooks now"), () => this.actions.redeliverNow(task), { kind: "primary" }),
-                         button(_("Correct the file"), () => this.actions.edit(task),
-                                { reason: this.actions.reasons(task).edit }),
-                         linkButton(_("Dismiss"), () => this.actions.dismiss(task)));
+                         ...this.#hookButtons(task), linkButton(_("Dismiss"), () => this.actions.dismiss(task)));
         if (task.state === "invalid")
             return alert("bad", _("Its file is invalid"), why,
                          button(_("Correct the file"), () => this.actions.edit(task),
@@ -285,6 +283,17 @@ export class Drawer {
         if (task.outcome === "rejected")
             return alert("bad", _("KooDrive refuses to return this task"), task.errorMessage || "");
         return isWatched(task) && why ? alert("warn", _("The last poll"), why) : null;
+    }
+
+    #hookButtons(task) {
+        const { actions } = this;
+        const why = actions.reasons(task);
+        const edit = kind => button(_("Correct the file"), () => actions.edit(task), { kind, reason: why.edit });
+
+        if (task.missesHook)
+            return [edit("primary"), button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
+                                            { reason: why.reread })];
+        return [button(_("Run hooks now"), () => actions.redeliverNow(task), { kind: "primary" }), edit("secondary")];
     }
 
     #buttons(task, why) {

@@ -80,6 +80,11 @@ export class HandView {
         case "redeliver":
             return [button(_("Run hooks now"), () => actions.redeliverNow(task),
                            { kind: "primary", name: named(_("Run hooks now")), reason: why.redeliver }), show];
+        case "correct-hook":
+            return [button(_("Correct the file"), () => actions.edit(task),
+                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }),
+                    button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
+                           { name: named(_("Run hooks with the corrected file")), reason: why.reread }), show];
         case "edit":
             return [button(_("Correct the file"), () => actions.edit(task),
                            { kind: "primary", name: named(_("Correct the file")), reason: why.edit }), show];

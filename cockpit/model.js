@@ -1,6 +1,6 @@
 // What the page knows of the daemon. Pure: others fetch and paint.
 
-import { isFailing } from "./words.js";
+import { isUnexplained } from "./trouble.js";
 
 // What a signal has no word for any more, of a task in another state.
 const PASSING = { finished: ["nextPollAt", "intervalUsec", "reason"], running: [], pending: [], invalid: [] };
@@ -22,8 +22,8 @@ export class Model {
     setTask(task) {
         const old = this.tasks.get(task.name);
 
-        if (isFailing(task) && task.reason === undefined && old?.attempts === task.attempts)
-            task.reason = old.reason; // List does not tell it, Get did
+        if (isUnexplained(task) && old?.delivery === task.delivery && old.attempts === task.attempts)
+            Object.assign(task, { reason: old.reason, missesHook: old.missesHook }); // Get told it
         this.tasks.set(task.name, task);
     }
 

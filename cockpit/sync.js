@@ -1,6 +1,7 @@
 // Keeps the model in step with the daemon, and says when there is something to paint.
 
-import { isFailing, nextOf } from "./words.js";
+import { explain, isUnexplained } from "./trouble.js";
+import { nextOf } from "./words.js";
 
 const PAGE_FIRST = 200; // so that something is there soon
 const PAGE = 1000;
@@ -10,7 +11,6 @@ const ROUND = 1000;
 const AGAIN = 5000; // for a row of which no signal has come
 const ACCOUNTS_EVERY = 5000;
 
-const isUnexplained = task => isFailing(task) && task.reason === undefined;
 const areHooksRunning = task => task.delivery === "waiting" && !task.nextAttemptAt;
 
 export class Sync {
@@ -127,7 +127,7 @@ export class Sync {
             const { tasks } = await this.bus.list({ name: cockpit.variant("s", name) }, "", 1);
 
             if (tasks.length > 0)
-                this.model.setTask(await this.#withReason(tasks[0]));
+                this.model.setTask(await this.#explained(tasks[0]));
             else
                 this.model.removeTask(name);
             this.changed();
@@ -136,13 +136,8 @@ export class Sync {
         }
     }
 
-    // List tells why hooks were given up, Get also why they fail.
-    async #withReason(task) {
-        if (!isUnexplained(task))
-            return task;
-        const { reason = "" } = await this.bus.get(task.name);
-
-        return { ...task, reason };
+    async #explained(task) {
+        return isUnexplained(task) ? { ...task, ...explain(await this.bus.get(task.name)) } : task;
     }
 
     // What is on the screen and not of now any more; then what is not.

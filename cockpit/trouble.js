@@ -24,6 +24,9 @@ const ofTask = (task, accounts) => {
             advice: _("Correct the file; it is read again at once."),
             helps: "edit",
         };
+    const hooks = task.missesHook
+        ? { advice: _("Correct Hook= in the file and run the hooks with it."), helps: "correct-hook" } : null;
+
     if (task.delivery === "parked")
         return {
             ...base,
@@ -31,6 +34,7 @@ const ofTask = (task, accounts) => {
             title: _("its hooks have failed too often and were given up"),
             advice: _("Mend the cause, then run the failed hooks again."),
             helps: "redeliver",
+            ...hooks,
         };
     if (isFailing(task))
         return {
@@ -40,6 +44,7 @@ const ofTask = (task, accounts) => {
                           task.attempts),
             advice: _("They are tried again by themselves. Once the cause is mended you can run them now."),
             helps: "redeliver",
+            ...hooks,
         };
     // A task's own trouble; that of its account is said once, for all of them.
     if (isWatched(task) && task.reason && (accounts.get(task.account)?.state ?? "ok") === "ok")
@@ -57,7 +62,7 @@ const ofTask = (task, accounts) => {
 const isCovered = (sentence, found) =>
     (/^account \S+ /.test(sentence) && found.some(t => t.kind === "account")) ||
     (/^\d+ invalid task file/.test(sentence) && found.some(t => t.task?.state === "invalid")) ||
-    (/^\d+ deliver(y|ies) (is|are|was|were) /.test(sentence) && found.some(t => t.helps === "redeliver"));
+    (/^\d+ deliver(y|ies) (is|are|was|were) /.test(sentence) && found.some(t => t.helps === "redeliver" || t.helps === "correct-hook"));
 
 const ofSentence = sentence => ({
     kind: "daemon",
@@ -68,6 +73,24 @@ const ofSentence = sentence => ({
     advice: "",
     helps: /configuration has errors/.test(sentence) ? "reload" : "journal",
 });
+
+// A hook that has not run at all has no exit status to tell.
+const NOT_RUN = " was not run";
+
+// What List leaves open about failed hooks, so that Get is to be asked.
+export const isUnexplained = task => (isFailing(task) || task.delivery === "parked") && task.missesHook === undefined &&
+    (task.reason === undefined || task.reason.includes(NOT_RUN));
+
+// From Get: why hooks were not run, and whether the file names one that does not exist.
+export const explain = ({ reason = "", runs = [] }) => {
+    const notRun = runs.filter(run => run.attempt === runs.at(-1).attempt && reason.includes(run.hook + NOT_RUN));
+
+    return {
+        reason: notRun.reduce((text, run) => text.replace(run.hook + NOT_RUN, found => `${found}: ${run.tail || ""}`.trim()),
+                              reason),
+        missesHook: notRun.some(run => /^no such hook/.test(run.tail)),
+    };
+};
 
 export const isInTrouble = (task, accounts) => ofTask(task, accounts) !== null;
 

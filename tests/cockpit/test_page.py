@@ -22,9 +22,28 @@ def test_what_needs_a_hand_is_first_with_the_button_that_helps(manager, page):
     assert "broken.task:2: bad value of TaskId" in broken and "Correct the file" in broken
     assert "photos: its hooks have failed 3 times" in photos and "fetch-packge was not run" in photos
     manager.calls()
-    page.press("Run hooks now: photos")
-    manager.wait_for("Redeliver photos {}")
-    page.wait_text("The hooks of photos are run again.")
+    page.press("Run hooks now: archive-2024")
+    manager.wait_for("Redeliver archive-2024 {}")
+    page.wait_text("The hooks of archive-2024 are run again.")
+
+
+@pytest.mark.parametrize("delivery", ["waiting", "parked"])
+def test_a_hook_that_does_not_exist_is_corrected_in_the_file(manager, page, delivery):
+    """To run it again as it was would fail again."""
+    manager.content["tasks"][3]["delivery"] = delivery
+    manager.start()
+    page.open()
+    trouble = page.trouble(f"named.d/fetch-packge was not run: {screens.NO_SUCH_HOOK}")
+    assert page.script("return arguments[0].querySelector('.button-primary').textContent", trouble) == "Correct the file"
+    assert page.find("button", "Run hooks now: photos") is None
+    page.press("Run hooks with the corrected file: photos")
+    manager.wait_for('Redeliver photos {"Reread":true}')
+    page.press("photos")
+    alert = page.wait_for("aside .alert")
+    assert screens.NO_SUCH_HOOK in page.script("return words(arguments[0])", alert)
+    assert page.script("return arguments[0].querySelector('.button-primary').textContent", alert) == "Correct the file"
+    page.press("Run hooks with the corrected file", alert)
+    manager.wait_for('Redeliver photos {"Reread":true}')
 
 
 def test_when_nothing_needs_a_hand_it_says_so(manager, page):
@@ -44,9 +63,9 @@ def test_more_troubles_than_fit_are_a_filter_away(manager, page):
 
 
 def test_an_error_of_the_daemon_is_shown_in_its_words(manager, page):
-    manager.content["errors"] = {"Redeliver": ["Unavailable", "the hooks of task photos are running"]}
+    manager.content["errors"] = {"Redeliver": ["Unavailable", "the hooks of task archive-2024 are running"]}
     manager.start()
-    page.open().press("Run hooks now: photos").wait_text("the hooks of task photos are running")
+    page.open().press("Run hooks now: archive-2024").wait_text("the hooks of task archive-2024 are running")
 
 
 # ---- the table ----
@@ -242,7 +261,7 @@ def test_a_misspelt_hook_is_corrected_and_run(manager, page, tmp_path):
     file.write_text("[Task]\nTaskId=1\nShareId=2\nHook=fetch-packge\n")
     manager.content["tasks"][3]["file"] = str(file)
     manager.start()
-    page.open("#/?task=photos").press("Correct the file").wait_text("Then run its hooks with it")
+    page.open("#/?task=photos").press("Correct the file").wait_text("Run hooks with the corrected file")
     page.wait_for("dialog textarea").clear()
     page.wait_for("dialog textarea").send_keys("[Task]\nTaskId=1\nShareId=2\nHook=fetch-package\n")
     page.press("Save")

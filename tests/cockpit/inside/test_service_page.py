@@ -92,6 +92,22 @@ def test_a_broken_hook_is_mended_and_run(service, page, sim):
     wait_for(lambda: page.row("photos")["Note"] == "Completed: all succeeded", "the row to tell it")
 
 
+def test_a_hook_that_does_not_exist_is_corrected_in_the_file(service, page, sim):
+    service.hook("exit 0", "named.d/spelt")
+    ready(service)
+    path = service.add_task("photos", sim.add_task(), Hook="misspelt")
+    page.open()
+    page.trouble("named.d/misspelt was not run: no such hook in named.d")
+    page.press("Correct the file: photos")
+    area = page.wait_for("dialog textarea")
+    content = path.read_text()
+    assert area.get_attribute("value") == content and "Hook=misspelt\n" in content
+    area.clear()
+    area.send_keys(content.replace("misspelt", "spelt"))
+    page.press("Save").wait_text("Nothing needs a hand")
+    wait_for(lambda: page.row("photos")["Note"] == "Completed: all succeeded", "the row to tell it")
+
+
 def test_an_invalid_file_is_corrected(service, page, sim):
     task = sim.add_task()
     ready(service)

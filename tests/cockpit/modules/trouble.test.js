@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isInTrouble, troubles } from "../../../cockpit/trouble.js";
+import { explain, isInTrouble, isUnexplained, troubles } from "../../../cockpit/trouble.js";
 
 const accounts = new Map([
     ["default", { name: "default", state: "ok" }],
@@ -46,4 +46,33 @@ test("the daemon's sentences are there unless an entry says the same", () => {
     assert.deepEqual(troubles([parked, invalid], accounts, sentences).filter(t => t.kind === "daemon")
         .map(t => [t.title, t.helps]), [[sentences[3], "journal"], [sentences[4], "reload"]]);
     assert.deepEqual(titles(troubles([], new Map(), sentences)), sentences);
+});
+
+test("why hooks were not run is told by their runs of the last attempt", () => {
+    const missing = { hook: "named.d/x", attempt: 2, status: "failed", tail: "no such hook in named.d of $& and /b" };
+    const masked = { hook: "named.d/y", attempt: 2, status: "failed", tail: "/a/named.d/y: is no executable" };
+    const failed = { hook: "finished.d/z", attempt: 2, status: "failed", exitStatus: 1, tail: "no such hook, it says" };
+    const reason = "finished.d/z failed with status 1, named.d/x was not run";
+
+    assert.deepEqual(explain({ reason, runs: [{ ...masked, attempt: 1 }, failed, missing] }),
+                     { reason: `${reason}: ${missing.tail}`, missesHook: true });
+    assert.deepEqual(explain({ reason: "named.d/y was not run", runs: [{ ...missing, attempt: 1 }, masked] }),
+                     { reason: `named.d/y was not run: ${masked.tail}`, missesHook: false });
+    assert.deepEqual(explain({ reason: "finished.d/z failed with status 1", runs: [failed] }),
+                     { reason: "finished.d/z failed with status 1", missesHook: false });
+    assert.deepEqual(explain({}), { reason: "", missesHook: false });
+});
+
+test("Get is asked once, and only where it knows more", () => {
+    assert.ok(isUnexplained(failing));
+    assert.ok(!isUnexplained(parked) && !isUnexplained(invalid));
+    assert.ok(isUnexplained({ ...parked, reason: "named.d/x was not run" }));
+    assert.ok(!isUnexplained({ ...failing, ...explain({}) }));
+});
+
+test("a hook that does not exist is corrected in the file", () => {
+    const found = troubles([{ ...parked, missesHook: true }, { ...failing, missesHook: true }], new Map(),
+                           ["1 delivery was given up"]);
+
+    assert.deepEqual(found.map(t => [t.name, t.helps]), [["b", "correct-hook"], ["a", "correct-hook"]]);
 });
