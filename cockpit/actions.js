@@ -5,7 +5,7 @@ import { el, newId } from "./dom.js";
 import { openDialog } from "./dialog.js";
 import * as files from "./files.js";
 import { isAdministrator } from "./access.js";
-import { isOfAdministrator, reasons } from "./allowed.js";
+import { hooksOf, isOfAdministrator, reasons } from "./allowed.js";
 import { say } from "./notices.js";
 
 const paragraphs = (...texts) => texts.map(text => el("p", {}, text));
@@ -35,8 +35,8 @@ export class Actions {
                              format(_("$0 is polled as soon as its account may."), task.name));
     }
 
-    // As committed: only those hooks that have failed run again.
-    redeliverNow(task) {
+    // As committed.
+    retry(task) {
         return this.#redeliver(task, {});
     }
 
@@ -50,28 +50,37 @@ export class Actions {
                              format(_("The hooks of $0 are run again."), task.name));
     }
 
+    // task: as Get has it
     redeliver(task) {
         const why = this.reasons(task);
+        const { again, done } = hooksOf(task);
+        const own = again.filter(hook => !hook.startsWith("named.d/"));
         const group = newId();
-        const radio = (value, text, help, reason, checked) => {
+        const choice = (value, text, help, hooks, reason) => {
             const id = newId();
 
             return el("label", { class: "choice" },
-                      el("input", { type: "radio", name: group, value, checked, disabled: Boolean(reason), "aria-describedby": id }),
-                      el("span", {}, text, el("span", { class: "dim small block-line", id }, reason || help)));
+                      el("input", { type: "radio", name: group, value, checked: value === "committed", disabled: Boolean(reason),
+                                    "aria-describedby": id }),
+                      el("span", {}, text, el("span", { id },
+                                              [reason || help, reason ? "" : hooks].filter(Boolean)
+                                                  .map(line => el("span", { class: "dim small block-line" }, line)))));
         };
         const ask = el("input", { type: "checkbox", disabled: Boolean(why.ask) });
         const body = el("div", {},
                         el("fieldset", {}, el("legend", {}, _("Which hooks and variables")),
-                           radio("committed", _("As they were when the task ended"),
-                                 _("Right after you have mended the hook itself."), "", true),
-                           radio("reread", _("As the task's file has them now"),
-                                 _("Right after you have corrected Hook= or variables in the file."), why.reread, false)),
+                           choice("committed", _("As they were when the task ended"),
+                                  _("Choose this if you have fixed the hook script."),
+                                  again.length > 0 ? format(_("Runs: $0"), again.join(", ")) : "", ""),
+                           choice("reread", _("As the task's file has them now"),
+                                  _("Choose this if you have changed Hook= or variables in the task file."),
+                                  own.length > 0 ? format(_("Runs: $0, and the hooks of Hook="), own.join(", "))
+                                      : _("Runs: the hooks of Hook="), why.reread)),
                         el("label", { class: "choice" }, ask,
                            el("span", {}, _("Ask KooDrive for a fresh link first"),
                               el("span", { class: "dim small block-line" }, why.ask || _("If the link has expired.")))),
-                        task.delivery === "none"
-                            ? el("p", {}, _("No hook of this task has failed: all of them run once more.")) : null);
+                        el("p", {}, task.delivery === "none" ? _("Hooks that are done run again, too.")
+                            : done.length > 0 ? format(_("Done already, not run again: $0"), done.join(", ")) : ""));
 
         return openDialog({
             title: format(_("Run the hooks of $0 again"), task.name),

@@ -26,3 +26,13 @@ export const reasons = (task, hasFile, isAdministrator) => {
                      task.file)),
     };
 };
+
+// What a redelivery would run, and what it would not, as far as it is known from their runs: those that are done run
+// again only if none has failed.
+export const hooksOf = task => {
+    const last = new Map((task.runs || []).map(run => [run.hook, run.status]));
+    const isDone = hook => task.delivery !== "none" && (last.get(hook) === "done" || last.get(hook) === "skipped");
+    const hooks = [...last.keys()];
+
+    return { again: hooks.filter(hook => !isDone(hook)), done: hooks.filter(isDone) };
+};

@@ -293,7 +293,7 @@ export class Drawer {
         if (task.missesHook)
             return [edit("primary"), button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
                                             { reason: why.reread })];
-        return [button(_("Run hooks now"), () => actions.redeliverNow(task), { kind: "primary" }), edit("secondary")];
+        return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: "primary" }), edit("secondary")];
     }
 
     #buttons(task, why) {
@@ -303,7 +303,8 @@ export class Drawer {
                   isWatched(task) || task.state === "invalid"
                       ? button(_("Poll now"), () => actions.poll(task), { reason: why.poll }) : null,
                   task.state === "finished"
-                      ? button(_("Run hooks again…"), () => actions.redeliver(task), { reason: why.redeliver }) : null,
+                      ? button(task.delivery === "parked" || isFailing(task) ? _("Retry with options…") : _("Run all hooks again…"),
+                               () => actions.redeliver(task), { reason: why.redeliver }) : null,
                   isWatched(task) || (task.state === "finished" && task.delivery === "none")
                       ? button(_("Edit file"), () => actions.edit(task), { reason: why.edit }) : null,
                   button(_("Remove"), () => actions.remove(task), { kind: "danger-quiet", reason: why.remove }),

@@ -78,8 +78,8 @@ export class HandView {
 
         switch (trouble.helps) {
         case "redeliver":
-            return [button(_("Run hooks now"), () => actions.redeliverNow(task),
-                           { kind: "primary", name: named(_("Run hooks now")), reason: why.redeliver }), show];
+            return [button(_("Retry failed hooks"), () => actions.retry(task),
+                           { kind: "primary", name: named(_("Retry failed hooks")), reason: why.redeliver }), show];
         case "correct-hook":
             return [button(_("Correct the file"), () => actions.edit(task),
                            { kind: "primary", name: named(_("Correct the file")), reason: why.edit }),

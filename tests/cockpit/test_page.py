@@ -22,7 +22,7 @@ def test_what_needs_a_hand_is_first_with_the_button_that_helps(manager, page):
     assert "broken.task:2: bad value of TaskId" in broken and "Correct the file" in broken
     assert "photos: its hooks have failed 3 times" in photos and "fetch-packge was not run" in photos
     manager.calls()
-    page.press("Run hooks now: archive-2024")
+    page.press("Retry failed hooks: archive-2024")
     manager.wait_for("Redeliver archive-2024 {}")
     page.wait_text("The hooks of archive-2024 are run again.")
 
@@ -35,7 +35,7 @@ def test_a_hook_that_does_not_exist_is_corrected_in_the_file(manager, page, deli
     page.open()
     trouble = page.trouble(f"named.d/fetch-packge was not run: {screens.NO_SUCH_HOOK}")
     assert page.script("return arguments[0].querySelector('.button-primary').textContent", trouble) == "Correct the file"
-    assert page.find("button", "Run hooks now: photos") is None
+    assert page.find("button", "Retry failed hooks: photos") is None
     page.press("Run hooks with the corrected file: photos")
     manager.wait_for('Redeliver photos {"Reread":true}')
     page.press("photos")
@@ -65,7 +65,7 @@ def test_more_troubles_than_fit_are_a_filter_away(manager, page):
 def test_an_error_of_the_daemon_is_shown_in_its_words(manager, page):
     manager.content["errors"] = {"Redeliver": ["Unavailable", "the hooks of task archive-2024 are running"]}
     manager.start()
-    page.open().press("Run hooks now: archive-2024").wait_text("the hooks of task archive-2024 are running")
+    page.open().press("Retry failed hooks: archive-2024").wait_text("the hooks of task archive-2024 are running")
 
 
 # ---- the table ----
@@ -203,7 +203,7 @@ def test_what_cannot_be_done_is_disabled_with_the_reason(manager, page):
     page.go("#/?task=run-1").wait_text("There is no such task any more.")
     manager.content["tasks"].append(screens.finished("gone"))
     manager.reload()
-    page.go("#/?task=gone").wait_text("Run hooks again")
+    page.go("#/?task=gone").wait_text("Run all hooks again…")
     remove = page.wait_for("aside button", "Remove: Its file is gone; only its history is left.")
     assert remove.get_attribute("aria-disabled") == "true"
     remove.click()
@@ -230,12 +230,23 @@ def test_dismissal_asks_first(manager, page):
 
 def test_redelivery_with_the_file_as_it_is_now(manager, page):
     manager.start()
-    page.open("#/?task=photos").press("Run hooks again…").wait_text("Which hooks and variables")
+    page.open("#/?task=photos").press("Retry with options…").wait_text("Which hooks and variables")
+    page.wait_text("Runs: named.d/fetch-packge", "Runs: the hooks of Hook=", "Done already, not run again: finished.d/10-tell")
     page.script("document.querySelector('dialog input[value=reread]').click()")
     page.script("document.querySelector('dialog input[type=checkbox]').click()")
     page.shoot("redeliver")
     page.press("Run hooks")
     manager.wait_for('Redeliver photos {"Reread":true,"Ask":true}')
+
+
+def test_hooks_that_are_done_run_again_if_none_has_failed(manager, page):
+    manager.content["tasks"][6]["runs"] = [screens.run("named.d/a", 1, -9), screens.run("finished.d/b", 1, -8)]
+    manager.start()
+    page.open("#/?task=dump-7").press("Run all hooks again…")
+    page.wait_text("Runs: named.d/a, finished.d/b", "Runs: finished.d/b, and the hooks of Hook=",
+                   "Hooks that are done run again, too.")
+    page.press("Run hooks")
+    manager.wait_for("Redeliver dump-7 {}")
 
 
 def test_an_invalid_file_is_corrected(manager, page, tmp_path):

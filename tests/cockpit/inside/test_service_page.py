@@ -88,7 +88,7 @@ def test_a_broken_hook_is_mended_and_run(service, page, sim):
     page.press("Show: photos").wait_text("no space left")
     page.shoot("broken-hook")
     service.hook("exit 0", HOOK)
-    page.press("Run hooks now").wait_text("Nothing needs a hand")
+    page.press("Retry failed hooks").wait_text("Nothing needs a hand")
     wait_for(lambda: page.row("photos")["Note"] == "Completed: all succeeded", "the row to tell it")
 
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { age, ago, parse, span, until } from "../../../cockpit/time.js";
-import { reasons } from "../../../cockpit/allowed.js";
+import { hooksOf, reasons } from "../../../cockpit/allowed.js";
 
 test("spans have one number, with koowatchctl's steps", () => {
     assert.deepEqual([12, 999, 1000, 99999, 100000, 5999999, 6000000, 172799999, 172800000].map(span),
@@ -38,4 +38,14 @@ test("what cannot be done has a reason", () => {
     assert.deepEqual(can(ended, true, false), ["redeliver", "reread", "dismiss"]);
     assert.deepEqual(can({ ...ended, outcome: "completed" }, false, true), ["redeliver", "ask", "dismiss"]);
     assert.deepEqual(can({ state: "invalid", delivery: "none", file: "/etc/x.task" }, true, false), []);
+});
+
+test("which hooks a redelivery runs", () => {
+    const runs = [["a", "failed"], ["b", "done"], ["a", "failed"], ["c", "skipped"]].map(([hook, status]) => ({ hook, status }));
+
+    assert.deepEqual(hooksOf({ delivery: "parked", runs }), { again: ["a"], done: ["b", "c"] });
+    assert.deepEqual(hooksOf({ delivery: "waiting", runs: [...runs, { hook: "a", status: "done" }] }),
+                     { again: [], done: ["a", "b", "c"] });
+    assert.deepEqual(hooksOf({ delivery: "none", runs }), { again: ["a", "b", "c"], done: [] });
+    assert.deepEqual(hooksOf({ delivery: "none" }), { again: [], done: [] });
 });
