@@ -6,7 +6,7 @@ import { Actions } from "./actions.js";
 import { isAdministrator } from "./access.js";
 import { alert, bar, button, facts, label, linkButton, setBar } from "./parts.js";
 import { perMinute } from "./rate.js";
-import { ago, moment, parse, span } from "./time.js";
+import { ago, duration, moment, parse } from "./time.js";
 import { accountAdvice, accountStateWord, accountTone } from "./words.js";
 
 const requests = account => {
@@ -65,7 +65,7 @@ export class AccountsView {
                       [_("Requests in the last minute"), requests(account)],
                       [_("Open requests"), account.inFlight === undefined ? "" : String(account.inFlight)],
                       [_("Next attempt"), next === null ? "" : ago(next, now)],
-                      [_("Behind"), account.behindUsec >= 1e6 ? span(account.behindUsec / 1000) : ""],
+                      [_("Behind"), account.behindUsec >= 1e6 ? duration(account.behindUsec / 1000) : ""],
                       [_("Signs in with"), account.auth === "app" ? _("an app's secret") : account.auth ? _("a token") : ""],
                       [_("Token from"), account.tokenSource ? el("span", { class: "path" }, account.tokenSource) : ""],
                       [_("In use since"), since === null ? "" : format(_("$0 ($1)"), moment(since), ago(since, now))],

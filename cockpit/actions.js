@@ -54,13 +54,14 @@ export class Actions {
     redeliver(task) {
         const why = this.reasons(task);
         const { again, done } = hooksOf(task);
+        const isFileNew = Boolean(task.missesHook) && !why.reread; // else it would fail again
         const own = again.filter(hook => !hook.startsWith("named.d/"));
         const group = newId();
         const choice = (value, text, help, hooks, reason) => {
             const id = newId();
 
             return el("label", { class: "choice" },
-                      el("input", { type: "radio", name: group, value, checked: value === "committed", disabled: Boolean(reason),
+                      el("input", { type: "radio", name: group, value, checked: isFileNew === (value === "reread"), disabled: Boolean(reason),
                                     "aria-describedby": id }),
                       el("span", {}, text, el("span", { id },
                                               [reason || help, reason ? "" : hooks].filter(Boolean)

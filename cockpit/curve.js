@@ -2,7 +2,7 @@
 
 import { _, format } from "./i18n.js";
 import { el, svg } from "./dom.js";
-import { parse, span } from "./time.js";
+import { duration, parse } from "./time.js";
 
 const WIDTH = 400;
 const HEIGHT = 120;
@@ -34,7 +34,7 @@ export const curve = task => {
                   viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
                   role: "img",
                   "aria-label": format(_("Progress: $0 % after $1, in $2 steps"), last.progress,
-                                       span(last.at - start), samples.length),
+                                       duration(last.at - start), samples.length),
               },
                   ...lines,
                   svg("polygon", { class: "area", points: `${x(start)},${y(0)} ${points.join(" ")} ${x(last.at)},${y(0)}` }),
@@ -42,5 +42,5 @@ export const curve = task => {
                   svg("circle", { class: "dot", cx: x(last.at), cy: y(last.progress), r: 3 }),
                   svg("text", { class: "axis", x: LEFT, y: HEIGHT - 4 }, "0"),
                   svg("text", { class: "axis", x: WIDTH - RIGHT, y: HEIGHT - 4, "text-anchor": "end" },
-                      span(end - start))));
+                      duration(end - start))));
 };

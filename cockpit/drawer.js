@@ -6,7 +6,7 @@ import { curve } from "./curve.js";
 import { el, newId, webLink } from "./dom.js";
 import { icon } from "./icons.js";
 import { alert, block, button, copyButton, facts, label, linkButton } from "./parts.js";
-import { ago, moment, parse, span } from "./time.js";
+import { ago, duration, moment, parse } from "./time.js";
 import { explain, isUnexplained } from "./trouble.js";
 import { isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
 
@@ -54,7 +54,7 @@ const runs = (task, now) => {
         const started = parse(run.startedAt);
         const end = run.signal !== undefined ? format(_("signal $0"), run.signal)
             : run.exitStatus > 0 ? format(_("exit status $0"), run.exitStatus) : "";
-        const words = [end, Number.isFinite(run.durationUsec) ? format(_("took $0"), span(run.durationUsec / 1000)) : "",
+        const words = [end, run.durationUsec > 0 ? format(_("took $0"), duration(run.durationUsec / 1000)) : "",
                        started === null ? "" : ago(started, now)].filter(Boolean).join(", ");
 
         return el("li", {},
@@ -127,9 +127,9 @@ const story = (task, now) => facts([
     [_("Deadline"), both(task.deadlineAt, now)],
     [_("Finished"), both(task.finishedAt, now)],
     [_("Took"), parse(task.finishedAt) !== null && parse(task.registeredAt) !== null
-        ? span(parse(task.finishedAt) - parse(task.registeredAt)) : ""],
+        ? duration(parse(task.finishedAt) - parse(task.registeredAt)) : ""],
     [_("Noticed"), Number.isFinite(task.detectionDelay)
-        ? format(_("$0 after its end"), span(task.detectionDelay * 1000)) : ""],
+        ? format(_("$0 after its end"), duration(task.detectionDelay * 1000)) : ""],
     [_("Event"), task.eventId],
 ]);
 
@@ -139,7 +139,7 @@ const polls = (task, now) => {
     if (task.polls === undefined)
         return null;
     return facts([[_("Polls"), [String(task.polls),
-                                task.intervalUsec > 0 ? format(_("every $0"), span(task.intervalUsec / 1000)) : "",
+                                task.intervalUsec > 0 ? format(_("every $0"), duration(task.intervalUsec / 1000)) : "",
                                 next === null ? "" : format(_("the next $0"), ago(next, now))].filter(Boolean).join(", ")]]);
 };
 

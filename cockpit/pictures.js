@@ -3,7 +3,7 @@
 import { _, format, ngettext } from "./i18n.js";
 import { el, svg } from "./dom.js";
 import { delays, durationsByType, histogram, perDay, polls, quantile, RESULTS } from "./statistics.js";
-import { dayName, span } from "./time.js";
+import { DAY, dayName, duration } from "./time.js";
 import { typeWord } from "./words.js";
 
 const WIDTH = 400;
@@ -12,6 +12,7 @@ const LEFT = 34;
 const RIGHT = 6;
 const TOP = 8;
 const BOTTOM = 22;
+const NAMES = 76; // left of the bars
 
 const RESULT_WORDS = () => ({
     succeeded: _("All succeeded"),
@@ -106,8 +107,8 @@ const distribution = (title, values, ends, nameOf, sentenceOf, none) => {
 const between = show => (from, to) => to === null ? format(_("≥ $0"), show(from)) : format(_("< $0"), show(to));
 
 const detection = runs => distribution(
-    _("From end to detection"), delays(runs), [0.5, 1, 2, 5, 10, 30, 120], between(s => span(s * 1000)),
-    (median, late) => format(_("Half are noticed within $0, 19 of 20 within $1."), span(median * 1000), span(late * 1000)),
+    _("From end to detection"), delays(runs), [0.5, 1, 2, 5, 10, 30, 120], between(s => duration(s * 1000)),
+    (median, late) => format(_("Half are noticed within $0, 19 of 20 within $1."), duration(median * 1000), duration(late * 1000)),
     _("No finished task tells it yet."));
 
 const pollCounts = runs => distribution(
@@ -116,31 +117,47 @@ const pollCounts = runs => distribution(
                              Math.ceil(median), Math.ceil(late)),
     _("No task has finished yet."));
 
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const TICKS = [SECOND / 10, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR, 10 * HOUR, 2 * DAY, 20 * DAY];
+
+// A logarithmic axis from the tick below to the tick above.
+const axisOf = (lowest, highest) => {
+    const from = Math.max(TICKS.findLastIndex(tick => tick <= lowest), 0);
+    const to = TICKS.findIndex(tick => tick >= highest && tick > TICKS[from]);
+    const ticks = TICKS.slice(from, to < 0 ? undefined : to + 1);
+    const low = Math.log(ticks[0]);
+    const width = Math.log(Math.max(ticks.at(-1), highest)) - low;
+
+    return { ticks, x: ms => NAMES + (Math.log(Math.max(ms, ticks[0])) - low) / width * (WIDTH - NAMES - 24) };
+};
+
 const durations = runs => {
     const title = _("Duration by kind of task");
     const types = durationsByType(runs);
-    const highest = Math.max(...types.map(type => type.high), 1000);
-    const lowest = Math.max(Math.min(...types.map(type => type.low)), 100);
-    const low = Math.log(lowest / 2);
-    const x = ms => 90 + (Math.log(Math.max(ms, lowest / 2)) - low) / (Math.log(highest * 1.5) - low) * (WIDTH - 100);
 
     if (types.length === 0)
         return picture(title, _("No task has completed yet."), null);
-    const sentence = types.map(type => format(_("$0: half within $1"), typeWord(type.type), span(type.median))).join("; ");
+    const { ticks, x } = axisOf(Math.min(...types.map(type => type.low)), Math.max(...types.map(type => type.high)));
+    const sentence = types.map(type => format(_("$0: half within $1"), typeWord(type.type), duration(type.median))).join("; ");
     const rowHeight = (HEIGHT - BOTTOM) / types.length;
 
-    return picture(title, `${sentence}.`, frame(sentence, ...types.map((type, i) => {
+    return picture(title, `${sentence}.`, frame(sentence, ...ticks.map(tick => [
+        svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: 0, y2: HEIGHT - BOTTOM }),
+        svg("text", { class: "axis", x: x(tick), y: HEIGHT - 6, "text-anchor": "middle" }, duration(tick)),
+    ]), ...types.map((type, i) => {
         const y = (i + 0.5) * rowHeight;
 
         return [
-            svg("text", { class: "axis strong", x: 82, y: y + 4, "text-anchor": "end" }, typeWord(type.type)),
+            svg("text", { class: "axis strong", x: NAMES - 12, y: y + 4, "text-anchor": "end" }, typeWord(type.type)),
             svg("rect", { class: "fill-plain", x: x(type.low), y: y - 9, width: Math.max(x(type.high) - x(type.low), 3),
                           height: 18, rx: 3 }),
             svg("line", { class: "median", x1: x(type.median), x2: x(type.median), y1: y - 14, y2: y + 14 }),
-            svg("text", { class: "axis", x: x(type.median), y: y + 28, "text-anchor": "middle" }, span(type.median)),
         ];
-    })), table([_("Kind"), _("Tasks"), _("A tenth within"), _("Half within"), _("9 of 10 within")],
-               types.map(t => [typeWord(t.type), t.count, span(t.low), span(t.median), span(t.high)])));
+    })), el("p", { class: "dim small" }, _("Bar: all but the shortest and the longest tenth. Line: half are done.")),
+                   table([_("Kind"), _("Tasks"), _("A tenth within"), _("Half within"), _("9 of 10 within")],
+                         types.map(t => [typeWord(t.type), t.count, duration(t.low), duration(t.median), duration(t.high)])));
 };
 
 export const pictures = (runs, now, days) => [

@@ -4,7 +4,7 @@ import { _ } from "./i18n.js";
 import { el } from "./dom.js";
 import { label } from "./parts.js";
 import { durationOf } from "./statistics.js";
-import { ago, parse, span } from "./time.js";
+import { ago, duration, parse } from "./time.js";
 import { deliveryNote, outcomeWord, tone } from "./words.js";
 
 const noteOf = run => deliveryNote(run) || run.errorMessage || run.description || "";
@@ -18,14 +18,14 @@ export const runsTable = (runs, name, open, now) => {
             heads.map(head => el("th", { scope: "col", role: "columnheader" }, head)))),
         el("tbody", { role: "rowgroup" }, runs.map(run => {
             const at = parse(run.finishedAt);
-            const duration = durationOf(run);
+            const took = durationOf(run);
 
             return el("tr", { role: "row" },
                 el("th", { scope: "row", role: "rowheader" },
                    el("button", { type: "button", class: "button-link name", onclick: () => open(run.name) }, run.name)),
                 cell(1, {}, label(tone(run), outcomeWord(run))),
                 cell(2, { class: "number" }, at === null ? "" : ago(at, now)),
-                cell(3, { class: "number" }, duration === null ? "" : span(duration)),
+                cell(3, { class: "number" }, took === null ? "" : duration(took)),
                 cell(4, { class: "number" }, run.polls === undefined ? "" : String(run.polls)),
                 cell(5, { class: "note" }, noteOf(run)));
         })));

@@ -29,6 +29,24 @@ export const span = ms => {
     return format(_("$0 d"), Math.floor(length / DAY));
 };
 
+// How long something took: so precise that two of them can be compared.
+export const duration = ms => {
+    const length = Math.max(Math.round(ms), 0);
+    const [s, min, h] = [SECOND, MINUTE, HOUR].map(unit => Math.floor(length / unit));
+
+    if (s < 1)
+        return format(_("$0 ms"), length);
+    if (s < 10)
+        return format(_("$0 s"), Math.floor(length / 100) / 10);
+    if (min < 1)
+        return format(_("$0 s"), s);
+    if (h < 1)
+        return s % 60 > 0 ? format(_("$0 min $1 s"), min, s % 60) : format(_("$0 min"), min);
+    if (h < 48)
+        return min % 60 > 0 ? format(_("$0 h $1 min"), h, min % 60) : format(_("$0 h"), h);
+    return h % 24 > 0 ? format(_("$0 d $1 h"), Math.floor(h / 24), h % 24) : format(_("$0 d"), h / 24);
+};
+
 export const age = (at, now) => at === null ? "" : span(Math.max(Math.floor((now - at) / SECOND), 1) * SECOND);
 
 export const ago = (at, now) => {

@@ -164,7 +164,7 @@ def test_drawer_tells_the_story(manager, page):
     drawer = page.wait_for("aside.drawer")
     page.wait_text("no such hook in named.d", "Whoever has this link can download the package.")
     text = page.script("return words(arguments[0])", drawer)
-    for words in ("Completed: all succeeded", "attempt 3", "2 files", "1 s after its end", "Package",
+    for words in ("Completed: all succeeded", "attempt 3", "2 files", "1.2 s after its end", "Package",
                   "1689765568237837824", "/etc/koowatch/tasks.d/photos.task"):
         assert words in text, words
     assert page.find("a", "Download").get_attribute("href") == screens.LINK
@@ -349,10 +349,14 @@ def test_pictures(manager, page):
     manager.start()
     page.open("#/history").wait_text("Outcomes a day", "Duration by kind of task", "From end to detection", "Polls a task")
     page.wait_text("1 to 20 of")
+    ticks = page.script(
+        "return [...document.querySelectorAll('[aria-label*=\"Package: half within\"] .axis:not(.strong)')].map(e => e.textContent)"
+    )
+    assert ticks == ["10 s", "1 min", "10 min"]
     page.field("Only those that ended badly").click()
     page.wait_text("Rejected by KooDrive")
     assert "Completed: all succeeded" not in page.script("return words(document.querySelector('[role=tabpanel]:not([hidden]) table.tasks'))")
-    page.script("document.querySelector('.figures').open = true")
+    page.script("document.querySelectorAll('.figures').forEach(figure => { figure.open = true; })")
     page.wait_text("Canceled, late, rejected")
 
 

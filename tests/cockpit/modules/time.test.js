@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { age, ago, parse, span, until } from "../../../cockpit/time.js";
+import { age, ago, duration, parse, span, until } from "../../../cockpit/time.js";
 import { hooksOf, reasons } from "../../../cockpit/allowed.js";
 
 test("spans have one number, with koowatchctl's steps", () => {
     assert.deepEqual([12, 999, 1000, 99999, 100000, 5999999, 6000000, 172799999, 172800000].map(span),
                      ["12 ms", "999 ms", "1 s", "99 s", "1 min", "99 min", "1 h", "47 h", "2 d"]);
+});
+
+test("durations can be compared", () => {
+    assert.deepEqual([0, 12.4, 999.6, 1499, 9999, 59_999, 60_000, 80_500, 3_599_999, 3_600_000, 18_720_000, 172_799_999,
+                      172_800_000, 183_600_000].map(duration),
+                     ["0 ms", "12 ms", "1 s", "1.4 s", "9.9 s", "59 s", "1 min", "1 min 20 s", "59 min 59 s", "1 h",
+                      "5 h 12 min", "47 h 59 min", "2 d", "2 d 3 h"]);
 });
 
 test("what is ahead is rounded up, what is past down", () => {
