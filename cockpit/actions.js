@@ -7,6 +7,7 @@ import * as files from "./files.js";
 import { isAdministrator } from "./access.js";
 import { hooksOf, isOfAdministrator, reasons } from "./allowed.js";
 import { say } from "./notices.js";
+import { shortReason } from "./words.js";
 
 const paragraphs = (...texts) => texts.map(text => el("p", {}, text));
 
@@ -152,7 +153,7 @@ export class Actions {
         return openDialog({
             title: format(_("File of $0"), task.name),
             body: el("div", {}, el("p", { class: "path" }, task.file),
-                     task.reason ? el("p", { class: "problem" }, task.reason) : null, area,
+                     shortReason(task) ? el("p", { class: "problem" }, shortReason(task)) : null, area,
                      task.state === "finished"
                          ? el("label", { class: "choice" }, again,
                               el("span", {}, _("Run hooks with the corrected file"),

@@ -48,12 +48,15 @@ export const outcomeWord = task => {
     }
 };
 
-// The reason, its own file without the directories: "photos.task:3: ...".
+// The reason, its own file without the path, which stands elsewhere: "line 3: ...".
 export const shortReason = task => {
     const reason = task.reason || "";
-    const directory = (task.file || "").replace(/[^/]*$/, "");
 
-    return directory && reason.startsWith(task.file) ? reason.slice(directory.length) : reason;
+    if (!task.file || !reason.startsWith(`${task.file}:`))
+        return reason;
+    const [, line, text] = /^(?:(\d+):)? *(.*)$/s.exec(reason.slice(task.file.length + 1));
+
+    return line ? format(_("line $0: $1"), line, text) : text;
 };
 
 // How its hooks do, where they do not simply succeed.

@@ -57,6 +57,9 @@ def pending(name="spring-1", **more):
     }
 
 
+BAD_ID = "bad value of TaskId: expected 1 to 64 of A-Z a-z 0-9 _ -"
+
+
 def invalid(name="broken"):
     file = f"/etc/koowatch/tasks.d/{name}.task"
     return {
@@ -64,7 +67,7 @@ def invalid(name="broken"):
         "state": "invalid",
         "delivery": "none",
         "file": file,
-        "reason": f"{file}:2: bad value of TaskId: expected 1 to 64 of A-Z a-z 0-9 _ -",
+        "reason": f"{file}:2: {BAD_ID}",
     }
 
 

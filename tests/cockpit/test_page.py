@@ -19,7 +19,7 @@ def test_what_needs_a_hand_is_first_with_the_button_that_helps(manager, page):
     office, archive, broken, photos = page.troubles()
     assert "office: Unauthorized" in office and "the token has expired" in office and "Replace token" in office
     assert "archive-2024: its hooks have failed too often" in archive and "20-mail failed with status 1" in archive
-    assert "broken.task:2: bad value of TaskId" in broken and "Correct the file" in broken
+    assert "line 2: bad value of TaskId: expected 1 to 64" in broken and "Correct the file" in broken
     assert "photos: its hooks have failed 3 times" in photos and "fetch-packge was not run" in photos
     manager.calls()
     page.press("Retry failed hooks: archive-2024")
@@ -253,10 +253,11 @@ def test_an_invalid_file_is_corrected(manager, page, tmp_path):
     file = tmp_path / "broken.task"
     file.write_text("[Task]\nTaskId=not good\n")
     file.chmod(0o640)
-    manager.content["tasks"][2].update(file=str(file), reason=f"{file}:2: bad value of TaskId")
+    manager.content["tasks"][2].update(file=str(file), reason=f"{file}:2: {screens.BAD_ID}")
     manager.start()
-    page.open().press("Correct the file: broken").wait_text("broken.task:2: bad value of TaskId")
+    page.open().press("Correct the file: broken")
     area = page.wait_for("dialog textarea")
+    assert page.script("return [...document.querySelectorAll('dialog p')].map(words)") == [str(file), f"line 2: {screens.BAD_ID}"]
     assert area.get_attribute("value") == "[Task]\nTaskId=not good\n"
     page.shoot("edit")
     area.clear()

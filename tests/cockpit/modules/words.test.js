@@ -27,10 +27,12 @@ test("the note says what matters most", () => {
     assert.equal(note({ state: "running" }), "");
 });
 
-test("a reason names its own file without the directories", () => {
+test("a reason names the line of its own file, another file in full", () => {
     const file = "/etc/koowatch/tasks.d/a.task";
 
-    assert.equal(shortReason({ file, reason: `${file}:2: bad` }), "a.task:2: bad");
+    assert.equal(shortReason({ file, reason: `${file}:2: bad` }), "line 2: bad");
+    assert.equal(shortReason({ file, reason: `${file}: no TaskId=` }), "no TaskId=");
+    assert.equal(shortReason({ file, reason: `${file}.d/x.conf:2: bad` }), `${file}.d/x.conf:2: bad`);
     assert.equal(shortReason({ file, reason: "/etc/other.task:2: bad" }), "/etc/other.task:2: bad");
     assert.equal(shortReason({}), "");
 });
