@@ -56,8 +56,8 @@ export class AccountsView {
         const isOk = account.state === "ok";
 
         return el("section", { class: "card account" },
-                  el("h2", {}, account.name, " ", label(accountTone(account.state), accountStateWord(account.state))),
-                  isOk ? null : alert(accountTone(account.state), account.reason || accountStateWord(account.state),
+                  el("h2", {}, account.name, " ", label(accountTone(account.state), accountStateWord(account))),
+                  isOk ? null : alert(accountTone(account.state), account.reason || accountStateWord(account),
                                       accountAdvice(account.state), ...this.#help(account)),
                   facts([
                       [_("Tasks"), linkButton(format(ngettext("$0 task", "$0 tasks", account.tasks || 0), account.tasks || 0),

@@ -105,8 +105,11 @@ export class Actions {
     dismiss(task) {
         return openDialog({
             title: format(_("Dismiss the delivery of $0?"), task.name),
-            body: paragraphs(_("Hooks that have not succeeded are not run any more, and nobody is told. " +
-                               "The outcome stays in the history.")),
+            body: paragraphs(_("Hooks that have not succeeded are not run any more, and nobody is told."),
+                             isOfAdministrator(task)
+                                 ? _("The task file and the outcome in the history stay, and nothing in KooDrive is deleted.")
+                                 : _("The task file is removed, as after every delivery. The outcome in the history stays, " +
+                                     "and nothing in KooDrive is deleted.")),
             label: _("Dismiss"),
             danger: true,
             perform: async () => {
@@ -123,8 +126,9 @@ export class Actions {
         return openDialog({
             title: format(_("Remove $0?"), task.name),
             body: paragraphs(isRunning
-                ? _("It is no longer polled, and nothing is reported when it ends. The task in KooDrive goes on.")
-                : _("Its file is deleted. What it has reported stays in the history."),
+                ? _("It is no longer polled, and nothing is reported when it ends.")
+                : _("What it has reported stays in the history."),
+                             _("Only its task file is deleted, nothing in KooDrive or of what was downloaded."),
                              format(_("File: $0"), task.file || "")),
             label: _("Remove"),
             danger: true,

@@ -6,6 +6,7 @@ import * as check from "./check.js";
 import { openDialog } from "./dialog.js";
 import { el, newId, setText } from "./dom.js";
 import { say } from "./notices.js";
+import { hooksWord } from "./parts.js";
 
 class Field {
     constructor(name, input, { help = "", problem = () => "" } = {}) {
@@ -55,7 +56,7 @@ const makeFields = model => ({
     shareId: new Field(_("ShareId"), text(), { problem: check.problemOfId }),
     account: new Field(_("Account"), el("select", { class: "input" },
                                         [...model.accounts.keys()].sort().map(name => el("option", { value: name }, name)))),
-    hook: new Field(_("Hooks"), text(), {
+    hook: new Field(hooksWord(), text(), {
         problem: check.problemOfHooks,
         help: _("Names in named.d, such as fetch-package. Those of finished.d run anyway."),
     }),

@@ -5,7 +5,7 @@ import { filesOf, pretty } from "./answer.js";
 import { curve } from "./curve.js";
 import { el, newId, webLink } from "./dom.js";
 import { icon } from "./icons.js";
-import { alert, block, button, copyButton, facts, label, linkButton } from "./parts.js";
+import { alert, block, button, copyButton, facts, hooksWord, label, linkButton } from "./parts.js";
 import { ago, duration, moment, parse } from "./time.js";
 import { explain, isUnexplained } from "./trouble.js";
 import { isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
@@ -50,7 +50,7 @@ const section = (title, ...content) => el("section", {}, el("h3", {}, title), ..
 const runs = (task, now) => {
     const all = [...(task.runs || [])].reverse();
 
-    return all.length === 0 ? null : section(_("Hooks"), el("ul", { class: "runs" }, all.map(run => {
+    return all.length === 0 ? null : section(hooksWord(), el("ul", { class: "runs" }, all.map(run => {
         const started = parse(run.startedAt);
         const end = run.signal !== undefined ? format(_("signal $0"), run.signal)
             : run.exitStatus > 0 ? format(_("exit status $0"), run.exitStatus) : "";
@@ -60,7 +60,7 @@ const runs = (task, now) => {
         return el("li", {},
                   el("p", { class: "run" }, label(runTone(run), runWord(run)), el("span", { class: "code" }, run.hook),
                      el("span", { class: "dim" }, format(_("attempt $0"), run.attempt), words ? `, ${words}` : "")),
-                  run.tail ? block(run.tail, format(_("Last lines of $0"), run.hook)) : null);
+                  run.tail ? block(run.tail, format(_("Last lines of $0, attempt $1"), run.hook, run.attempt)) : null);
     })));
 };
 
@@ -150,7 +150,7 @@ const delivery = (task, now) => {
 
     if (!task.delivery || task.delivery === "none")
         return null;
-    return facts([[_("Hooks"), [task.delivery === "parked" ? _("given up") : isFailing(task) ? _("are tried again") : _("run"),
+    return facts([[hooksWord(), [task.delivery === "parked" ? _("no longer retried") : isFailing(task) ? _("are retried") : _("run"),
                                 tries, next === null ? "" : format(_("the next $0"), ago(next, now))]
         .filter(Boolean).join(", ")]]);
 };
@@ -274,8 +274,9 @@ export class Drawer {
 
         if (task.delivery === "parked" || isFailing(task))
             return alert(task.delivery === "parked" ? "bad" : "warn",
-                         task.delivery === "parked" ? _("Its hooks were given up") : _("Its hooks fail"), why,
-                         ...this.#hookButtons(task), linkButton(_("Dismiss"), () => this.actions.dismiss(task)));
+                         task.delivery === "parked" ? _("Its hooks are no longer retried") : _("Its hooks fail"), why,
+                         ...this.#hookButtons(task), button(_("Dismiss"), () => this.actions.dismiss(task),
+                                                               { kind: "link", title: _("Do not run these hooks any more. Deletes nothing in KooDrive.") }));
         if (task.state === "invalid")
             return alert("bad", _("Its file is invalid"), why,
                          button(_("Correct the file"), () => this.actions.edit(task),
@@ -307,7 +308,9 @@ export class Drawer {
                                () => actions.redeliver(task), { reason: why.redeliver }) : null,
                   isWatched(task) || (task.state === "finished" && task.delivery === "none")
                       ? button(_("Edit file"), () => actions.edit(task), { reason: why.edit }) : null,
-                  button(_("Remove"), () => actions.remove(task), { kind: "danger-quiet", reason: why.remove }),
+                  button(_("Remove"), () => actions.remove(task),
+                         { kind: "danger-quiet", reason: why.remove,
+                           title: _("Deletes the task file, nothing in KooDrive. The history stays.") }),
                   button(_("Journal"), () => this.go.showJournal(task.name), { kind: "link" }));
     }
 }

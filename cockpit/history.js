@@ -28,7 +28,7 @@ export class HistoryView {
                   el("select", { class: "input", onchange: event => this.#period(event) },
                      [7, 14, 30, 90].map(days => el("option", { value: days, selected: days === this.days },
                                                     format(_("$0 days"), days))))),
-               button(_("Read again"), () => this.read()), this.state),
+               button(_("Refresh"), () => this.read()), this.state),
             this.pictures, this.list);
     }
 

@@ -3,9 +3,9 @@
 import { _, format, language, ngettext } from "./i18n.js";
 import { AccountsView } from "./accounts.js";
 import { Actions } from "./actions.js";
+import { AttentionView } from "./attention.js";
 import { Bus } from "./bus.js";
 import { Drawer } from "./drawer.js";
-import { HandView } from "./hand.js";
 import { HistoryView } from "./history.js";
 import { LatelyView } from "./lately.js";
 import { Model } from "./model.js";
@@ -73,7 +73,7 @@ const accountsView = new AccountsView(model, actions, account => {
 const historyView = new HistoryView(bus, openTask);
 const latelyView = new LatelyView(bus, openTask, () => goTo("history"));
 const drawer = new Drawer(model, bus, actions, { closed: closeTask, showJournal });
-const handView = new HandView(model, actions, {
+const attentionView = new AttentionView(model, actions, {
     open: openTask,
     showAccounts: () => goTo("accounts"),
     showJournal,
@@ -84,7 +84,7 @@ const handView = new HandView(model, actions, {
 });
 
 const tabs = new Tabs([
-    ["tasks", _("Tasks"), el("div", {}, handView.element, el("div", { class: "card" }, tasksView.element), latelyView.element)],
+    ["tasks", _("Tasks"), el("div", {}, attentionView.element, el("div", { class: "card" }, tasksView.element), latelyView.element)],
     ["accounts", _("Accounts"), accountsView.element],
     ["history", _("History"), historyView.element],
 ], goTo);
@@ -109,7 +109,7 @@ function paintState() {
 
     buttons.hidden = state !== "ready";
     content.hidden = !isRead;
-    handView.element.hidden = state !== "ready"; // it would speak of an earlier time
+    attentionView.element.hidden = state !== "ready"; // it would speak of an earlier time
     content.classList.toggle("outdated", state !== "ready");
     instead.replaceChildren(...(isRead ? [] : [wholePage(state, context)]));
     top.replaceChildren(...(isRead && state !== "ready" && state !== "connecting" ? [banner(state, lastTrue, context)] : []),
@@ -155,7 +155,7 @@ function onState(now) {
 
 function onFinished(task) {
     say(tone({ delivery: "none", ...task }), format(_("$0 has ended: $1"), task.name, outcomeWord(task)),
-        { label: _("Show"), run: () => openTask(task.name) });
+        { label: _("Details"), run: () => openTask(task.name) });
     latelyView.readSoon();
 }
 
@@ -178,15 +178,16 @@ function paint() {
         return;
     const { properties } = model;
     const count = key => properties[key] || 0;
-    const watched = count("Pending") + count("Running");
+    const counts = ["Pending", "Running", "Finished", "Invalid"].map(count);
+    const all = counts.reduce((sum, n) => sum + n, 0);
 
     setText(summary, state === "ready" && properties.Version ? format(
-        ngettext("koowatchd $0 watches $1 task, $2 running; $3 finished",
-                 "koowatchd $0 watches $1 tasks, $2 running; $3 finished", watched),
-        properties.Version, watched, count("Running"), count("Finished")) : "");
-    handView.paint();
-    tabs.setBadge("tasks", handView.count > 0 && tabs.current !== "tasks"
-        ? format(ngettext("$0 needs a hand", "$0 need a hand", handView.count), handView.count) : "");
+        ngettext("koowatchd $0, $1 task: $2 pending, $3 running, $4 finished, $5 invalid",
+                 "koowatchd $0, $1 tasks: $2 pending, $3 running, $4 finished, $5 invalid", all),
+        properties.Version, all, ...counts) : "");
+    attentionView.paint();
+    tabs.setBadge("tasks", attentionView.count > 0 && tabs.current !== "tasks"
+        ? format(ngettext("$0 needs attention", "$0 need attention", attentionView.count), attentionView.count) : "");
     if (tabs.current === "tasks")
         tasksView.paint();
     if (tabs.current === "accounts")

@@ -83,7 +83,7 @@ const outcomes = (runs, now, days) => {
                                      "$0 tasks ended, $1 of them with all files succeeded.", total),
                             total, sum("succeeded"));
 
-    return picture(_("Outcomes a day"), sentence,
+    return picture(_("Outcomes per day"), sentence,
                    columnsOf(all.map(day => ({ label: dayName(day.at), parts: RESULTS.map(r => [r, day[r]]) })), sentence),
                    legend(),
                    table([_("Day"), ...Object.values(RESULT_WORDS())],
@@ -112,7 +112,7 @@ const detection = runs => distribution(
     _("No finished task tells it yet."));
 
 const pollCounts = runs => distribution(
-    _("Polls a task"), polls(runs), [2, 4, 6, 8, 12, 16, 32], between(String),
+    _("Polls per task"), polls(runs), [2, 4, 6, 8, 12, 16, 32], between(String),
     (median, late) => format(_("Half of the tasks took at most $0 polls, 19 of 20 at most $1."),
                              Math.ceil(median), Math.ceil(late)),
     _("No task has finished yet."));

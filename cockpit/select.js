@@ -10,7 +10,7 @@ export const everything = { text: "", state: "", account: "", sort: "state", des
 
 const STATES = { invalid: 0, running: 2, pending: 3, finished: 4 };
 
-// What needs a hand first, then what moves, then what waits, then what has ended.
+// What needs attention first, then what moves, then what waits, then what has ended.
 const urgency = task => tone(task) === "bad" && task.state !== "finished" ? 0
     : task.delivery === "parked" ? 0
         : task.delivery === "waiting" ? 1 : STATES[task.state] ?? 5;
@@ -22,7 +22,7 @@ const KEYS = {
     account: task => task.account || "",
     state: urgency,
     progress: task => task.progress ?? -1,
-    age: task => -(parse(task.registeredAt) ?? 0),
+    added: task => -(parse(task.registeredAt) ?? 0),
     next: task => nextOf(task) ?? last,
     note,
 };

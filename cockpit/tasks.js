@@ -5,7 +5,7 @@ import { el, setAttribute, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { bar, button, label, linkButton, setBar } from "./parts.js";
 import { everything, PAGE, pageOf, select } from "./select.js";
-import { age, parse, until } from "./time.js";
+import { ago, parse, until } from "./time.js";
 import { nextOf, note, stateWord, tone } from "./words.js";
 
 const COLUMNS = () => [
@@ -13,14 +13,14 @@ const COLUMNS = () => [
     ["account", _("Account")],
     ["state", _("State")],
     ["progress", _("Progress")],
-    ["age", _("Age")],
-    ["next", _("Next")],
+    ["added", _("Added")],
+    ["next", _("Next"), _("Next poll or retry")],
     ["note", _("Note")],
 ];
 
 const STATES = () => [
     ["", _("All states")],
-    ["trouble", _("Needs a hand")],
+    ["trouble", _("Needs attention")],
     ["running", _("Running")],
     ["pending", _("Pending")],
     ["finished", _("Finished")],
@@ -35,10 +35,10 @@ class Row {
         this.account = el("td");
         this.state = el("td");
         this.progress = el("td");
-        this.age = el("td", { class: "number" });
+        this.added = el("td", { class: "number" });
         this.next = el("td", { class: "number" });
         this.note = el("td", { class: "note" });
-        const cells = [this.account, this.state, this.progress, this.age, this.next, this.note];
+        const cells = [this.account, this.state, this.progress, this.added, this.next, this.note];
 
         cells.forEach((cell, i) => {
             cell.setAttribute("role", "cell");
@@ -60,7 +60,9 @@ class Row {
             this.#showState(task, tint);
             this.#showProgress(task, tint);
         }
-        setText(this.age, age(parse(task.registeredAt), now));
+        const registered = parse(task.registeredAt);
+
+        setText(this.added, registered === null ? "" : ago(registered, now));
         setText(this.next, until(nextOf(task), now));
     }
 
@@ -125,7 +127,7 @@ export class TasksView {
         this.none.hidden = found.length > 0 || !model.isWhole;
     }
 
-    // Time passes: ages and what is next.
+    // Time passes.
     tick() {
         const now = Date.now();
 
@@ -156,7 +158,7 @@ export class TasksView {
         }, COLUMNS().map(([key, text]) => el("option", { value: key }, format(_("Sorted by: $0"), text))));
         this.count = el("span", { class: "dim count", role: "status" });
         this.body = el("tbody", { role: "rowgroup" });
-        this.heads = new Map(COLUMNS().map(([key, text]) => [key, this.#head(key, text)]));
+        this.heads = new Map(COLUMNS().map(([key, text, title]) => [key, this.#head(key, text, title)]));
         this.none = el("p", { class: "nothing", hidden: true }, _("No task fits these filters."), " ",
                        linkButton(_("Show all tasks"), () => this.filter(everything)));
         this.emptyPlace = el("div", { hidden: true });
@@ -170,9 +172,9 @@ export class TasksView {
         this.element = el("div", {}, this.emptyPlace, this.full);
     }
 
-    #head(key, text) {
+    #head(key, text, title = null) {
         return el("th", { scope: "col", role: "columnheader", class: `column-${key}` },
-                  el("button", { type: "button", class: "sort", onclick: () => this.#sort(key) },
+                  el("button", { type: "button", class: "sort", title, onclick: () => this.#sort(key) },
                      text, icon("both")));
     }
 

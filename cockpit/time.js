@@ -47,8 +47,6 @@ export const duration = ms => {
     return h % 24 > 0 ? format(_("$0 d $1 h"), Math.floor(h / 24), h % 24) : format(_("$0 d"), h / 24);
 };
 
-export const age = (at, now) => at === null ? "" : span(Math.max(Math.floor((now - at) / SECOND), 1) * SECOND);
-
 export const ago = (at, now) => {
     if (at > now)
         return format(_("in $0"), span(at - now + SECOND - 1));

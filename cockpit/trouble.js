@@ -1,4 +1,4 @@
-// What needs a hand: each task and account in trouble, why, and what helps. Pure.
+// What needs attention: each task and account in trouble, why, and what helps. Pure.
 
 import { _, format, ngettext } from "./i18n.js";
 import { accountAdvice, accountStateWord, isFailing, isWatched, shortReason } from "./words.js";
@@ -7,7 +7,7 @@ const ofAccount = account => ({
     kind: "account",
     bad: account.state !== "throttled",
     name: account.name,
-    title: format(_("Account $0: $1"), account.name, accountStateWord(account.state)),
+    title: format(_("Account $0: $1"), account.name, accountStateWord(account)),
     why: account.reason || "",
     advice: accountAdvice(account.state),
     helps: account.state === "unauthorized" ? "replace-token" : null,
@@ -31,8 +31,8 @@ const ofTask = (task, accounts) => {
         return {
             ...base,
             bad: true,
-            title: _("its hooks have failed too often and were given up"),
-            advice: _("Mend the cause, then run the failed hooks again."),
+            title: _("its hooks have failed too often and are no longer retried"),
+            advice: _("Fix the cause, then retry the failed hooks."),
             helps: "redeliver",
             ...hooks,
         };
@@ -42,7 +42,7 @@ const ofTask = (task, accounts) => {
             bad: false,
             title: format(ngettext("its hooks have failed $0 time", "its hooks have failed $0 times", task.attempts),
                           task.attempts),
-            advice: _("They are tried again by themselves. Once the cause is mended you can run them now."),
+            advice: _("They are retried by themselves. Once the cause is fixed you can retry them now."),
             helps: "redeliver",
             ...hooks,
         };

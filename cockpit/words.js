@@ -22,11 +22,26 @@ export const tone = task => {
     return task.state === "running" ? "busy" : "none";
 };
 
+// Of a task that has not ended well: what is wrong.
+const finishedWord = task => {
+    if (task.delivery === "parked")
+        return _("Hooks failed");
+    if (isFailing(task))
+        return _("Retrying hooks");
+    switch (task.outcome) {
+    case "canceled": return _("Canceled");
+    case "timeout": return _("Timed out");
+    case "rejected": return _("Rejected");
+    default:
+        return task.result === "failed" ? _("All failed") : task.result === "partial" ? _("Some failed") : _("Finished");
+    }
+};
+
 export const stateWord = task => {
     switch (task.state) {
     case "pending": return _("Pending");
     case "running": return _("Running");
-    case "finished": return _("Finished");
+    case "finished": return finishedWord(task);
     case "invalid": return _("Invalid");
     default: return task.state || _("Unknown");
     }
@@ -64,7 +79,7 @@ export const deliveryNote = task => {
     const reason = shortReason(task);
 
     if (task.delivery === "parked")
-        return reason ? format(_("Hooks given up: $0"), reason) : _("Hooks given up");
+        return reason ? format(_("Hooks no longer retried: $0"), reason) : _("Hooks no longer retried");
     if (isFailing(task))
         return reason ? format(_("Hooks fail: $0"), reason) : _("Hooks fail");
     return "";
@@ -87,12 +102,12 @@ export const note = task => {
 
 export const nextOf = task => parse(task.nextPollAt) ?? parse(task.nextAttemptAt);
 
-export const accountStateWord = state => {
+export const accountStateWord = ({ state, reason }) => {
     switch (state) {
     case "ok": return _("OK");
     case "throttled": return _("Throttled");
     case "unreachable": return _("Unreachable");
-    case "unauthorized": return _("Unauthorized");
+    case "unauthorized": return /\btoken has expired\b/.test(reason) ? _("Token expired") : _("Unauthorized");
     default: return state || _("Unknown");
     }
 };

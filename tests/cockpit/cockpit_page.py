@@ -191,6 +191,11 @@ class Page:
                 raise AssertionError(f"in vain waited for {text!r}, there is: {self.text}") from None
         return self
 
+    def wait_count(self, text):
+        """Of the table, once it is there."""
+        self.wait_for(".count", text)
+        return self
+
     def wait_no_text(self, text):
         wait_for(lambda: text not in self.text, f"{text!r} to go")
 
@@ -253,7 +258,7 @@ class Page:
         )
 
     def troubles(self):
-        """[text of each entry of what needs a hand]"""
+        """[text of each entry of what needs attention]"""
         return self.script("return [...document.querySelectorAll('.trouble')].filter(seen).map(words)")
 
     def trouble(self, text):

@@ -44,7 +44,7 @@ def test_a_member_of_the_group_needs_no_administrative_access(service, page, she
         shell.driver.switch_to.default_content()
         shell.driver.get(f"{shell.url}/")
         shell.log_in(USER, PASSWORD)
-        page.open("#/?task=films").wait_text("1 task", "Registered")
+        page.open("#/?task=films").wait_count("1 task").wait_text("Registered")
         remove = page.find("aside button.button-danger-quiet")
         assert remove.get_attribute("aria-disabled") == "true"
         assert "administrative access" in remove.get_attribute("aria-label")
@@ -78,17 +78,17 @@ def test_a_task_is_added_and_ends_before_ones_eyes(service, page, sim):
     page.shoot("ended")
 
 
-def test_a_broken_hook_is_mended_and_run(service, page, sim):
+def test_a_broken_hook_is_fixed_and_run(service, page, sim):
     service.hook("echo no space left >&2; exit 1", HOOK)
     ready(service)
     service.add_task("photos", sim.add_task())
     page.open()
     page.trouble("photos: its hooks have failed")
     page.trouble(f"{HOOK} failed with status 1")
-    page.press("Show: photos").wait_text("no space left")
+    page.press("Details: photos").wait_text("no space left")
     page.shoot("broken-hook")
     service.hook("exit 0", HOOK)
-    page.press("Retry failed hooks").wait_text("Nothing needs a hand")
+    page.press("Retry failed hooks").wait_text("Nothing needs attention")
     wait_for(lambda: page.row("photos")["Note"] == "Completed: all succeeded", "the row to tell it")
 
 
@@ -104,7 +104,7 @@ def test_a_hook_that_does_not_exist_is_corrected_in_the_file(service, page, sim)
     assert area.get_attribute("value") == content and "Hook=misspelt\n" in content
     area.clear()
     area.send_keys(content.replace("misspelt", "spelt"))
-    page.press("Save").wait_text("Nothing needs a hand")
+    page.press("Save").wait_text("Nothing needs attention")
     wait_for(lambda: page.row("photos")["Note"] == "Completed: all succeeded", "the row to tell it")
 
 
@@ -117,7 +117,7 @@ def test_an_invalid_file_is_corrected(service, page, sim):
     area = page.wait_for("dialog textarea")
     area.clear()
     area.send_keys(f"[Task]\nTaskId={task.task_id}\nShareId={task.share_id}\n")
-    page.press("Save").wait_text("Nothing needs a hand", "broken has ended")
+    page.press("Save").wait_text("Nothing needs attention", "broken has ended")
     after = path.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
@@ -131,7 +131,7 @@ def test_an_account_that_is_unauthorized_and_back(service, page, sim):
     ready(service)
     service.add_task("films", task)
     page.open().trouble("Account default: Unauthorized")
-    page.press("Show account: default" if page.find("button", "Show account: default") else "Show")
+    page.press("Details: default")
     page.wait_text("Log in to KooDrive again and replace the token.")
     page.shoot("unauthorized")
     if accounts()["default"].get("tokenSource") == str(token):
@@ -142,7 +142,7 @@ def test_an_account_that_is_unauthorized_and_back(service, page, sim):
     else:  # a daemon that does not tell it
         write_file(token, "Bearer new\n", mode=0o600, owner="koowatch")
     page.wait_no_text("Unauthorized")
-    page.go("#/").wait_text("Nothing needs a hand", "films has ended")
+    page.go("#/").wait_text("Nothing needs attention", "films has ended")
     token.unlink()
 
 
@@ -162,18 +162,18 @@ def test_the_daemon_stops_and_is_started_from_the_page(service, page, sim):
     task.hold()
     ready(service)
     service.add_task("films", task)
-    page.open().wait_text("1 task")
+    page.open().wait_count("1 task")
     pid = service.pid
     systemctl("restart", DAEMON)
     assert service.pid != pid
     page.wait_no_text("koowatchd has stopped")
-    page.wait_text("1 task")
+    page.wait_count("1 task")
     systemctl("stop", DAEMON)
     page.wait_text("koowatchd has stopped", "What you see is of")
     assert page.rows() == ["films"]
     page.shoot("stopped")
     page.open().wait_text("koowatchd is not running").press("Start koowatchd")
-    page.wait_text("1 task")
+    page.wait_count("1 task")
     assert show("ActiveState") == "active"
 
 

@@ -16,7 +16,7 @@ const tasks = [
 ];
 const names = wanted => select(tasks, { ...everything, ...wanted }, new Map()).map(task => task.name);
 
-test("what needs a hand is first, then what moves", () => {
+test("what needs attention is first, then what moves", () => {
     assert.deepEqual(names({}), ["bad", "stuck", "run", "wait", "done", "lost"]);
     assert.deepEqual(names({ descending: true }), ["done", "lost", "wait", "run", "bad", "stuck"]);
 });
@@ -26,7 +26,7 @@ test("each column sorts", () => {
     assert.deepEqual(names({ sort: "name", descending: true }), ["wait", "stuck", "run", "lost", "done", "bad"]);
     assert.deepEqual(names({ sort: "progress", descending: true }).slice(0, 2), ["run", "wait"]);
     assert.deepEqual(names({ sort: "next" }).slice(0, 2), ["run", "wait"]);
-    assert.deepEqual(names({ sort: "age" }).slice(0, 3), ["wait", "run", "done"]);
+    assert.deepEqual(names({ sort: "added" }).slice(0, 3), ["wait", "run", "done"]);
     assert.deepEqual(names({ sort: "account" }), ["bad", "done", "run", "stuck", "lost", "wait"]);
 });
 

@@ -32,7 +32,7 @@ test("an account's trouble is said once, not for each of its tasks", () => {
     assert.ok(isInTrouble(task("default"), accounts));
 });
 
-test("a task that has ended badly needs no hand, nor one whose hooks run the first time", () => {
+test("a task that has ended badly needs no attention, nor one whose hooks run the first time", () => {
     assert.ok(!isInTrouble({ name: "e", state: "finished", outcome: "canceled", delivery: "none" }, accounts));
     assert.ok(!isInTrouble({ name: "e", state: "finished", outcome: "completed", delivery: "waiting" }, accounts));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isFailing, nextOf, note, shortReason, tone } from "../../../cockpit/words.js";
+import { accountStateWord, isFailing, nextOf, note, shortReason, stateWord, tone } from "../../../cockpit/words.js";
 
 const finished = { name: "a", state: "finished", delivery: "none", outcome: "completed", result: "succeeded" };
 
@@ -19,7 +19,7 @@ test("the tone of a task is that of its worst", () => {
 
 test("the note says what matters most", () => {
     assert.equal(note({ ...finished, delivery: "parked", reason: "named.d/x failed" }),
-                 "Completed: all succeeded; Hooks given up: named.d/x failed");
+                 "Completed: all succeeded; Hooks no longer retried: named.d/x failed");
     assert.equal(note({ ...finished, delivery: "waiting", attempts: 1 }), "Completed: all succeeded; Hooks fail");
     assert.equal(note({ ...finished, delivery: "waiting", attempts: 0 }), "Completed: all succeeded; hooks run");
     assert.equal(note({ ...finished, outcome: "rejected", errorMessage: "no such share" }), "Rejected: no such share");
@@ -42,4 +42,18 @@ test("what is next is a poll, or an attempt of the hooks", () => {
     assert.equal(nextOf({ nextAttemptAt: "2026-01-01T00:00:01Z" }), Date.UTC(2026, 0, 1, 0, 0, 1));
     assert.equal(nextOf({}), null);
     assert.ok(isFailing({ delivery: "waiting", attempts: 1 }) && !isFailing({ delivery: "waiting" }));
+});
+
+test("a state that is not good says what is wrong", () => {
+    assert.deepEqual([{}, { delivery: "parked" }, { delivery: "waiting", attempts: 1 }, { result: "partial" }, { result: "failed" },
+                      { outcome: "canceled" }, { outcome: "timeout" }, { outcome: "rejected" }]
+        .map(more => stateWord({ ...finished, ...more })),
+                     ["Finished", "Hooks failed", "Retrying hooks", "Some failed", "All failed", "Canceled", "Timed out",
+                      "Rejected"]);
+});
+
+test("a token that has expired is called so", () => {
+    assert.equal(accountStateWord({ state: "unauthorized", reason: "the token has expired (HTTP 401)" }), "Token expired");
+    assert.equal(accountStateWord({ state: "unauthorized", reason: "HTTP 401" }), "Unauthorized");
+    assert.equal(accountStateWord({ state: "unauthorized" }), "Unauthorized");
 });

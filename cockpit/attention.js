@@ -1,4 +1,4 @@
-// The first thing on the page: what needs a hand, why, and the button that helps.
+// The first thing on the page: what needs attention, why, and the button that helps.
 
 import { _, format, ngettext } from "./i18n.js";
 import { el } from "./dom.js";
@@ -8,15 +8,18 @@ import { troubles } from "./trouble.js";
 import { Actions } from "./actions.js";
 import { isAdministrator } from "./access.js";
 
-const SHOWN = 5;
+const SHOWN = 5; // where it is narrow three, by the style sheet
+const NARROW = 3;
+const MOST = 100;
 
-export class HandView {
+export class AttentionView {
     // open(name), showAccounts(), showTroubles(), showJournal(name or "")
     constructor(model, actions, go) {
         Object.assign(this, { model, actions, go });
         this.key = null;
         this.count = 0;
-        this.element = el("section", { class: "hand", "aria-label": _("What needs a hand") });
+        this.isOpen = false; // all are shown
+        this.element = el("section", { class: "attention", "aria-label": _("What needs attention") });
     }
 
     paint() {
@@ -24,18 +27,18 @@ export class HandView {
         const found = model.isWhole || model.tasks.size > 0
             ? troubles(model.tasks.values(), model.accounts, model.sentences) : [];
         this.count = found.length;
-        const key = JSON.stringify([model.isWhole, isAdministrator(), found.map(t => [t.title, t.why, t.name, t.helps,
+        const key = JSON.stringify([model.isWhole, this.isOpen, isAdministrator(), found.map(t => [t.title, t.why, t.name, t.helps,
             model.accounts.get(t.name)?.tokenSource])]);
 
         if (key === this.key)
             return;
         this.key = key;
-        const focus = document.activeElement?.closest?.(".hand [data-focus]")?.dataset.focus;
+        const focus = document.activeElement?.closest?.(".attention [data-focus]")?.dataset.focus;
 
         if (found.length > 0)
             this.#paintTroubles(found);
         else if (model.isWhole)
-            this.element.replaceChildren(alert("good", _("Nothing needs a hand")));
+            this.element.replaceChildren(alert("good", _("Nothing needs attention")));
         else
             this.element.replaceChildren();
         if (focus)
@@ -44,12 +47,27 @@ export class HandView {
     }
 
     #paintTroubles(found) {
-        const rest = found.length - SHOWN;
+        const shown = found.slice(0, this.isOpen ? MOST : SHOWN);
 
         this.element.replaceChildren(
-            el("h2", {}, format(ngettext("$0 thing needs a hand", "$0 things need a hand", found.length), found.length)),
-            el("ul", { class: "troubles" }, found.slice(0, SHOWN).map(trouble => this.#entry(trouble))),
-            ...(rest > 0 ? [linkButton(format(_("Show $0 more"), rest), this.go.showTroubles)] : []));
+            el("h2", {}, format(ngettext("$0 thing needs attention", "$0 things need attention", found.length), found.length)),
+            el("ul", { class: this.isOpen ? "troubles" : "troubles folded" }, shown.map(trouble => this.#entry(trouble))),
+            ...this.#more(found.length));
+    }
+
+    #more(count) {
+        if (this.isOpen)
+            return count > MOST ? [linkButton(_("The others are in the table"), this.go.showTroubles)] : [];
+        if (count <= NARROW)
+            return [];
+        const all = linkButton(format(_("Show all $0"), count), () => {
+            this.isOpen = true;
+            this.paint();
+        });
+
+        if (count <= SHOWN)
+            all.classList.add("narrow-only");
+        return [all];
     }
 
     #entry(trouble) {
@@ -60,7 +78,7 @@ export class HandView {
                   el("div", { class: "trouble-text" },
                      el("p", { class: "trouble-title" },
                         trouble.kind === "task" ? el("strong", {}, trouble.name) : null,
-                        trouble.kind === "task" ? ": " : null, trouble.title),
+                        trouble.kind === "task" ? _(": ") : null, trouble.title),
                      trouble.why ? el("p", { class: "trouble-why" }, trouble.why) : null,
                      trouble.advice ? el("p", { class: "dim" }, trouble.advice) : null),
                   el("div", { class: "buttons" }, this.#buttons(trouble).map((b, i) => {
@@ -73,45 +91,46 @@ export class HandView {
         const { actions, go } = this;
         const { task, name } = trouble;
         const named = text => format(_("$0: $1"), text, name);
-        const show = button(_("Show"), () => go.open(name), { kind: "link", name: named(_("Show")) });
+        const details = button(_("Details"), () => go.open(name), { kind: "link", name: named(_("Details")) });
         const why = task ? actions.reasons(task) : {};
 
         switch (trouble.helps) {
         case "redeliver":
             return [button(_("Retry failed hooks"), () => actions.retry(task),
-                           { kind: "primary", name: named(_("Retry failed hooks")), reason: why.redeliver }), show];
+                           { kind: "primary", name: named(_("Retry failed hooks")), reason: why.redeliver }), details];
         case "correct-hook":
             return [button(_("Correct the file"), () => actions.edit(task),
                            { kind: "primary", name: named(_("Correct the file")), reason: why.edit }),
                     button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
-                           { name: named(_("Run hooks with the corrected file")), reason: why.reread }), show];
+                           { name: named(_("Run hooks with the corrected file")), reason: why.reread }), details];
         case "edit":
             return [button(_("Correct the file"), () => actions.edit(task),
-                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }), show];
+                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }), details];
         case "poll":
-            return [button(_("Poll now"), () => actions.poll(task), { name: named(_("Poll now")), reason: why.poll }), show];
+            return [button(_("Poll now"), () => actions.poll(task), { name: named(_("Poll now")), reason: why.poll }), details];
         case "replace-token":
             return this.#tokenButtons(name);
         case "reload":
-            return [button(_("Read it again"), () => actions.reload()),
+            return [button(_("Reload configuration"), () => actions.reload()),
                     button(_("Journal"), () => go.showJournal(""), { kind: "link" })];
         case "journal":
             return [button(_("Journal"), () => go.showJournal(""), { kind: "link" })];
         default:
-            return [button(_("Show"), go.showAccounts, { kind: "link", name: named(_("Show account")) })];
+            return [button(_("Details"), go.showAccounts, { kind: "link", name: named(_("Details")) })];
         }
     }
 
     #tokenButtons(name) {
         const account = this.model.accounts.get(name);
-        const show = button(_("Show"), this.go.showAccounts, { kind: "link", name: format(_("Show account: $0"), name) });
+        const details = button(_("Details"), this.go.showAccounts,
+                               { kind: "link", name: format(_("$0: $1"), _("Details"), name) });
 
         if (!Actions.tokenFile(account))
-            return [show];
+            return [details];
         return [button(_("Replace token"), () => this.actions.replaceToken(account), {
             kind: "primary",
             name: format(_("Replace token: $0"), name),
             reason: isAdministrator() ? "" : _("It needs administrative access."),
-        }), show];
+        }), details];
     }
 }
