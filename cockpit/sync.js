@@ -39,6 +39,7 @@ export class Sync {
             if (generation === this.generation)
                 this.isReading = false;
         }
+        this.#round(); // what List leaves open is not to wait for the timer
     }
 
     async #readAll(generation) {
