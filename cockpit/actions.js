@@ -62,8 +62,8 @@ export class Actions {
             const id = newId();
 
             return el("label", { class: "choice" },
-                      el("input", { type: "radio", name: group, value, checked: isFileNew === (value === "reread"), disabled: Boolean(reason),
-                                    "aria-describedby": id }),
+                      el("input", { type: "radio", name: group, value, checked: isFileNew === (value === "reread"),
+                                    disabled: Boolean(reason), "aria-describedby": id }),
                       el("span", {}, text, el("span", { id },
                                               [reason || help, reason ? "" : hooks].filter(Boolean)
                                                   .map(line => el("span", { class: "dim small block-line" }, line)))));

@@ -27,8 +27,8 @@ export class AttentionView {
         const found = model.isWhole || model.tasks.size > 0
             ? troubles(model.tasks.values(), model.accounts, model.sentences) : [];
         this.count = found.length;
-        const key = JSON.stringify([model.isWhole, this.isOpen, isAdministrator(), found.map(t => [t.title, t.why, t.name, t.helps,
-            model.accounts.get(t.name)?.tokenSource])]);
+        const key = JSON.stringify([model.isWhole, this.isOpen, isAdministrator(),
+            found.map(t => [t.title, t.why, t.name, t.helps, model.accounts.get(t.name)?.tokenSource])]);
 
         if (key === this.key)
             return;

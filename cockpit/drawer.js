@@ -5,7 +5,7 @@ import { filesOf, pretty } from "./answer.js";
 import { curve } from "./curve.js";
 import { el, newId, webLink } from "./dom.js";
 import { icon } from "./icons.js";
-import { alert, block, button, copyButton, facts, hooksWord, label, linkButton } from "./parts.js";
+import { alert, block, button, copyButton, facts, hooksWord, label } from "./parts.js";
 import { ago, duration, moment, parse } from "./time.js";
 import { explain, isUnexplained } from "./trouble.js";
 import { isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
@@ -275,8 +275,7 @@ export class Drawer {
         if (task.delivery === "parked" || isFailing(task))
             return alert(task.delivery === "parked" ? "bad" : "warn",
                          task.delivery === "parked" ? _("Its hooks are no longer retried") : _("Its hooks fail"), why,
-                         ...this.#hookButtons(task), button(_("Dismiss"), () => this.actions.dismiss(task),
-                                                               { kind: "link", title: _("Do not run these hooks any more. Deletes nothing in KooDrive.") }));
+                         ...this.#hookButtons(task));
         if (task.state === "invalid")
             return alert("bad", _("Its file is invalid"), why,
                          button(_("Correct the file"), () => this.actions.edit(task),
@@ -290,11 +289,13 @@ export class Drawer {
         const { actions } = this;
         const why = actions.reasons(task);
         const edit = kind => button(_("Correct the file"), () => actions.edit(task), { kind, reason: why.edit });
+        const dismiss = button(_("Dismiss"), () => actions.dismiss(task),
+                               { kind: "link", title: _("Do not run these hooks any more. Deletes nothing in KooDrive.") });
 
         if (task.missesHook)
             return [edit("primary"), button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
-                                            { reason: why.reread })];
-        return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: "primary" }), edit("secondary")];
+                                            { reason: why.reread }), dismiss];
+        return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: "primary" }), edit("secondary"), dismiss];
     }
 
     #buttons(task, why) {

@@ -1,6 +1,6 @@
 // Figures of the finished tasks, for the pictures. Pure.
 
-import { DAY, parse } from "./time.js";
+import { parse } from "./time.js";
 
 export const RESULTS = ["succeeded", "partial", "failed", "other"];
 
@@ -93,5 +93,3 @@ export const durationsByType = runs => {
         };
     });
 };
-
-export const recent = (runs, now, days) => runs.filter(run => (parse(run.finishedAt) ?? 0) >= now - days * DAY);

@@ -62,7 +62,8 @@ const ofTask = (task, accounts) => {
 const isCovered = (sentence, found) =>
     (/^account \S+ /.test(sentence) && found.some(t => t.kind === "account")) ||
     (/^\d+ invalid task file/.test(sentence) && found.some(t => t.task?.state === "invalid")) ||
-    (/^\d+ deliver(y|ies) (is|are|was|were) /.test(sentence) && found.some(t => t.helps === "redeliver" || t.helps === "correct-hook"));
+    (/^\d+ deliver(y|ies) (is|are|was|were) /.test(sentence) &&
+        found.some(t => t.helps === "redeliver" || t.helps === "correct-hook"));
 
 const ofSentence = sentence => ({
     kind: "daemon",

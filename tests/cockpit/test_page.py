@@ -240,6 +240,18 @@ def test_what_cannot_be_done_is_disabled_with_the_reason(manager, page):
     assert page.find("dialog") is None
 
 
+def test_titles_say_more(manager, page):
+    manager.start()
+    page.open("#/?task=archive-2024").wait_text("2 files")
+    title = lambda words: page.script(  # noqa: E731
+        "return [...document.querySelectorAll('[title]')].find(e => words(e) === arguments[0]).title", words
+    )
+    assert title("Next") == "Next poll or retry"
+    assert title("Hooks") == "Scripts that run when a task ends"
+    assert title("Dismiss") == "Do not run these hooks any more. Deletes nothing in KooDrive."
+    assert title("Remove") == "Deletes the task file, nothing in KooDrive. The history stays."
+
+
 def test_removal_asks_first(manager, page):
     manager.start()
     page.open("#/?task=films").press("Remove")
@@ -263,7 +275,7 @@ def test_redelivery_with_the_file_as_it_is_now(manager, page):
     manager.start()
     page.open("#/?task=photos").press("Retry with options…").wait_text("Which hooks and variables")
     page.wait_text("Runs: named.d/fetch-packge", "Runs: the hooks of Hook=", "Done already, not run again: finished.d/10-tell")
-    page.script("document.querySelector('dialog input[value=reread]').click()")
+    assert page.script("return document.querySelector('dialog input:checked').value") == "reread"  # else it would fail again
     page.script("document.querySelector('dialog input[type=checkbox]').click()")
     page.shoot("redeliver")
     page.press("Run hooks")
