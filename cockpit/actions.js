@@ -54,35 +54,33 @@ export class Actions {
     // task: as Get has it
     redeliver(task) {
         const why = this.reasons(task);
-        const { again, done } = hooksOf(task);
-        const isFileNew = Boolean(task.missesHook) && !why.reread; // else it would fail again
-        const own = again.filter(hook => !hook.startsWith("named.d/"));
+        const { done, ...hooks } = hooksOf(task);
+        const isFileNew = task.missing?.length > 0 && !why.reread; // else it would fail again
         const group = newId();
-        const choice = (value, text, help, hooks, reason) => {
+        const named = hook => task.missing?.includes(hook) ? format(_("$0 (was not there at the last attempt)"), hook) : hook;
+        const choice = (value, text, help, reason) => {
             const id = newId();
+            const runs = hooks[value].length > 0 ? format(_("Runs: $0"), hooks[value].map(named).join(", ")) : "";
 
             return el("label", { class: "choice" },
                       el("input", { type: "radio", name: group, value, checked: isFileNew === (value === "reread"),
                                     disabled: Boolean(reason), "aria-describedby": id }),
                       el("span", {}, text, el("span", { id },
-                                              [reason || help, reason ? "" : hooks].filter(Boolean)
+                                              [reason || help, reason ? "" : runs].filter(Boolean)
                                                   .map(line => el("span", { class: "dim small block-line" }, line)))));
         };
         const ask = el("input", { type: "checkbox", disabled: Boolean(why.ask) });
         const body = el("div", {},
                         el("fieldset", {}, el("legend", {}, _("Which hooks and variables")),
                            choice("committed", _("As they were when the task ended"),
-                                  _("Choose this if you have fixed the hook script."),
-                                  again.length > 0 ? format(_("Runs: $0"), again.join(", ")) : "", ""),
+                                  _("Choose this if you have fixed the hook script."), ""),
                            choice("reread", _("As the task's file has them now"),
-                                  _("Choose this if you have changed Hook= or variables in the task file."),
-                                  own.length > 0 ? format(_("Runs: $0, and the hooks of Hook="), own.join(", "))
-                                      : _("Runs: the hooks of Hook="), why.reread)),
+                                  _("Choose this if you have changed Hook= or variables in the task file."), why.reread),
+                           el("p", { class: "small" }, task.delivery === "none" ? _("Hooks that are done run again, too.")
+                               : done.length > 0 ? format(_("Done already, not run again: $0"), done.join(", ")) : "")),
                         el("label", { class: "choice" }, ask,
                            el("span", {}, _("Ask KooDrive for a fresh link first"),
-                              el("span", { class: "dim small block-line" }, why.ask || _("If the link has expired.")))),
-                        el("p", {}, task.delivery === "none" ? _("Hooks that are done run again, too.")
-                            : done.length > 0 ? format(_("Done already, not run again: $0"), done.join(", ")) : ""));
+                              el("span", { class: "dim small block-line" }, why.ask || _("The link in the event may have expired.")))));
 
         return openDialog({
             title: format(_("Run the hooks of $0 again"), task.name),

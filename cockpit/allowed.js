@@ -27,12 +27,19 @@ export const reasons = (task, hasFile, isAdministrator) => {
     };
 };
 
-// What a redelivery would run, and what it would not, as far as it is known from their runs: those that are done run
-// again only if none has failed.
+// What a redelivery would run, as committed and reread, and what it would not, as far as it is known: those that are done
+// run again only if none has failed.
 export const hooksOf = task => {
     const last = new Map((task.runs || []).map(run => [run.hook, run.status]));
     const isDone = hook => task.delivery !== "none" && (last.get(hook) === "done" || last.get(hook) === "skipped");
     const hooks = [...last.keys()];
+    const committed = hooks.filter(hook => !isDone(hook));
+    const named = (task.settings?.find(s => s.key === "Hook")?.value || "").split(/\s+/).filter(Boolean)
+        .map(name => `named.d/${name}`);
 
-    return { again: hooks.filter(hook => !isDone(hook)), done: hooks.filter(isDone) };
+    return {
+        committed,
+        reread: [...new Set([...committed.filter(hook => !hook.startsWith("named.d/")), ...named])].filter(h => !isDone(h)),
+        done: hooks.filter(isDone),
+    };
 };

@@ -292,7 +292,7 @@ export class Drawer {
         const dismiss = button(_("Dismiss"), () => actions.dismiss(task),
                                { kind: "link", title: _("Do not run these hooks any more. Deletes nothing in KooDrive.") });
 
-        if (task.missesHook)
+        if (task.missing?.length > 0)
             return [edit("primary"), button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
                                             { reason: why.reread }), dismiss];
         return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: "primary" }), edit("secondary"), dismiss];

@@ -23,7 +23,7 @@ export class Model {
         const old = this.tasks.get(task.name);
 
         if (isUnexplained(task) && old?.delivery === task.delivery && old.attempts === task.attempts)
-            Object.assign(task, { reason: old.reason, missesHook: old.missesHook }); // Get told it
+            Object.assign(task, { reason: old.reason, missing: old.missing }); // Get told it
         this.tasks.set(task.name, task);
     }
 

@@ -24,7 +24,7 @@ const ofTask = (task, accounts) => {
             advice: _("Correct the file; it is read again at once."),
             helps: "edit",
         };
-    const hooks = task.missesHook
+    const hooks = task.missing?.length > 0
         ? { advice: _("Correct Hook= in the file and run the hooks with it."), helps: "correct-hook" } : null;
 
     if (task.delivery === "parked")
@@ -79,17 +79,17 @@ const ofSentence = sentence => ({
 const NOT_RUN = " was not run";
 
 // What List leaves open about failed hooks, so that Get is to be asked.
-export const isUnexplained = task => (isFailing(task) || task.delivery === "parked") && task.missesHook === undefined &&
+export const isUnexplained = task => (isFailing(task) || task.delivery === "parked") && task.missing === undefined &&
     (task.reason === undefined || task.reason.includes(NOT_RUN));
 
-// From Get: why hooks were not run, and whether the file names one that does not exist.
+// From Get: why hooks were not run, and which of them do not exist.
 export const explain = ({ reason = "", runs = [] }) => {
     const notRun = runs.filter(run => run.attempt === runs.at(-1).attempt && reason.includes(run.hook + NOT_RUN));
 
     return {
         reason: notRun.reduce((text, run) => text.replace(run.hook + NOT_RUN, found => `${found}: ${run.tail || ""}`.trim()),
                               reason),
-        missesHook: notRun.some(run => /^no such hook/.test(run.tail)),
+        missing: notRun.filter(run => /^no such hook/.test(run.tail)).map(run => run.hook),
     };
 };
 

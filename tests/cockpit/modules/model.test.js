@@ -44,9 +44,9 @@ test("why hooks fail stays until they have failed again", () => {
     const model = new Model();
     const failing = { name: "a", state: "finished", delivery: "waiting", attempts: 1 };
 
-    model.setTask({ ...failing, reason: "x was not run: no such hook", missesHook: true });
+    model.setTask({ ...failing, reason: "x was not run: no such hook", missing: ["x"] });
     model.setTask({ ...failing });
-    assert.deepEqual(model.tasks.get("a"), { ...failing, reason: "x was not run: no such hook", missesHook: true });
+    assert.deepEqual(model.tasks.get("a"), { ...failing, reason: "x was not run: no such hook", missing: ["x"] });
     model.setTask({ ...failing, attempts: 2 });
     assert.equal(model.tasks.get("a").reason, undefined);
 });

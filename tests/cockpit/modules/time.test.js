@@ -46,11 +46,15 @@ test("what cannot be done has a reason", () => {
 });
 
 test("which hooks a redelivery runs", () => {
-    const runs = [["a", "failed"], ["b", "done"], ["a", "failed"], ["c", "skipped"]].map(([hook, status]) => ({ hook, status }));
+    const runs = [["e", "failed"], ["d", "done"], ["named.d/a", "failed"], ["e", "failed"], ["named.d/b", "skipped"]]
+        .map(([hook, status]) => ({ hook, status }));
+    const settings = [{ key: "Hook", value: " b  c " }];
 
-    assert.deepEqual(hooksOf({ delivery: "parked", runs }), { again: ["a"], done: ["b", "c"] });
-    assert.deepEqual(hooksOf({ delivery: "waiting", runs: [...runs, { hook: "a", status: "done" }] }),
-                     { again: [], done: ["a", "b", "c"] });
-    assert.deepEqual(hooksOf({ delivery: "none", runs }), { again: ["a", "b", "c"], done: [] });
-    assert.deepEqual(hooksOf({ delivery: "none" }), { again: [], done: [] });
+    assert.deepEqual(hooksOf({ delivery: "parked", runs, settings }),
+                     { committed: ["e", "named.d/a"], reread: ["e", "named.d/c"], done: ["d", "named.d/b"] });
+    assert.deepEqual(hooksOf({ delivery: "waiting", runs: [...runs, { hook: "e", status: "done" }] }),
+                     { committed: ["named.d/a"], reread: [], done: ["e", "d", "named.d/b"] });
+    assert.deepEqual(hooksOf({ delivery: "none", runs, settings }),
+                     { committed: ["e", "d", "named.d/a", "named.d/b"], reread: ["e", "d", "named.d/b", "named.d/c"], done: [] });
+    assert.deepEqual(hooksOf({ delivery: "none" }), { committed: [], reread: [], done: [] });
 });

@@ -55,12 +55,12 @@ test("why hooks were not run is told by their runs of the last attempt", () => {
     const reason = "finished.d/z failed with status 1, named.d/x was not run";
 
     assert.deepEqual(explain({ reason, runs: [{ ...masked, attempt: 1 }, failed, missing] }),
-                     { reason: `${reason}: ${missing.tail}`, missesHook: true });
+                     { reason: `${reason}: ${missing.tail}`, missing: ["named.d/x"] });
     assert.deepEqual(explain({ reason: "named.d/y was not run", runs: [{ ...missing, attempt: 1 }, masked] }),
-                     { reason: `named.d/y was not run: ${masked.tail}`, missesHook: false });
+                     { reason: `named.d/y was not run: ${masked.tail}`, missing: [] });
     assert.deepEqual(explain({ reason: "finished.d/z failed with status 1", runs: [failed] }),
-                     { reason: "finished.d/z failed with status 1", missesHook: false });
-    assert.deepEqual(explain({}), { reason: "", missesHook: false });
+                     { reason: "finished.d/z failed with status 1", missing: [] });
+    assert.deepEqual(explain({}), { reason: "", missing: [] });
 });
 
 test("Get is asked once, and only where it knows more", () => {
@@ -71,7 +71,7 @@ test("Get is asked once, and only where it knows more", () => {
 });
 
 test("a hook that does not exist is corrected in the file", () => {
-    const found = troubles([{ ...parked, missesHook: true }, { ...failing, missesHook: true }], new Map(),
+    const found = troubles([{ ...parked, missing: ["named.d/x"] }, { ...failing, missing: ["named.d/x"] }], new Map(),
                            ["1 delivery was given up"]);
 
     assert.deepEqual(found.map(t => [t.name, t.helps]), [["b", "correct-hook"], ["a", "correct-hook"]]);
