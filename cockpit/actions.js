@@ -9,6 +9,9 @@ import { hooksOf, isOfAdministrator, reasons } from "./allowed.js";
 import { say } from "./notices.js";
 import { shortReason } from "./words.js";
 
+const HOOKS_OF_THEN = () => _("The task has ended: its hooks and variables stay those of that time, in retries too. " +
+                              "Only “Save and run hooks” takes those of the file.");
+
 const paragraphs = (...texts) => texts.map(text => el("p", {}, text));
 
 export class Actions {
@@ -38,16 +41,7 @@ export class Actions {
 
     // As committed.
     retry(task) {
-        return this.#redeliver(task, {});
-    }
-
-    // With hooks and variables as the file has them now.
-    redeliverWithFile(task) {
-        return this.#redeliver(task, { Reread: cockpit.variant("b", true) });
-    }
-
-    #redeliver(task, options) {
-        return this.#attempt(() => this.bus.redeliver(task.name, options), task.name,
+        return this.#attempt(() => this.bus.redeliver(task.name, {}), task.name,
                              format(_("The hooks of $0 are run again."), task.name));
     }
 
@@ -150,27 +144,39 @@ export class Actions {
             say("bad", error.message);
             return false;
         }
-        const again = el("input", { type: "checkbox", checked: task.delivery !== "none" });
+        const hasEnded = task.state === "finished";
+        const isRetried = hasEnded && task.delivery !== "none";
+        const replace = () => files.replace(task.file, area.value.replace(/\n?$/, "\n"));
+        const done = text => {
+            say("good", format(text, task.name));
+            this.after(task.name);
+        };
+        const save = {
+            label: _("Save"),
+            perform: async () => {
+                await replace();
+                done(isRetried ? _("The file of $0 was changed; retries go on with the hooks of before.")
+                    : _("The file of $0 was changed."));
+            },
+        };
+        const saveAndRun = {
+            label: _("Save and run hooks"),
+            perform: async () => {
+                await replace();
+                await this.bus.redeliver(task.name, { Reread: cockpit.variant("b", true) }); // reads the file itself
+                done(_("The file of $0 was changed, and its hooks are run with it."));
+            },
+        };
 
         return openDialog({
             title: format(_("File of $0"), task.name),
             body: el("div", {}, el("p", { class: "path" }, task.file),
                      shortReason(task) ? el("p", { class: "problem" }, shortReason(task)) : null, area,
-                     task.state === "finished"
-                         ? el("label", { class: "choice" }, again,
-                              el("span", {}, _("Run hooks with the corrected file"),
-                                 el("span", { class: "dim small block-line" },
-                                    _("The task has ended: its hooks take no notice of the file otherwise.")))) : null),
-            label: _("Save"),
+                     hasEnded ? el("p", { class: "dim small" }, HOOKS_OF_THEN()) : null),
+            ...(isRetried ? saveAndRun : save),
+            second: isRetried ? save : hasEnded ? saveAndRun : null,
             wide: true,
             ready: () => area,
-            perform: async () => {
-                await files.replace(task.file, area.value.replace(/\n?$/, "\n"));
-                say("good", format(_("The file of $0 was changed."), task.name));
-                if (task.state === "finished" && again.checked)
-                    await this.bus.redeliver(task.name, { Reread: cockpit.variant("b", true) });
-                this.after(task.name);
-            },
         });
     }
 

@@ -98,14 +98,11 @@ export class AttentionView {
         case "redeliver":
             return [button(_("Retry failed hooks"), () => actions.retry(task),
                            { kind: "primary", name: named(_("Retry failed hooks")), reason: why.redeliver }), details];
+        case "edit":
         case "correct-hook":
             return [button(_("Correct the file"), () => actions.edit(task),
                            { kind: "primary", name: named(_("Correct the file")), reason: why.edit }),
-                    button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
-                           { name: named(_("Run hooks with the corrected file")), reason: why.reread }), details];
-        case "edit":
-            return [button(_("Correct the file"), () => actions.edit(task),
-                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }), details];
+                    details];
         case "poll":
             return [button(_("Poll now"), () => actions.poll(task), { name: named(_("Poll now")), reason: why.poll }), details];
         case "replace-token":

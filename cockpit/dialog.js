@@ -5,7 +5,8 @@ import { el, newId } from "./dom.js";
 import { alert, button } from "./parts.js";
 
 // perform() may fail: its sentence is shown and the dialog stays. Resolves to whether it was done.
-export const openDialog = ({ title, body, label, perform, danger = false, wide = false, ready = null }) => {
+// second: { label, perform } of another button.
+export const openDialog = ({ title, body, label, perform, second = null, danger = false, wide = false, ready = null }) => {
     const id = newId();
     const problem = el("div", { role: "alert" });
     const back = document.activeElement;
@@ -27,7 +28,7 @@ export const openDialog = ({ title, body, label, perform, danger = false, wide =
             go.setAttribute("aria-disabled", "true");
             problem.replaceChildren();
             try {
-                if (await perform() !== false)
+                if (await (event.submitter === other ? second : { perform }).perform() !== false)
                     finish(true);
             } catch (error) {
                 problem.replaceChildren(alert("bad", error.message || String(error)));
@@ -37,10 +38,11 @@ export const openDialog = ({ title, body, label, perform, danger = false, wide =
             }
         };
         const go = el("button", { type: "submit", class: `button button-${danger ? "danger" : "primary"}` }, label);
+        const other = second && el("button", { type: "submit", class: "button button-secondary" }, second.label);
         const form = el("form", { onsubmit: submit, novalidate: true },
                         el("h2", { id }, title),
                         el("div", { class: "dialog-body" }, body, problem),
-                        el("div", { class: "buttons dialog-buttons" }, go,
+                        el("div", { class: "buttons dialog-buttons" }, go, other,
                            button(_("Cancel"), () => finish(false), { kind: "link" })));
         const dialog = el("dialog", { "aria-labelledby": id, class: wide ? "dialog wide" : "dialog" }, form);
 

@@ -293,8 +293,7 @@ export class Drawer {
                                { kind: "link", title: _("Do not run these hooks any more. Deletes nothing in KooDrive.") });
 
         if (task.missing?.length > 0)
-            return [edit("primary"), button(_("Run hooks with the corrected file"), () => actions.redeliverWithFile(task),
-                                            { reason: why.reread }), dismiss];
+            return [edit("primary"), dismiss];
         return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: "primary" }), edit("secondary"), dismiss];
     }
 

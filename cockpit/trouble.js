@@ -25,7 +25,7 @@ const ofTask = (task, accounts) => {
             helps: "edit",
         };
     const hooks = task.missing?.length > 0
-        ? { advice: _("Correct Hook= in the file and run the hooks with it."), helps: "correct-hook" } : null;
+        ? { advice: _("Correct Hook= in the file, and run the hooks with it."), helps: "correct-hook" } : null;
 
     if (task.delivery === "parked")
         return {

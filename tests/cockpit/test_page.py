@@ -36,14 +36,10 @@ def test_a_hook_that_does_not_exist_is_corrected_in_the_file(manager, page, deli
     trouble = page.trouble(f"named.d/fetch-packge was not run: {screens.NO_SUCH_HOOK}")
     assert page.script("return arguments[0].querySelector('.button-primary').textContent", trouble) == "Correct the file"
     assert page.find("button", "Retry failed hooks: photos") is None
-    page.press("Run hooks with the corrected file: photos")
-    manager.wait_for('Redeliver photos {"Reread":true}')
     page.press("photos")
     alert = page.wait_for("aside .alert")
     assert screens.NO_SUCH_HOOK in page.script("return words(arguments[0])", alert)
     assert page.script("return arguments[0].querySelector('.button-primary').textContent", alert) == "Correct the file"
-    page.press("Run hooks with the corrected file", alert)
-    manager.wait_for('Redeliver photos {"Reread":true}')
 
 
 def test_when_nothing_needs_attention_it_says_so(manager, page):
@@ -309,6 +305,7 @@ def test_an_invalid_file_is_corrected(manager, page, tmp_path):
     page.shoot("edit")
     area.clear()
     area.send_keys("[Task]\nTaskId=1\nShareId=2")
+    assert page.find("dialog button", "Save and run hooks") is None  # it has not ended
     page.press("Save").wait_text("The file of broken was changed.")
     assert file.read_text() == "[Task]\nTaskId=1\nShareId=2\n"
     assert file.stat().st_mode & 0o777 == 0o640
@@ -320,12 +317,28 @@ def test_a_misspelt_hook_is_corrected_and_run(manager, page, tmp_path):
     file.write_text("[Task]\nTaskId=1\nShareId=2\nHook=fetch-packge\n")
     manager.content["tasks"][3]["file"] = str(file)
     manager.start()
-    page.open("#/?task=photos").press("Correct the file").wait_text("Run hooks with the corrected file")
+    page.open("#/?task=photos").press("Correct the file").wait_text("stay those of that time, in retries too. Only “Save and run hooks”")
     page.wait_for("dialog textarea").clear()
     page.wait_for("dialog textarea").send_keys("[Task]\nTaskId=1\nShareId=2\nHook=fetch-package\n")
-    page.press("Save")
-    manager.wait_for('Redeliver photos {"Reread":true}')
+    page.shoot("edit-hook")
+    page.press("Save").wait_text("The file of photos was changed; retries go on with the hooks of before.")
     assert "Hook=fetch-package\n" in file.read_text()
+    assert not [call for call in manager.calls() if call.startswith("Redeliver")]
+    page.press("Correct the file").wait_for("dialog textarea").send_keys(Keys.CONTROL, Keys.END)
+    page.driver.switch_to.active_element.send_keys("Description=x\n")
+    page.press("Save and run hooks").wait_text("The file of photos was changed, and its hooks are run with it.")
+    manager.wait_for('Redeliver photos {"Reread":true}')
+    assert "Hook=fetch-package\nDescription=x\n" in file.read_text()
+
+
+def test_hooks_of_a_task_that_is_done_run_with_a_changed_file_only_if_asked(manager, page, tmp_path):
+    file = tmp_path / "dump-7.task"
+    file.write_text("[Task]\n")
+    manager.content["tasks"][6]["file"] = str(file)
+    manager.start()
+    page.open("#/?task=dump-7").press("Edit file").wait_for("dialog .button-primary", "Save")
+    page.press("Save and run hooks")
+    manager.wait_for('Redeliver dump-7 {"Reread":true}')
 
 
 # ---- adding ----

@@ -104,7 +104,7 @@ def test_a_hook_that_does_not_exist_is_corrected_in_the_file(service, page, sim)
     assert area.get_attribute("value") == content and "Hook=misspelt\n" in content
     area.clear()
     area.send_keys(content.replace("misspelt", "spelt"))
-    page.press("Save").wait_text("Nothing needs attention")
+    page.press("Save and run hooks").wait_text("Nothing needs attention")
     wait_for(lambda: page.row("photos")["Note"] == "Completed: all succeeded", "the row to tell it")
 
 
