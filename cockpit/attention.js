@@ -13,7 +13,7 @@ const NARROW = 3;
 const MOST = 100;
 
 export class AttentionView {
-    // open(name), showAccounts(), showTroubles(), showJournal(name or "")
+    // open(name), openHooks(name), showAccounts(), showTroubles(), showJournal(name or "")
     constructor(model, actions, go) {
         Object.assign(this, { model, actions, go });
         this.key = null;
@@ -28,7 +28,7 @@ export class AttentionView {
             ? troubles(model.tasks.values(), model.accounts, model.sentences) : [];
         this.count = found.length;
         const key = JSON.stringify([model.isWhole, this.isOpen, isAdministrator(),
-            found.map(t => [t.title, t.why, t.name, t.helps, model.accounts.get(t.name)?.tokenSource])]);
+            found.map(t => [t.title, t.also, t.why, t.name, t.helps, model.accounts.get(t.name)?.tokenSource])]);
 
         if (key === this.key)
             return;
@@ -79,6 +79,7 @@ export class AttentionView {
                      el("p", { class: "trouble-title" },
                         trouble.kind === "task" ? el("strong", {}, trouble.name) : null,
                         trouble.kind === "task" ? _(": ") : null, trouble.title),
+                     trouble.also ? el("p", {}, trouble.also) : null,
                      trouble.why ? el("p", { class: "trouble-why" }, trouble.why) : null,
                      trouble.advice ? el("p", { class: "dim" }, trouble.advice) : null),
                   el("div", { class: "buttons" }, this.#buttons(trouble).map((b, i) => {
@@ -96,13 +97,14 @@ export class AttentionView {
 
         switch (trouble.helps) {
         case "redeliver":
-            return [button(_("Retry failed hooks"), () => actions.retry(task),
-                           { kind: "primary", name: named(_("Retry failed hooks")), reason: why.redeliver }), details];
+            return [button(_("Show what the hook printed"), () => go.openHooks(name),
+                           { kind: "primary", name: named(_("Show what the hook printed")) }),
+                    button(_("Retry failed hooks"), () => actions.retry(task),
+                           { name: named(_("Retry failed hooks")), reason: why.redeliver })];
         case "edit":
         case "correct-hook":
             return [button(_("Correct the file"), () => actions.edit(task),
-                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }),
-                    details];
+                           { kind: "primary", name: named(_("Correct the file")), reason: why.edit }), details];
         case "poll":
             return [button(_("Poll now"), () => actions.poll(task), { name: named(_("Poll now")), reason: why.poll }), details];
         case "replace-token":

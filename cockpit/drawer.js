@@ -19,7 +19,7 @@ const both = (text, now) => {
     return at === null ? null : format(_("$0 ($1)"), moment(at), ago(at, now));
 };
 
-// Sections that are painted anew only where what they show has changed: focus and selection stay.
+// Sections that are painted anew only where what they show has changed: the selection stays, as does the focus.
 class Sections {
     constructor(element) {
         this.element = element;
@@ -34,14 +34,24 @@ class Sections {
             return;
         const isOpen = old ? [...old.place.querySelectorAll("details")].map(d => d.open) : [];
         const place = old?.place || el("div", {});
+        const focusable = () => [...place.querySelectorAll("button, a, summary, [tabindex]")];
+        const focused = focusable().indexOf(document.activeElement);
 
         place.replaceChildren(...[make()].flat().filter(Boolean));
         [...place.querySelectorAll("details")].forEach((d, i) => {
             d.open = isOpen[i] ?? d.open;
         });
+        focusable()[focused]?.focus({ preventScroll: true });
         if (!old)
             this.element.append(place);
         this.keys.set(name, { text, place });
+    }
+
+    show(name) {
+        const { place } = this.keys.get(name);
+
+        this.element.scrollTop = place.offsetTop - this.element.offsetTop; // scrollIntoView() would move the page, too
+        place.querySelector("[tabindex]")?.focus({ preventScroll: true });
     }
 }
 
@@ -160,6 +170,7 @@ export class Drawer {
     constructor(model, bus, actions, go) {
         Object.assign(this, { model, bus, actions, go });
         this.name = null;
+        this.hooksOf = null; // the task whose hooks are to be scrolled to
         this.task = null;
         this.asked = 0;
         this.body = el("div", { class: "drawer-body" });
@@ -188,6 +199,13 @@ export class Drawer {
         this.element.hidden = false;
         this.title.focus();
         this.read();
+    }
+
+    // Once it is open and read: what the latest of its hooks printed.
+    showHooks(name) {
+        this.hooksOf = name;
+        if (this.name === name && this.task)
+            this.paint();
     }
 
     close() {
@@ -267,6 +285,10 @@ export class Drawer {
         s.paint("story", [rest, Math.floor(second / 10)], () => section(_("Story"), story(task, now)));
         s.paint("settings", [set, vars], () => [settings(task), variables(task)]);
         s.paint("answer", [text], () => answer(task));
+        if (this.hooksOf === this.name) {
+            this.hooksOf = null;
+            s.show("runs");
+        }
     }
 
     #hint(task) {
@@ -294,7 +316,8 @@ export class Drawer {
 
         if (task.missing?.length > 0)
             return [edit("primary"), dismiss];
-        return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: "primary" }), edit("secondary"), dismiss];
+        return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: task.delivery === "parked" ? "secondary" : "primary" }),
+                edit("secondary"), dismiss];
     }
 
     #buttons(task, why) {

@@ -75,6 +75,10 @@ const latelyView = new LatelyView(bus, openTask, () => goTo("history"));
 const drawer = new Drawer(model, bus, actions, { closed: closeTask, showJournal });
 const attentionView = new AttentionView(model, actions, {
     open: openTask,
+    openHooks: name => {
+        drawer.showHooks(name);
+        openTask(name);
+    },
     showAccounts: () => goTo("accounts"),
     showJournal,
     showTroubles: () => {

@@ -1,7 +1,7 @@
 // What needs attention: each task and account in trouble, why, and what helps. Pure.
 
 import { _, format, ngettext } from "./i18n.js";
-import { accountAdvice, accountStateWord, isFailing, isWatched, shortReason } from "./words.js";
+import { accountAdvice, accountStateWord, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
 
 const ofAccount = account => ({
     kind: "account",
@@ -14,7 +14,8 @@ const ofAccount = account => ({
 });
 
 const ofTask = (task, accounts) => {
-    const base = { kind: "task", name: task.name, task, why: shortReason(task) };
+    const also = task.result === "succeeded" ? "" : outcomeWord(task);
+    const base = { kind: "task", name: task.name, task, also, why: shortReason(task) };
 
     if (task.state === "invalid")
         return {

@@ -18,13 +18,32 @@ def test_what_needs_attention_is_first_with_the_button_that_helps(manager, page)
     page.open().wait_text("4 things need attention")
     office, archive, broken, photos = page.troubles()
     assert "office: Token expired" in office and "the token has expired" in office and "Replace token" in office
-    assert "archive-2024: its hooks have failed too often and are no longer retried" in archive and "20-mail failed with status 1" in archive
+    assert "archive-2024: its hooks have failed too often and are no longer retried Completed: some files failed" in archive
+    assert "20-mail failed with status 1" in archive
     assert "line 2: bad value of TaskId: expected 1 to 64" in broken and "Correct the file" in broken
     assert "photos: its hooks have failed 3 times" in photos and "fetch-packge was not run" in photos
     manager.calls()
     page.press("Retry failed hooks: archive-2024")
     manager.wait_for("Redeliver archive-2024 {}")
     page.wait_text("The hooks of archive-2024 are run again.")
+
+
+def test_hooks_that_were_given_up_show_what_they_printed(manager, page):
+    manager.start()
+    page.open()
+    trouble = page.trouble("archive-2024")
+    assert page.script("return [...arguments[0].querySelectorAll('.button')].map(words)", trouble) == [
+        "Show what the hook printed", "Retry failed hooks"]
+    assert page.script("return arguments[0].querySelector('.button-primary').textContent", trouble) == "Show what the hook printed"
+    active = lambda: page.script("return name(document.activeElement)")  # noqa: E731
+    for _ in range(2):  # the second time it is open already
+        page.press("Show what the hook printed: archive-2024")
+        wait_for(lambda: active() == "Last lines of finished.d/20-mail, attempt 40", "what the hook printed")
+    assert page.script("return document.activeElement.getBoundingClientRect().bottom < innerHeight && scrollY === 0")
+    assert page.find("aside .button-primary") is None
+    page.script("window.printed = document.activeElement")
+    wait_for(lambda: not page.script("return window.printed.isConnected"), "another paint", 15)
+    assert active() == "Last lines of finished.d/20-mail, attempt 40"
 
 
 @pytest.mark.parametrize("delivery", ["waiting", "parked"])

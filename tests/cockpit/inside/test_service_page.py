@@ -85,7 +85,7 @@ def test_a_broken_hook_is_fixed_and_run(service, page, sim):
     page.open()
     page.trouble("photos: its hooks have failed")
     page.trouble(f"{HOOK} failed with status 1")
-    page.press("Details: photos").wait_text("no space left")
+    page.press("Show what the hook printed: photos").wait_text("no space left")
     page.shoot("broken-hook")
     service.hook("exit 0", HOOK)
     page.press("Retry failed hooks").wait_text("Nothing needs attention")

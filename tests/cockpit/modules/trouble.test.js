@@ -25,6 +25,15 @@ test("what is bad comes first, each with what helps", () => {
     assert.equal(found[1].why, "x failed");
 });
 
+test("what has ended badly, too, is said beside its hooks", () => {
+    const also = task => troubles([task], new Map(), [])[0].also;
+
+    assert.equal(also({ ...parked, result: "partial" }), "Completed: some files failed");
+    assert.equal(also({ ...failing, outcome: "timeout" }), "Past its deadline");
+    assert.equal(also({ ...failing, result: "succeeded" }), "");
+    assert.equal(also(invalid), "");
+});
+
 test("an account's trouble is said once, not for each of its tasks", () => {
     const task = account => ({ name: "d", state: "running", delivery: "none", account, reason: "HTTP 401" });
 
