@@ -1,6 +1,7 @@
 // A task's story: what koowatchctl show tells, beside the table.
 
 import { _, format, ngettext } from "./i18n.js";
+import { isOfAdministrator } from "./allowed.js";
 import { filesOf, pretty } from "./answer.js";
 import { curve } from "./curve.js";
 import { el, newId, webLink } from "./dom.js";
@@ -54,6 +55,9 @@ class Sections {
         place.querySelector("[tabindex]")?.focus({ preventScroll: true });
     }
 }
+
+// Below the buttons it stands with.
+const hint = text => el("p", { class: "dim small" }, text);
 
 const section = (title, ...content) => el("section", {}, el("h3", {}, title), ...content);
 
@@ -311,13 +315,14 @@ export class Drawer {
         const { actions } = this;
         const why = actions.reasons(task);
         const edit = kind => button(_("Correct the file"), () => actions.edit(task), { kind, reason: why.edit });
-        const dismiss = button(_("Dismiss"), () => actions.dismiss(task),
-                               { kind: "link", title: _("Do not run these hooks any more. Deletes nothing in KooDrive.") });
+        const dismiss = [button(_("Dismiss"), () => actions.dismiss(task), { kind: "link" }),
+                         hint(isOfAdministrator(task) ? _("Dismiss: no more retries; the task stays in the list.")
+                             : _("Dismiss: no more retries; the task file goes, its history stays."))];
 
         if (task.missing?.length > 0)
-            return [edit("primary"), dismiss];
+            return [edit("primary"), ...dismiss];
         return [button(_("Retry failed hooks"), () => actions.retry(task), { kind: task.delivery === "parked" ? "secondary" : "primary" }),
-                edit("secondary"), dismiss];
+                edit("secondary"), ...dismiss];
     }
 
     #buttons(task, why) {
@@ -332,8 +337,10 @@ export class Drawer {
                   isWatched(task) || (task.state === "finished" && task.delivery === "none")
                       ? button(_("Edit file"), () => actions.edit(task), { reason: why.edit }) : null,
                   button(_("Remove"), () => actions.remove(task),
-                         { kind: "danger-quiet", reason: why.remove,
-                           title: _("Deletes the task file, nothing in KooDrive. The history stays.") }),
-                  button(_("Journal"), () => this.go.showJournal(task.name), { kind: "link" }));
+                         { kind: "danger-quiet", reason: why.remove }),
+                  button(_("Journal"), () => this.go.showJournal(task.name), { kind: "link" }),
+                  why.remove ? null : hint(isWatched(task)
+                      ? _("Remove: the task file goes and nobody is told of the end; nothing in KooDrive is deleted.")
+                      : _("Remove: the task file goes, its history stays; nothing in KooDrive is deleted.")));
     }
 }

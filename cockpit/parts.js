@@ -7,7 +7,7 @@ import { icon } from "./icons.js";
 export const label = (tone, text) => el("span", { class: `label label-${tone}` }, icon(tone), el("span", {}, text));
 
 // reason: why it cannot be pressed; it stays in the tab order, so that everybody learns why.
-export const button = (text, onclick, { kind = "secondary", reason = "", name = null, title = null } = {}) => {
+export const button = (text, onclick, { kind = "secondary", reason = "", name = null } = {}) => {
     const press = event => {
         if (event.currentTarget.getAttribute("aria-disabled") !== "true")
             onclick(event);
@@ -17,7 +17,7 @@ export const button = (text, onclick, { kind = "secondary", reason = "", name = 
         type: "button",
         class: `button button-${kind}`,
         onclick: press,
-        title: reason || title,
+        title: reason || null,
         "aria-label": name && reason ? `${name}: ${reason}` : name || (reason ? `${text}: ${reason}` : null),
         "aria-disabled": reason ? "true" : null,
     }, text);

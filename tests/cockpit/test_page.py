@@ -263,8 +263,16 @@ def test_titles_say_more(manager, page):
     )
     assert title("Next") == "Next poll or retry"
     assert title("Hooks") == "Scripts that run when a task ends"
-    assert title("Dismiss") == "Do not run these hooks any more. Deletes nothing in KooDrive."
-    assert title("Remove") == "Deletes the task file, nothing in KooDrive. The history stays."
+
+
+def test_what_dismiss_and_remove_do_is_said_beside_them(manager, page):
+    manager.start()
+    page.open("#/?task=archive-2024").wait_text(
+        "Dismiss: no more retries; the task file goes, its history stays.",
+        "Remove: the task file goes, its history stays; nothing in KooDrive is deleted.")
+    page.go("#/?task=photos").wait_text("Dismiss: no more retries; the task stays in the list.")
+    page.go("#/?task=films").wait_text("Remove: the task file goes and nobody is told of the end; nothing in KooDrive is deleted.")
+    page.wait_no_text("Dismiss:")
 
 
 def test_removal_asks_first(manager, page):
