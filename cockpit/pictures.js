@@ -2,8 +2,8 @@
 
 import { _, format, ngettext } from "./i18n.js";
 import { el, svg } from "./dom.js";
-import { delays, durationsByType, histogram, perDay, polls, quantile, RESULTS } from "./statistics.js";
-import { DAY, dayName, duration } from "./time.js";
+import { delays, durationsByType, histogram, perDay, polls, quantile, RESULTS, roundUp, steps } from "./statistics.js";
+import { DAY, dayName, duration, range, widthAbove } from "./time.js";
 import { typeWord } from "./words.js";
 
 const WIDTH = 400;
@@ -32,13 +32,6 @@ const table = (heads, rows) => el("details", { class: "figures" }, el("summary",
 
 const picture = (title, sentence, drawing, ...rest) => el("section", { class: "card picture" },
     el("h2", {}, title), el("p", { class: "dim" }, sentence), el("figure", {}, drawing), ...rest);
-
-// The next of 1, 2, 5, 10, ... at or above.
-const roundUp = value => {
-    const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-
-    return [1, 2, 5, 10].map(step => step * power).find(step => step >= value);
-};
 
 const grid = most => [0, most / 2, most].filter(Number.isInteger).map(value => {
     const y = TOP + (1 - value / most) * (HEIGHT - TOP - BOTTOM);
@@ -90,13 +83,15 @@ const outcomes = (runs, now, days) => {
                          all.map(day => [dayName(day.at), ...RESULTS.map(r => day[r])])));
 };
 
-const distribution = (title, values, ends, nameOf, sentenceOf, none) => {
+// nameOf(from, end, width) of a step, the last of which has no end
+const distribution = (title, values, [least, width], nameOf, sentenceOf, none) => {
     const sorted = [...values].sort((a, b) => a - b);
-    const counts = histogram(sorted, ends);
-    const names = [...ends.map((end, i) => nameOf(i === 0 ? null : ends[i - 1], end)), nameOf(ends.at(-1), null)];
 
     if (sorted.length === 0)
         return picture(title, none, null);
+    const ends = steps(sorted, least, width);
+    const counts = histogram(sorted, ends);
+    const names = [least, ...ends].map((from, i) => nameOf(from, ends[i] ?? null, ends[1] - ends[0]));
     const sentence = sentenceOf(quantile(sorted, 0.5), quantile(sorted, 0.95));
 
     return picture(title, sentence,
@@ -104,15 +99,14 @@ const distribution = (title, values, ends, nameOf, sentenceOf, none) => {
                    table([title, _("Tasks")], counts.map((count, i) => [names[i], count])));
 };
 
-const between = show => (from, to) => to === null ? format(_("≥ $0"), show(from)) : format(_("< $0"), show(to));
-
 const detection = runs => distribution(
-    _("From end to detection"), delays(runs), [0.5, 1, 2, 5, 10, 30, 120], between(s => duration(s * 1000)),
-    (median, late) => format(_("Half are noticed within $0, 19 of 20 within $1."), duration(median * 1000), duration(late * 1000)),
+    _("From end to detection"), delays(runs).map(s => s * 1000), [0, widthAbove], range,
+    (median, late) => format(_("Half are noticed within $0, 19 of 20 within $1."), duration(median), duration(late)),
     _("No finished task tells it yet."));
 
 const pollCounts = runs => distribution(
-    _("Polls per task"), polls(runs), [2, 4, 6, 8, 12, 16, 32], between(String),
+    _("Polls per task"), polls(runs), [1, roundUp],
+    (from, end, width) => end === null ? `≥ ${from}` : width === 1 ? String(from) : `${from}–${end - 1}`,
     (median, late) => format(_("Half of the tasks took at most $0 polls, 19 of 20 at most $1."),
                              Math.ceil(median), Math.ceil(late)),
     _("No task has finished yet."));
@@ -155,7 +149,7 @@ const durations = runs => {
                           height: 18, rx: 3 }),
             svg("line", { class: "median", x1: x(type.median), x2: x(type.median), y1: y - 14, y2: y + 14 }),
         ];
-    })), el("p", { class: "dim small" }, _("Bar: all but the shortest and the longest tenth. Line: half are done.")),
+    })), el("p", { class: "dim small" }, _("Bar: all but the shortest and the longest tenth. Line: half are done. The axis is logarithmic.")),
                    table([_("Kind"), _("Tasks"), _("A tenth within"), _("Half within"), _("9 of 10 within")],
                          types.map(t => [typeWord(t.type), t.count, duration(t.low), duration(t.median), duration(t.high)])));
 };

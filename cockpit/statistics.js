@@ -46,7 +46,23 @@ export const quantile = (sorted, q) => {
     return sorted[below] + (sorted[Math.min(below + 1, sorted.length - 1)] - sorted[below]) * (at - below);
 };
 
-// How many lie below each of the ends, the last of which is open.
+// The next of 1, 2, 5, 10, ... at or above.
+export const roundUp = value => {
+    const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
+
+    return [1, 2, 5, 10].map(step => step * power).find(step => step >= value);
+};
+
+const STEPS = 7;
+
+// The ends of steps of equal width, from the least value that can be: 19 of 20 lie in them. widthAbove: rounds a width up.
+export const steps = (sorted, least, widthAbove) => {
+    const width = widthAbove((quantile(sorted, 0.95) - least + 1) / STEPS);
+
+    return Array.from({ length: STEPS }, (_step, i) => least + (i + 1) * width);
+};
+
+// How many lie below each of the ends, and beyond the last.
 export const histogram = (values, ends) => {
     const counts = new Array(ends.length + 1).fill(0);
 

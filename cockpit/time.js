@@ -47,6 +47,20 @@ export const duration = ms => {
     return h % 24 > 0 ? format(_("$0 d $1 h"), Math.floor(h / 24), h % 24) : format(_("$0 d"), h / 24);
 };
 
+const WIDTHS = [SECOND / 10, SECOND / 5, SECOND / 2, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND,
+                MINUTE, 2 * MINUTE, 5 * MINUTE, HOUR, 2 * HOUR, DAY];
+
+// A step of an axis that numbers in one unit can name.
+export const widthAbove = ms => WIDTHS.find(width => width >= ms) ?? WIDTHS.at(-1);
+
+// Of such a step; to is null: whatever is longer.
+export const range = (from, to, width) => {
+    const [text, unit] = width < MINUTE ? [_("$0 s"), SECOND] : width < HOUR ? [_("$0 min"), MINUTE]
+        : width < DAY ? [_("$0 h"), HOUR] : [_("$0 d"), DAY];
+
+    return format(text, to === null ? `≥ ${from / unit}` : `${from / unit}–${to / unit}`);
+};
+
 export const ago = (at, now) => {
     if (at > now)
         return format(_("in $0"), span(at - now + SECOND - 1));

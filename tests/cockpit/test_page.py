@@ -445,7 +445,13 @@ def test_pictures(manager, page):
     page.wait_text("Rejected by KooDrive")
     assert "Completed: all succeeded" not in page.script("return words(document.querySelector('[role=tabpanel]:not([hidden]) table.tasks'))")
     page.script("document.querySelectorAll('.figures').forEach(figure => { figure.open = true; })")
-    page.wait_text("Canceled, late, rejected")
+    page.wait_text("Canceled, late, rejected", "The axis is logarithmic.")
+    steps = lambda title: page.script(  # noqa: E731
+        "const of = [...document.querySelectorAll('.picture')].find(e => words(e.querySelector('h2')) === arguments[0]);"
+        "return [...of.querySelectorAll('.axis[text-anchor=middle]')].map(e => e.textContent)", title
+    )
+    assert steps("From end to detection") == [*(f"{i}–{i + 1} s" for i in range(7)), "≥ 7 s"]
+    assert steps("Polls per task") == [*(f"{i}–{i + 1}" for i in range(1, 14, 2)), "≥ 15"]
 
 
 def test_history_of_an_older_daemon_has_no_picture_of_delays(manager, page):

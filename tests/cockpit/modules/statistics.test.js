@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { delays, durationsByType, histogram, perDay, quantile, resultOf } from "../../../cockpit/statistics.js";
+import { delays, durationsByType, histogram, perDay, quantile, resultOf, roundUp, steps } from "../../../cockpit/statistics.js";
 import { perMinute } from "../../../cockpit/rate.js";
+import { range, widthAbove } from "../../../cockpit/time.js";
 
 const run = (finishedAt, outcome, result, more = {}) => ({ finishedAt, outcome, result, ...more });
 const noon = new Date(2026, 3, 10, 12).getTime();
@@ -30,6 +31,15 @@ test("a histogram's last bin is open", () => {
     assert.deepEqual(histogram([0, 1, 1.5, 2, 99], [1, 2]), [1, 2, 2]);
 });
 
+test("steps of a histogram are of equal width and take 19 of 20", () => {
+    const upTo = (last, outlier) => [...Array.from({ length: 99 }, (_v, i) => 1 + i * (last - 1) / 98), outlier];
+
+    assert.deepEqual(steps(upTo(14, 400), 1, roundUp), [3, 5, 7, 9, 11, 13, 15]);
+    assert.deepEqual(steps([1, 1, 2], 1, roundUp), [2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(steps(upTo(6200, 90_000), 0, widthAbove), [1000, 2000, 3000, 4000, 5000, 6000, 7000]);
+    assert.deepEqual(histogram([1, 2, 3, 14, 400], steps(upTo(14, 400), 1, roundUp)), [2, 1, 0, 0, 0, 0, 1, 1]);
+});
+
 test("durations by type, of what has completed", () => {
     const took = (seconds, taskType, outcome = "completed") => run(
         new Date(noon + seconds * 1000).toISOString(), outcome, "succeeded",
@@ -41,6 +51,13 @@ test("durations by type, of what has completed", () => {
 
 test("a daemon that tells no delay has none", () => {
     assert.deepEqual(delays([{ detectionDelay: 1.5 }, {}, { detectionDelay: null }, { detectionDelay: -1 }]), [1.5, 0]);
+});
+
+test("a step of time is named in one unit", () => {
+    assert.equal(range(600, 800, widthAbove(130)), "0.6–0.8 s");
+    assert.equal(range(5000, 10_000, widthAbove(2001)), "5–10 s");
+    assert.equal(range(420_000, null, widthAbove(59_000)), "≥ 7 min");
+    assert.equal(range(0, 86_400_000, widthAbove(1e12)), "0–1 d");
 });
 
 test("rate limits a minute", () => {
