@@ -1,7 +1,7 @@
 // What can be done with a task now, or why not. Pure.
 
 import { _, format } from "./i18n.js";
-import { isFailing, isWatched } from "./words.js";
+import { hasHookTrouble, isWatched } from "./words.js";
 
 // Its file was written by an administrator: koowatchd does not remove it.
 export const isOfAdministrator = task => (task.file || "").startsWith("/etc/");
@@ -19,7 +19,7 @@ export const reasons = (task, hasFile, isAdministrator) => {
         redeliver: unfinished,
         reread: unfinished || gone,
         ask: unfinished || (task.outcome === "completed" ? "" : _("Only a completed task has a link.")),
-        dismiss: task.delivery === "parked" || isFailing(task) ? "" : _("No hooks of it are waiting."),
+        dismiss: hasHookTrouble(task) ? "" : _("No hooks of it are waiting."),
         edit: gone || (isAdministrator ? "" : _("Changing its file needs administrative access.")),
         remove: gone || (!isOfAdministrator(task) || isAdministrator ? ""
             : format(_("Its file $0 belongs to the administrators: removing it needs administrative access."),

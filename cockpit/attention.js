@@ -17,7 +17,7 @@ export class AttentionView {
     constructor(model, actions, go) {
         Object.assign(this, { model, actions, go });
         this.key = null;
-        this.count = 0;
+        this.counts = { tasks: 0, accounts: 0 }; // by the tab that shows them in full
         this.isOpen = false; // all are shown
         this.element = el("section", { class: "attention", "aria-label": _("What needs attention") });
     }
@@ -26,7 +26,9 @@ export class AttentionView {
         const { model } = this;
         const found = model.isWhole || model.tasks.size > 0
             ? troubles(model.tasks.values(), model.accounts, model.sentences) : [];
-        this.count = found.length;
+        const ofAccounts = found.filter(t => t.kind === "account").length;
+
+        this.counts = { tasks: found.length - ofAccounts, accounts: ofAccounts };
         const key = JSON.stringify([model.isWhole, this.isOpen, isAdministrator(),
             found.map(t => [t.title, t.also, t.why, t.name, t.helps, model.accounts.get(t.name)?.tokenSource])]);
 

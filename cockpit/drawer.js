@@ -9,7 +9,7 @@ import { icon } from "./icons.js";
 import { alert, block, button, copyButton, facts, hooksWord, label } from "./parts.js";
 import { ago, duration, moment, parse } from "./time.js";
 import { explain, isUnexplained } from "./trouble.js";
-import { isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
+import { hasHookTrouble, isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
 
 const FILES_SHOWN = 200;
 const AGAIN = 1000;
@@ -298,7 +298,7 @@ export class Drawer {
     #hint(task) {
         const why = shortReason(task);
 
-        if (task.delivery === "parked" || isFailing(task))
+        if (hasHookTrouble(task))
             return alert(task.delivery === "parked" ? "bad" : "warn",
                          task.delivery === "parked" ? _("Its hooks are no longer retried") : _("Its hooks fail"), why,
                          ...this.#hookButtons(task));
@@ -332,7 +332,7 @@ export class Drawer {
                   isWatched(task) || task.state === "invalid"
                       ? button(_("Poll now"), () => actions.poll(task), { reason: why.poll }) : null,
                   task.state === "finished"
-                      ? button(task.delivery === "parked" || isFailing(task) ? _("Retry with options…") : _("Run all hooks again…"),
+                      ? button(hasHookTrouble(task) ? _("Retry with options…") : _("Run all hooks again…"),
                                () => actions.redeliver(task), { reason: why.redeliver }) : null,
                   isWatched(task) || (task.state === "finished" && task.delivery === "none")
                       ? button(_("Edit file"), () => actions.edit(task), { reason: why.edit }) : null,

@@ -19,7 +19,7 @@ import { alert, button } from "./parts.js";
 import { openAdd } from "./add.js";
 import { banner, noTasks, versionNote, wholePage } from "./states.js";
 import { Tabs } from "./tabs.js";
-import { outcomeWord, tone } from "./words.js";
+import { hasHookTrouble, outcomeWord, tone } from "./words.js";
 import { VERSION } from "./version.js";
 
 const page = document.getElementById("page");
@@ -182,16 +182,22 @@ function paint() {
         return;
     const { properties } = model;
     const count = key => properties[key] || 0;
-    const counts = ["Pending", "Running", "Finished", "Invalid"].map(count);
-    const all = counts.reduce((sum, n) => sum + n, 0);
+    const [pending, running, finished, invalid] = ["Pending", "Running", "Finished", "Invalid"].map(count);
+    const all = pending + running + finished + invalid;
+    let troubled = 0;
 
+    for (const task of model.tasks.values())
+        troubled += Number(hasHookTrouble(task));
     setText(summary, state === "ready" && properties.Version ? format(
-        ngettext("koowatchd $0, $1 task: $2 pending, $3 running, $4 finished, $5 invalid",
-                 "koowatchd $0, $1 tasks: $2 pending, $3 running, $4 finished, $5 invalid", all),
-        properties.Version, all, ...counts) : "");
+        ngettext("koowatchd $0, $1 task: $2 pending, $3 running, $4, $5 invalid",
+                 "koowatchd $0, $1 tasks: $2 pending, $3 running, $4, $5 invalid", all),
+        properties.Version, all, pending, running,
+        troubled > 0 ? format(_("$0 finished ($1 with hook trouble)"), finished, troubled) : format(_("$0 finished"), finished),
+        invalid) : "");
     attentionView.paint();
-    tabs.setBadge("tasks", attentionView.count > 0 && tabs.current !== "tasks"
-        ? format(ngettext("$0 needs attention", "$0 need attention", attentionView.count), attentionView.count) : "");
+    for (const [tab, n] of Object.entries(attentionView.counts))
+        tabs.setBadge(tab, n > 0 && tabs.current !== tab
+            ? format(ngettext("$0 needs attention", "$0 need attention", n), n) : "");
     if (tabs.current === "tasks")
         tasksView.paint();
     if (tabs.current === "accounts")

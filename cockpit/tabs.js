@@ -9,7 +9,7 @@ export class Tabs {
             const panelId = newId();
             const badge = el("span", { class: "badge", hidden: true });
             const tab = el("button", { type: "button", role: "tab", id: newId(), class: "tab", "aria-controls": panelId,
-                                       onclick: () => go(id) }, text, badge);
+                                       onclick: () => go(id) }, text, " ", badge);
             const panel = el("div", { role: "tabpanel", id: panelId, "aria-labelledby": tab.id }, content);
 
             return { id, tab, panel, badge };

@@ -1,7 +1,7 @@
 // What needs attention: each task and account in trouble, why, and what helps. Pure.
 
 import { _, format, ngettext } from "./i18n.js";
-import { accountAdvice, accountStateWord, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
+import { accountAdvice, accountStateWord, hasHookTrouble, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
 
 const ofAccount = account => ({
     kind: "account",
@@ -80,7 +80,7 @@ const ofSentence = sentence => ({
 const NOT_RUN = " was not run";
 
 // What List leaves open about failed hooks, so that Get is to be asked.
-export const isUnexplained = task => (isFailing(task) || task.delivery === "parked") && task.missing === undefined &&
+export const isUnexplained = task => hasHookTrouble(task) && task.missing === undefined &&
     (task.reason === undefined || task.reason.includes(NOT_RUN));
 
 // From Get: why hooks were not run, and which of them do not exist.

@@ -8,6 +8,9 @@ export const isWatched = task => task.state === "pending" || task.state === "run
 // Its hooks have failed and are tried again.
 export const isFailing = task => task.delivery === "waiting" && (task.attempts || 0) > 0;
 
+// They have failed, and are tried again or given up.
+export const hasHookTrouble = task => task.delivery === "parked" || isFailing(task);
+
 // The same judgement as koowatchctl's colours: bad, warn, good, busy or none.
 export const tone = task => {
     if (task.state === "invalid" || task.delivery === "parked")

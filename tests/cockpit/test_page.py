@@ -115,7 +115,7 @@ def test_an_error_of_the_daemon_is_shown_in_its_words(manager, page):
 
 def test_table_follows_signals(manager, page):
     manager.start()
-    page.open().wait_count("7 tasks").wait_text("koowatchd 0.1.0, 7 tasks: 1 pending, 1 running, 4 finished, 1 invalid")
+    page.open().wait_count("7 tasks").wait_text("koowatchd 0.1.0, 7 tasks: 1 pending, 1 running, 4 finished (2 with hook trouble), 1 invalid")
     assert page.row("films")["Progress"] == "62%" and page.row("films")["State"] == "Running"
     assert page.row("films")["Added"] == "10 min ago"
     states = {name: page.row(name)["State"] for name in ("archive-2024", "old-share", "photos", "dump-7")}
@@ -419,7 +419,9 @@ def test_what_the_daemon_refuses_stays_in_the_form(manager, page):
 def test_accounts(manager, page):
     manager.start()
     page.open("#/accounts").wait_text("37 of 600 that RateLimit= allows", "0 of 100", "/etc/koowatch/office.token")
-    page.wait_text("Log in to KooDrive again and replace the token.", "4 need attention")
+    page.wait_text("Log in to KooDrive again and replace the token.", "Tasks 3 need attention Accounts History")
+    page.go("#/history").wait_text("Tasks 3 need attention Accounts 1 needs attention History")
+    page.go("#/accounts")
     page.press("1 task").wait_text("1 of 7 tasks")
     assert page.rows() == ["spring-1"]
 
