@@ -9,7 +9,7 @@ import { say } from "./notices.js";
 import { hooksWord } from "./parts.js";
 
 class Field {
-    constructor(name, input, { help = "", problem = () => "" } = {}) {
+    constructor(name, input, { help = "", problem = () => "", required = false } = {}) {
         this.input = input;
         this.find = problem;
         this.isTouched = false;
@@ -17,10 +17,11 @@ class Field {
         const helpId = newId();
 
         input.id = newId();
+        input.required = required;
         input.setAttribute("aria-describedby", `${this.problem.id} ${helpId}`);
         input.addEventListener("input", () => this.check());
         input.addEventListener("blur", () => input.value && this.check());
-        this.element = el("div", { class: "field" }, el("label", { for: input.id }, name), input, this.problem,
+        this.element = el("div", { class: "field" }, el("label", { for: input.id, class: required && "required" }, name), input, this.problem,
                           el("span", { class: "dim small", id: helpId }, help));
     }
 
@@ -51,11 +52,20 @@ const makeFields = model => ({
     name: new Field(_("Name"), text(), {
         problem: name => check.problemOfName(name, taken => model.tasks.has(taken)),
         help: _("What you call it, such as photos."),
+        required: true,
     }),
-    taskId: new Field(_("TaskId"), text(), { problem: check.problemOfId }),
-    shareId: new Field(_("ShareId"), text(), { problem: check.problemOfId }),
     account: new Field(_("Account"), el("select", { class: "input" },
                                         [...model.accounts.keys()].sort().map(name => el("option", { value: name }, name)))),
+    taskId: new Field(_("TaskId"), text(), {
+        problem: check.problemOfId,
+        help: _("From KooDrive's answer to the request that created the task."),
+        required: true,
+    }),
+    shareId: new Field(_("ShareId"), text(), {
+        problem: check.problemOfId,
+        help: _("Of the share that the task works on, as in that request."),
+        required: true,
+    }),
     hook: new Field(hooksWord(), text(), {
         problem: check.problemOfHooks,
         help: _("Names in named.d, such as fetch-package. Those of finished.d run anyway."),
@@ -63,7 +73,8 @@ const makeFields = model => ({
     description: new Field(_("Description"), text(), { problem: check.problemOfLine }),
     timeout: new Field(_("Deadline"), text(), {
         problem: check.problemOfSpan,
-        help: _("Counted from now, such as 2h. Empty: as configured."),
+        help: _("Counted from now, such as 2h. After it the task is no longer polled, its outcome is timeout, " +
+                "and its hooks run. Empty: as configured."),
     }),
     kdsToken: new Field(_("KdsToken"), text("password"), {
         problem: check.problemOfLine,
@@ -105,9 +116,9 @@ const picker = fields => {
                 fields[key].value = ids[key];
     };
 
-    return el("div", { class: "field picker" }, el("label", { for: id }, _("From KooDrive's answer (optional)")),
+    return el("div", { class: "field picker" }, el("label", { for: id }, _("From KooDrive's answer")),
               el("input", { id, type: "file", accept: ".json,application/json,text/plain", onchange: read }), problem,
-              el("span", { class: "dim small" }, _("The file is read here, for TaskId and ShareId.")));
+              el("span", { class: "dim small" }, _("A file with the answer: its ids are put in below.")));
 };
 
 export const openAdd = (model, bus, after) => {
@@ -117,7 +128,8 @@ export const openAdd = (model, bus, after) => {
         fields.account.input.value = "default";
     return openDialog({
         title: _("Add a task"),
-        body: el("div", { class: "form" }, picker(fields), ...Object.values(fields).map(field => field.element)),
+        body: el("div", { class: "form" },
+                 el("p", { class: "dim small whole-row" }, _("What has a * is required.")), picker(fields), ...Object.values(fields).map(field => field.element)),
         label: _("Add task"),
         wide: true,
         ready: () => fields.name.input,

@@ -14,12 +14,12 @@ export const problemOfName = (name, isTaken) => {
 
 export const problemOfId = id => {
     if (!id)
-        return _("It is needed; KooDrive's answer has it.");
+        return _("It is needed.");
     return /^[A-Za-z0-9_-]{1,64}$/.test(id) ? "" : _("Use 1 to 64 of A-Z a-z 0-9 _ -.");
 };
 
 export const problemOfSpan = text =>
-    !text || SPAN.test(text) ? "" : _("Write a time span such as 90, 20min or 1h 30min.");
+    !text || SPAN.test(text) ? "" : _("Write a time span such as 90 (seconds), 20min or 1h 30min.");
 
 export const problemOfHooks = text => text.split(/\s+/).some(name => name.includes("/") || name.startsWith("."))
     ? _("Names of files in named.d, separated by spaces.") : "";

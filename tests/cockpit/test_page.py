@@ -380,10 +380,14 @@ def test_adding_checks_as_one_types(manager, page, tmp_path):
     page.wait_text("There is a task of this name already.")
     page.field("Name").send_keys("-2")
     page.wait_no_text("There is a task of this name already.")
-    page.field("From KooDrive's answer (optional)").send_keys(str(answer))
+    assert page.script("return [...document.querySelectorAll('dialog :required')].map(e => words(e.labels[0]))") == [
+        "Name", "TaskId", "ShareId"]
+    page.wait_text("What has a * is required.", "From KooDrive's answer to the request that created the task.",
+                   "After it the task is no longer polled")
+    page.field("From KooDrive's answer").send_keys(str(answer))
     wait_for(lambda: page.field("TaskId").get_attribute("value") == "1689768877770401999", "the TaskId of the file")
     page.field("Deadline").send_keys("soon")
-    page.wait_text("Write a time span")
+    page.wait_text("Write a time span such as 90 (seconds)")
     page.shoot("add")
     page.press("Add task")
     page.wait_text("Add a task")  # nothing is sent while something is wrong
