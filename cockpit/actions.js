@@ -1,6 +1,6 @@
 // What a person can do about a task or an account: asks where it cannot be undone, does it, says so.
 
-import { _, format } from "./i18n.js";
+import { _, format, list } from "./i18n.js";
 import { el, newId } from "./dom.js";
 import { openDialog } from "./dialog.js";
 import * as files from "./files.js";
@@ -54,7 +54,7 @@ export class Actions {
         const named = hook => task.missing?.includes(hook) ? format(_("$0 (was not there at the last attempt)"), hook) : hook;
         const choice = (value, text, help, reason) => {
             const id = newId();
-            const runs = hooks[value].length > 0 ? format(_("Runs: $0"), hooks[value].map(named).join(", ")) : "";
+            const runs = hooks[value].length > 0 ? format(_("Runs: $0"), list(hooks[value].map(named))) : "";
 
             return el("label", { class: "choice" },
                       el("input", { type: "radio", name: group, value, checked: isFileNew === (value === "reread"),
@@ -71,7 +71,7 @@ export class Actions {
                            choice("reread", _("As the task's file has them now"),
                                   _("Choose this if you have changed Hook= or variables in the task file."), why.reread),
                            el("p", { class: "small" }, task.delivery === "none" ? _("Hooks that are done run again, too.")
-                               : done.length > 0 ? format(_("Done already, not run again: $0"), done.join(", ")) : "")),
+                               : done.length > 0 ? format(_("Done already, not run again: $0"), list(done)) : "")),
                         el("label", { class: "choice" }, ask,
                            el("span", {}, _("Ask KooDrive for a fresh link first"),
                               el("span", { class: "dim small block-line" }, why.ask || _("The link in the event may have expired.")))));

@@ -1,6 +1,6 @@
 // A task's story: what koowatchctl show tells, beside the table.
 
-import { _, format, ngettext } from "./i18n.js";
+import { _, format, list, ngettext } from "./i18n.js";
 import { isOfAdministrator } from "./allowed.js";
 import { filesOf, pretty } from "./answer.js";
 import { curve } from "./curve.js";
@@ -68,12 +68,13 @@ const runs = (task, now) => {
         const started = parse(run.startedAt);
         const end = run.signal !== undefined ? format(_("signal $0"), run.signal)
             : run.exitStatus > 0 ? format(_("exit status $0"), run.exitStatus) : "";
-        const words = [end, run.durationUsec > 0 ? format(_("took $0"), duration(run.durationUsec / 1000)) : "",
-                       started === null ? "" : ago(started, now)].filter(Boolean).join(", ");
+        const words = list([format(_("attempt $0"), run.attempt), end,
+                            run.durationUsec > 0 ? format(_("took $0"), duration(run.durationUsec / 1000)) : "",
+                            started === null ? "" : ago(started, now)]);
 
         return el("li", {},
                   el("p", { class: "run" }, label(runTone(run), runWord(run)), el("span", { class: "code" }, run.hook),
-                     el("span", { class: "dim" }, format(_("attempt $0"), run.attempt), words ? `, ${words}` : "")),
+                     el("span", { class: "dim" }, words)),
                   run.tail ? block(run.tail, format(_("Last lines of $0, attempt $1"), run.hook, run.attempt)) : null);
     })));
 };
@@ -130,8 +131,7 @@ const link = task => {
 
 const story = (task, now) => facts([
     [_("Ended"), outcomeWord(task)],
-    [_("Refusal"), [task.errorCode, task.errorMessage, task.httpStatus ? `HTTP ${task.httpStatus}` : ""]
-        .filter(Boolean).join(", ")],
+    [_("Refusal"), list([task.errorCode, task.errorMessage, task.httpStatus ? `HTTP ${task.httpStatus}` : ""])],
     [_("Account"), task.account],
     [_("Task"), task.taskId],
     [_("Share"), task.shareId],
@@ -152,21 +152,20 @@ const polls = (task, now) => {
 
     if (task.polls === undefined)
         return null;
-    return facts([[_("Polls"), [String(task.polls),
-                                task.intervalUsec > 0 ? format(_("every $0"), duration(task.intervalUsec / 1000)) : "",
-                                next === null ? "" : format(_("the next $0"), ago(next, now))].filter(Boolean).join(", ")]]);
+    return facts([[_("Polls"), list([String(task.polls),
+                                     task.intervalUsec > 0 ? format(_("every $0"), duration(task.intervalUsec / 1000)) : "",
+                                     next === null ? "" : format(_("the next $0"), ago(next, now))])]]);
 };
 
 const delivery = (task, now) => {
     const next = parse(task.nextAttemptAt);
     const tries = task.attempts > 0
-        ? format(ngettext("$0 attempt", "$0 attempts", task.attempts), task.attempts) : "";
+        ? format(ngettext("$0 attempt made", "$0 attempts made", task.attempts), task.attempts) : "";
+    const word = task.delivery === "parked" ? _("no longer retried") : isFailing(task) ? _("retried") : _("run");
 
     if (!task.delivery || task.delivery === "none")
         return null;
-    return facts([[hooksWord(), [task.delivery === "parked" ? _("no longer retried") : isFailing(task) ? _("are retried") : _("run"),
-                                tries, next === null ? "" : format(_("the next $0"), ago(next, now))]
-        .filter(Boolean).join(", ")]]);
+    return facts([[hooksWord(), list([word, tries, next === null ? "" : format(_("the next $0"), ago(next, now))])]]);
 };
 
 export class Drawer {

@@ -13,4 +13,7 @@ export const ngettext = (one, many, n) => {
 // $0, $1, ... in text are replaced by the values.
 export const format = (text, ...values) => text.replace(/\$(\d)/g, (_all, i) => String(values[i]));
 
+// What there is of them, one after the other.
+export const list = parts => parts.filter(Boolean).join(_(", "));
+
 export const language = () => (shell?.language || "en").replace("_", "-");

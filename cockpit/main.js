@@ -226,6 +226,7 @@ function onAddress() {
     else
         drawer.close();
     page.classList.toggle("with-drawer", typeof options.task === "string");
+    tasksView.chosen = options.task;
     if (tabs.current === "history" && before !== "history" && state === "ready")
         historyView.read();
     paintSoon();

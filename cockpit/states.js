@@ -10,8 +10,8 @@ import { startUnit, unitState } from "./service.js";
 
 const EXAMPLE = `cat >/etc/koowatch/tasks.d/.photos.task <<'EOF'
 [Task]
-TaskId=1689768877770401664
-ShareId=1689765568237837824
+TaskId=<TaskId>
+ShareId=<ShareId>
 EOF
 mv /etc/koowatch/tasks.d/.photos.task /etc/koowatch/tasks.d/photos.task`;
 
@@ -25,7 +25,7 @@ const example = (text, name) => el("div", { class: "example" }, block(text, name
 // In a card already.
 export const noTasks = add => el("section", { class: "empty" }, icon("none"), el("h2", {}, _("No task is watched")),
     el("p", {}, _("koowatch watches sharing tasks of KooDrive and says when they have ended. " +
-                  "Add one here, or let a file register it:")),
+                  "Add one here, or let a file register it, with the ids of your sharing request:")),
     example(EXAMPLE, _("Example of a task file")),
     button(_("Add task"), add, { kind: "primary" }));
 

@@ -14,7 +14,7 @@ const COLUMNS = () => [
     ["state", _("State")],
     ["progress", _("Progress")],
     ["added", _("Added")],
-    ["next", _("Next"), _("Next poll or retry")],
+    ["next", _("Next check"), _("Next poll, or next retry of hooks")],
     ["note", _("Note")],
 ];
 
@@ -93,6 +93,7 @@ export class TasksView {
         this.wanted = { ...everything };
         this.rows = new Map(); // by name, those of the page
         this.accounts = "";
+        this.chosen = null; // the name of the task that is shown beside the table
         this.#build();
     }
 
@@ -221,6 +222,7 @@ export class TasksView {
             const row = this.rows.get(task.name) || new Row(this.open);
 
             row.show(task, now);
+            setAttribute(row.element, "aria-current", String(task.name === this.chosen));
             kept.set(task.name, row);
             if (row.element === at)
                 at = at.nextSibling;

@@ -66,7 +66,7 @@ export const outcomeWord = task => {
     }
 };
 
-// The reason, its own file without the path, which stands elsewhere: "line 3: ...".
+// The reason, its own file without the path, which stands elsewhere: "line 3: ...". The daemon's sentence stays whole.
 export const shortReason = task => {
     const reason = task.reason || "";
 
@@ -74,7 +74,7 @@ export const shortReason = task => {
         return reason;
     const [, line, text] = /^(?:(\d+):)? *(.*)$/s.exec(reason.slice(task.file.length + 1));
 
-    return line ? format(_("line $0: $1"), line, text) : text;
+    return line ? `line ${line}: ${text}` : text;
 };
 
 // How its hooks do, where they do not simply succeed.

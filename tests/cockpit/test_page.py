@@ -205,11 +205,16 @@ def test_many_that_change_at_once_are_read_in_pages(manager, page):
 
 def test_drawer_tells_the_story(manager, page):
     manager.start()
+    chosen = lambda: page.script(  # noqa: E731
+        "return [...document.querySelectorAll('[aria-current=true] .name')].map(words)"
+    )
     page.open().wait_count("7 tasks").press("photos")
     drawer = page.wait_for("aside.drawer")
+    wait_for(lambda: chosen() == ["photos"], "the row to be marked")
     page.wait_text("no such hook in named.d", "Whoever has this link can download the package.")
     text = page.script("return words(arguments[0])", drawer)
-    for words in ("Completed: all succeeded", "attempt 3", "2 files", "1.2 s after its end", "Package",
+    assert "retried, 3 attempts made, the next in" in text
+    for words in ("Completed: all succeeded", "attempt 3, ", "2 files", "1.2 s after its end", "Package",
                   "1689765568237837824", "/etc/koowatch/tasks.d/photos.task"):
         assert words in text, words
     assert page.find("a", "Download").get_attribute("href") == screens.LINK
@@ -220,6 +225,7 @@ def test_drawer_tells_the_story(manager, page):
     assert page.script("return location.hash") == "#/?task=photos"
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert page.find("aside.drawer") is None and page.script("return location.hash") == "#/"
+    wait_for(lambda: chosen() == [], "no row to be marked")
     page.go("#/?task=archive-2024").wait_text("2 files, 1 of them failed")
 
 
@@ -261,7 +267,7 @@ def test_titles_say_more(manager, page):
     title = lambda words: page.script(  # noqa: E731
         "return [...document.querySelectorAll('[title]')].find(e => words(e) === arguments[0]).title", words
     )
-    assert title("Next") == "Next poll or retry"
+    assert title("Next check") == "Next poll, or next retry of hooks"
     assert title("Hooks") == "Scripts that run when a task ends"
 
 
@@ -511,7 +517,7 @@ def test_bus_lost_and_back(build, driver, tmp_path):
 def test_no_tasks_yet(manager, page):
     manager.content.update(screens.content([], [screens.ACCOUNT], []))
     manager.start()
-    page.open().wait_text("No task is watched", "TaskId=1689768877770401664", "Copy", "Nothing needs attention")
+    page.open().wait_text("No task is watched", "TaskId=<TaskId>", "Copy", "Nothing needs attention")
     page.shoot("no-tasks")
 
 
@@ -610,11 +616,12 @@ def test_chinese(manager, page):
     page.driver.get(page.url)
     page.driver.add_cookie({"name": "CockpitLang", "value": "zh-cn"})
     try:
-        page.open().wait_count("7 个任务").wait_text("账号 office：令牌已过期", "photos：钩子已失败 3 次", "no such hook")
+        page.open().wait_count("7 个任务").wait_text(f"未被监视 line 2: {screens.BAD_ID}", "请先排除故障原因", "下次检查")
+        page.wait_text("账号 office：令牌已过期", "photos：钩子已失败 3 次", "no such hook")
         page.shoot("tasks-chinese")
         for address in ("#/accounts", "#/history", "#/?task=photos"):
             page.go(address)
-        page.wait_text("no such hook in named.d")
+        page.wait_text("no such hook in named.d", "将重试，已尝试 3 次，下次")
         assert page.script("return document.documentElement.lang") == "zh-CN"
         assert page.driver.find_element(By.CSS_SELECTOR, "h1").text == "KooDrive 任务"
     finally:
