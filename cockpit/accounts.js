@@ -7,7 +7,7 @@ import { isAdministrator } from "./access.js";
 import { alert, bar, button, facts, label, linkButton, setBar } from "./parts.js";
 import { perMinute } from "./rate.js";
 import { ago, duration, moment, parse } from "./time.js";
-import { accountAdvice, accountStateWord, accountTone } from "./words.js";
+import { accountAdvice, accountReason, accountStateWord, accountTone } from "./words.js";
 
 const requests = account => {
     const sent = account.requestsLastMinute;
@@ -57,8 +57,8 @@ export class AccountsView {
 
         return el("section", { class: "card account" },
                   el("h2", {}, account.name, " ", label(accountTone(account.state), accountStateWord(account))),
-                  isOk ? null : alert(accountTone(account.state), account.reason || accountStateWord(account),
-                                      accountAdvice(account.state), ...this.#help(account)),
+                  isOk ? null : alert(accountTone(account.state), accountAdvice(account.state) || accountStateWord(account),
+                                      accountReason(account), ...this.#help(account)),
                   facts([
                       [_("Tasks"), linkButton(format(ngettext("$0 task", "$0 tasks", account.tasks || 0), account.tasks || 0),
                                               () => this.showTasks(account.name))],

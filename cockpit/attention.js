@@ -8,8 +8,7 @@ import { troubles } from "./trouble.js";
 import { Actions } from "./actions.js";
 import { isAdministrator } from "./access.js";
 
-const SHOWN = 5; // where it is narrow three, by the style sheet
-const NARROW = 3;
+const SHOWN = 4;
 const MOST = 100;
 
 export class AttentionView {
@@ -53,23 +52,17 @@ export class AttentionView {
 
         this.element.replaceChildren(
             el("h2", {}, format(ngettext("$0 thing needs attention", "$0 things need attention", found.length), found.length)),
-            el("ul", { class: this.isOpen ? "troubles" : "troubles folded" }, shown.map(trouble => this.#entry(trouble))),
+            el("ul", { class: "troubles" }, shown.map(trouble => this.#entry(trouble))),
             ...this.#more(found.length));
     }
 
     #more(count) {
         if (this.isOpen)
             return count > MOST ? [linkButton(_("The others are in the table"), this.go.showTroubles)] : [];
-        if (count <= NARROW)
-            return [];
-        const all = linkButton(format(_("Show all $0"), count), () => {
+        return count <= SHOWN ? [] : [linkButton(format(_("Show all $0"), count), () => {
             this.isOpen = true;
             this.paint();
-        });
-
-        if (count <= SHOWN)
-            all.classList.add("narrow-only");
-        return [all];
+        })];
     }
 
     #entry(trouble) {

@@ -1,14 +1,14 @@
 // What needs attention: each task and account in trouble, why, and what helps. Pure.
 
 import { _, format, ngettext } from "./i18n.js";
-import { accountAdvice, accountStateWord, hasHookTrouble, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
+import { accountAdvice, accountReason, accountStateWord, hasHookTrouble, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
 
 const ofAccount = account => ({
     kind: "account",
     bad: account.state !== "throttled",
     name: account.name,
     title: format(_("Account $0: $1"), account.name, accountStateWord(account)),
-    why: account.reason || "",
+    why: accountReason(account),
     advice: accountAdvice(account.state),
     helps: account.state === "unauthorized" ? "replace-token" : null,
 });

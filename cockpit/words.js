@@ -121,6 +121,13 @@ export const accountTone = state => {
     return state === "throttled" ? "warn" : "bad";
 };
 
+// Without what its word and the advice say: a token that has expired is one wherever it was refused.
+export const accountReason = ({ state, reason }) => {
+    const expired = state === "unauthorized" && /^the token has expired(?: \((.*?)\))?(?:;|$)/.exec(reason);
+
+    return (expired ? expired[1] : reason) || "";
+};
+
 // What a person can do about it.
 export const accountAdvice = state => {
     switch (state) {

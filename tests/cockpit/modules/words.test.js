@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { accountStateWord, isFailing, nextOf, note, shortReason, stateWord, tone } from "../../../cockpit/words.js";
+import { accountReason, accountStateWord, isFailing, nextOf, note, shortReason, stateWord, tone } from "../../../cockpit/words.js";
 
 const finished = { name: "a", state: "finished", delivery: "none", outcome: "completed", result: "succeeded" };
 
@@ -56,4 +56,15 @@ test("a token that has expired is called so", () => {
     assert.equal(accountStateWord({ state: "unauthorized", reason: "the token has expired (HTTP 401)" }), "Token expired");
     assert.equal(accountStateWord({ state: "unauthorized", reason: "HTTP 401" }), "Unauthorized");
     assert.equal(accountStateWord({ state: "unauthorized" }), "Unauthorized");
+});
+
+test("the reason of an account leaves out what its word and the advice say", () => {
+    const expired = "the token has expired (HTTP 401, code APIG.1002); log in again and replace the token (TokenFile=)";
+    const refused = "the credential was refused (HTTP 401); check the token (TokenFile=)";
+
+    assert.equal(accountReason({ state: "unauthorized", reason: expired }), "HTTP 401, code APIG.1002");
+    assert.equal(accountReason({ state: "unauthorized", reason: "the token has expired" }), "");
+    assert.equal(accountReason({ state: "unauthorized", reason: refused }), refused);
+    assert.equal(accountReason({ state: "unreachable", reason: "no route to host" }), "no route to host");
+    assert.equal(accountReason({ state: "throttled" }), "");
 });
