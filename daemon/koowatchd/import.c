@@ -128,7 +128,7 @@ static void on_event(void *userdata, int found, const struct store_event *event)
         int r = found;
 
         if (found > 0)
-                r = store_batch_put_event(im->batch, event->event_id, event->body,
+                r = store_batch_put_event(im->batch, event->event_id, event->body, NULL,
                                           event->delivery.finished);
         if (found > 0 && r == 0)
                 r = store_batch_put_delivery(im->batch, event->event_id, &event->delivery);

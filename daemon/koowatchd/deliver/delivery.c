@@ -326,7 +326,8 @@ static int write_event(struct store_batch *batch, struct delivery *v) {
 
         CRASH_POINT("outcome-collected");
         v->row.attempts.since = clock_wall();
-        r = body ? store_batch_put_event(batch, v->row.id, body, v->row.attempts.since) : -ENOMEM;
+        r = body ? store_batch_put_event(batch, v->row.id, body, NULL, v->row.attempts.since)
+                 : -ENOMEM;
         return r < 0 || !v->samples ? r : store_batch_put_samples(batch, v->row.id, v->samples);
 }
 

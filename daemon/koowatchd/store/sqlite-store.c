@@ -176,6 +176,10 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
                 return sqlite_put_run(s, op);
         case STORE_PRUNE:
                 return prune(s, op);
+        case STORE_PUT_SOURCE: /* it is not shared */
+        case STORE_DROP_SOURCE:
+        case STORE_FINISH_SOURCE:
+                break;
         }
         return -EINVAL;
 }

@@ -84,3 +84,35 @@ void store_each_run(struct store *s, const char *event_id, store_run_fn on_row,
 void store_count(struct store *s, store_counted_fn on_counted, void *userdata) {
         s->backend->count(s, on_counted, userdata);
 }
+
+/* ---- of a fleet ---- */
+
+bool store_is_shared(const struct store *s) {
+        return s->backend->fleet;
+}
+
+void store_set_fleet_handler(struct store *s, const struct fleet_handler *handler) {
+        s->backend->fleet->set_handler(s, handler);
+}
+
+int store_serve(struct store *s, const char *const accounts[], size_t n) {
+        return s->backend->fleet->serve(s, accounts, n);
+}
+
+void store_leave(struct store *s, store_done_fn on_done, void *userdata) {
+        s->backend->fleet->leave(s, on_done, userdata);
+}
+
+void store_each_source(struct store *s, const char *account, store_source_fn on_row,
+                       store_done_fn on_end, void *userdata) {
+        s->backend->fleet->each_source(s, account, on_row, on_end, userdata);
+}
+
+void store_each_changed_source(struct store *s, store_source_fn on_row, store_done_fn on_end,
+                               void *userdata) {
+        s->backend->fleet->each_changed_source(s, on_row, on_end, userdata);
+}
+
+void store_each_node(struct store *s, store_node_fn on_row, store_done_fn on_end, void *userdata) {
+        s->backend->fleet->each_node(s, on_row, on_end, userdata);
+}

@@ -5,6 +5,7 @@
  * A backend embeds struct store as its first member. The contracts are those of the
  * functions of the same names in store.h, which are here too and only pass on.
  */
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/store/store.h"
 
 struct store_backend {
@@ -37,6 +38,20 @@ struct store_backend {
         void (*each_run)(struct store *store, const char *event_id, store_run_fn on_row,
                          store_done_fn on_end, void *userdata);
         void (*count)(struct store *store, store_counted_fn on_counted, void *userdata);
+        const struct store_fleet_backend *fleet; /* NULL: it is not shared */
+};
+
+/* Likewise, as those of fleet.h say. */
+struct store_fleet_backend {
+        void (*set_handler)(struct store *store, const struct fleet_handler *handler);
+        int (*serve)(struct store *store, const char *const accounts[], size_t n);
+        void (*leave)(struct store *store, store_done_fn on_done, void *userdata);
+        void (*each_source)(struct store *store, const char *account, store_source_fn on_row,
+                            store_done_fn on_end, void *userdata);
+        void (*each_changed_source)(struct store *store, store_source_fn on_row,
+                                    store_done_fn on_end, void *userdata);
+        void (*each_node)(struct store *store, store_node_fn on_row, store_done_fn on_end,
+                          void *userdata);
 };
 
 struct store {

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/queue.h>
 
+#define TEXTS_MAX 15
+
 struct batch_op {
         struct store_op op; /* a backend's way back to the whole */
         STAILQ_ENTRY(batch_op) link;
@@ -45,40 +47,41 @@ const struct store_op *store_batch_next(const struct store_batch *batch,
         return next ? &next->op : NULL;
 }
 
+/* Where the texts of an op are. */
+static size_t list_texts(struct store_op *op, const char **ret[TEXTS_MAX]) {
+        const char **const texts[] = {
+                &op->key.account, &op->key.share_id,   &op->key.task_id, &op->name,
+                &op->event_id,    &op->body,           &op->run_on,      &op->delivery.settled,
+                &op->run.hook,    &op->run.status,     &op->run.tail,    &op->source.node,
+                &op->source.path, &op->source.account, &op->source.text,
+        };
+
+        _Static_assert(ARRAY_LEN(texts) <= TEXTS_MAX, "there is room for all");
+        memcpy(ret, texts, sizeof(texts));
+        return ARRAY_LEN(texts);
+}
+
 /* Copies what op points to, and adds it. */
 static int add_op(struct store_batch *batch, const struct store_op *op) {
-        const char *const texts[] = {
-                op->key.account, op->key.share_id, op->key.task_id,      op->name,
-                op->event_id,    op->body,         op->delivery.settled, op->run.hook,
-                op->run.status,  op->run.tail,
-        };
-        size_t sizes[ARRAY_LEN(texts)], size = 0;
+        struct store_op copy = *op;
+        const char **texts[TEXTS_MAX];
+        size_t sizes[TEXTS_MAX], size = 0, n = list_texts(&copy, texts);
         struct batch_op *own;
         char *at;
 
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-                size += sizes[i] = texts[i] ? strlen(texts[i]) + 1 : 0;
+        for (size_t i = 0; i < n; i++)
+                size += sizes[i] = *texts[i] ? strlen(*texts[i]) + 1 : 0;
         own = malloc(sizeof(*own) + size);
         if (!own)
                 return -ENOMEM;
-        own->op = *op;
         at = own->strings;
-        {
-                const char **const copies[] = {
-                        &own->op.key.account,      &own->op.key.share_id,
-                        &own->op.key.task_id,      &own->op.name,
-                        &own->op.event_id,         &own->op.body,
-                        &own->op.delivery.settled, &own->op.run.hook,
-                        &own->op.run.status,       &own->op.run.tail,
-                };
-
-                for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
-                        if (!texts[i])
-                                continue;
-                        *copies[i] = memcpy(at, texts[i], sizes[i]);
-                        at += sizes[i];
-                }
+        for (size_t i = 0; i < n; i++) {
+                if (!*texts[i])
+                        continue;
+                *texts[i] = memcpy(at, *texts[i], sizes[i]);
+                at += sizes[i];
         }
+        own->op = copy;
         STAILQ_INSERT_TAIL(&batch->ops, own, link);
         return 0;
 }
@@ -102,11 +105,12 @@ int store_batch_miss_task(struct store_batch *batch, const struct store_key *key
 }
 
 int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
-                          usec_t now) {
+                          const char *run_on, usec_t now) {
         return add_op(batch, &(struct store_op){
                                      .kind = STORE_PUT_EVENT,
                                      .event_id = event_id,
                                      .body = body,
+                                     .run_on = run_on,
                                      .now = now,
                              });
 }
@@ -148,4 +152,16 @@ int store_batch_put_run(struct store_batch *batch, const char *event_id,
 int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history) {
         return add_op(batch,
                       &(struct store_op){.kind = STORE_PRUNE, .now = now, .history = history});
+}
+
+int store_batch_put_source(struct store_batch *batch, const struct store_source *source) {
+        return add_op(batch, &(struct store_op){.kind = STORE_PUT_SOURCE, .source = *source});
+}
+
+int store_batch_drop_source(struct store_batch *batch, const char *path) {
+        return add_op(batch, &(struct store_op){.kind = STORE_DROP_SOURCE, .source.path = path});
+}
+
+int store_batch_finish_source(struct store_batch *batch, const struct store_source *source) {
+        return add_op(batch, &(struct store_op){.kind = STORE_FINISH_SOURCE, .source = *source});
 }

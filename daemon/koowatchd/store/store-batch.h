@@ -5,6 +5,7 @@
  * Collected during one turn of the loop and handed over by store_write(). A batch has
  * copies of all that it is given: it may be written long after its sources have changed.
  */
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/store/store.h"
 
 struct store_batch;
@@ -25,10 +26,11 @@ int store_batch_put_task(struct store_batch *batch, const struct store_key *key,
 int store_batch_drop_task(struct store_batch *batch, const struct store_key *key, usec_t now);
 /* Likewise, but the file may have gone with its directory: it is kept in any case. */
 int store_batch_miss_task(struct store_batch *batch, const struct store_key *key, usec_t now);
-/* body: the event as JSON text; now: wall clock. Its delivery is pending from then on, and it is
- * not told. */
+/* body: the event as JSON text; run_on: labels, space-separated, that a node of a fleet (fleet.h)
+ * must have to deliver it, NULL: none; now: wall clock. Its delivery is pending from then on, and
+ * it is not told. */
 int store_batch_put_event(struct store_batch *batch, const char *event_id, const char *body,
-                          usec_t now);
+                          const char *run_on, usec_t now);
 int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
                              const struct store_delivery *delivery);
 /* Another text for an event that is there, with all else of it as it was. */
@@ -38,6 +40,11 @@ int store_batch_put_samples(struct store_batch *batch, const char *event_id, con
 /* Adds a run to those of the event; beyond STORE_RUNS_MAX the first goes. */
 int store_batch_put_run(struct store_batch *batch, const char *event_id,
                         const struct store_run *run);
+/* Only where the store is shared, see fleet.h. Another file of this node is there, or what was is
+ * not any more; another node's is to be removed there, if it still is the one that it was. */
+int store_batch_put_source(struct store_batch *batch, const struct store_source *source);
+int store_batch_drop_source(struct store_batch *batch, const char *path);
+int store_batch_finish_source(struct store_batch *batch, const struct store_source *source);
 /* Forgets what has been gone, or delivered and told, for longer than history. */
 int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history);
 
@@ -53,6 +60,9 @@ enum store_write {
         STORE_PUT_SAMPLES,
         STORE_PUT_RUN,
         STORE_PRUNE,
+        STORE_PUT_SOURCE,
+        STORE_DROP_SOURCE,
+        STORE_FINISH_SOURCE,
 };
 
 /* One write, with what its kind needs. All strings are the batch's. */
@@ -62,11 +72,13 @@ struct store_op {
         const char *name;     /* PUT_TASK */
         const char *event_id; /* of the events' */
         const char *body;     /* PUT_EVENT, PUT_BODY; PUT_SAMPLES: these */
+        const char *run_on;   /* PUT_EVENT; NULL: none */
         usec_t now;           /* DROP_TASK, MISS_TASK, PUT_EVENT, PRUNE */
         usec_t history;       /* PRUNE */
         struct store_task task;
         struct store_delivery delivery;
         struct store_run run;
+        struct store_source source; /* PUT_SOURCE, FINISH_SOURCE; DROP_SOURCE: its path */
 };
 
 /* The first write after op (NULL: the first of all), in the order of adding; NULL: no more. */

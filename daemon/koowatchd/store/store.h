@@ -60,6 +60,7 @@ struct store_delivery {
         usec_t next;         /* wall clock of the next attempt; 0: at once */
         const char *settled; /* JSON array of hooks that have ended well; NULL: none */
         bool told;           /* the journal has the outcome; a new event's has not */
+        int64_t fence;       /* rises whenever another node takes it; 0: not shared; only read */
 };
 
 /* error: 0 or a negative errno, for which store_error() has the words. */
@@ -142,6 +143,9 @@ struct store_event {
         const char *event_id, *body;
         const char *samples; /* of the task's progress, as it was put; NULL: none */
         struct store_delivery delivery;
+        /* Where the store is shared: */
+        const char *node; /* that delivers it; NULL: none does */
+        bool is_mine;     /* this one */
 };
 
 /* One hook that has ended, in one attempt. */

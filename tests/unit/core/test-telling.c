@@ -305,7 +305,7 @@ static void test_an_event_that_is_none(void **state) {
 
         core_stop(c);
         assert_non_null(batch);
-        assert_int_equal(store_batch_put_event(batch, "broken", "{x", 1), 0);
+        assert_int_equal(store_batch_put_event(batch, "broken", "{x", NULL, 1), 0);
         store_write(c->store, batch, ignore_written, NULL);
         core_start(c);
         core_pass(c, SEC);

@@ -167,7 +167,7 @@ static int add_all(struct store_batch *batch) {
         if (r == 0)
                 r = store_batch_miss_task(batch, &key, 1);
         if (r == 0)
-                r = store_batch_put_event(batch, "c", "{}", 1);
+                r = store_batch_put_event(batch, "c", "{}", NULL, 1);
         if (r == 0)
                 r = store_batch_put_delivery(batch, "c", &delivery);
         return r == 0 ? store_batch_prune(batch, 2, 1) : r;

@@ -207,7 +207,7 @@ void sync_put_event(const struct sync_store *s, const char *event_id, const char
                     usec_t now) {
         struct store_batch *batch = batch_new();
 
-        write_one(s, batch, store_batch_put_event(batch, event_id, body, now));
+        write_one(s, batch, store_batch_put_event(batch, event_id, body, NULL, now));
 }
 
 void sync_put_delivery(const struct sync_store *s, const char *event_id,

@@ -77,7 +77,7 @@ static void write_finished(struct heard *h) {
 
         assert_non_null(batch);
         assert_int_equal(store_batch_put_task(batch, &photos, "photos", &task), 0);
-        assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_event(batch, "e1", "{}", NULL, WALL), 0);
         store_write(h->store, batch, on_done, h);
 }
 

@@ -64,7 +64,7 @@ static void test_writes(void **state) {
         b = batch_new();
         assert_written(b, store_batch_miss_task(b, &key, 7), "a,s,t,7;");
         b = batch_new();
-        assert_written(b, store_batch_put_event(b, "e", "{}", 7), "e,{},7;");
+        assert_written(b, store_batch_put_event(b, "e", "{}", NULL, 7), "e,{},7;");
         b = batch_new();
         assert_written(b, store_batch_put_delivery(b, "e", &delivery), "e,2,3,9,NULL,2,t;");
         b = batch_new();

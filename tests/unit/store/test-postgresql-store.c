@@ -59,7 +59,7 @@ static struct store_batch *batch_new(void) {
 static void write_event(struct pg_fixture *f, const char *event_id, struct answer *answer) {
         struct store_batch *batch = batch_new();
 
-        assert_int_equal(store_batch_put_event(batch, event_id, "{}", WALL), 0);
+        assert_int_equal(store_batch_put_event(batch, event_id, "{}", NULL, WALL), 0);
         store_write(f->sync.store, batch, on_done, answer);
 }
 
@@ -327,8 +327,8 @@ static void test_a_write_that_fails_leaves_nothing(void **state) {
         write_event(f, "e0", &first);
         pg_settle(f->sync.store);
         execute(f, "ALTER TABLE @event ADD CONSTRAINT good CHECK (event_id <> 'bad')");
-        assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
-        assert_int_equal(store_batch_put_event(batch, "bad", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_event(batch, "e1", "{}", NULL, WALL), 0);
+        assert_int_equal(store_batch_put_event(batch, "bad", "{}", NULL, WALL), 0);
         store_write(f->sync.store, batch, on_done, &first);
         store_find_task(f->sync.store, &photos, on_found, &found);
         write_event(f, "e2", &second);
@@ -354,7 +354,7 @@ static void test_a_batch_that_is_written_twice_counts_once(void **state) {
                 struct store_batch *batch = batch_new();
 
                 assert_int_equal(store_batch_put_task(batch, &photos, "n", &task), 0);
-                assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
+                assert_int_equal(store_batch_put_event(batch, "e1", "{}", NULL, WALL), 0);
                 assert_int_equal(store_batch_put_delivery(batch, "e1", &delivery), 0);
                 assert_int_equal(store_batch_put_run(batch, "e1", &run), 0);
                 assert_int_equal(sync_write(&f->sync, batch), 0);
@@ -381,7 +381,7 @@ static void test_a_batch_of_many(void **state) {
 
                 assert_int_equal(store_batch_put_task(batch, &key, "n", &(struct store_task){}), 0);
                 if (i % 30 == 0)
-                        assert_int_equal(store_batch_put_event(batch, id, body, WALL), 0);
+                        assert_int_equal(store_batch_put_event(batch, id, body, NULL, WALL), 0);
         }
         assert_int_equal(sync_write(&f->sync, batch), 0);
 

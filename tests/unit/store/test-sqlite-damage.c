@@ -23,7 +23,7 @@ static void fill(const struct sqlite_fixture *f, unsigned bytes) {
         memset(body, 'x', sizeof(body) - 1);
         for (unsigned i = 0; i < bytes / PAGE; i++) {
                 (void) snprintf(id, sizeof(id), "event%u", i);
-                assert_int_equal(store_batch_put_event(batch, id, body, WALL), 0);
+                assert_int_equal(store_batch_put_event(batch, id, body, NULL, WALL), 0);
         }
         assert_int_equal(sync_write(&f->sync, batch), 0);
 }

@@ -115,7 +115,7 @@ static int write_three(struct sqlite_fixture *f) {
 
         assert_non_null(batch);
         assert_int_equal(store_batch_put_task(batch, &photos, "photos", &(struct store_task){}), 0);
-        assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_event(batch, "e1", "{}", NULL, WALL), 0);
         assert_int_equal(store_batch_put_task(batch, &music, "music", &(struct store_task){}), 0);
         return sync_write(&f->sync, batch);
 }
@@ -731,7 +731,7 @@ static int miss(struct store_batch *batch) {
 }
 
 static int event(struct store_batch *batch) {
-        return store_batch_put_event(batch, "e1", "{}", WALL);
+        return store_batch_put_event(batch, "e1", "{}", NULL, WALL);
 }
 
 static int deliver(struct store_batch *batch) {

@@ -74,7 +74,7 @@ static void test_drop_task(void **state) {
 static void test_put_event(void **state) {
         const struct store_op *op;
 
-        assert_int_equal(store_batch_put_event(*state, "e1", "{\"x\":\"é\"}", WALL), 0);
+        assert_int_equal(store_batch_put_event(*state, "e1", "{\"x\":\"é\"}", NULL, WALL), 0);
         op = only_op(*state, STORE_PUT_EVENT);
         assert_string_equal(op->event_id, "e1");
         assert_string_equal(op->body, "{\"x\":\"é\"}");
@@ -127,7 +127,7 @@ static void test_writes_keep_their_order(void **state) {
         const struct store_task task = {.event_id = "e1"};
         const struct store_op *op = NULL;
 
-        assert_int_equal(store_batch_put_event(*state, "e1", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_event(*state, "e1", "{}", NULL, WALL), 0);
         assert_int_equal(store_batch_put_task(*state, &photos, "holiday", &task), 0);
         assert_int_equal(store_batch_put_delivery(*state, "e1", &deliveries[0]), 0);
         assert_int_equal(store_batch_put_delivery(*state, "e1", &deliveries[1]), 0);
@@ -154,7 +154,7 @@ static void test_all_strings_are_its_own(void **state) {
 
         assert_int_equal(store_batch_put_task(*state, &key, name, &(struct store_task){}), 0);
         assert_int_equal(store_batch_drop_task(*state, &key, WALL), 0);
-        assert_int_equal(store_batch_put_event(*state, event, body, WALL), 0);
+        assert_int_equal(store_batch_put_event(*state, event, body, NULL, WALL), 0);
         assert_int_equal(store_batch_put_delivery(*state, event, &delivery), 0);
         for (size_t i = 0; i < ARRAY_LEN(all); i++)
                 memset(all[i], '?', strlen(all[i]));

@@ -605,7 +605,7 @@ static void test_writes_of_a_batch_are_made_in_order(void **state) {
         struct store_batch *batch = batch_new();
 
         assert_int_equal(store_batch_put_delivery(batch, "e1", &parked), 0); /* not there yet */
-        assert_int_equal(store_batch_put_event(batch, "e1", "{}", WALL), 0);
+        assert_int_equal(store_batch_put_event(batch, "e1", "{}", NULL, WALL), 0);
         assert_int_equal(store_batch_put_task(batch, &photos, "old", &(struct store_task){}), 0);
         assert_int_equal(store_batch_put_task(batch, &photos, "new", &finished), 0);
         assert_int_equal(store_batch_put_task(batch, &music, "music", &(struct store_task){}), 0);

@@ -1,0 +1,229 @@
+#include "koowatchd/task/sources.h"
+
+#include <errno.h>
+
+#include "common/log.h"
+#include "koowatchd/store/fleet.h"
+#include "koowatchd/store/store-batch.h"
+#include "koowatchd/task/entry.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+
+/* So many at once keep a batch small. */
+#define BATCH_MAX 500
+
+enum change { CHANGE_PUT, CHANGE_DROP, CHANGE_FINISH };
+
+struct source_change {
+        STAILQ_ENTRY(source_change) link;
+        enum change kind;
+        struct taskdir_file *file; /* PUT, FINISH */
+        char *path;                /* DROP */
+        bool in_commit;
+        bool was_put;
+};
+
+static void change_free(struct source_change *c) {
+        taskdir_file_unref(c->file);
+        free(c->path);
+        free(c);
+}
+
+void sources_init(struct sources *s, struct taskdir *taskdir, const struct entries *entries) {
+        *s = (struct sources){.taskdir = taskdir, .entries = entries};
+        STAILQ_INIT(&s->changes);
+}
+
+void sources_clear(struct sources *s) {
+        struct source_change *c;
+
+        while ((c = STAILQ_FIRST(&s->changes))) {
+                STAILQ_REMOVE_HEAD(&s->changes, link);
+                change_free(c);
+        }
+}
+
+/* path: taken over. What there is no memory for is noticed at the next start. */
+static void add(struct sources *s, enum change kind, struct taskdir_file *file, char *path) {
+        struct source_change *c = file || path ? calloc(1, sizeof(*c)) : NULL;
+
+        if (!c) {
+                free(path);
+                log_warning("no memory to tell the other nodes of a task file; they know it after "
+                            "a restart");
+                return;
+        }
+        c->kind = kind;
+        c->file = file ? taskdir_file_ref(file) : NULL;
+        c->path = path;
+        STAILQ_INSERT_TAIL(&s->changes, c, link);
+        callback_call(&s->on_dirty);
+}
+
+void sources_note(struct sources *s, struct taskdir_file *file) {
+        file->is_published = false;
+        if (s->are_known)
+                add(s, CHANGE_PUT, file, NULL);
+}
+
+void sources_forget(struct sources *s, const struct taskdir_file *file) {
+        if (s->are_known)
+                add(s, CHANGE_DROP, NULL, taskdir_path(s->taskdir, file));
+}
+
+void sources_finish(struct sources *s, struct taskdir_file *remote) {
+        add(s, CHANGE_FINISH, remote, NULL);
+}
+
+/* ---- what the store has ---- */
+
+static struct entry *find_path(const struct sources *s, const char *path) {
+        const char *slash = strrchr(path, '/');
+        CLEANUP(freep) char *name = strdup(slash ? slash + 1 : path), *found = NULL;
+        char *suffix = name ? strrchr(name, '.') : NULL;
+        struct entry *e;
+
+        if (!suffix || !streq(suffix, TASK_SUFFIX))
+                return NULL;
+        *suffix = '\0';
+        e = entries_find_name(s->entries, name);
+        found = e ? taskdir_path(s->taskdir, e->is.file) : NULL;
+        return found && streq(found, path) ? e : NULL;
+}
+
+static void remove_done(struct sources *s, struct taskdir_file *file, const char *path) {
+        int r = taskdir_remove(s->taskdir, file);
+
+        if (r < 0 && r != -ESTALE && r != -ENOENT)
+                log_warning("%s: its file %s is finished but cannot be removed (%s); the task is "
+                            "remembered as done",
+                            file->name, path, strerror(-r));
+}
+
+void sources_found(struct sources *s, const struct store_source *source, bool may_have_gone) {
+        const struct entry *e = find_path(s, source->path);
+
+        if (source->is_gone)
+                return;
+        if (!e) {
+                if (may_have_gone)
+                        add(s, CHANGE_DROP, NULL, strdup(source->path));
+                return;
+        }
+        if (e->is.file->inode != source->inode || e->is.file->mtime_ns != source->mtime_ns)
+                return;
+        e->is.file->is_published = true;
+        if (source->is_done)
+                remove_done(s, e->is.file, source->path);
+}
+
+void sources_all_found(struct sources *s) {
+        const struct entry *e;
+        size_t at = 0;
+
+        s->are_known = true;
+        while ((e = entries_next(s->entries, &at)))
+                if (e->is.task && !e->is.file->is_remote && !e->is.file->is_published)
+                        add(s, CHANGE_PUT, e->is.file, NULL);
+}
+
+/* ---- what is to be written ---- */
+
+struct put {
+        struct store_batch *batch;
+        struct source_change *change;
+        const char *account;
+        int error;
+};
+
+static void on_file(void *userdata, const struct task_file *file) {
+        struct put *put = userdata;
+        const struct taskdir_file *wanted = put->change->file;
+        const struct store_source source = {
+                .path = file->path,
+                .account = put->account,
+                .text = file->text,
+                .inode = wanted->inode,
+                .mtime_ns = wanted->mtime_ns,
+                .removes_finished = wanted->removes_finished,
+        };
+
+        /* Another one by now is read, and noted, on its own. */
+        if (!file->text || file->file->inode != wanted->inode ||
+            file->file->mtime_ns != wanted->mtime_ns)
+                return;
+        put->error = store_batch_put_source(put->batch, &source);
+        put->change->was_put = put->error == 0;
+}
+
+static int collect_put(struct sources *s, struct store_batch *batch, struct source_change *c) {
+        const struct entry *e = entries_find_file(s->entries, c->file);
+        struct put put = {.batch = batch, .change = c};
+        struct task_view view;
+
+        c->was_put = false;
+        if (!e || e->is.file != c->file || !e->is.task || e->file_invalid)
+                return 0;
+        task_record_view(e->is.task, &view);
+        if (view.kdstoken || view.kdstoken_file) {
+                CLEANUP(freep) char *path = taskdir_path(s->taskdir, c->file);
+
+                return path ? store_batch_drop_source(batch, path) : -ENOMEM;
+        }
+        put.account = view.account;
+        /* What cannot be read now has an error of its own, and is read again. */
+        (void) taskdir_read(s->taskdir, c->file, on_file, &put);
+        return put.error;
+}
+
+static int collect_change(struct sources *s, struct store_batch *batch, struct source_change *c) {
+        switch (c->kind) {
+        case CHANGE_PUT:
+                return collect_put(s, batch, c);
+        case CHANGE_DROP:
+                return store_batch_drop_source(batch, c->path);
+        case CHANGE_FINISH:
+                return store_batch_finish_source(
+                        batch, &(struct store_source){
+                                       .node = taskdir_file_node(c->file),
+                                       .path = taskdir_file_remote_path(c->file),
+                                       .inode = c->file->inode,
+                                       .mtime_ns = c->file->mtime_ns,
+                               });
+        }
+        return 0;
+}
+
+int sources_collect(struct sources *s, struct store_batch *batch) {
+        struct source_change *c, *end;
+        unsigned n = 0;
+
+        STAILQ_FOREACH(c, &s->changes, link) {
+                int r;
+
+                if (n++ >= BATCH_MAX)
+                        break;
+                r = collect_change(s, batch, c);
+                if (r < 0)
+                        return r;
+        }
+        end = c;
+        for (c = STAILQ_FIRST(&s->changes); c != end; c = STAILQ_NEXT(c, link))
+                c->in_commit = true;
+        if (end)
+                callback_call(&s->on_dirty);
+        return 0;
+}
+
+void sources_committed(struct sources *s, bool written) {
+        struct source_change *c;
+
+        STAILQ_FOREACH(c, &s->changes, link)
+        c->in_commit &= written;
+        while ((c = STAILQ_FIRST(&s->changes)) && c->in_commit) {
+                STAILQ_REMOVE_HEAD(&s->changes, link);
+                if (c->was_put)
+                        c->file->is_published = true;
+                change_free(c);
+        }
+}
