@@ -61,6 +61,13 @@ static struct account *account_of(const struct entry *e) {
         return handler->find_account(handler->userdata, view.account);
 }
 
+static bool is_ours(const struct entry *e) {
+        struct task_view view;
+
+        task_record_view(e->is.task, &view);
+        return registry_handler_is_ours(&owner_of(e)->handler, view.account);
+}
+
 static void start_polling(struct entry *e) {
         struct enrollment *en = owner_of(e);
         usec_t spread = 0;
@@ -186,7 +193,9 @@ static void on_finished_found(struct entry *e, const struct store_task *stored) 
 
         e->is_parked = stored->delivery == DELIVERY_PARKED;
         if (is_other_file(e, stored))
-                r = taskdir_has(taskdir, stored->name, stored->inode, stored->mtime_ns);
+                r = entry_has_remote_duplicate(e, stored->inode, stored->mtime_ns)
+                            ? 1
+                            : taskdir_has(taskdir, stored->name, stored->inode, stored->mtime_ns);
         if (r < 0)
                 read_again_later(e, stored->name, strerror(-r));
         else if (r > 0 || !finished_is_new_file(e, stored->inode, stored->mtime_ns))
@@ -284,7 +293,9 @@ static bool outranks(const struct entry *e, const struct entry *owner) {
 static void enroll(struct entry *e) {
         struct entry *owner = entry_owner(e);
 
-        if (owner && outranks(e, owner))
+        if (!is_ours(e))
+                entry_set_state(e, ENTRY_ELSEWHERE);
+        else if (owner && outranks(e, owner))
                 take_over(e, owner);
         else if (owner)
                 refuse_duplicate(e, owner);
@@ -439,6 +450,20 @@ void enrollment_resume(struct entry *e) {
                 come_back(e);
         if (e->state == ENTRY_ACTIVE && !watch_is_started(e->watch))
                 start_polling(e);
+}
+
+void enrollment_take_account(struct enrollment *en) {
+        struct entry *e;
+        size_t at = 0;
+
+        en->scanning = true;
+        en->started = 0;
+        store_begin_reading(en->store);
+        while ((e = entries_next(&en->entries, &at)))
+                if (e->state == ENTRY_ELSEWHERE && is_ours(e))
+                        enroll(e);
+        store_end_reading(en->store);
+        en->scanning = false;
 }
 
 static void check_polling(struct entry *e) {

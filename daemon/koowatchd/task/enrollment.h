@@ -47,6 +47,8 @@ void enrollment_add(struct entry *entry, struct task_record *task);
 /* It has got others of the same key (taken over); old: the file of those before. */
 void enrollment_update(struct entry *entry, struct task_record *task,
                        const struct taskdir_file *old);
+/* This node polls another account from now on: its entries, which were ELSEWHERE, go on. */
+void enrollment_take_account(struct enrollment *enrollment);
 /* Its file was read, whatever is in it. */
 void enrollment_resume(struct entry *entry);
 /* No file stands for it any more: it is dropped, now or later. */

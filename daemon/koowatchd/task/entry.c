@@ -17,12 +17,30 @@ struct store_key task_key(const struct task_record *task, struct task_view *view
         };
 }
 
+static uint64_t file_hash(const struct taskdir_file *file) {
+        if (file->is_remote)
+                return hash_text(taskdir_file_remote_path(file),
+                                 hash_text(taskdir_file_node(file), HASH_START));
+        return hash_text(file->name, HASH_START);
+}
+
 static uint64_t name_hash(const void *entry) {
-        return hash_text(((const struct entry *) entry)->is.file->name, HASH_START);
+        return file_hash(((const struct entry *) entry)->is.file);
 }
 
 static bool name_matches(const void *entry, const void *name) {
-        return streq(((const struct entry *) entry)->is.file->name, name);
+        const struct taskdir_file *file = ((const struct entry *) entry)->is.file;
+
+        return !file->is_remote && streq(file->name, name);
+}
+
+static bool file_matches(const void *entry, const void *other) {
+        const struct taskdir_file *a = ((const struct entry *) entry)->is.file, *b = other;
+
+        if (!b->is_remote)
+                return name_matches(entry, b->name);
+        return a->is_remote && streq(taskdir_file_node(a), taskdir_file_node(b)) &&
+               streq(taskdir_file_remote_path(a), taskdir_file_remote_path(b));
 }
 
 static uint64_t key_hash(const void *entry) {
@@ -45,6 +63,10 @@ void entries_init(struct entries *entries) {
 
 struct entry *entries_find_name(const struct entries *entries, const char *name) {
         return index_find(&entries->by_name, hash_text(name, HASH_START), name_matches, name);
+}
+
+struct entry *entries_find_file(const struct entries *entries, const struct taskdir_file *file) {
+        return index_find(&entries->by_name, file_hash(file), file_matches, file);
 }
 
 struct entry *entries_find_key(const struct entries *entries, const struct store_key *key) {
@@ -140,6 +162,16 @@ struct entry *entry_find_successor(const struct entry *owner) {
         return found;
 }
 
+bool entry_has_remote_duplicate(const struct entry *owner, uint64_t inode, int64_t mtime_ns) {
+        const struct entry *e;
+
+        LIST_FOREACH(e, &entry_table(owner)->duplicates, duplicate)
+        if (e->is.file->is_remote && e->is.file->inode == inode &&
+            e->is.file->mtime_ns == mtime_ns && entry_is_duplicate_of(e, owner))
+                return true;
+        return false;
+}
+
 const struct watch_end *entry_end(const struct entry *e) {
         return is_duplicate(e->state) ? NULL : e->end;
 }
@@ -166,7 +198,10 @@ void entry_set_left_file(struct entry *e, bool has_left_file) {
 void entry_set_state(struct entry *e, enum entry_state state) {
 #define TO(state) (1U << ENTRY_##state)
         static const unsigned next[ENTRY_STATES] = {
-                [ENTRY_INVALID] = TO(LOOKUP) | TO(ACTIVE) | TO(DUPLICATE) | TO(LATE_DUPLICATE),
+                [ENTRY_INVALID] = TO(ELSEWHERE) | TO(LOOKUP) | TO(ACTIVE) | TO(DUPLICATE) |
+                                  TO(LATE_DUPLICATE),
+                [ENTRY_ELSEWHERE] =
+                        TO(INVALID) | TO(LOOKUP) | TO(ACTIVE) | TO(DUPLICATE) | TO(LATE_DUPLICATE),
                 [ENTRY_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE) | TO(INVALID),
                 [ENTRY_LATE_DUPLICATE] = TO(LOOKUP) | TO(ACTIVE) | TO(INVALID),
                 [ENTRY_LOOKUP] =

@@ -2,8 +2,8 @@
 /*
  * Entry: what is known of one task file, and the tables by which entries are found
  *
- * By the file's name, and by the task's key (account, share, task): for each key one entry
- * at most owns it, and is the one that is watched or done.
+ * By the file's name (those of other nodes by node and path), and by the task's key (account,
+ * share, task): for each key one entry at most owns it, and is the one that is watched or done.
  *
  * The life of an entry, in the states of enum entry_state. Those in the second line own
  * their key; an entry that does not is dropped as soon as its file is gone.
@@ -21,6 +21,9 @@
  *                 +--- gone -------> TO_DELETE <--------+
  *
  * From TO_DELETE it goes with the next commit, unless its file is back before that.
+ *
+ * Where several nodes share the store, an entry is ELSEWHERE from when its file is read until this
+ * node has its account; it goes on as one whose file has just been read.
  */
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -31,11 +34,13 @@
 #include "koowatchd/task/watch.h"
 
 struct entry_wait;
+struct sources;
 
 enum entry_state {
         ENTRY_INVALID,          /* no valid settings have been read */
         ENTRY_DUPLICATE,        /* another entry owns its key */
         ENTRY_LATE_DUPLICATE,   /* likewise; its file came when the finished owner's had gone */
+        ENTRY_ELSEWHERE,        /* this node has not its account */
         ENTRY_LOOKUP,           /* the store is asked what it knows of the key */
         ENTRY_ACTIVE,           /* watched */
         ENTRY_ACTIVE_MISSING,   /* its file is gone, for a moment perhaps: an editor saves it */
@@ -78,6 +83,7 @@ struct entries {
         LIST_HEAD(, entry) duplicates; /* mistakes, and few: looked through for those of one key */
         unsigned counts[ENTRY_STATES];
         unsigned hook_problems, left_files;
+        struct sources *sources;    /* NULL: no other node shares the store */
         struct watch_shared shared; /* kept by whoever has the entries; an entry finds them by it */
 };
 
@@ -93,7 +99,10 @@ void entries_clear(struct entries *entries);
 struct entry *entry_new(struct entries *entries, struct taskdir_file *file);
 void entry_free(struct entry *entry);
 
+/* Of this node's files. */
 struct entry *entries_find_name(const struct entries *entries, const char *name);
+/* With this name and, if it is another node's, this node and path. */
+struct entry *entries_find_file(const struct entries *entries, const struct taskdir_file *file);
 struct entry *entries_find_key(const struct entries *entries, const struct store_key *key);
 /* The owner of the key that the entry's task has, or NULL. */
 struct entry *entry_owner(const struct entry *entry);
@@ -119,6 +128,8 @@ struct entry *entry_find_successor(const struct entry *owner);
 /* Takes a step in the life above. */
 void entry_set_state(struct entry *entry, enum entry_state state);
 bool entry_owns_key(const struct entry *entry);
+/* A remote duplicate of it has this file. */
+bool entry_has_remote_duplicate(const struct entry *owner, uint64_t inode, int64_t mtime_ns);
 /* Its file is gone, for good or not. */
 bool entry_is_missing(const struct entry *entry);
 

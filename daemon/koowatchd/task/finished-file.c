@@ -5,6 +5,7 @@
 #include "common/crash-point.h"
 #include "common/log.h"
 #include "koowatchd/task/entry.h"
+#include "koowatchd/task/sources.h"
 #include "koowatchd/task/taskdir-file.h"
 #include "koowatchd/task/taskdir.h"
 
@@ -31,6 +32,10 @@ static void remove_one(struct taskdir *taskdir, const struct entry *e, bool said
                 return;
         if (entry_is_missing(e)) {
                 removal->left = true;
+                return;
+        }
+        if (e->is.file->is_remote) {
+                sources_finish(entry_table(e)->sources, e->is.file);
                 return;
         }
         r = taskdir_remove(taskdir, e->is.file);

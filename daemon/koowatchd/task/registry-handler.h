@@ -2,6 +2,8 @@
 /*
  * Registry handler: what the registry reports upwards, and asks for
  */
+#include <stdbool.h>
+
 #include "common/callback.h"
 
 struct account;
@@ -19,6 +21,8 @@ struct registry_handler {
         struct callback on_status;
         /* The account of that name, configured or not; NULL: there is none. */
         struct account *(*find_account)(void *userdata, const char *name);
+        /* Whether this node polls the account; NULL: there is no other one. */
+        bool (*is_ours)(void *userdata, const char *account);
         /* A file was refused and nothing is watched for it; text names file and line. */
         void (*on_invalid)(void *userdata, const char *text);
         /* Something could not be read that may be readable in a moment: scan again then. */
@@ -27,3 +31,8 @@ struct registry_handler {
         void (*on_task)(void *userdata, enum registry_change change, const char *name);
         void *userdata;
 };
+
+static inline bool registry_handler_is_ours(const struct registry_handler *handler,
+                                            const char *account) {
+        return !handler->is_ours || handler->is_ours(handler->userdata, account);
+}

@@ -7,10 +7,11 @@
 #include "koowatchd/account/account.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/report/event.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/finished-file.h"
 #include "koowatchd/task/hook-check.h"
+#include "koowatchd/task/sources.h"
 #include "koowatchd/task/stale-tasks.h"
 #include "koowatchd/task/strays.h"
 #include "koowatchd/task/task-file.h"
@@ -27,7 +28,11 @@ struct registry {
         struct stale_tasks stale;
         struct strays strays;
         struct timer recheck_timer;
-        bool has_missed; /* since the last scan began there was no memory for a file */
+        bool has_missed;         /* since the last scan began there was no memory for a file */
+        bool is_whole, has_gaps; /* as on_scanned() of the last scan says */
+
+        bool is_shared; /* the store, by several nodes: */
+        struct sources sources;
 };
 
 /* ---- files ---- */
@@ -63,7 +68,7 @@ static bool has_account(void *userdata, const char *name) {
 /* The entry of a file that was read, with its name free for another key. NULL: no memory. */
 static struct entry *entry_for(struct registry *r, const struct task_file *file,
                                const struct task_record *task) {
-        struct entry *e = entries_find_name(&r->enrollment.entries, file->file->name);
+        struct entry *e = entries_find_file(&r->enrollment.entries, file->file);
 
         if (e && e->is.task && task && !task_records_are_same_task(e->is.task, task)) {
                 entry_detach_name(e);
@@ -106,7 +111,7 @@ static int read_record(const struct task_file *file, const struct task_file_chec
 
 static enum read_again on_file(void *userdata, const struct task_file *file) {
         struct registry *r = userdata;
-        struct entry *known = entries_find_name(&r->enrollment.entries, file->file->name);
+        struct entry *known = entries_find_file(&r->enrollment.entries, file->file);
         struct reading reading = {file, r, known && known->is.task};
         bool is_new = !known || known->state == ENTRY_TO_DELETE;
         const struct task_file_check check = {has_account, on_fault, &reading};
@@ -128,6 +133,8 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         }
         old = entry_set_file(e, file->file);
         e->file_invalid = !task;
+        if (r->is_shared && task && !file->file->is_remote)
+                sources_note(&r->sources, file->file);
         enrollment_resume(e);
         if (task && e->state == ENTRY_INVALID) {
                 enrollment_add(e, STEAL_PTR(task));
@@ -144,9 +151,11 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
 
 static void on_gone(void *userdata, struct taskdir_file *file) {
         struct registry *r = userdata;
-        struct entry *e = entries_find_name(&r->enrollment.entries, file->name);
+        struct entry *e = entries_find_file(&r->enrollment.entries, file);
         bool was_invalid = e && e->state == ENTRY_INVALID;
 
+        if (r->is_shared && !file->is_remote)
+                sources_forget(&r->sources, file);
         if (e)
                 enrollment_leave(e);
         if (was_invalid)
@@ -179,7 +188,9 @@ static void on_scanned(void *userdata, bool complete, bool has_gaps) {
 
         r->enrollment.scanning = false;
         finished_remove_left(r->taskdir, &r->enrollment.entries);
-        if (complete && !r->has_missed)
+        r->is_whole = complete && !r->has_missed;
+        r->has_gaps = has_gaps;
+        if (r->is_whole && !r->is_shared)
                 stale_tasks_find(&r->stale, has_gaps);
 }
 
@@ -225,6 +236,11 @@ static int open_taskdir(struct registry *r, struct dirwatch *dirwatch) {
         return taskdir_new(dirwatch, r->timers, &handler, &r->taskdir);
 }
 
+static bool is_ours(void *userdata, const char *account) {
+        return registry_handler_is_ours(&((const struct registry *) userdata)->enrollment.handler,
+                                        account);
+}
+
 int registry_new(const struct registry_modules *with, struct registry **ret) {
         CLEANUP(registry_freep) struct registry *r = calloc(1, sizeof(*r));
         int error;
@@ -243,6 +259,11 @@ int registry_new(const struct registry_modules *with, struct registry **ret) {
                                 .boot = with->boot,
                         });
         stale_tasks_init(&r->stale, &r->enrollment.entries, with->store);
+        r->stale.is_ours = is_ours;
+        r->stale.userdata = r;
+        r->is_shared = store_is_shared(with->store);
+        sources_init(&r->sources, r->taskdir, &r->enrollment.entries);
+        r->enrollment.entries.sources = r->is_shared ? &r->sources : NULL;
         if (error == 0)
                 error = timer_open(r->timers, &r->recheck_timer, on_recheck);
         if (error < 0)
@@ -257,6 +278,7 @@ void registry_free(struct registry *r) {
         timer_close(r->timers, &r->recheck_timer);
         enrollment_clear(&r->enrollment);
         stale_tasks_clear(&r->stale);
+        sources_clear(&r->sources);
         strays_clear(&r->strays);
         taskdir_free(r->taskdir);
         free(r);
@@ -266,6 +288,7 @@ void registry_set_handler(struct registry *r, const struct registry_handler *han
         r->enrollment.handler = *handler;
         r->enrollment.changes.on_dirty = handler->on_dirty;
         r->stale.on_dirty = handler->on_dirty;
+        r->sources.on_dirty = handler->on_dirty;
 }
 
 void registry_configure(struct registry *r, const struct task_limits *limits,
@@ -354,6 +377,8 @@ int registry_collect(struct registry *r, struct store_batch *batch) {
         int error = stale_tasks_collect(&r->stale, batch, &drops);
 
         if (error == 0)
+                error = sources_collect(&r->sources, batch);
+        if (error == 0)
                 error = entry_changes_collect(&r->enrollment.changes, batch, &drops);
         /* Their files must not be there again after a power failure that the batch survives. */
         if (error == 0 && drops) {
@@ -365,7 +390,58 @@ int registry_collect(struct registry *r, struct store_batch *batch) {
 
 void registry_committed(struct registry *r, bool written) {
         stale_tasks_committed(&r->stale, written);
+        sources_committed(&r->sources, written);
         entry_changes_committed(&r->enrollment.changes, written);
+}
+
+/* ---- the other nodes ---- */
+
+void registry_found_own(struct registry *r, const struct store_source *source) {
+        sources_found(&r->sources, source, r->is_whole && !r->has_gaps);
+}
+
+void registry_found_all_own(struct registry *r) {
+        sources_all_found(&r->sources);
+}
+
+int registry_put_remote(struct registry *r, const struct store_source *source) {
+        CLEANUP(taskdir_file_unrefp)
+        struct taskdir_file *file = taskdir_file_new_remote(source->node, source->path);
+        const struct entry *known;
+        CLEANUP(freep) char *path = NULL;
+
+        if (!file)
+                return -ENOMEM;
+        file->inode = source->inode;
+        file->mtime_ns = source->mtime_ns;
+        file->text_hash = (uint32_t) hash_text(source->text, HASH_START);
+        file->removes_finished = source->removes_finished;
+        known = entries_find_file(&r->enrollment.entries, file);
+        if (source->is_gone) {
+                if (known)
+                        on_gone(r, file);
+                return 0;
+        }
+        if (known && taskdir_file_is_same(known->is.file, file) &&
+            known->is.file->text_hash == file->text_hash && !entry_is_missing(known))
+                return 0;
+        path = taskdir_path(r->taskdir, file);
+        if (!path)
+                return -ENOMEM;
+        (void) on_file(r, &(struct task_file){
+                                  .file = file,
+                                  .path = path,
+                                  .text = source->text,
+                                  .length = strlen(source->text),
+                          });
+        return 0;
+}
+
+void registry_take_account(struct registry *r) {
+        enrollment_take_account(&r->enrollment);
+        stale_tasks_renew(&r->stale);
+        if (r->is_whole)
+                stale_tasks_find(&r->stale, r->has_gaps);
 }
 
 void registry_notice(struct registry *r, const char *name) {
@@ -394,6 +470,7 @@ struct registry_counts registry_count(const struct registry *r) {
         return (struct registry_counts){
                 .pending = active - r->enrollment.entries.shared.running,
                 .running = r->enrollment.entries.shared.running,
+                .elsewhere = n[ENTRY_ELSEWHERE],
                 .finished = n[ENTRY_FINISHED] + n[ENTRY_FINISHED_MISSING],
                 .invalid = n[ENTRY_INVALID] + n[ENTRY_DUPLICATE] + n[ENTRY_LATE_DUPLICATE],
                 .hook_problems = r->enrollment.entries.hook_problems,

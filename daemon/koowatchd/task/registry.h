@@ -30,6 +30,7 @@ struct registry_handler;
 struct report;
 struct store;
 struct store_batch;
+struct store_source;
 struct task_limits;
 struct timers;
 
@@ -93,6 +94,16 @@ void registry_on_delivered(void *registry, json_object *event);
 /* Likewise, it was given up. */
 void registry_on_parked(void *registry, json_object *event);
 
+/*
+ * The other nodes, where the store is shared (fleet.h). What it has of this one's files, and that
+ * this was all; one of another node's, of an account that this node has or is about to have,
+ * returning 0 or -ENOMEM; and that it has another account from now on, all whose files are known.
+ */
+void registry_found_own(struct registry *registry, const struct store_source *source);
+void registry_found_all_own(struct registry *registry);
+int registry_put_remote(struct registry *registry, const struct store_source *source);
+void registry_take_account(struct registry *registry);
+
 /* A file of that name was published a moment ago: it is read at once. */
 void registry_notice(struct registry *registry, const char *name);
 /*
@@ -108,6 +119,7 @@ const struct enrollment *registry_enrollment(const struct registry *registry);
 struct registry_counts {
         unsigned pending, running;  /* watched; by taskStatus */
         unsigned finished, invalid; /* duplicates are invalid */
+        unsigned elsewhere;         /* another node polls their account */
         unsigned hook_problems;     /* watched, with a Hook= that would not run */
 };
 struct registry_counts registry_count(const struct registry *registry);

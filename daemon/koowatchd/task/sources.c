@@ -183,13 +183,13 @@ static int collect_change(struct sources *s, struct store_batch *batch, struct s
         case CHANGE_DROP:
                 return store_batch_drop_source(batch, c->path);
         case CHANGE_FINISH:
-                return store_batch_finish_source(
-                        batch, &(struct store_source){
-                                       .node = taskdir_file_node(c->file),
-                                       .path = taskdir_file_remote_path(c->file),
-                                       .inode = c->file->inode,
-                                       .mtime_ns = c->file->mtime_ns,
-                               });
+                return store_batch_finish_source(batch,
+                                                 &(struct store_source){
+                                                         .node = taskdir_file_node(c->file),
+                                                         .path = taskdir_file_remote_path(c->file),
+                                                         .inode = c->file->inode,
+                                                         .mtime_ns = c->file->mtime_ns,
+                                                 });
         }
         return 0;
 }

@@ -57,7 +57,7 @@ static void on_row(void *userdata, const struct store_key *key) {
         struct stale_tasks *s = userdata;
         struct stale_task *t;
 
-        if (entries_find_key(s->entries, key))
+        if (!s->is_ours(s->userdata, key->account) || entries_find_key(s->entries, key))
                 return;
         t = calloc(1, sizeof(*t));
         if (!t)
@@ -80,6 +80,10 @@ static void on_end(void *userdata, int error) {
                           store_error(s->store));
         if (!STAILQ_EMPTY(&s->list))
                 callback_call(&s->on_dirty);
+}
+
+void stale_tasks_renew(struct stale_tasks *s) {
+        s->were_looked_for = false;
 }
 
 void stale_tasks_find(struct stale_tasks *s, bool has_gaps) {

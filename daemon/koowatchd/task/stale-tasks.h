@@ -4,7 +4,8 @@
  *
  * Looked for when all directories have been read; then the store is to forget them. A file
  * that is invalid may be the one of any registration, as it may have been renamed: they stay in
- * doubt until it is valid, or gone.
+ * doubt until it is valid, or gone. Where nodes share the store that is done for the accounts that
+ * this one has, whenever it has another one.
  */
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -19,6 +20,9 @@ struct stale_tasks {
         const struct entries *entries;
         struct store *store;
         struct callback on_dirty; /* there is something to write */
+        /* Whether this node is the one that knows all files of the account. */
+        bool (*is_ours)(void *userdata, const char *account);
+        void *userdata;
         STAILQ_HEAD(stale_list, stale_task) list, in_doubt;
         bool were_looked_for, has_gaps;
 };
@@ -28,6 +32,8 @@ void stale_tasks_init(struct stale_tasks *stale, const struct entries *entries,
                       struct store *store);
 void stale_tasks_clear(struct stale_tasks *stale);
 
+/* They are to be looked for once more. */
+void stale_tasks_renew(struct stale_tasks *stale);
 /*
  * All directories have been read. has_gaps: one of them is absent or empty; then a file may have
  * gone with its directory, and a task whose file comes back as it was is known.

@@ -32,6 +32,7 @@ static enum task_shown shown_state(const struct entry *e) {
         case ENTRY_FINISHED:
         case ENTRY_FINISHED_MISSING:
                 return TASK_FINISHED;
+        case ENTRY_ELSEWHERE:
         case ENTRY_LOOKUP:
                 return TASK_PENDING;
         default:

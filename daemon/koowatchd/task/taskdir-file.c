@@ -34,6 +34,35 @@ struct taskdir_file *taskdir_file_new(const char *name) {
         return file;
 }
 
+struct taskdir_file *taskdir_file_new_remote(const char *node, const char *path) {
+        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+        size_t length = strlen(base), node_size = strlen(node) + 1, path_size = strlen(path) + 1;
+        struct taskdir_file *file;
+
+        if (length > strlen(TASK_SUFFIX) && streq(base + length - strlen(TASK_SUFFIX), TASK_SUFFIX))
+                length -= strlen(TASK_SUFFIX);
+        file = calloc(1, sizeof(*file) + length + 1 + node_size + path_size);
+        if (!file)
+                return NULL;
+        file->references = 1;
+        file->is_remote = true;
+        file->dir = REMOTE_DIR;
+        memcpy(file->name, base, length);
+        memcpy(file->name + length + 1, node, node_size);
+        memcpy(file->name + length + 1 + node_size, path, path_size);
+        return file;
+}
+
+const char *taskdir_file_node(const struct taskdir_file *file) {
+        return file->name + strlen(file->name) + 1;
+}
+
+const char *taskdir_file_remote_path(const struct taskdir_file *file) {
+        const char *node = taskdir_file_node(file);
+
+        return node + strlen(node) + 1;
+}
+
 static uint32_t make_stamp(const struct stat *st) {
         uint64_t hash = hash_number((uint64_t) st->st_ctim.tv_sec, HASH_START);
 

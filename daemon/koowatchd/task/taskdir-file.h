@@ -11,6 +11,8 @@
 
 #include "common/util.h"
 
+#define TASK_SUFFIX ".task"
+
 struct stat;
 
 /* Whether a file that has not changed is read again. */
@@ -33,11 +35,20 @@ struct taskdir_file {
         bool removes_finished : 1; /* finished files are removed there: STATE/tasks.d, below /run */
         bool is_removed : 1; /* by us: what comes under its name is another one, however like it */
         bool is_link : 1;    /* not followed, and known by what the link itself is */
-        char name[];         /* without ".task" */
+        bool is_remote : 1;  /* of another node, which alone reads and removes it */
+        bool is_published : 1; /* the other nodes know it as it is */
+        char name[];           /* without ".task"; of a remote one node and path follow */
 };
+
+#define REMOTE_DIR (UINT8_MAX - 1) /* the lowest, and none that a taskdir has */
 
 /* With one reference; NULL when memory is short. */
 struct taskdir_file *taskdir_file_new(const char *name);
+/* Likewise, of another node; its name is the path's. */
+struct taskdir_file *taskdir_file_new_remote(const char *node, const char *path);
+/* Of a remote one. */
+const char *taskdir_file_node(const struct taskdir_file *file);
+const char *taskdir_file_remote_path(const struct taskdir_file *file);
 struct taskdir_file *taskdir_file_ref(struct taskdir_file *file);
 /* Accepts NULL. */
 void taskdir_file_unref(struct taskdir_file *file);

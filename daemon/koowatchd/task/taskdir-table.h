@@ -12,7 +12,6 @@
 #include "koowatchd/task/taskdir-handler.h"
 
 #define TASKDIR_MAX 32 /* directories */
-#define TASK_SUFFIX ".task"
 
 struct dirwatch;
 struct look;

@@ -254,6 +254,8 @@ void taskdir_each_trouble(const struct taskdir *t,
 }
 
 char *taskdir_path(const struct taskdir *t, const struct taskdir_file *file) {
+        if (file->is_remote)
+                return str_printf("%s:%s", taskdir_file_node(file), taskdir_file_remote_path(file));
         if (file->dir >= t->count)
                 return str_printf("%s" TASK_SUFFIX, file->name);
         return str_printf("%s/%s" TASK_SUFFIX, t->dirs[file->dir].path, file->name);
