@@ -6,13 +6,13 @@
 #define PAUSE (5 * USEC_SEC)
 
 static void load_later(struct delivery_load *l) {
-        l->failed = true;
+        l->may_repeat = true;
         timer_arm(l->timers, &l->timer, clock_boot() + PAUSE);
 }
 
 static void on_row(void *userdata, const char *event_id, const struct store_delivery *delivery) {
         struct delivery_load *l = userdata;
-        int r = l->on_row(l->userdata, event_id, delivery, l->failed);
+        int r = l->on_row(l->userdata, event_id, delivery, l->may_repeat);
 
         if (r < 0) {
                 log_error("event %s: %s, retrying in 5 s", event_id, strerror(-r));
@@ -23,6 +23,7 @@ static void on_row(void *userdata, const char *event_id, const struct store_deli
 static void on_end(void *userdata, int error) {
         struct delivery_load *l = userdata;
 
+        l->is_reading = false;
         if (error < 0) {
                 log_error("cannot read from the store which outcomes are to be delivered (%s), "
                           "retrying in 5 s",
@@ -33,6 +34,9 @@ static void on_end(void *userdata, int error) {
 }
 
 void delivery_load_begin(struct delivery_load *l) {
+        if (l->is_reading)
+                return;
+        l->is_reading = true;
         store_each_pending(l->store, on_row, on_end, l);
 }
 

@@ -9,7 +9,7 @@
 #include "koowatchd/report/hook-result.h"
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/report.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/fleet.h"
 
 bool event_has_hooks(const char *hook_directories, json_object *event) {
         const char *type = event_string(event, "event");
@@ -90,19 +90,45 @@ static void run(struct delivery_run *r) {
                                   "the hook runner cannot be started or reached", error);
 }
 
-static void on_event(void *userdata, int error, const char *body) {
-        struct delivery_run *r = userdata;
-
-        if (error == 0)
-                error = event_parse(body, &r->event);
+static void run_if_wanted(struct delivery_run *r, int error) {
         if (error == 0 && !r->shared->stopping)
                 run(r);
         else
                 r->shared->on_end(r, DELIVERY_RUN_LATER, "it cannot be read from the store", error);
 }
 
+static void on_event(void *userdata, int error, const char *body) {
+        struct delivery_run *r = userdata;
+
+        if (error == 0)
+                error = event_parse(body, &r->event);
+        run_if_wanted(r, error);
+}
+
+/* Where the store is shared: this node must have it still, and may have got it anew. */
+static void on_claimed(void *userdata, int found, const struct store_event *event) {
+        struct delivery_run *r = userdata;
+
+        if (found > 0 && !event->is_mine) {
+                r->shared->on_end(r, DELIVERY_RUN_LATER, "another node delivers it", 0);
+                return;
+        }
+        if (found > 0)
+                r->row->fence = event->delivery.fence;
+        if (found > 0 && r->event)
+                run_if_wanted(r, 0);
+        else
+                on_event(r,
+                         found > 0   ? 0
+                         : found < 0 ? found
+                                     : -ENOENT,
+                         found > 0 ? event->body : NULL);
+}
+
 void delivery_run_start(struct delivery_run *r) {
-        if (r->event)
+        if (store_is_shared(r->shared->store))
+                store_find_event(r->shared->store, r->row->id, on_claimed, r);
+        else if (r->event)
                 run(r);
         else
                 store_get_event(r->shared->store, r->row->id, on_event, r);

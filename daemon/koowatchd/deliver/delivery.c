@@ -13,6 +13,7 @@
 #include "koowatchd/deliver/redelivery-order.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/report.h"
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
 
@@ -252,6 +253,7 @@ static int open_parts(struct deliveries *d) {
                 .on_row = on_pending,
                 .on_end = on_loaded,
                 .userdata = d,
+                .may_repeat = store_is_shared(d->with.store),
         };
         d->tellings = (struct tellings){
                 .timers = d->with.timers,

@@ -41,8 +41,9 @@ void deliveries_set_handler(struct deliveries *deliveries, const struct delivery
 int deliveries_configure(struct deliveries *deliveries, const struct delivery_settings *settings);
 
 /*
- * Takes up what an earlier run of the daemon left pending, or has not told. What the store cannot
- * tell now is asked again every 5 s.
+ * Takes up what an earlier run of the daemon left pending, or has not told; or, where the store is
+ * shared, another node: then it is to be called again and again. What the store cannot tell now is
+ * asked again every 5 s.
  */
 void deliveries_load(struct deliveries *deliveries);
 
