@@ -20,6 +20,7 @@
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/memory-trim.h"
 #include "koowatchd/modules.h"
 #include "koowatchd/no-exec.h"
@@ -27,12 +28,13 @@
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/status.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/task/past-durations.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-state.h"
 
 #define DRAIN_TIME (5 * USEC_SEC)
+#define SETTLE_TIME (10 * USEC_SEC)
 
 struct daemon {
         const struct daemon_options *options;
@@ -41,10 +43,24 @@ struct daemon {
         ev_signal on_term, on_int, on_hup;
         ev_prepare before_wait;
         ev_idle more_to_commit; /* active: the loop does not wait */
-        struct timer drain_timer;
+        struct timer drain_timer, settle_timer;
+        bool has_settled, was_settled; /* now, when the store was last asked for its answers */
+        bool has_started;
         bool stopping;
         bool has_finished; /* what is left to write has been handed over */
+        bool has_left;     /* the fleet, or is about to */
+        bool begins_anew;  /* after this run's end, as the fleet goes on without it */
 };
+
+/* Also if the others do not know it yet: they will find out. */
+static void on_left(void *userdata, int error) {
+        const struct daemon *d = userdata;
+
+        if (error < 0)
+                log_notice("cannot tell the other nodes that this one stops (%s)",
+                           store_error(d->modules.state.store));
+        ev_break(d->modules.loop, EVBREAK_ALL);
+}
 
 /* Nothing is under way, nor is anything left to write. */
 static bool is_drained(struct daemon *d) {
@@ -55,7 +71,14 @@ static bool is_drained(struct daemon *d) {
                 d->has_finished = true;
                 commit_finish(d->modules.commit);
         }
-        return !commit_is_busy(d->modules.commit);
+        if (commit_is_busy(d->modules.commit))
+                return false;
+        if (!d->has_left && store_is_shared(d->modules.state.store)) {
+                d->has_left = true;
+                store_leave(d->modules.state.store, on_left, d);
+                return false;
+        }
+        return true;
 }
 
 static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) {
@@ -66,7 +89,7 @@ static void before_wait(struct ev_loop *loop, ev_prepare *prepare, int revents) 
                 ev_idle_start(loop, &d->more_to_commit);
         else
                 ev_idle_stop(loop, &d->more_to_commit);
-        if (d->stopping && is_drained(d))
+        if (d->stopping && !d->has_left && is_drained(d))
                 ev_break(loop, EVBREAK_ALL);
 }
 
@@ -149,6 +172,7 @@ static int adopt(struct daemon *d, struct config *new) {
                 r = apply_directories(d);
         if (r < 0)
                 return r;
+        membership_check_accounts(d->modules.membership);
         dirwatch_refresh(d->modules.dirwatch);
         registry_scan(d->modules.registry);
         registry_check_accounts(d->modules.registry);
@@ -242,12 +266,73 @@ static void give_up_exec(const struct daemon *d) {
                 log_warning("cannot block execve (%s), continuing", strerror(-r));
 }
 
+static void report_started(struct daemon *d) {
+        const struct registry_counts watches = registry_count(d->modules.registry);
+
+        if (d->has_started)
+                return;
+        d->has_started = true;
+        timer_disarm(d->modules.timers, &d->settle_timer);
+        log_info("koowatchd " KOOWATCH_VERSION
+                 " started: %u watched, %u finished, %u invalid; hooks run %s",
+                 watches.pending + watches.running, watches.finished, watches.invalid,
+                 runner_describe(d->modules.runner));
+        notify_ready();
+        status_send(d->modules.status);
+}
+
+static void on_answered(void *userdata, int error, const struct store_counts *counts);
+
+/* What was asked of the store before is answered before this. */
+static void await_answers(struct daemon *d) {
+        d->was_settled = d->has_settled;
+        store_count(d->modules.state.store, on_answered, d);
+}
+
+/*
+ * Each file that was there at the start has its place; or it cannot have that for now, and they
+ * wait.
+ */
+static void on_answered(void *userdata, int error, const struct store_counts *counts) {
+        struct daemon *d = userdata;
+
+        (void) counts; /* whoever counts for a purpose says what is wrong */
+        if (error < 0 || d->was_settled)
+                report_started(d);
+        else if (d->has_settled)
+                await_answers(d);
+        else
+                timer_arm(d->modules.timers, &d->settle_timer, clock_boot() + SETTLE_TIME);
+}
+
+static void on_settled(void *userdata) {
+        struct daemon *d = userdata;
+
+        d->has_settled = true;
+        if (timer_is_armed(&d->settle_timer))
+                await_answers(d);
+}
+
+static void on_not_settled(struct timer *timer, usec_t now) {
+        (void) now;
+        report_started(container_of(timer, struct daemon, settle_timer));
+}
+
+static void on_over(void *userdata) {
+        struct daemon *d = userdata;
+
+        d->begins_anew = !d->stopping;
+        ev_break(d->modules.loop, EVBREAK_ALL);
+}
+
 static int start(struct daemon *d) {
         int r;
 
         r = modules_open(&d->modules);
         if (r == 0)
                 r = timer_open(d->modules.timers, &d->drain_timer, on_drained);
+        if (r == 0)
+                r = timer_open(d->modules.timers, &d->settle_timer, on_not_settled);
         if (r < 0)
                 return r;
         give_up_exec(d);
@@ -270,6 +355,7 @@ static int start(struct daemon *d) {
         commit_start(d->modules.commit);
         status_start_watchdog(d->modules.status);
         registry_scan(d->modules.registry);
+        membership_start(d->modules.membership);
         registry_check_hooks(d->modules.registry);
         control_set_reload(d->modules.control, reload, d);
         bus_start(d->modules.bus, control_call, d->modules.control);
@@ -301,24 +387,6 @@ static void on_loop_error(const char *what) {
         _exit(EXIT_FAILURE);
 }
 
-/*
- * A store_counted_fn: what was asked of the store before has been answered, so that each file that
- * was there at the start has its place; or it cannot be for now, and they wait.
- */
-static void on_started(void *userdata, int error, const struct store_counts *counts) {
-        const struct daemon *d = userdata;
-        const struct registry_counts watches = registry_count(d->modules.registry);
-
-        (void) error; /* whoever counts for a purpose says so */
-        (void) counts;
-        log_info("koowatchd " KOOWATCH_VERSION
-                 " started: %u watched, %u finished, %u invalid; hooks run %s",
-                 watches.pending + watches.running, watches.finished, watches.invalid,
-                 runner_describe(d->modules.runner));
-        notify_ready();
-        status_send(d->modules.status);
-}
-
 static int run(struct daemon *d) {
         int r;
 
@@ -328,6 +396,8 @@ static int run(struct daemon *d) {
                 return EXIT_FAILURE;
         d->modules.config = d->config;
         d->modules.bus_kind = d->options->bus;
+        d->modules.on_settled = (struct callback){on_settled, d};
+        d->modules.on_over = (struct callback){on_over, d};
         d->modules.config_path = d->options->config_required ? d->options->config_path : NULL;
         ev_set_allocator(allocate_for_libev);
         ev_set_syserr_cb(on_loop_error);
@@ -342,12 +412,39 @@ static int run(struct daemon *d) {
                 return EXIT_FAILURE;
         }
 
-        store_count(d->modules.state.store, on_started, d);
+        await_answers(d);
         (void) ev_run(d->modules.loop, 0);
 
+        if (d->begins_anew)
+                return EXIT_SUCCESS;
         commit_finish(d->modules.commit);
         log_info("stopped");
         return EXIT_SUCCESS;
+}
+
+/* As it was before run(), with the configuration in force. */
+static void close_all(struct daemon *d) {
+        struct ev_loop *loop = d->modules.loop;
+
+        if (loop) {
+                ev_signal_stop(loop, &d->on_term);
+                ev_signal_stop(loop, &d->on_int);
+                ev_signal_stop(loop, &d->on_hup);
+                ev_prepare_stop(loop, &d->before_wait);
+                ev_idle_stop(loop, &d->more_to_commit);
+        }
+        if (d->modules.timers) {
+                timer_close(d->modules.timers, &d->drain_timer);
+                timer_close(d->modules.timers, &d->settle_timer);
+        }
+        modules_close(&d->modules);
+        state_directory_close(&d->modules.state);
+        *d = (struct daemon){
+                .options = d->options,
+                .config = d->config,
+                .modules.state.fd = -1,
+                .begins_anew = d->begins_anew,
+        };
 }
 
 int daemon_run(const struct daemon_options *options) {
@@ -375,11 +472,11 @@ int daemon_run(const struct daemon_options *options) {
         log_open("koowatchd", d.config->log_target);
         log_set_level(options->has_log_level ? options->log_level : d.config->log_level);
 
-        status = run(&d);
-        if (d.modules.timers)
-                timer_close(d.modules.timers, &d.drain_timer);
-        modules_close(&d.modules);
-        state_directory_close(&d.modules.state);
+        do {
+                d.begins_anew = false;
+                status = run(&d);
+                close_all(&d);
+        } while (d.begins_anew);
         config_free(d.config);
         curl_global_cleanup();
         (void) notify_flush();

@@ -18,6 +18,7 @@
 #include "koowatchd/koodrive/body.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/outbox.h"
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/event.h"
@@ -30,6 +31,7 @@
 #include "koowatchd/task/watch.h"
 
 #define CREDENTIALS_PERIOD USEC_MINUTE
+#define LEFT_TO_OTHERS_PAUSE (5 * USEC_SEC)
 
 /* ---- between modules ---- */
 
@@ -60,10 +62,11 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
 
         event_id_make(id);
         report_account(account, failed_requests);
-        deliveries_add_once(m->deliveries,
-                            event_of_account(id, account_name(account),
-                                             account_state_name(account_state(account)),
-                                             account_reason(account)));
+        if (membership_has(m->membership, account_name(account))) /* once a fleet */
+                deliveries_add_once(m->deliveries,
+                                    event_of_account(id, account_name(account),
+                                                     account_state_name(account_state(account)),
+                                                     account_reason(account)));
         if (bus_is_heard(m->bus))
                 bus_emit(m->bus, "AccountChanged", control_account_signal(account));
         status_update(m->status);
@@ -102,6 +105,9 @@ static usec_t on_attempt(void *userdata, struct account *account) {
 static usec_t on_refresh_due(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
+        /* Two nodes that refresh would take the token from each other. */
+        if (!membership_has(m->membership, account_name(account)))
+                return clock_boot() + LEFT_TO_OTHERS_PAUSE;
         return accounts_refresh(m->accounts, account);
 }
 
@@ -109,6 +115,12 @@ static struct account *find_account(void *userdata, const char *name) {
         struct modules *m = userdata;
 
         return accounts_find(m->accounts, name);
+}
+
+static bool is_ours(void *userdata, const char *account) {
+        const struct modules *m = userdata;
+
+        return membership_has(m->membership, account);
 }
 
 static void on_invalid(void *userdata, const char *text) {
@@ -264,6 +276,19 @@ static int open_registry(struct modules *m) {
         return registry_new(&modules, &m->registry);
 }
 
+static int open_membership(struct modules *m) {
+        const struct membership_modules modules = {
+                .store = m->state.store,
+                .accounts = m->accounts,
+                .registry = m->registry,
+                .deliveries = m->deliveries,
+                .on_settled = m->on_settled,
+                .on_over = m->on_over,
+        };
+
+        return membership_new(&modules, &m->membership);
+}
+
 static int open_commit(struct modules *m) {
         return commit_new(m->timers, m->state.store, m->state.store_name, m->registry,
                           m->deliveries, &m->commit);
@@ -329,6 +354,7 @@ static void connect_modules(struct modules *m) {
                                                   .on_dirty = on_dirty,
                                                   .on_status = on_status,
                                                   .find_account = find_account,
+                                                  .is_ours = is_ours,
                                                   .on_invalid = on_invalid,
                                                   .on_transient_error = on_transient_error,
                                                   .on_task = on_task,
@@ -345,10 +371,10 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_outbox,   open_timers,   open_store,        open_bus,
-                open_dirwatch, open_http,     open_reports,      open_runner,
-                open_poller,   open_accounts, open_deliveries,   open_registry,
-                open_commit,   open_control,  open_task_signals, open_status,
+                open_outbox,       open_timers,   open_store,      open_bus,    open_dirwatch,
+                open_http,         open_reports,  open_runner,     open_poller, open_accounts,
+                open_deliveries,   open_registry, open_membership, open_commit, open_control,
+                open_task_signals, open_status,
         };
         int r = 0;
 
@@ -365,6 +391,7 @@ void modules_close(struct modules *m) {
         task_signals_free(m->task_signals);
         control_free(m->control);
         commit_free(m->commit);
+        membership_free(STEAL_PTR(m->membership));
         registry_free(m->registry);
         deliveries_free(m->deliveries);
         accounts_free(m->accounts);

@@ -17,6 +17,7 @@ struct modules {
         const char *config_path;      /* for a spawned hook runner; NULL: none was named */
         const struct config *config;
         enum bus_kind bus_kind;
+        struct callback on_settled, on_over; /* as struct membership_modules says */
 
         struct database database;
         struct outbox *outbox;
@@ -31,6 +32,7 @@ struct modules {
         struct accounts *accounts;
         struct deliveries *deliveries;
         struct registry *registry;
+        struct membership *membership;
         struct commit *commit;
         struct control *control;
         struct task_signals *task_signals;
