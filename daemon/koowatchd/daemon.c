@@ -4,19 +4,18 @@
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "common/config.h"
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
+#include "koowatchd/apply.h"
 #include "koowatchd/bus/bus.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/control/control.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
-#include "koowatchd/descriptors.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
 #include "koowatchd/loop/timer.h"
@@ -101,52 +100,8 @@ static void do_nothing(struct ev_loop *loop, ev_idle *idle, int revents) {
 
 /* ---- configuration ---- */
 
-static int apply_accounts(struct daemon *d) {
-        struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
-
-        (void) getrlimit(RLIMIT_NOFILE, &limit);
-        http_set_max_connections(d->modules.http, descriptors_share(limit.rlim_cur, d->config));
-        return accounts_configure(d->modules.accounts, d->config);
-}
-
-static int apply_directories(struct daemon *d) {
-        CLEANUP(freep) char *state_tasks = str_printf("%s/tasks.d", d->config->state_directory);
-
-        if (!state_tasks || control_set_directories(d->modules.control, d->config->task_directories,
-                                                    state_tasks) < 0)
-                return -ENOMEM;
-        return registry_set_directories(d->modules.registry, d->config->task_directories,
-                                        state_tasks);
-}
-
-static int apply_settings(struct daemon *d) {
-        const struct config *c = d->config;
-
-        log_set_level(d->options->has_log_level ? d->options->log_level : c->log_level);
-        report_configure(d->modules.report, c->download_url);
-        commit_configure(d->modules.commit, c->history);
-        control_set_config(d->modules.control, c);
-        registry_configure(d->modules.registry,
-                           &(struct task_limits){
-                                   .interval = {c->interval_min, c->interval_max},
-                                   .timeout = c->timeout,
-                                   .stall_timeout = c->stall_timeout,
-                           },
-                           c->hook_directories);
-        return status_configure(d->modules.status, c->metrics_file, c->metrics_format);
-}
-
-static void warn_of_late_settings(const struct config *old, const struct config *new) {
-        if (!streq(old->state_directory, new->state_directory))
-                log_warning("StateDirectory= has changed; restart to apply it");
-        if (old->log_target != new->log_target)
-                log_warning("LogTarget= has changed; restart to apply it");
-        if (!streq(old->runner, new->runner))
-                log_warning("Runner= has changed; restart to apply it");
-        if (old->store_backend != new->store_backend ||
-            !streq(old->store_connection, new->store_connection) ||
-            !streq(old->store_fleet, new->store_fleet))
-                log_warning("[Store] has changed; restart to apply it");
+static void set_log_level(const struct daemon *d) {
+        log_set_level(d->options->has_log_level ? d->options->log_level : d->config->log_level);
 }
 
 /* Puts a new configuration (taken over) in the place of the old one. 0 or a negative errno. */
@@ -155,7 +110,7 @@ static int adopt(struct daemon *d, struct config *new) {
         const struct delivery_settings settings = modules_delivery_settings(new);
         int r;
 
-        warn_of_late_settings(old, new);
+        apply_warn_of_late(old, new);
         r = config_set_state_directory(new, old->state_directory);
         if (r == 0)
                 r = deliveries_configure(d->modules.deliveries, &settings);
@@ -164,12 +119,9 @@ static int adopt(struct daemon *d, struct config *new) {
                 return r;
         }
         d->modules.config = d->config = new;
-        r = apply_settings(d);
+        set_log_level(d);
+        r = apply_config(&d->modules);
         config_free(old);
-        if (r == 0)
-                r = apply_accounts(d);
-        if (r == 0)
-                r = apply_directories(d);
         if (r < 0)
                 return r;
         membership_check_accounts(d->modules.membership);
@@ -336,11 +288,7 @@ static int start(struct daemon *d) {
         if (r < 0)
                 return r;
         give_up_exec(d);
-        r = apply_settings(d);
-        if (r == 0)
-                r = apply_accounts(d);
-        if (r == 0)
-                r = apply_directories(d);
+        r = apply_config(&d->modules);
         if (r < 0)
                 return r;
 
@@ -470,7 +418,7 @@ int daemon_run(const struct daemon_options *options) {
                 return EXIT_FAILURE;
         }
         log_open("koowatchd", d.config->log_target);
-        log_set_level(options->has_log_level ? options->log_level : d.config->log_level);
+        set_log_level(&d);
 
         do {
                 d.begins_anew = false;

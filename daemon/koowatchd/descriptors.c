@@ -20,7 +20,7 @@ unsigned descriptors_for_requests(rlim_t limit, const struct config *config) {
         return (unsigned) MIN((limit - others) / EACH_REQUEST, (rlim_t) INT_MAX);
 }
 
-unsigned descriptors_share(rlim_t limit, struct config *config) {
+unsigned descriptors_share(rlim_t limit, const struct config *config) {
         unsigned most = descriptors_for_requests(limit, config), wanted = 0, shared = 0;
 
         for (size_t i = 0; i < config->n_accounts; i++)

@@ -16,4 +16,4 @@ unsigned descriptors_for_requests(rlim_t limit, const struct config *config);
  * Where the accounts of the configuration may make more requests, gives each its part of those
  * that limit allows, at least 1, and says so in the log. Returns how many they may make together.
  */
-unsigned descriptors_share(rlim_t limit, struct config *config);
+unsigned descriptors_share(rlim_t limit, const struct config *config);
