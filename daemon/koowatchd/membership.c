@@ -222,6 +222,7 @@ static void on_look(void *userdata) {
         read_sources(m, h);
         read_changes(m);
         deliveries_load(m->with.deliveries);
+        registry_look_at_finished(m->with.registry);
         membership_check_accounts(m);
 }
 

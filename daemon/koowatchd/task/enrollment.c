@@ -16,20 +16,16 @@
 #define SPREAD_EACH (10 * USEC_MSEC)
 #define SPREAD_MAX (2 * USEC_SEC)
 
-static struct enrollment *owner_of(const struct entry *e) {
-        return container_of(entry_table(e), struct enrollment, entries);
-}
-
 static void mark_dirty(struct entry *e) {
-        entry_mark_dirty(&owner_of(e)->changes, e);
+        entry_mark_dirty(&enrollment_of(e)->changes, e);
 }
 
 static void status_changed(const struct entry *e) {
-        callback_call(&owner_of(e)->handler.on_status);
+        callback_call(&enrollment_of(e)->handler.on_status);
 }
 
 static void check_hooks(struct entry *e) {
-        hook_problems_check(&owner_of(e)->hook_problems, e, owner_of(e)->taskdir);
+        hook_problems_check(&enrollment_of(e)->hook_problems, e, enrollment_of(e)->taskdir);
 }
 
 void enrollment_tell(const struct enrollment *en, enum registry_change change, const char *name) {
@@ -40,7 +36,7 @@ void enrollment_tell(const struct enrollment *en, enum registry_change change, c
 /* Another file may have its name by now. */
 static void tell(const struct entry *e, enum registry_change change) {
         if (e->is_named)
-                enrollment_tell(owner_of(e), change, e->is.file->name);
+                enrollment_tell(enrollment_of(e), change, e->is.file->name);
 }
 
 void enrollment_report_invalid(struct enrollment *en, const char *name, const char *text,
@@ -53,23 +49,23 @@ void enrollment_report_invalid(struct enrollment *en, const char *name, const ch
 
 /* ---- watching ---- */
 
-static struct account *account_of(const struct entry *e) {
-        const struct registry_handler *handler = &owner_of(e)->handler;
+struct account *enrollment_account(const struct entry *e) {
+        const struct registry_handler *handler = &enrollment_of(e)->handler;
         struct task_view view;
 
         task_record_view(e->is.task, &view);
         return handler->find_account(handler->userdata, view.account);
 }
 
-static bool is_ours(const struct entry *e) {
+bool enrollment_is_ours(const struct entry *e) {
         struct task_view view;
 
         task_record_view(e->is.task, &view);
-        return registry_handler_is_ours(&owner_of(e)->handler, view.account);
+        return registry_handler_is_ours(&enrollment_of(e)->handler, view.account);
 }
 
-static void start_polling(struct entry *e) {
-        struct enrollment *en = owner_of(e);
+void enrollment_start_polling(struct entry *e) {
+        struct enrollment *en = enrollment_of(e);
         usec_t spread = 0;
 
         if (taskdir_is_suspended(en->taskdir, e->is.file))
@@ -78,13 +74,13 @@ static void start_polling(struct entry *e) {
                 spread = MIN((usec_t) en->started * SPREAD_EACH, SPREAD_MAX);
                 en->started++;
         }
-        watch_start(e->watch, account_of(e),
+        watch_start(e->watch, enrollment_account(e),
                     clock_boot() + (usec_t) (random_share() * (double) spread));
 }
 
 /* Back to a file that has not been read: the next look reads it. */
 static void read_again_later(struct entry *e, const char *what, const char *why) {
-        const struct registry_handler *handler = &owner_of(e)->handler;
+        const struct registry_handler *handler = &enrollment_of(e)->handler;
 
         entry_stop_waiting(e);
         if (e->state != ENTRY_INVALID)
@@ -106,8 +102,8 @@ static void activate(struct entry *e, const struct store_task *stored) {
         free(STEAL_PTR(e->end));
         e->is_parked = false;
         entry_set_state(e, ENTRY_ACTIVE);
-        watch_begin(e->watch, account_of(e), stored, clock_boot());
-        start_polling(e);
+        watch_begin(e->watch, enrollment_account(e), stored, clock_boot());
+        enrollment_start_polling(e);
         if (!stored) {
                 struct task_view view;
                 const struct task_ref task = watch_ref(e->watch, &view);
@@ -139,7 +135,7 @@ static void on_refusals(struct watch_subject *subject) {
 static void on_registration(struct watch_subject *subject) {
         struct entry *e = entry_of(subject);
 
-        entry_note_change(&owner_of(e)->changes, e);
+        entry_note_change(&enrollment_of(e)->changes, e);
 }
 
 static void on_watch_status(struct watch_subject *subject) {
@@ -178,7 +174,7 @@ static void take_up_finished(struct entry *e, const struct store_task *stored, b
         entry_set_state(e, ENTRY_FINISHED);
         status_changed(e);
         if (stored->delivery == DELIVERY_DONE)
-                finished_remove_file(owner_of(e)->taskdir, e);
+                finished_remove_file(enrollment_of(e)->taskdir, e);
         if (is_duplicate)
                 return;
         if (is_other_file(e, stored))
@@ -188,7 +184,7 @@ static void take_up_finished(struct entry *e, const struct store_task *stored, b
 
 /* While the file is there with which the task has finished, no other one is a registration. */
 static void on_finished_found(struct entry *e, const struct store_task *stored) {
-        const struct taskdir *taskdir = owner_of(e)->taskdir;
+        const struct taskdir *taskdir = enrollment_of(e)->taskdir;
         int r = 0;
 
         e->is_parked = stored->delivery == DELIVERY_PARKED;
@@ -210,7 +206,7 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
         if (!e)
                 return;
         if (found < 0)
-                read_again_later(e, "the store", store_error(owner_of(e)->store));
+                read_again_later(e, "the store", store_error(enrollment_of(e)->store));
         else if (found == 0 || (stored->gone && !(stored->is_away && !is_other_file(e, stored))))
                 activate(e, NULL);
         else if (*stored->event_id)
@@ -224,9 +220,8 @@ static void on_found(void *userdata, int found, const struct store_task *stored)
         check_hooks(e);
 }
 
-/* In state LOOKUP. */
-static void look_up(struct entry *e) {
-        struct enrollment *en = owner_of(e);
+void enrollment_look_up(struct entry *e) {
+        struct enrollment *en = enrollment_of(e);
         struct entry_wait *wait = entry_wait_lookup(&en->waits, e);
         struct task_view view;
         struct store_key key = task_key(e->is.task, &view);
@@ -240,7 +235,7 @@ static void look_up(struct entry *e) {
 /* ---- who owns a key ---- */
 
 static void refuse_duplicate(struct entry *e, const struct entry *owner) {
-        struct enrollment *en = owner_of(e);
+        struct enrollment *en = enrollment_of(e);
         CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->is.file);
         CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, owner->is.file);
         CLEANUP(freep)
@@ -262,7 +257,7 @@ static void refuse_duplicate(struct entry *e, const struct entry *owner) {
  * may write must not keep out what root does. The watch goes on under its name.
  */
 static void take_over(struct entry *e, struct entry *other) {
-        struct enrollment *en = owner_of(e);
+        struct enrollment *en = enrollment_of(e);
         CLEANUP(freep) char *path = taskdir_path(en->taskdir, e->is.file);
         CLEANUP(freep) char *theirs = taskdir_path(en->taskdir, other->is.file);
         CLEANUP(freep)
@@ -273,10 +268,10 @@ static void take_over(struct entry *e, struct entry *other) {
         entry_stop_waiting(other);
         entry_take_key(e, other);
         if (e->state == ENTRY_LOOKUP) {
-                look_up(e);
+                enrollment_look_up(e);
         } else {
                 watch_assign(e->watch, &e->is);
-                start_polling(e);
+                enrollment_start_polling(e);
                 check_hooks(e);
                 mark_dirty(e);
         }
@@ -289,11 +284,10 @@ static bool outranks(const struct entry *e, const struct entry *owner) {
                e->is.file->dir < owner->is.file->dir;
 }
 
-/* An entry with valid settings, and without a key, finds its place. */
-static void enroll(struct entry *e) {
+void enrollment_enroll(struct entry *e) {
         struct entry *owner = entry_owner(e);
 
-        if (!is_ours(e))
+        if (!enrollment_is_ours(e))
                 entry_set_state(e, ENTRY_ELSEWHERE);
         else if (owner && outranks(e, owner))
                 take_over(e, owner);
@@ -302,7 +296,7 @@ static void enroll(struct entry *e) {
         else if (entry_claim_key(e) < 0)
                 read_again_later(e, e->is.file->name, strerror(ENOMEM));
         else
-                look_up(e);
+                enrollment_look_up(e);
 }
 
 /* ---- files that are gone ---- */
@@ -310,7 +304,7 @@ static void enroll(struct entry *e) {
 static void drop_entry(struct entry *e) {
         if (e->state != ENTRY_TO_DELETE)
                 tell(e, REGISTRY_REMOVED);
-        entry_forget_changes(&owner_of(e)->changes, e);
+        entry_forget_changes(&enrollment_of(e)->changes, e);
         entry_stop_waiting(e);
         entry_free(e);
 }
@@ -333,7 +327,7 @@ static void start_grace(struct entry *e) {
         entry_set_state(e, active ? ENTRY_ACTIVE_MISSING : ENTRY_FINISHED_MISSING);
         if (entry_find_successor(e))
                 mark_dirty(e); /* its file was renamed, it seems */
-        if (entry_wait_grace(&owner_of(e)->waits, e) < 0)
+        if (entry_wait_grace(&enrollment_of(e)->waits, e) < 0)
                 delete_later(e);
 }
 
@@ -357,14 +351,14 @@ static void come_back(struct entry *e) {
                 entry_set_state(e, ENTRY_ACTIVE);
         } else {
                 entry_set_state(e, ENTRY_LOOKUP);
-                look_up(e);
+                enrollment_look_up(e);
         }
 }
 
 /* Goes on where the entry was that it succeeds. */
 static void succeed(struct entry *e, struct watch *watch) {
         if (!watch) {
-                enroll(e);
+                enrollment_enroll(e);
                 return;
         }
         watch_assign(watch, &e->is);
@@ -375,12 +369,12 @@ static void succeed(struct entry *e, struct watch *watch) {
         }
         e->watch = watch;
         entry_set_state(e, ENTRY_ACTIVE);
-        start_polling(e);
+        enrollment_start_polling(e);
         check_hooks(e);
 }
 
 static void on_deleted(struct entry *e) {
-        struct enrollment *en = owner_of(e);
+        struct enrollment *en = enrollment_of(e);
         struct entry *successor = entry_find_successor(e);
         struct watch *watch = NULL;
 
@@ -421,7 +415,7 @@ void enrollment_update(struct entry *e, struct task_record *task, const struct t
                 /* It was moved to where finished files are removed, and its outcome is on disk. */
                 free(STEAL_PTR(e->end));
                 entry_set_state(e, ENTRY_LOOKUP);
-                look_up(e);
+                enrollment_look_up(e);
                 return; /* it is done all the same: no other file takes it over */
         } else if (e->state == ENTRY_FINISHED && old->mtime_ns != e->is.file->mtime_ns) {
                 mark_dirty(e);
@@ -442,54 +436,14 @@ void enrollment_update(struct entry *e, struct task_record *task, const struct t
 
 void enrollment_add(struct entry *e, struct task_record *task) {
         e->is.task = task;
-        enroll(e);
+        enrollment_enroll(e);
 }
 
 void enrollment_resume(struct entry *e) {
         if (entry_is_missing(e))
                 come_back(e);
         if (e->state == ENTRY_ACTIVE && !watch_is_started(e->watch))
-                start_polling(e);
-}
-
-void enrollment_take_account(struct enrollment *en) {
-        struct entry *e;
-        size_t at = 0;
-
-        en->scanning = true;
-        en->started = 0;
-        store_begin_reading(en->store);
-        while ((e = entries_next(&en->entries, &at)))
-                if (e->state == ENTRY_ELSEWHERE && is_ours(e))
-                        enroll(e);
-        store_end_reading(en->store);
-        en->scanning = false;
-}
-
-static void check_polling(struct entry *e) {
-        const struct account *account = account_of(e);
-        bool has_account = account_is_configured(account);
-        bool may_poll = has_account && !taskdir_is_suspended(owner_of(e)->taskdir, e->is.file);
-
-        if (may_poll == watch_is_started(e->watch))
-                return;
-        if (may_poll) {
-                start_polling(e);
-                return;
-        }
-        if (!has_account)
-                log_warning("%s: [Account %s] is no longer configured, waiting until it is",
-                            e->is.file->name, account_name(account));
-        watch_stop(e->watch);
-}
-
-void enrollment_check_polling(struct enrollment *en) {
-        struct entry *e;
-        size_t at = 0;
-
-        while ((e = entries_next(&en->entries, &at)))
-                if (e->state == ENTRY_ACTIVE)
-                        check_polling(e);
+                enrollment_start_polling(e);
 }
 
 void enrollment_init(struct enrollment *en, struct timers *timers, struct store *store,

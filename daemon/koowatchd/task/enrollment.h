@@ -27,6 +27,7 @@ struct enrollment {
         struct hook_problems hook_problems;
         bool scanning;    /* files are read that may be many */
         unsigned started; /* polls, since that began */
+        unsigned looked;  /* at the parts of entries, by enrollment_look_at_finished() */
 };
 
 /* shared: copied but for its callbacks. */
@@ -47,14 +48,22 @@ void enrollment_add(struct entry *entry, struct task_record *task);
 /* It has got others of the same key (taken over); old: the file of those before. */
 void enrollment_update(struct entry *entry, struct task_record *task,
                        const struct taskdir_file *old);
-/* This node polls another account from now on: its entries, which were ELSEWHERE, go on. */
-void enrollment_take_account(struct enrollment *enrollment);
 /* Its file was read, whatever is in it. */
 void enrollment_resume(struct entry *entry);
 /* No file stands for it any more: it is dropped, now or later. */
 void enrollment_leave(struct entry *entry);
-/*
- * All that are watched have an account that is configured and a directory that is there, or wait
- * until they have.
- */
-void enrollment_check_polling(struct enrollment *enrollment);
+
+/* ---- steps of one entry, for those who go through all of them ---- */
+
+static inline struct enrollment *enrollment_of(const struct entry *entry) {
+        return container_of(entry_table(entry), struct enrollment, entries);
+}
+
+struct account *enrollment_account(const struct entry *entry);
+/* Whether this node polls its account. */
+bool enrollment_is_ours(const struct entry *entry);
+/* An entry with valid settings, and without a key, finds its place. */
+void enrollment_enroll(struct entry *entry);
+/* In state LOOKUP. */
+void enrollment_look_up(struct entry *entry);
+void enrollment_start_polling(struct entry *entry);

@@ -8,6 +8,7 @@
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/store/fleet.h"
+#include "koowatchd/task/enrollment-walk.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/finished-file.h"
 #include "koowatchd/task/hook-check.h"
@@ -442,6 +443,10 @@ void registry_take_account(struct registry *r) {
         stale_tasks_renew(&r->stale);
         if (r->is_whole)
                 stale_tasks_find(&r->stale, r->has_gaps);
+}
+
+void registry_look_at_finished(struct registry *r) {
+        enrollment_look_at_finished(&r->enrollment);
 }
 
 void registry_notice(struct registry *r, const char *name) {

@@ -103,6 +103,8 @@ void registry_found_own(struct registry *registry, const struct store_source *so
 void registry_found_all_own(struct registry *registry);
 int registry_put_remote(struct registry *registry, const struct store_source *source);
 void registry_take_account(struct registry *registry);
+/* Others may have delivered what this node has seen end; to be called every few seconds. */
+void registry_look_at_finished(struct registry *registry);
 
 /* A file of that name was published a moment ago: it is read at once. */
 void registry_notice(struct registry *registry, const char *name);

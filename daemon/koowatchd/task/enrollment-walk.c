@@ -1,0 +1,72 @@
+#include "koowatchd/task/enrollment-walk.h"
+
+#include "common/log.h"
+#include "koowatchd/account/account.h"
+#include "koowatchd/store/store.h"
+#include "koowatchd/task/enrollment.h"
+#include "koowatchd/task/taskdir-file.h"
+#include "koowatchd/task/taskdir.h"
+
+#define LOOK_PARTS (INDEX_PARTS / 16)
+
+void enrollment_take_account(struct enrollment *en) {
+        struct entry *e;
+        size_t at = 0;
+
+        en->scanning = true;
+        en->started = 0;
+        store_begin_reading(en->store);
+        while ((e = entries_next(&en->entries, &at)))
+                if (e->state == ENTRY_ELSEWHERE && enrollment_is_ours(e))
+                        enrollment_enroll(e);
+        store_end_reading(en->store);
+        en->scanning = false;
+}
+
+static bool awaits_delivery(const struct entry *e) {
+        return e->state == ENTRY_FINISHED && !e->watch && !e->is_parked &&
+               e->is.file->removes_finished && !e->is.file->is_removed && !e->in_commit &&
+               !e->is_dirty;
+}
+
+void enrollment_look_at_finished(struct enrollment *en) {
+        struct entry *e;
+
+        for (unsigned i = 0; i < LOOK_PARTS; i++, en->looked++) {
+                size_t at = 0;
+
+                while ((e = index_next_in(&en->entries.by_name, en->looked % INDEX_PARTS, &at))) {
+                        if (!awaits_delivery(e))
+                                continue;
+                        free(STEAL_PTR(e->end));
+                        entry_set_state(e, ENTRY_LOOKUP);
+                        enrollment_look_up(e);
+                }
+        }
+}
+
+static void check_polling(struct entry *e) {
+        const struct account *account = enrollment_account(e);
+        bool has_account = account_is_configured(account);
+        bool may_poll = has_account && !taskdir_is_suspended(enrollment_of(e)->taskdir, e->is.file);
+
+        if (may_poll == watch_is_started(e->watch))
+                return;
+        if (may_poll) {
+                enrollment_start_polling(e);
+                return;
+        }
+        if (!has_account)
+                log_warning("%s: [Account %s] is no longer configured, waiting until it is",
+                            e->is.file->name, account_name(account));
+        watch_stop(e->watch);
+}
+
+void enrollment_check_polling(struct enrollment *en) {
+        struct entry *e;
+        size_t at = 0;
+
+        while ((e = entries_next(&en->entries, &at)))
+                if (e->state == ENTRY_ACTIVE)
+                        check_polling(e);
+}

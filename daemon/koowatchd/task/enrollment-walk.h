@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * Enrollment walk: what becomes of all entries at once, or of many of them
+ */
+struct enrollment;
+
+/*
+ * All that are watched have an account that is configured and a directory that is there, or wait
+ * until they have.
+ */
+void enrollment_check_polling(struct enrollment *enrollment);
+
+/* This node polls another account from now on: its entries, which were ELSEWHERE, go on. */
+void enrollment_take_account(struct enrollment *enrollment);
+
+/*
+ * Another node may have delivered what has finished: looks at some of those whose files are to be
+ * removed then, and at others with the next call.
+ */
+void enrollment_look_at_finished(struct enrollment *enrollment);
