@@ -1,6 +1,7 @@
 #include "common/config-check.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "common/account-config.h"
 #include "common/account-keys.h"
@@ -33,9 +34,28 @@ static void check_intervals(const struct config *config, struct settings_faults 
                                max_text);
 }
 
+/* It is known when all files have been read: a later one may take Node= back. */
+static int set_node(struct config *config, struct settings_faults *faults) {
+        const struct config_origin backend = config_origin(config, "Store", "Backend");
+        char host[HOST_NAME_MAX + 1] = "";
+        int r;
+
+        if (config->store_node)
+                return 0;
+        if (gethostname(host, sizeof(host) - 1) < 0)
+                *host = '\0';
+        r = config_parse_node(host, &config->store_node);
+        if (r != -EINVAL || config->store_backend == BACKEND_SQLITE)
+                return r == -EINVAL ? 0 : r;
+        faults->file = backend.file;
+        settings_fault(faults, true, backend.line,
+                       "the host name cannot name this node, set Node= in [Store]");
+        return 0;
+}
+
 int config_check(struct config *config, const struct account_keys *keys,
                  struct settings_faults *faults) {
-        int r = 0;
+        int r = set_node(config, faults);
 
         check_intervals(config, faults);
         for (size_t i = 0; i < config->n_accounts && r == 0; i++) {

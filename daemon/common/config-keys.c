@@ -59,6 +59,9 @@ const struct setting config_keys[] = {
         { .section = "Hooks", .name = "Attempts", .default_text = "40",
           .parse = config_parse_attempts, .offset = GLOBAL(attempts),
           .expected = "a whole number from 1 to 10000" },
+        { .section = "Hooks", .name = "Labels", .default_text = "",
+          .parse = config_parse_labels, .offset = GLOBAL(labels),
+          .expected = "names with blanks between, each 1 to 64 of A-Z a-z 0-9 - _ ." },
 
         { .section = "Store", .name = "Backend", .default_text = "sqlite",
           .parse = config_parse_backend, .offset = GLOBAL(store_backend),
@@ -69,6 +72,9 @@ const struct setting config_keys[] = {
         { .section = "Store", .name = "Fleet", .default_text = "koowatch",
           .parse = config_parse_fleet, .offset = GLOBAL(store_fleet),
           .expected = "1 to 63 of a-z, 0-9 and underscore that begin with a letter, but not with pg_" },
+        { .section = "Store", .name = "Node", .default_text = "",
+          .parse = config_parse_node, .offset = GLOBAL(store_node),
+          .expected = "1 to 64 of A-Z a-z 0-9 . _ - without a leading dot" },
 };
 /* clang-format on */
 

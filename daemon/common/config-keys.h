@@ -44,10 +44,12 @@ struct config {
         usec_t hook_timeout;
         unsigned max_parallel;
         unsigned attempts;
+        char *labels; /* of this node, one blank between; NULL: none */
 
         enum backend store_backend;
         char *store_connection; /* as conninfo_is_allowed() says */
         char *store_fleet;
+        char *store_node; /* where it is not set: the host name; NULL: that is not valid */
 
         struct account_config *accounts; /* one named "default" among them, if any is read */
         size_t n_accounts;

@@ -14,9 +14,11 @@
 #include "common/conninfo.h"
 #include "common/log.h"
 #include "common/util.h"
+#include "common/words.h"
 
 #define HEADER_VALUE_MAX 256
 #define APP_ID_MAX 256
+#define NODE_NAME_MAX 64
 #define STATE_WORD "STATE"
 
 static int parse_choice(const char *text, const char *const *choices, size_t count) {
@@ -298,6 +300,15 @@ int config_parse_fleet(const char *text, void *field) {
         if (text[length] || length > 63 || *text < 'a' || *text > 'z' || str_after(text, "pg_"))
                 return -EINVAL;
         return str_replace(field, text);
+}
+
+int config_parse_node(const char *text, void *field) {
+        return name_is_valid(text, 1, NODE_NAME_MAX, "._-", true) ? str_replace(field, text)
+                                                                  : -EINVAL;
+}
+
+int config_parse_labels(const char *text, void *field) {
+        return words_parse(text, label_is_valid, field);
 }
 
 const char *config_after_state(const char *element) {

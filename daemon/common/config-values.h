@@ -85,6 +85,8 @@ int config_parse_header_value(const char *text, void *field);
 int config_parse_app_id(const char *text, void *field);     /* without blank and comma */
 int config_parse_connection(const char *text, void *field); /* as conninfo_is_allowed() says */
 int config_parse_fleet(const char *text, void *field);
+int config_parse_node(const char *text, void *field);
+int config_parse_labels(const char *text, void *field);
 /*
  * Names of headers that koowatchd sends, separated by semicolons: lower-cased, sorted, each once;
  * x-date and x-user-id are added where they are not named.

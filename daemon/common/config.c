@@ -50,8 +50,10 @@ struct config *config_free(struct config *config) {
         free(config->metrics_file);
         free(config->hook_directories);
         free(config->runner);
+        free(config->labels);
         free(config->store_connection);
         free(config->store_fleet);
+        free(config->store_node);
         free(config);
         return NULL;
 }

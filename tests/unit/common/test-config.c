@@ -18,6 +18,15 @@ struct fixture {
         struct config *config;
 };
 
+static const char *host = "node.example"; /* NULL: it cannot be had */
+
+/* Instead of libc's. */
+int gethostname(char *name, size_t length) {
+        if (!host)
+                errno = ENAMETOOLONG;
+        return host ? (void) snprintf(name, length, "%s", host), 0 : -1;
+}
+
 struct trace {
         const struct fixture *fixture;
         FILE *out;
@@ -150,6 +159,8 @@ static void check_defaults(const struct config *c) {
         assert_int_equal(c->store_backend, BACKEND_SQLITE);
         assert_string_equal(c->store_connection, "dbname=koowatch");
         assert_string_equal(c->store_fleet, "koowatch");
+        assert_string_equal(c->store_node, host);
+        assert_null(c->labels);
 
         assert_int_equal(c->n_accounts, 1);
         assert_non_null(a);
@@ -219,10 +230,12 @@ static const char everything[] = "[Daemon]\n"
                                  "Timeout=infinity\n"
                                  "MaxParallel=64\n"
                                  "Attempts=10000\n"
+                                 "Labels= gpu  disk_1\n"
                                  "[Store]\n"
                                  "Backend=postgresql\n"
                                  "Connection=host=db port = 5433 dbname='my db'\n"
                                  "Fleet=blue_1\n"
+                                 "Node=node-1.example\n"
                                  "[Account photo.team-1]\n"
                                  "Endpoint=http://koodrive.test:8080/prefix/\n"
                                  "AllowPlainHttp=yes\n"
@@ -263,6 +276,28 @@ static void check_everything(const struct config *c) {
         assert_int_equal(c->store_backend, BACKEND_POSTGRESQL);
         assert_string_equal(c->store_connection, "host=db port = 5433 dbname='my db'");
         assert_string_equal(c->store_fleet, "blue_1");
+        assert_string_equal(c->store_node, "node-1.example");
+        assert_string_equal(c->labels, "gpu disk_1");
+}
+
+/* A node has a name only where there are others. */
+static void test_a_host_without_a_name(void **state) {
+        static const char *const hosts[] = {"", "a b", NULL};
+        struct fixture *f = *state;
+        const char *before = host;
+
+        for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+                host = hosts[i];
+                put(f, "k.conf", "\n");
+                assert_null(read_clean(f)->store_node);
+                put(f, "k.conf", "[Store]\nBackend=postgresql\n");
+                assert_int_equal(read_required(f, true), -EBADMSG);
+                expect_one_fault(f,
+                                 "error k.conf:2: the host name cannot name this node, set Node=");
+                put(f, "k.conf", "[Store]\nBackend=postgresql\nNode=a\n");
+                assert_string_equal(read_clean(f)->store_node, "a");
+        }
+        host = before;
 }
 
 static void test_every_key(void **state) {
@@ -292,7 +327,7 @@ static void test_every_key(void **state) {
         assert_string_equal(a->ca_file, "/etc/ca.pem");
         assert_string_equal(a->proxy, "socks5h://user:pass@proxy:1080");
         assert_string_equal(a->file, f->main);
-        assert_int_equal(a->line, 25);
+        assert_int_equal(a->line, 27);
         assert_int_equal(f->config->n_accounts, 2);
         assert_null(config_account(f->config, "other"));
 }
@@ -525,6 +560,10 @@ static void test_bad_values(void **state) {
                 "[Store]\nFleet=1st",
                 "[Store]\nFleet=a-b",
                 "[Store]\nFleet=pg_x",
+                "[Store]\nNode=a b",
+                "[Store]\nNode=.a",
+                "[Store]\nNode=0123456789012345678901234567890123456789012345678901234567890123x",
+                "[Hooks]\nLabels=a,b",
                 "[Hooks]\nAttempts=0",
                 "[Hooks]\nAttempts=10001",
                 "[Hooks]\nAttempts=4294967297",
@@ -1031,6 +1070,7 @@ int main(void) {
                 TEST(test_defaults),
                 TEST(test_missing_file),
                 TEST(test_every_key),
+                TEST(test_a_host_without_a_name),
                 TEST(test_reset_by_empty_value),
                 TEST(test_defaults_written_out),
                 TEST(test_without_accounts),
