@@ -20,6 +20,8 @@ const struct option_row add_options[] = {
         {"account", "ACCOUNT", N_("the account to poll it with"), 0, false},
         {"kdstoken-file", "FILE", N_("the share's token is in FILE; -: standard input"), 0, false},
         {"hook", "HOOK", N_("run this hook of named.d at its end; may be repeated"), 0, false},
+        {"run-on", "LABEL", N_("run its hooks on nodes with this label; may be repeated"), 0,
+         false},
         {"var", "NAME=VALUE", N_("hand a variable to hooks; may be repeated"), 0, false},
         {"description", "TEXT", N_("a line for people"), 0, false},
         {"timeout", "SPAN", N_("its deadline, from now on"), 0, false},
@@ -103,12 +105,14 @@ static int put_variable(json_object *settings, const char *assignment, struct fa
         return put_text(variables, name, equals + 1, failure);
 }
 
-static int put_hook(json_object *settings, const char *hook, struct failure *failure) {
-        const char *before = json_get_string(settings, "Hook");
+/* Behind those that the key has already. */
+static int put_word(json_object *settings, const char *key, const char *word,
+                    struct failure *failure) {
+        const char *before = json_get_string(settings, key);
         CLEANUP(freep)
-        char *hooks = str_printf("%s%s%s", before ? before : "", before ? " " : "", hook);
+        char *words = str_printf("%s%s%s", before ? before : "", before ? " " : "", word);
 
-        return put_text(settings, "Hook", hooks ? hooks : hook, failure);
+        return put_text(settings, key, words ? words : word, failure);
 }
 
 static int put_repeated(json_object *settings, const struct options *options,
@@ -118,7 +122,9 @@ static int put_repeated(json_object *settings, const struct options *options,
                 int r = 0;
 
                 if (streq(value->row->name, "hook"))
-                        r = put_hook(settings, value->value, failure);
+                        r = put_word(settings, "Hook", value->value, failure);
+                else if (streq(value->row->name, "run-on"))
+                        r = put_word(settings, "RunOn", value->value, failure);
                 else if (streq(value->row->name, "var"))
                         r = put_variable(settings, value->value, failure);
                 if (r < 0)

@@ -44,6 +44,7 @@ static void check_task(const struct task *t) {
         REQUIRE(!(t->kdstoken && t->kdstoken_file));
         REQUIRE(!t->account || name_is_valid(t->account, 1, 64, "._-", true));
         REQUIRE(!t->hooks || (*t->hooks && !strstr(t->hooks, "  ") && !strchr(t->hooks, '/')));
+        REQUIRE(!t->run_on || (*t->run_on && !strstr(t->run_on, "  ")));
         REQUIRE(!t->description || utf8_is_valid(t->description, strlen(t->description)));
 }
 
@@ -72,6 +73,7 @@ static char *write_task(const struct task *t) {
         put(f, "KdsTokenFile", t->kdstoken_file);
         put(f, "Account", t->account);
         put(f, "Hook", t->hooks);
+        put(f, "RunOn", t->run_on);
         put(f, "Description", t->description);
         put_span(f, "Timeout", t->timeout);
         put_span(f, "IntervalMin", t->interval_min);

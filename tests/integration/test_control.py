@@ -96,6 +96,7 @@ def test_a_task_that_is_watched(on_bus, caller, sim):
         task,
         Description="all of 照片",
         Hook="mail fetch-package",
+        RunOn="gpu disk",
         Timeout="2h",
         KdsToken="secret0123",
     )
@@ -105,6 +106,7 @@ def test_a_task_that_is_watched(on_bus, caller, sim):
     assert (seen["account"], seen["taskId"], seen["shareId"]) == ("default", task.task_id, task.share_id)
     assert (seen["description"], seen["file"], seen["delivery"]) == ("all of 照片", str(path), "none")
     assert seen["hooks"] == ["mail", "fetch-package"]
+    assert seen["runOn"] == ["gpu", "disk"]
     assert seen["polls"] >= 1 and seen["intervalUsec"] > 0
     for key in ("registeredAt", "nextPollAt", "deadlineAt"):
         assert key == "nextPollAt" and key not in seen or re.match(TIME, seen[key])

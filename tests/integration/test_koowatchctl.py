@@ -347,7 +347,7 @@ def test_add_hands_over_the_keys_of_a_task_file(manager, ctl, tmp_path):
     added = ctl.run(
         *("add", "照片".encode().hex(), "--task-id=11", "--share-id", "22", "--account", "office"),
         *("--hook", "fetch-package", "--hook=mail", "--var", "To=me=you", "--var", "Empty="),
-        *("--timeout", "2h", "--expect", "20min", "--description", "von 照片", "--kdstoken-file", token),
+        *("--run-on", "gpu", "--run-on=disk", "--timeout", "2h", "--expect", "20min", "--description", "von 照片", "--kdstoken-file", token),
     )
     assert (added.returncode, added.stderr) == (0, "")
     assert settings_of(manager.wait_for("Add "))[1] == {
@@ -355,6 +355,7 @@ def test_add_hands_over_the_keys_of_a_task_file(manager, ctl, tmp_path):
         "ShareId": "22",
         "Account": "office",
         "Hook": "fetch-package mail",
+        "RunOn": "gpu disk",
         "Variables": {"To": "me=you", "Empty": ""},
         "Timeout": "2h",
         "Expect": "20min",

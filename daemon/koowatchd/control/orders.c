@@ -86,7 +86,8 @@ static int change(void *userdata, json_object *event) {
                 return -ENOMEM;
         if (!o->file)
                 return 0;
-        return event_set_hooks(event, o->file->hooks, (const char *const *) o->file->variables);
+        return event_set_hooks(event, o->file->hooks, o->file->run_on,
+                               (const char *const *) o->file->variables);
 }
 
 static void give(struct order *o) {

@@ -87,6 +87,7 @@ static bool put_those_in_force(json_object *settings, const struct task_view *ta
         return put_text(settings, "TaskId", task->task_id, origin) &&
                put_text(settings, "ShareId", task->share_id, origin) &&
                put_text(settings, "Hook", task->hooks, origin) &&
+               put_text(settings, "RunOn", task->run_on, origin) &&
                put_text(settings, "Description", task->description, origin) &&
                put_text(settings, "KdsTokenFile", task->kdstoken_file, origin) &&
                put_text(settings, "KdsToken", task->kdstoken && !task->kdstoken_file ? "set" : NULL,

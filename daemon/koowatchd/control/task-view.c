@@ -100,7 +100,8 @@ bool view_add_details(json_object *view, const struct enrollment *en,
         CLEANUP(freep) char *samples = task_facts_samples(facts);
 
         if (facts->has_settings && (!add_variables(view, &facts->view) ||
-                                    !build_add_words(view, "hooks", facts->view.hooks)))
+                                    !build_add_words(view, "hooks", facts->view.hooks) ||
+                                    !build_add_words(view, "runOn", facts->view.run_on)))
                 return false;
         if (facts->is_watched &&
             ((facts->watch.interval > 0 &&
@@ -136,7 +137,8 @@ bool view_add_event(json_object *view, const struct store_event *stored, json_ob
 
 bool view_add_event_details(json_object *view, const struct store_event *stored,
                             json_object *event) {
-        static const char *const names[] = {"downloadUrl", "variables", "hooks", "answer", NULL};
+        static const char *const names[] = {"downloadUrl", "variables", "hooks",
+                                            "runOn",       "answer",    NULL};
 
         return build_share(view, event, names) && add_samples(view, stored->samples);
 }

@@ -59,9 +59,9 @@ static bool add_variables(json_object *event, const char *const *variables) {
         return add(event, "variables", STEAL_PTR(object));
 }
 
-static bool add_hooks(json_object *event, const char *hooks) {
+static bool add_words(json_object *event, const char *key, const char *words) {
         CLEANUP(json_object_putp) json_object *array = json_object_new_array();
-        CLEANUP(freep) char *names = strdup(hooks ? hooks : "");
+        CLEANUP(freep) char *names = strdup(words);
         char *at = names, *name;
 
         if (!array || !names)
@@ -77,7 +77,12 @@ static bool add_hooks(json_object *event, const char *hooks) {
                         return false;
                 }
         }
-        return add(event, "hooks", STEAL_PTR(array));
+        return add(event, key, STEAL_PTR(array));
+}
+
+static bool add_hooks(json_object *event, const char *hooks, const char *run_on) {
+        return add_words(event, "hooks", hooks ? hooks : "") &&
+               (!run_on || add_words(event, "runOn", run_on));
 }
 
 static json_object *new_event(const char *type, const char *id) {
@@ -135,7 +140,7 @@ json_object *event_of_task(const char *type, const char *id, const struct event_
             (t->detection_delay >= 0 &&
              !add_seconds(event, "detectionDelay", t->detection_delay)) ||
             !add_string(event, "file", t->file) || !add_variables(event, t->variables) ||
-            !add_hooks(event, t->hooks) || !add_answer(event, t))
+            !add_hooks(event, t->hooks, t->run_on) || !add_answer(event, t))
                 return NULL;
         return STEAL_PTR(event);
 }
@@ -185,10 +190,12 @@ enum koodrive_result event_result(json_object *event) {
                        : KOODRIVE_RESULT_UNKNOWN;
 }
 
-int event_set_hooks(json_object *event, const char *hooks, const char *const *variables) {
+int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
+                    const char *const *variables) {
         json_object_object_del(event, "variables");
         json_object_object_del(event, "hooks");
-        return add_variables(event, variables) && add_hooks(event, hooks) ? 0 : -ENOMEM;
+        json_object_object_del(event, "runOn");
+        return add_variables(event, variables) && add_hooks(event, hooks, run_on) ? 0 : -ENOMEM;
 }
 
 bool event_names_hooks(json_object *event) {

@@ -26,6 +26,7 @@ struct event_task {
         const char *name, *account, *task_id, *share_id, *file;
         const char *description;      /* NULL: none */
         const char *hooks;            /* bare names, one blank between */
+        const char *run_on;           /* labels, likewise; NULL: none */
         const char *const *variables; /* "Name=value", NULL-terminated; or NULL */
         usec_t registered, finished;  /* wall clock; finished 0: it has not */
         unsigned polls;
@@ -55,10 +56,11 @@ usec_t event_time(json_object *event, const char *key);
 enum koodrive_result event_result(json_object *event);
 
 /*
- * Other hooks and variables, as in struct event_task, than the event was made with. Returns 0, or
- * -ENOMEM with some of them changed.
+ * Other hooks, labels and variables, as in struct event_task, than the event was made with.
+ * Returns 0, or -ENOMEM with some of them changed.
  */
-int event_set_hooks(json_object *event, const char *hooks, const char *const *variables);
+int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
+                    const char *const *variables);
 
 /* Whether the task asks for hooks of its own. */
 bool event_names_hooks(json_object *event);

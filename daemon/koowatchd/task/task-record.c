@@ -20,6 +20,7 @@ enum {
         HAS_DESCRIPTION = 1U << 9,
         HAS_VARIABLES = 1U << 10, /* the last one is followed by an empty text */
         HAS_KDSTOKEN = 1U << 11,  /* a secret: it is wiped */
+        HAS_RUN_ON = 1U << 12,
 };
 
 struct task_record {
@@ -98,6 +99,7 @@ static void put_task(struct writer *w, const struct task *task, const struct id 
         put_text(w, HAS_ACCOUNT, task->account);
         put_text(w, HAS_KDSTOKEN_FILE, task->kdstoken_file);
         put_text(w, HAS_HOOKS, task->hooks);
+        put_text(w, HAS_RUN_ON, task->run_on);
         put_text(w, HAS_DESCRIPTION, task->description);
         for (char **v = task->variables; v && *v; v++)
                 put_text(w, HAS_VARIABLES, *v);
@@ -206,6 +208,7 @@ static const char *read_record(const struct task_record *record, struct task_vie
         read_front(&r, ret);
         ret->kdstoken_file = get_text(&r, HAS_KDSTOKEN_FILE);
         ret->hooks = get_text(&r, HAS_HOOKS);
+        ret->run_on = get_text(&r, HAS_RUN_ON);
         ret->description = get_text(&r, HAS_DESCRIPTION);
         ret->variables = get_variables(&r);
         kdstoken = r.at;

@@ -21,6 +21,7 @@ struct task_view {
         const char *task_id, *share_id; /* NULL before task_view_ids() */
         const char *account;            /* the default one's name when none is set */
         const char *kdstoken, *kdstoken_file, *hooks, *description; /* NULL: none */
+        const char *run_on;                                         /* labels; NULL: none */
         const char *variables; /* see task_view_variables(); NULL: none */
         usec_t timeout, interval_min, interval_max, expect;
         char numbers[2][21];

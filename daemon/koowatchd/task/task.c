@@ -7,6 +7,7 @@
 #include "common/hookdir.h"
 #include "common/ini.h"
 #include "common/settings.h"
+#include "common/words.h"
 
 #define KDSTOKEN_MAX 4096
 
@@ -51,26 +52,11 @@ static int parse_account(const char *value, void *ret) {
 }
 
 static int parse_hooks(const char *value, void *ret) {
-        CLEANUP(freep) char *names = strdup(value);
-        CLEANUP(freep) char *joined = strdup("");
-        char *at = names, *name;
+        return words_parse(value, hook_name_is_valid, ret);
+}
 
-        if (!names || !joined)
-                return -ENOMEM;
-        while ((name = strsep(&at, " \t"))) {
-                char *longer;
-
-                if (!*name)
-                        continue;
-                if (!hook_name_is_valid(name))
-                        return -EINVAL;
-                longer = str_printf("%s%s%s", joined, *joined ? " " : "", name);
-                if (!longer)
-                        return -ENOMEM;
-                free(joined);
-                joined = longer;
-        }
-        return str_replace(ret, *joined ? joined : NULL);
+static int parse_labels(const char *value, void *ret) {
+        return words_parse(value, label_is_valid, ret);
 }
 
 static int parse_text(const char *value, void *ret) {
@@ -131,6 +117,9 @@ static const struct setting keys[] = {
         { .section = SECTION_TASK, .name = "Hook", .default_text = "", .parse = parse_hooks,
           .offset = FIELD(hooks),
           .expected = "bare names of files in named.d, with blanks between" },
+        { .section = SECTION_TASK, .name = "RunOn", .default_text = "", .parse = parse_labels,
+          .offset = FIELD(run_on),
+          .expected = "labels of nodes with blanks between, each 1 to 64 of A-Z a-z 0-9 - _ ." },
         { .section = SECTION_TASK, .name = "Timeout", .parse = parse_span,
           .offset = FIELD(timeout), .expected = "a time span such as 90, 2min 30s or infinity" },
         { .section = SECTION_TASK, .name = "IntervalMin", .parse = parse_interval,
@@ -282,6 +271,7 @@ void task_free(struct task *t) {
         free(t->kdstoken_file);
         free(t->account);
         free(t->hooks);
+        free(t->run_on);
         free(t->description);
         for (char **v = t->variables; v && *v; v++)
                 free(*v);

@@ -20,6 +20,7 @@ struct task {
         char *kdstoken_file; /* NULL: none */
         char *account;       /* NULL: the default one */
         char *hooks;         /* bare names, one blank between; NULL: none */
+        char *run_on;        /* labels, one blank between, of nodes whose hooks run; NULL: any */
         char *description;   /* NULL: none */
         char **variables;    /* "Name=value", NULL-terminated; NULL: none */
 

@@ -311,6 +311,7 @@ static json_object *make_event(const struct watch *w, const char *type, const ch
                                      .file = path,
                                      .description = view.description,
                                      .hooks = view.hooks,
+                                     .run_on = view.run_on,
                                      .variables = variables,
                                      .registered = w->registered,
                                      .finished = outcome == OUTCOME_NONE ? 0 : time_of_day(w),

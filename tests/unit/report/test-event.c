@@ -73,6 +73,7 @@ static void test_everything(void **state) {
         task.file = "/etc/koowatch/tasks.d/photos.task";
         task.description = "all of 照片";
         task.hooks = "fetch-package 20-mail";
+        task.run_on = "gpu disk-1";
         task.variables = variables;
         task.finished = task.registered + USEC_HOUR;
         task.type = 2;
@@ -87,6 +88,7 @@ static void test_everything(void **state) {
                 event,
                 "schema event eventId attempt name account taskId shareId "
                 "description outcome downloadUrl registeredAt finishedAt polls taskType detectionDelay file variables hooks "
+                "runOn "
                 "result taskResultCode taskStatus progress answer");
         assert_value(event, "schema", "1");
         assert_value(event, "event", "\"finished\"");
@@ -109,6 +111,7 @@ static void test_everything(void **state) {
                      "{\"Destination\":\"/srv/packages\","
                      "\"Equation\":\"x=y\",\"Empty\":\"\"}");
         assert_value(event, "hooks", "[\"fetch-package\",\"20-mail\"]");
+        assert_value(event, "runOn", "[\"gpu\",\"disk-1\"]");
         assert_value(event, "result", "\"partial\"");
         assert_value(event, "taskResultCode", "2");
         assert_value(event, "taskStatus", "2");

@@ -31,6 +31,7 @@ static void expect(const struct task_record *record, const struct task *task) {
         same(view.kdstoken, task->kdstoken);
         same(view.kdstoken_file, task->kdstoken_file);
         same(view.hooks, task->hooks);
+        same(view.run_on, task->run_on);
         same(view.description, task->description);
         assert_int_equal(view.timeout, task->timeout);
         assert_int_equal(view.interval_min, task->interval_min);
@@ -79,7 +80,7 @@ static void test_all_settings(void **state) {
         char *variables[] = {TEXT("A=1"), TEXT("Nothing="), NULL};
 
         (void) state;
-        for (unsigned set = 0; set < 1U << 11; set++) {
+        for (unsigned set = 0; set < 1U << 12; set++) {
                 const struct task task = {
                         .task_id = TEXT(set & 1 ? "1689768877770401664" : "a-task"),
                         .share_id = TEXT(set & 2 ? "17" : "_"),
@@ -92,6 +93,7 @@ static void test_all_settings(void **state) {
                         .timeout = set & 256 ? USEC_INFINITY : 0,
                         .interval_min = set & 256 ? USEC_MSEC : 0,
                         .interval_max = set & 512 ? USEC_HOUR : 0,
+                        .run_on = TEXT(set & 2048 ? "gpu" : NULL),
                         .expect = set & 1024 ? 20 * USEC_MINUTE : 0,
                 };
                 CLEANUP(task_record_freep) struct task_record *record = task_record_new(&task);

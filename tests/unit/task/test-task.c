@@ -69,6 +69,7 @@ static void test_everything(void **state) {
                                       "[Task]\n" IDS "KdsToken=aea2968ec8cfac338cd4647f\n"
                                       "Account=eu-1\n"
                                       "Hook=fetch-package \t 20-mail\n"
+                                      "RunOn= gpu  disk_1.x\n"
                                       "Timeout=2h\n"
                                       "IntervalMin=500ms\n"
                                       "IntervalMax=2min 30s\n"
@@ -87,6 +88,7 @@ static void test_everything(void **state) {
         assert_null(r.task->kdstoken_file);
         assert_string_equal(r.task->account, "eu-1");
         assert_string_equal(r.task->hooks, "fetch-package 20-mail");
+        assert_string_equal(r.task->run_on, "gpu disk_1.x");
         assert_int_equal(r.task->timeout, 2 * USEC_HOUR);
         assert_int_equal(r.task->interval_min, 500 * USEC_MSEC);
         assert_int_equal(r.task->interval_max, 150 * USEC_SEC);
@@ -110,7 +112,7 @@ static void test_at_least(void **state) {
                 "KdsToken=x\nKdsToken=\nKdsTokenFile=/x\nKdsTokenFile=\nAccount=a\nAccount=\n"
                 "Hook=h\nHook=\nTimeout=1\nTimeout=\nIntervalMin=5\nIntervalMin=\n"
                 "IntervalMax=1\nIntervalMax=\nExpect=1\nExpect=\nDescription=d\nDescription=\n",
-                TASK "Account=default\nHook= \n",
+                TASK "Account=default\nHook= \nRunOn=a\nRunOn=\n",
         };
 
         (void) state;
@@ -123,6 +125,7 @@ static void test_at_least(void **state) {
                 assert_null(r.task->kdstoken_file);
                 assert_null(r.task->account);
                 assert_null(r.task->hooks);
+                assert_null(r.task->run_on);
                 assert_null(r.task->description);
                 assert_null(r.task->variables);
                 assert_int_equal(r.task->timeout, 0);
@@ -172,6 +175,8 @@ static void test_bad_values(void **state) {
                 {TASK "Hook=/usr/bin/true\n", "error 4: bad value of Hook in [Task]"},
                 {TASK "Hook=good ../bad\n", "error 4: bad value of Hook in [Task]"},
                 {TASK "Hook=.bad\n", "error 4: bad value of Hook in [Task]"},
+                {TASK "RunOn=a,b\n", "error 4: bad value of RunOn in [Task]: expected labels of"},
+                {TASK "RunOn=" S64 "x\n", "error 4: bad value of RunOn in [Task]"},
                 {TASK "Timeout=soon\n", "error 4: bad value of Timeout in [Task]: "
                                         "expected a time span such as 90"},
                 {TASK "Timeout=0\n", "error 4: bad value of Timeout in [Task]"},
