@@ -34,6 +34,8 @@ static const struct {
         {"KOOWATCH_DOWNLOAD_URL", "downloadUrl", false},
         {"KOOWATCH_FILE", "file", false},
         {"KOOWATCH_ACCOUNT_STATE", "accountState", false},
+        {"KOOWATCH_NODE", "node", false},
+        {"KOOWATCH_FENCE", "fence", false},
 };
 
 /* There is room for every variable: the array was allocated for the most there can be. */

@@ -115,7 +115,7 @@ static void check_event(const struct koodrive_answer *a) {
         CLEANUP(freep) char *line = NULL;
 
         REQUIRE(event);
-        line = event_line(event, 1, NULL);
+        line = event_line(event, &(struct event_attempt){.number = 1});
         REQUIRE(line && strchr(line, '\n') == line + strlen(line) - 1);
         require_none(line, TOKEN);
         REQUIRE(koodrive_answer_json(a, &json) == 0);

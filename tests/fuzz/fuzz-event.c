@@ -113,7 +113,7 @@ static void require_taken(json_object *event, unsigned attempt) {
         CLEANUP(freep) char *line = NULL;
 
         REQUIRE(event);
-        line = event_line(event, attempt, NULL);
+        line = event_line(event, &(struct event_attempt){.number = attempt});
         REQUIRE(line && read_line(line, strlen(line)));
         json_object_put(event);
 }

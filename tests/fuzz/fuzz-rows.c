@@ -176,7 +176,8 @@ static void use_event(const char *event_id, const struct delivery_row *row) {
         (void) event_integer(event, "polls");
         (void) event_names_hooks(event);
         (void) event_result(event);
-        line = event_line(event, row->attempts.made + 1, row->settled);
+        line = event_line(event, &(struct event_attempt){.number = row->attempts.made + 1,
+                                                         .settled = row->settled});
         REQUIRE(line);
         json_object_put(event);
 }

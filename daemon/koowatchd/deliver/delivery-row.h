@@ -19,7 +19,7 @@ struct delivery_row {
         usec_t next;           /* wall clock of the next attempt; 0: at once */
         json_object *settled;  /* array of the hooks that need not run again; NULL: none */
         bool told;             /* the journal has the outcome */
-        int64_t fence;         /* of this node's, as the store says; 0: it is not shared */
+        int64_t fence;         /* of this node's claim of the event; 0: the store is not shared */
         struct hook_runs runs; /* of hooks that have ended, and are not in the store */
 };
 

@@ -82,7 +82,11 @@ static void run(struct delivery_run *r) {
                 return;
         }
         attempts_begin(&r->row->attempts);
-        line = event_line(r->event, r->row->attempts.made + 1, r->row->settled);
+        line = event_line(r->event, &(struct event_attempt){
+                                            .number = r->row->attempts.made + 1,
+                                            .settled = r->row->settled,
+                                            .fence = r->row->fence,
+                                    });
         if (line)
                 error = runner_start(r->shared->runner, line, strlen(line), &handler, r);
         if (error < 0)

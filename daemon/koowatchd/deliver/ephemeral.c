@@ -211,7 +211,7 @@ bool ephemerals_start(struct ephemerals *s) {
         if (!v)
                 return false;
         stop_waiting(v);
-        line = event_line(v->event, 1, NULL);
+        line = event_line(v->event, &(struct event_attempt){.number = 1});
         if (line)
                 r = runner_start(s->with.runner, line, strlen(line), &handler, v);
         if (r < 0) {

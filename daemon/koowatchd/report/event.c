@@ -205,12 +205,29 @@ bool event_names_hooks(json_object *event) {
                json_object_is_type(named, json_type_array) && json_object_array_length(named) > 0;
 }
 
-char *event_line(json_object *event, unsigned attempt, json_object *settled) {
-        const char *text;
+/* Whoever runs it next may be alone. */
+static void forget_attempt(json_object *event) {
+        json_object_object_del(event, "node");
+        json_object_object_del(event, "fence");
+}
 
-        if (!add_with(event, "attempt", json_object_new_int64(attempt), 0) ||
-            (settled && !add_with(event, "settled", json_object_get(settled), 0)))
+static bool add_attempt(json_object *event, const struct event_attempt *a) {
+        forget_attempt(event);
+        return add_with(event, "attempt", json_object_new_int64(a->number), 0) &&
+               (!a->settled || add_with(event, "settled", json_object_get(a->settled), 0)) &&
+               add_string(event, "node", a->node) &&
+               (a->fence == 0 || add_integer(event, "fence", a->fence)) &&
+               (a->run_until == 0 || add_integer(event, "runUntil", a->run_until));
+}
+
+char *event_line(json_object *event, const struct event_attempt *attempt) {
+        const char *text;
+        char *line;
+
+        if (!add_attempt(event, attempt))
                 return NULL;
         text = json_text(event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-        return text ? str_printf("%s\n", text) : NULL;
+        line = text ? str_printf("%s\n", text) : NULL;
+        json_object_object_del(event, "runUntil"); /* the event may be stored again */
+        return line;
 }

@@ -3,9 +3,9 @@
  * Events: what hooks get, as one JSON object (schema 1)
  *
  * Pure. The object is made once, stored as text, and handed to hooks as it was
- * committed. Two further keys are for the hook runner alone, which takes them
- * out: "hooks", the names that the task asks for, and "settled", the hooks that
- * need not run again.
+ * committed. Further keys are for the hook runner alone, which takes them out:
+ * "hooks", the names that the task asks for, "settled", the hooks that need not
+ * run again, and "runUntil", see struct event_attempt.
  */
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -64,8 +64,15 @@ int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
 
 /* Whether the task asks for hooks of its own. */
 bool event_names_hooks(json_object *event);
-/*
- * The line that the hook runner reads, for this attempt (1: the first) and with the hooks that
- * need not run again (NULL: none). The caller frees it; NULL when memory is short.
- */
-char *event_line(json_object *event, unsigned attempt, json_object *settled);
+
+/* What an attempt to run the hooks adds to the event; all borrowed. */
+struct event_attempt {
+        unsigned number;      /* 1: the first */
+        json_object *settled; /* hooks that need not run again; NULL: none */
+        const char *node;     /* that runs them; NULL: there is only one */
+        int64_t fence;        /* which rises with each claim of the event; 0: there is none */
+        usec_t run_until;     /* they end by then, on clock_boot(); 0: by themselves */
+};
+
+/* The line that the hook runner reads. The caller frees it; NULL when memory is short. */
+char *event_line(json_object *event, const struct event_attempt *attempt);

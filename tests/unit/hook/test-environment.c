@@ -45,6 +45,12 @@ static void test_facts_that_are_known(void **state) {
                "KOOWATCH_PROGRESS=0\nKOOWATCH_DOWNLOAD_URL=https://a/?b=c\n");
 }
 
+static void test_of_a_fleet(void **state) {
+        (void) state;
+        expect(",\"node\":\"a\",\"fence\":4294967297",
+               "KOOWATCH_NODE=a\nKOOWATCH_FENCE=4294967297\n");
+}
+
 static void test_a_result_belongs_to_what_has_completed(void **state) {
         (void) state;
         expect(",\"outcome\":\"completed\",\"result\":\"succeeded\",\"taskResultCode\":1",
@@ -114,6 +120,7 @@ static void test_language_of_the_runner(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_facts_that_are_known),
+                TEST(test_of_a_fleet),
                 TEST(test_a_result_belongs_to_what_has_completed),
                 TEST(test_what_fits_no_variable_is_left_out),
                 TEST(test_values_up_to_a_limit),

@@ -213,7 +213,11 @@ static int make_account_event(json_object **ret) {
 }
 
 static int make_line(json_object *event, json_object *settled, char **ret) {
-        *ret = event_line(event, 1, settled);
+        *ret = event_line(event, &(struct event_attempt){.number = 1,
+                                                         .settled = settled,
+                                                         .node = name,
+                                                         .fence = 1,
+                                                         .run_until = USEC_SEC});
         return *ret ? 0 : -ENOMEM;
 }
 

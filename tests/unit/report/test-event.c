@@ -380,6 +380,33 @@ static void test_what_is_no_event(void **state) {
         }
 }
 
+static void expect_line(json_object *event, const struct event_attempt *attempt,
+                        const char *expected) {
+        CLEANUP(freep) char *line = event_line(event, attempt);
+
+        assert_string_equal(line, expected);
+}
+
+/* Nothing of one attempt is left in the next. */
+static void test_lines_of_attempts(void **state) {
+        CLEANUP(json_object_putp) json_object *event = json_tokener_parse("{\"name\":\"a\"}");
+        CLEANUP(json_object_putp) json_object *settled = json_tokener_parse("[\"x\"]");
+
+        (void) state;
+        expect_line(event,
+                    &(struct event_attempt){
+                            .number = 1, .node = "n", .fence = 1, .run_until = USEC_SEC},
+                    "{\"name\":\"a\",\"attempt\":1,\"node\":\"n\",\"fence\":1,"
+                    "\"runUntil\":1000000}\n");
+        assert_keys(event, "name attempt node fence");
+        expect_line(
+                event,
+                &(struct event_attempt){.number = 2, .settled = settled, .fence = INT64_C(1) << 40},
+                "{\"name\":\"a\",\"attempt\":2,\"settled\":[\"x\"],\"fence\":1099511627776}\n");
+        expect_line(event, &(struct event_attempt){.number = 3, .settled = settled},
+                    "{\"name\":\"a\",\"attempt\":3,\"settled\":[\"x\"]}\n");
+}
+
 static void test_whether_hooks_are_named(void **state) {
         static const struct {
                 const char *text;
@@ -419,6 +446,7 @@ int main(void) {
                 cmocka_unit_test(test_members),
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_what_is_no_event),
+                cmocka_unit_test(test_lines_of_attempts),
                 cmocka_unit_test(test_whether_hooks_are_named),
         };
 
