@@ -63,6 +63,19 @@ static int take_array(json_object *json, const char *key, json_object **ret) {
         return 0;
 }
 
+/* As with the others. Hooks must not go on by themselves because of a slip here. */
+static int take_run_until(struct event *event) {
+        json_object *until;
+
+        if (!json_object_object_get_ex(event->json, "runUntil", &until))
+                return 0;
+        event->run_until = json_object_get_int64(until);
+        if (!json_object_is_type(until, json_type_int) || event->run_until <= 0)
+                return -EBADMSG;
+        json_object_object_del(event->json, "runUntil");
+        return 0;
+}
+
 static int make_text(struct event *event) {
         const char *json;
         size_t n;
@@ -97,6 +110,11 @@ int event_parse(const char *line, size_t length, struct event *ret, const char *
         if (take_array(event.json, "hooks", &event.hooks) < 0 ||
             take_array(event.json, "settled", &event.settled) < 0) {
                 *ret_why = "hooks and settled must be arrays of strings";
+                return -EBADMSG;
+        }
+
+        if (take_run_until(&event) < 0) {
+                *ret_why = "runUntil must be a whole number above 0";
                 return -EBADMSG;
         }
 

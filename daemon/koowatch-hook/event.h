@@ -3,19 +3,21 @@
  * The event that this process is for
  *
  * Parsed and checked once: what becomes part of a path or an argument has the
- * form it must have, everything else is handed on as it came. Two of the keys are
- * for the runner alone (which named hooks to run, and which hooks have ended well
- * before) and are taken out of what hooks see.
+ * form it must have, everything else is handed on as it came. Some of the keys are
+ * for the runner alone (which named hooks to run, which hooks have ended well
+ * before, and until when they may run) and are taken out of what hooks see.
  */
 #include <json-c/json.h>
 #include <stddef.h>
 
 #include "common/log-fields.h"
+#include "common/timespan.h"
 
 struct event {
-        json_object *json;    /* without the next two */
+        json_object *json;    /* without the next three */
         json_object *hooks;   /* array of bare names, or NULL */
         json_object *settled; /* array of hook ids, or NULL */
+        usec_t run_until;     /* see stop.h; 0: there are no other nodes */
         const char *event;    /* "finished"; this and the next two borrowed from json */
         const char *id;
         const char *name; /* of the task or the account */

@@ -15,7 +15,6 @@
 #include "common/util.h"
 
 #define GRACE_TIMED_OUT (5 * USEC_SEC)
-#define GRACE_INTERRUPTED (2 * USEC_SEC)
 
 /* The event as a file: a hook may read it, in part or not at all, and nobody ever blocks. */
 static int make_input(const struct event *event, int *ret) {
@@ -186,21 +185,42 @@ static int poll_until(struct pollfd *fds, nfds_t count, usec_t deadline) {
         return n < 0 && errno != EINTR ? -errno : MAX(n, 0);
 }
 
-static int wait_for_exit(struct hook_process *process, usec_t timeout, int signal_fd,
+static void ask_to_end(const struct hook_process *process, struct plan *plan,
+                       const struct stop *stop, struct hook_end *end) {
+        end->interrupted = true;
+        terminate(process, plan, stop_grace(stop));
+}
+
+/* What of it to wait for: nothing more once it has come. */
+static void set_stop_fds(const struct stop *stop, const struct hook_end *end, struct pollfd *fds) {
+        stop_fds(stop, fds);
+        for (size_t i = 0; end->interrupted && i < STOP_FDS; i++)
+                fds[i].fd = -1;
+}
+
+static bool any_came(const struct pollfd *fds, size_t n) {
+        short came = 0;
+
+        for (size_t i = 0; i < n; i++)
+                came |= fds[i].revents;
+        return came;
+}
+
+static int wait_for_exit(struct hook_process *process, usec_t timeout, struct stop *stop,
                          struct output_stream *out, struct output_stream *err,
                          struct hook_end *end) {
         struct plan plan = {usec_add(process->started, timeout), SIGTERM};
 
         for (;;) {
-                struct pollfd fds[] = {
+                struct pollfd fds[4 + STOP_FDS] = {
                         {.fd = process->pid_fd, .events = POLLIN},
                         {.fd = process->out_fd, .events = POLLIN},
                         {.fd = process->err_fd, .events = POLLIN},
-                        {.fd = end->interrupted ? -1 : signal_fd, .events = POLLIN},
                         {.fd = log_fd(), .events = POLLOUT},
                 };
                 int n;
 
+                set_stop_fds(stop, end, fds + 4);
                 n = poll_until(fds, ARRAY_LEN(fds), plan.deadline);
                 if (n < 0)
                         return n;
@@ -211,19 +231,17 @@ static int wait_for_exit(struct hook_process *process, usec_t timeout, int signa
                         read_some(&process->out_fd, SIZE_MAX, out);
                 if (fds[2].revents)
                         read_some(&process->err_fd, SIZE_MAX, err);
-                if (fds[3].revents) {
-                        end->interrupted = true;
-                        terminate(process, &plan, GRACE_INTERRUPTED);
-                }
-                if (fds[4].revents)
+                if (fds[3].revents)
                         (void) log_flush();
+                if (any_came(fds + 4, STOP_FDS) && stop_check(stop))
+                        ask_to_end(process, &plan, stop, end);
                 if (clock_running() >= plan.deadline)
                         on_deadline(process, &plan, end);
         }
 }
 
-int hook_process_wait(struct hook_process *process, const char *hook, usec_t timeout, int signal_fd,
-                      struct output *output, struct hook_end *ret) {
+int hook_process_wait(struct hook_process *process, const char *hook, usec_t timeout,
+                      struct stop *stop, struct output *output, struct hook_end *ret) {
         struct tail tail = {};
         struct output_stream out = {.output = output, .hook = hook, .tail = &tail};
         struct output_stream err = {.output = output, .hook = hook, .tail = &tail};
@@ -231,7 +249,7 @@ int hook_process_wait(struct hook_process *process, const char *hook, usec_t tim
         siginfo_t info = {0};
         int r, q;
 
-        r = wait_for_exit(process, timeout, signal_fd, &out, &err, &end);
+        r = wait_for_exit(process, timeout, stop, &out, &err, &end);
         end.duration = clock_running() - process->started;
 
         CRASH_POINT("hook-ended");

@@ -13,6 +13,7 @@
 #include "common/timespan.h"
 #include "koowatch-hook/event.h"
 #include "koowatch-hook/output.h"
+#include "koowatch-hook/stop.h"
 
 struct hook_process {
         pid_t pid; /* 0: none; also the process group */
@@ -24,7 +25,7 @@ struct hook_process {
 #define HOOK_PROCESS_NULL ((struct hook_process){.pid_fd = -1, .out_fd = -1, .err_fd = -1})
 
 struct hook_end {
-        bool interrupted; /* the runner was asked to stop; the rest does not count */
+        bool interrupted; /* it was to end early; the rest does not count */
         bool timed_out;
         int status; /* -1: ended by signal */
         int signal; /* 0: ended by status */
@@ -41,9 +42,9 @@ int hook_process_start(const char *path, const struct event *event, char **envir
 
 /*
  * Waits for the end and hands what the hook prints to output. After timeout, or
- * when signal_fd (a signalfd) can be read, the group gets SIGTERM and a few
- * seconds later SIGKILL. Returns 0 or a negative errno; either way the group is
- * gone afterwards and the process reaped.
+ * when stop says so, the group gets SIGTERM and a few seconds later SIGKILL.
+ * Returns 0 or a negative errno; either way the group is gone afterwards and the
+ * process reaped.
  */
-int hook_process_wait(struct hook_process *process, const char *hook, usec_t timeout, int signal_fd,
-                      struct output *output, struct hook_end *ret);
+int hook_process_wait(struct hook_process *process, const char *hook, usec_t timeout,
+                      struct stop *stop, struct output *output, struct hook_end *ret);

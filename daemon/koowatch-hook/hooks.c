@@ -1,7 +1,6 @@
 #include "koowatch-hook/hooks.h"
 
 #include <errno.h>
-#include <poll.h>
 
 #include "common/crash-point.h"
 #include "common/hook-file.h"
@@ -15,7 +14,7 @@
 struct run {
         const struct config *config;
         const struct event *event;
-        int signal_fd;
+        struct stop *stop;
         char **environment;
         json_object *seen; /* a set: ids that are settled or have had their turn */
         struct output output;
@@ -50,12 +49,6 @@ static int run_init(struct run *run) {
         }
 
         return environment_new(run->event, run->config->hook_timeout, &run->environment);
-}
-
-static bool was_interrupted(const struct run *run) {
-        struct pollfd pollfd = {.fd = run->signal_fd, .events = POLLIN};
-
-        return poll(&pollfd, 1, 0) > 0;
 }
 
 static void log_not_run(const struct run *run, const char *id, const char *why) {
@@ -105,7 +98,7 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
         struct hook_end end = {0};
         int r;
 
-        if (was_interrupted(run))
+        if (stop_check(run->stop))
                 return -EINTR;
         r = accept_hook(run, id, path, named);
         if (r <= 0)
@@ -118,7 +111,7 @@ static int run_hook(struct run *run, const char *id, const char *path, bool name
 
         /* Without memory for it, the daemon may lose patience: then the hook runs again. */
         (void) protocol_start(id, run->config->hook_timeout);
-        r = hook_process_wait(&process, id, run->config->hook_timeout, run->signal_fd, &run->output,
+        r = hook_process_wait(&process, id, run->config->hook_timeout, run->stop, &run->output,
                               &end);
         if (r < 0)
                 return r;
@@ -180,9 +173,9 @@ static int run_named(struct run *run, const char *name) {
         return run_hook(run, id, path, true);
 }
 
-int hooks_run(const struct config *config, const struct event *event, int signal_fd) {
+int hooks_run(const struct config *config, const struct event *event, struct stop *stop) {
         CLEANUP(run_clear)
-        struct run run = {.config = config, .event = event, .signal_fd = signal_fd};
+        struct run run = {.config = config, .event = event, .stop = stop};
         int r;
 
         r = run_init(&run);

@@ -9,10 +9,11 @@
  */
 #include "common/config.h"
 #include "koowatch-hook/event.h"
+#include "koowatch-hook/stop.h"
 
 /*
- * Runs them and tells the daemon of each. signal_fd is a signalfd that ends the
- * run. Returns 0 when all have had their turn, however they ended; -EINTR when
- * the run was ended early; or another negative errno.
+ * Runs them and tells the daemon of each. Returns 0 when all have had their turn,
+ * however they ended; -EINTR when stop has ended the run early; or another
+ * negative errno.
  */
-int hooks_run(const struct config *config, const struct event *event, int signal_fd);
+int hooks_run(const struct config *config, const struct event *event, struct stop *stop);

@@ -21,6 +21,7 @@
 #include "koowatch-hook/hooks.h"
 #include "koowatch-hook/lock.h"
 #include "koowatch-hook/protocol.h"
+#include "koowatch-hook/stop.h"
 
 #define EXIT_USAGE 2
 
@@ -113,26 +114,40 @@ static int read_config(const char *path, struct config **ret) {
         return 0;
 }
 
-static int read_event(struct event *ret) {
+/* The daemon goes on to speak on its connection when its event says that. */
+static int watch_daemon(const struct event *event, struct stop *stop, const char *data,
+                        size_t length) {
+        int r = event->run_until > 0
+                        ? stop_watch(stop, STDIN_FILENO, event->run_until, data, length)
+                        : 0;
+
+        if (r < 0)
+                log_error("%s: cannot tell when koowatchd is gone, no hook is run: %s", event->name,
+                          strerror(-r));
+        return r;
+}
+
+static int read_event(struct event *ret, struct stop *ret_stop) {
         CLEANUP(freep) char *line = NULL;
         const char *why = NULL;
         struct stat st;
         bool is_socket;
-        size_t length;
+        size_t length, n;
         int r;
 
         is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
         r = protocol_read_line(STDIN_FILENO, is_socket ? EVENT_WITHIN : USEC_INFINITY, &line,
-                               &length);
+                               &length, &n);
         if (r == -ETIMEDOUT)
                 why = "no event received; a restarted unit inherits a used connection; koowatchd "
                       "will retry the event";
         if (r == 0)
                 r = event_parse(line, length, ret, &why);
-        if (r < 0)
+        if (r < 0) {
                 log_error("standard input: no event, no hook is run: %s", why ? why : strerror(-r));
-
-        return r;
+                return r;
+        }
+        return watch_daemon(ret, ret_stop, line + length, n - length);
 }
 
 /* Returns 1 with the lock in *ret, 0 when another runner has it, or a negative errno. */
@@ -166,12 +181,22 @@ static int catch_signals(int *ret_fd) {
         return *ret_fd < 0 ? -1 : 0;
 }
 
-static int run(const struct config *config, const struct event *event) {
+static void log_ended(const struct event *event, const struct stop *stop, int error) {
+        if (error != -EINTR)
+                log_error("%s: not all hooks of %s were run and reported, koowatchd will retry: %s",
+                          event->name, event->event, strerror(-error));
+        else if (stop->why)
+                log_warning("%s: the hooks of %s are ended, as another node may run them now: %s",
+                            event->name, event->event, stop->why);
+}
+
+static int run(const struct config *config, const struct event *event, struct stop *stop) {
         CLEANUP(closep) int signal_fd = -1;
         int r;
 
         if (catch_signals(&signal_fd) < 0)
                 return EXIT_FAILURE;
+        stop->signal_fd = signal_fd;
 
         r = protocol_ready();
         if (r < 0) {
@@ -179,14 +204,11 @@ static int run(const struct config *config, const struct event *event) {
                           strerror(-r));
                 return EXIT_FAILURE;
         }
-        r = hooks_run(config, event, signal_fd);
+        r = hooks_run(config, event, stop);
         if (r == 0)
                 r = protocol_done();
         if (r < 0) {
-                if (r != -EINTR)
-                        log_error("%s: not all hooks of %s were run and reported, koowatchd will "
-                                  "retry: %s",
-                                  event->name, event->event, strerror(-r));
+                log_ended(event, stop, r);
                 return EXIT_FAILURE;
         }
         protocol_close();
@@ -197,6 +219,7 @@ static int work(int argc, char **argv) {
         CLEANUP(config_freep) struct config *config = NULL;
         CLEANUP(event_clear) struct event event = {0};
         CLEANUP(lock_release) struct lock lock = LOCK_NULL;
+        CLEANUP(stop_close) struct stop stop = STOP_NULL;
         const char *config_path = NULL;
         bool is_dry = false;
         int r;
@@ -208,7 +231,7 @@ static int work(int argc, char **argv) {
         prepare_process();
         log_open("koowatch-hook", LOG_TARGET_AUTO);
 
-        if (read_config(config_path, &config) < 0 || read_event(&event) < 0)
+        if (read_config(config_path, &config) < 0 || read_event(&event, &stop) < 0)
                 return EXIT_FAILURE;
 
         if (is_dry)
@@ -220,7 +243,7 @@ static int work(int argc, char **argv) {
         if (r <= 0)
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 
-        return run(config, &event);
+        return run(config, &event, &stop);
 }
 
 int main(int argc, char **argv) {

@@ -30,7 +30,7 @@ static ssize_t read_until(int fd, char *buffer, size_t size, usec_t deadline) {
         }
 }
 
-int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length) {
+int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length, size_t *ret_read) {
         usec_t deadline = usec_add(clock_running(), within);
         CLEANUP(freep) char *line = NULL;
         size_t length = 0, allocated = 0;
@@ -62,6 +62,7 @@ int protocol_read_line(int fd, usec_t within, char **ret, size_t *ret_length) {
                 *ret_length = newline ? (size_t) (newline - line) : length;
                 if (*ret_length > PROTOCOL_LINE_MAX)
                         break;
+                *ret_read = length + (size_t) (newline ? n : 0);
                 *ret = STEAL_PTR(line);
                 return 0;
         }

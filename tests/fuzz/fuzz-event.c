@@ -72,13 +72,14 @@ static bool read_line(const void *data, size_t size) {
         struct event event = {};
         const char *why = NULL;
         char *line = NULL;
-        size_t length = 0;
+        size_t length = 0, read = 0;
         int r;
 
         REQUIRE(ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t) size);
         REQUIRE(lseek(file, 0, SEEK_SET) == 0);
-        REQUIRE(protocol_read_line(file, USEC_INFINITY, &line, &length) == 0);
+        REQUIRE(protocol_read_line(file, USEC_INFINITY, &line, &length, &read) == 0);
         REQUIRE(length <= size && (length == 0 || memcmp(line, data, length) == 0));
+        REQUIRE(read >= length && read <= size && memcmp(line, data, read) == 0);
         REQUIRE(length == size || ((const char *) data)[length] == '\n');
         r = hook_event_parse(line, length, &event, &why);
         free(line);

@@ -8,9 +8,10 @@ static void test_what_is_for_the_runner_is_taken_out(void **state) {
         CLEANUP(event_clear)
         struct event e =
                 event_with(",\"hooks\":[\"fetch\"],\"settled\":[\"finished.d/10-a\",\"x\"],"
-                           "\"url\":\"a/b\"");
+                           "\"runUntil\":9000000000,\"url\":\"a/b\"");
 
         (void) state;
+        assert_true(e.run_until == INT64_C(9000000000));
         assert_string_equal(e.event, "finished");
         assert_string_equal(e.id, "id-1");
         assert_string_equal(e.name, "photos");
@@ -26,6 +27,7 @@ static void test_neither_list_need_be_there(void **state) {
         (void) state;
         assert_null(e.hooks);
         assert_null(e.settled);
+        assert_int_equal(e.run_until, 0);
 }
 
 #define EVENT_OF(event, id, name) \
@@ -57,6 +59,11 @@ static void test_what_is_refused(void **state) {
                 {"{" FACTS ",\"hooks\":\"a\"}", "arrays of strings"},
                 {"{" FACTS ",\"hooks\":[1]}", "arrays of strings"},
                 {"{" FACTS ",\"settled\":{}}", "arrays of strings"},
+                {"{" FACTS ",\"runUntil\":true}", "runUntil"},
+                {"{" FACTS ",\"runUntil\":\"5\"}", "runUntil"},
+                {"{" FACTS ",\"runUntil\":null}", "runUntil"},
+                {"{" FACTS ",\"runUntil\":0}", "runUntil"},
+                {"{" FACTS ",\"runUntil\":-1}", "runUntil"},
                 {"{" FACTS ",\"settled\":[\"a\\u0000b\"]}", "arrays of strings"},
         };
         struct event untouched = {.id = "as before"};

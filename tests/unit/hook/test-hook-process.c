@@ -18,7 +18,8 @@ struct fixture {
 
 static char printed[1024]; /* a line an entry; cut */
 static usec_t skipped;     /* that has passed for the runner, and for nobody else */
-static unsigned jumps;     /* waits that end at once, with all of their time passed */
+static int closed_when_ready = -1;
+static unsigned jumps; /* waits that end at once, with all of their time passed */
 
 /* Instead of that of common/log.c. */
 void log_entry(enum log_level level, const char *message_id, const struct log_field *fields,
@@ -35,6 +36,8 @@ void log_entry(enum log_level level, const char *message_id, const struct log_fi
         va_end(arguments);
         n = strlen(printed);
         (void) snprintf(printed + n, sizeof(printed) - n, "\n");
+        if (strstr(printed, "ready\n"))
+                closep(&closed_when_ready);
 }
 
 static int log_waits_for = -1;
@@ -106,19 +109,19 @@ static struct hook_process start(struct fixture *f, const char *text) {
 }
 
 /* Runs it to its end; nothing is left of it then. */
-static void run_until(struct fixture *f, const char *text, usec_t timeout, int signal_fd) {
+static void run_until(struct fixture *f, const char *text, usec_t timeout, struct stop stop) {
         struct hook_process process = start(f, text);
         pid_t pid = process.pid;
 
-        assert_int_equal(hook_process_wait(&process, "finished.d/a", timeout, signal_fd, &f->output,
-                                           &f->end),
-                         0);
+        assert_int_equal(
+                hook_process_wait(&process, "finished.d/a", timeout, &stop, &f->output, &f->end),
+                0);
         assert_int_equal(process.pid, 0);
         assert_true(kill(pid, 0) < 0 && errno == ESRCH);
 }
 
 static void run(struct fixture *f, const char *text) {
-        run_until(f, text, USEC_INFINITY, -1);
+        run_until(f, text, USEC_INFINITY, STOP_NULL);
 }
 
 static void test_status_and_signal(void **state) {
@@ -200,7 +203,7 @@ static void test_one_whose_time_is_up(void **state) {
 
         jumps = 1;
         run_until(f, "mkfifo ${0}.fifo; exec 3<>${0}.fifo\necho ready\n" FOREVER, 90 * USEC_SEC,
-                  -1);
+                  STOP_NULL);
         assert_true(f->end.timed_out);
         assert_int_equal(f->end.signal, SIGTERM);
         assert_true(f->end.duration >= 90 * USEC_SEC);
@@ -213,7 +216,7 @@ static void test_one_that_ends_well_when_asked(void **state) {
         run_until(
                 f,
                 "trap 'echo bye; exit 0' TERM\nmkfifo ${0}.fifo; exec 3<>${0}.fifo\necho ready\n" FOREVER,
-                90 * USEC_SEC, -1);
+                90 * USEC_SEC, STOP_NULL);
         assert_true(f->end.timed_out);
         assert_int_equal(f->end.status, 0);
         assert_non_null(strstr(printed, "bye\n"));
@@ -224,7 +227,7 @@ static void test_one_that_does_not_end_when_asked(void **state) {
 
         jumps = 2; /* the second one: what it is given to end */
         run_until(f, "trap '' TERM\nmkfifo ${0}.fifo; exec 3<>${0}.fifo\necho ready\n" FOREVER,
-                  90 * USEC_SEC, -1);
+                  90 * USEC_SEC, STOP_NULL);
         assert_true(f->end.timed_out);
         assert_int_equal(f->end.signal, SIGKILL);
         assert_int_equal(jumps, 0);
@@ -232,13 +235,48 @@ static void test_one_that_does_not_end_when_asked(void **state) {
 
 static void test_the_runner_is_told_to_stop(void **state) {
         CLEANUP(closep) int signal_fd = eventfd(1, EFD_CLOEXEC);
+        const struct stop stop = {.signal_fd = signal_fd, .peer = -1, .timer_fd = -1};
         struct fixture *f = *state;
 
         run_until(f, "mkfifo ${0}.fifo; exec 3<>${0}.fifo\necho ready\n" FOREVER, USEC_INFINITY,
-                  signal_fd);
+                  stop);
         assert_true(f->end.interrupted);
         assert_false(f->end.timed_out);
         assert_int_equal(f->end.signal, SIGTERM);
+}
+
+/* What it is given to end is what is left until another node may run it. */
+static void test_the_daemon_is_gone(void **state) {
+        static const struct {
+                const char *trap;
+                int signal;
+        } cases[] = {{"", SIGTERM}, {"trap '' TERM\n", SIGKILL}};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(freep)
+                char *text =
+                        str_printf("%s[ -p ${0}.fifo ] || mkfifo ${0}.fifo\nexec 3<>${0}.fifo\n"
+                                   "echo ready\n" FOREVER,
+                                   cases[i].trap);
+                CLEANUP(stop_close) struct stop stop = STOP_NULL;
+                CLEANUP(closep) int ours = -1;
+                int pair[2];
+                usec_t before = skipped;
+                bool is_killed = cases[i].signal == SIGKILL;
+
+                assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+                ours = pair[0];
+                closed_when_ready = pair[1];
+                assert_int_equal(stop_watch(&stop, ours, clock_boot() + USEC_HOUR, "", 0), 0);
+                printed[0] = '\0';
+                jumps = is_killed;
+                run_until(f, text, USEC_INFINITY, stop);
+                assert_true(f->end.interrupted);
+                assert_int_equal(f->end.signal, cases[i].signal);
+                assert_in_range(skipped - before, is_killed ? 4 * USEC_SEC : 0,
+                                is_killed ? 6 * USEC_SEC : 0);
+        }
 }
 
 /* A journal that reads again is told while a hook runs, not at its end. */
@@ -246,12 +284,13 @@ static void test_the_log_is_flushed_while_it_runs(void **state) {
         struct fixture *f = *state;
         CLEANUP(closep) int writable = eventfd(0, EFD_CLOEXEC);
         struct hook_process process = start(f, "exec sleep 1000\n");
+        struct stop never = STOP_NULL;
 
         ended_by_flush = process.pid;
         log_waits_for = writable;
-        assert_int_equal(
-                hook_process_wait(&process, "finished.d/a", USEC_INFINITY, -1, &f->output, &f->end),
-                0);
+        assert_int_equal(hook_process_wait(&process, "finished.d/a", USEC_INFINITY, &never,
+                                           &f->output, &f->end),
+                         0);
         assert_int_equal(f->end.signal, SIGKILL);
         assert_false(f->end.timed_out || f->end.interrupted);
 }
@@ -270,6 +309,7 @@ int main(void) {
                 TEST(test_one_that_ends_well_when_asked),
                 TEST(test_one_that_does_not_end_when_asked),
                 TEST(test_the_runner_is_told_to_stop),
+                TEST(test_the_daemon_is_gone),
                 TEST(test_the_log_is_flushed_while_it_runs),
         };
 

@@ -48,8 +48,9 @@ static void put(const struct fixture *f, const char *name, const char *text, mod
 /* What is said of an event with these members more: "+HOOK" a start, "HOOK=RESULT" an end. */
 static char *run(const struct fixture *f, const char *members, int expected) {
         CLEANUP(event_clear) struct event event = event_with(members);
+        struct stop stop = {.signal_fd = f->signal_fd, .peer = -1, .timer_fd = -1};
         struct stdout_capture capture = stdout_capture_begin();
-        int r = hooks_run(&f->config, &event, f->signal_fd);
+        int r = hooks_run(&f->config, &event, &stop);
         CLEANUP(freep) char *lines = stdout_capture_end(&capture);
         char *said = strdup(""), *rest = NULL;
 

@@ -11,6 +11,7 @@ static int read_line(const char *text, size_t length, bool close_it, usec_t with
                      size_t *ret_length) {
         CLEANUP(closep) int ours = -1, theirs = -1;
         int pair[2], r;
+        size_t n;
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         ours = pair[0];
@@ -18,7 +19,8 @@ static int read_line(const char *text, size_t length, bool close_it, usec_t with
         assert_int_equal(write_all(theirs, text, length), 0);
         if (close_it)
                 (void) close(STEAL_FD(theirs));
-        r = protocol_read_line(ours, within, ret, ret_length);
+        r = protocol_read_line(ours, within, ret, ret_length, &n);
+        assert_true(r < 0 || n == (strchr(text, '\n') ? length : *ret_length));
         return r;
 }
 
@@ -66,7 +68,7 @@ static int read_file(size_t length, bool newline, size_t *ret_length) {
         text[length] = '\n';
         assert_int_equal(write_all(fd, text, length + newline), 0);
         assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-        return protocol_read_line(fd, USEC_INFINITY, &line, ret_length);
+        return protocol_read_line(fd, USEC_INFINITY, &line, ret_length, &(size_t){0});
 }
 
 static void test_lines_up_to_a_limit(void **state) {
@@ -87,7 +89,8 @@ static void test_a_descriptor_that_cannot_be_read(void **state) {
         size_t length;
 
         (void) state;
-        assert_int_equal(protocol_read_line(fd, USEC_INFINITY, &line, &length), -EISDIR);
+        assert_int_equal(protocol_read_line(fd, USEC_INFINITY, &line, &length, &(size_t){0}),
+                         -EISDIR);
 }
 
 static void test_what_is_said(void **state) {
