@@ -64,6 +64,12 @@ static void on_done(void *userdata, enum redelivery_result result, int error) {
                 pending_fail(&o->pending, BUS_NOT_FOUND,
                              "the outcome of task %s is not remembered any more", o->name);
                 return;
+        case REDELIVERY_ELSEWHERE:
+                pending_fail(&o->pending, BUS_UNAVAILABLE,
+                             "another node delivers the outcome of task %s; ask there, see "
+                             "koowatchctl nodes",
+                             o->name);
+                return;
         case REDELIVERY_BUSY:
                 pending_fail(&o->pending, BUS_UNAVAILABLE,
                              "the hooks of task %s are running; try again when they have ended",

@@ -55,6 +55,10 @@ void delivery_set_over(struct delivery *v, bool over) {
 }
 
 void delivery_make_ready(struct delivery *v) {
+        if (v->is_foreign) {
+                delivery_set_over(v, true);
+                return;
+        }
         delivery_count_waiting(v, true);
         TAILQ_INSERT_TAIL(&v->owner->ready, v, ready);
         v->is_ready = true;

@@ -43,6 +43,8 @@ struct delivery {
         usec_t failing_since;       /* clock_boot(), which may be before it began */
         bool is_running;
         bool is_ready; /* in deliveries::ready */
+        /* Another node is to run its hooks, as this one lacks a label: it is told, and left. */
+        bool is_foreign;
 
         char *samples;            /* to be written with the event; NULL: none */
         struct redelivery *order; /* that is being written; NULL: none */
@@ -55,6 +57,7 @@ struct deliveries {
         struct delivery_modules with;
         struct delivery_handler handler;
         struct delivery_runs runs; /* its hook_directories are owned */
+        char *labels;              /* of this node; NULL: none */
         unsigned max_parallel;
 
         struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */

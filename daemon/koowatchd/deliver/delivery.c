@@ -8,6 +8,7 @@
 #include "common/event-id.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/words.h"
 #include "koowatchd/deliver/delivery-table.h"
 #include "koowatchd/deliver/ephemeral.h"
 #include "koowatchd/deliver/redelivery-order.h"
@@ -144,7 +145,7 @@ static void on_told(struct telling *telling) {
         struct delivery *v = container_of(telling, struct delivery, telling);
 
         v->row.told = true;
-        if (v->row.state != DELIVERY_PENDING)
+        if (v->row.state != DELIVERY_PENDING || v->is_foreign)
                 delivery_mark_dirty(v);
 }
 
@@ -153,6 +154,8 @@ static void on_told(struct telling *telling) {
 int deliveries_configure(struct deliveries *d, const struct delivery_settings *s) {
         int r = str_replace(&d->runs.hook_directories, s->hook_directories);
 
+        if (r == 0)
+                r = str_replace(&d->labels, s->labels);
         if (r < 0)
                 return r;
         d->max_parallel = s->max_parallel;
@@ -173,6 +176,7 @@ void deliveries_free(struct deliveries *d) {
         delivery_load_close(&d->load);
         tellings_close(&d->tellings);
         free(d->runs.hook_directories);
+        free(d->labels);
         free(d);
 }
 
@@ -323,13 +327,18 @@ static const char *body_of(const struct delivery *v) {
 }
 
 static int write_event(struct store_batch *batch, struct delivery *v) {
+        CLEANUP(freep) char *run_on = NULL;
         const char *body = body_of(v);
-        int r;
+        int r = event_run_on(v->run.event, &run_on);
 
         CRASH_POINT("outcome-collected");
         v->row.attempts.since = clock_wall();
-        r = body ? store_batch_put_event(batch, v->row.id, body, NULL, v->row.attempts.since)
-                 : -ENOMEM;
+        v->is_foreign = store_is_shared(v->owner->with.store) &&
+                        words_missing(run_on, v->owner->labels, &(size_t){0});
+        if (r == 0)
+                r = body ? store_batch_put_event(batch, v->row.id, body, run_on,
+                                                 v->row.attempts.since)
+                         : -ENOMEM;
         return r < 0 || !v->samples ? r : store_batch_put_samples(batch, v->row.id, v->samples);
 }
 
@@ -397,7 +406,7 @@ static void on_written(struct delivery *v) {
                 tellings_add(&d->tellings, &v->telling, v->row.id, v->run.event);
                 d->handler.on_finished(d->handler.finished_userdata, v->run.event);
                 delivery_make_ready(v);
-                return;
+                return; /* it is told before it may go */
         }
         v->told_on_disk = v->told_in_commit;
         if (v->ends_in_commit && !v->is_over)

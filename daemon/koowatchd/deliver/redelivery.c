@@ -7,7 +7,7 @@
 #include "koowatchd/deliver/delivery-table.h"
 #include "koowatchd/deliver/redelivery-order.h"
 #include "koowatchd/report/event.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/fleet.h"
 
 struct redelivery {
         LIST_ENTRY(redelivery) link; /* deliveries::orders */
@@ -102,6 +102,11 @@ static void on_found(void *userdata, int found, const struct store_event *stored
                           : found == 0 ? REDELIVERY_UNKNOWN
                                        : REDELIVERY_FAILED,
                           r);
+                return;
+        }
+        if (store_is_shared(order->owner->with.store) && !stored->is_mine && stored->node &&
+            stored->delivery.state == DELIVERY_PENDING) {
+                end_order(order, REDELIVERY_ELSEWHERE, 0);
                 return;
         }
         if (order->is_dismissal && (v ? v->row.state : stored->delivery.state) == DELIVERY_DONE) {

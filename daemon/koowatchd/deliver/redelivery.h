@@ -10,11 +10,12 @@
 struct deliveries;
 
 enum redelivery_result {
-        REDELIVERY_DONE,    /* it is on disk */
-        REDELIVERY_UNKNOWN, /* there is no such event */
-        REDELIVERY_BUSY,    /* its hooks are running, or it is being written */
-        REDELIVERY_OVER,    /* dismiss: it has been delivered already */
-        REDELIVERY_FAILED,  /* the store or memory, or what changes the event: error */
+        REDELIVERY_DONE,      /* it is on disk */
+        REDELIVERY_UNKNOWN,   /* there is no such event */
+        REDELIVERY_ELSEWHERE, /* another node delivers it */
+        REDELIVERY_BUSY,      /* its hooks are running, or it is being written */
+        REDELIVERY_OVER,      /* dismiss: it has been delivered already */
+        REDELIVERY_FAILED,    /* the store or memory, or what changes the event: error */
 };
 
 struct redelivery_request {

@@ -190,6 +190,27 @@ enum koodrive_result event_result(json_object *event) {
                        : KOODRIVE_RESULT_UNKNOWN;
 }
 
+int event_run_on(json_object *event, char **ret) {
+        json_object *labels = json_object_object_get(event, "runOn");
+        CLEANUP(freep) char *joined = NULL;
+
+        *ret = NULL;
+        if (!json_object_is_type(labels, json_type_array))
+                return 0;
+        for (size_t i = 0; i < json_object_array_length(labels); i++) {
+                const char *label = json_object_get_string(json_object_array_get_idx(labels, i));
+                char *longer = str_printf("%s%s%s", joined ? joined : "", joined ? " " : "",
+                                          label ? label : "");
+
+                if (!longer)
+                        return -ENOMEM;
+                free(joined);
+                joined = longer;
+        }
+        *ret = STEAL_PTR(joined);
+        return 0;
+}
+
 int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
                     const char *const *variables) {
         json_object_object_del(event, "variables");

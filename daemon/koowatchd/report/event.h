@@ -62,6 +62,10 @@ enum koodrive_result event_result(json_object *event);
 int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
                     const char *const *variables);
 
+/* The labels of RunOn=, a blank between. The caller frees it. Returns 0, with NULL in *ret for
+ * none, or -ENOMEM. */
+int event_run_on(json_object *event, char **ret);
+
 /* Whether the task asks for hooks of its own. */
 bool event_names_hooks(json_object *event);
 
