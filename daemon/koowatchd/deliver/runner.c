@@ -1,23 +1,18 @@
 #include "koowatchd/deliver/runner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include "common/crash-point.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/spawn.h"
+#include "koowatchd/deliver/runner-peer.h"
 #include "koowatchd/loop/io.h"
 #include "koowatchd/report/hook-result.h"
 
-#define SOCKET_DEFAULT "/run/koowatch-hook.socket"
 #define LINE_MAX_LENGTH (64 * 1024)
 
 /* In minutes: how soon it is ready, and how soon the next hook starts or all is done. */
@@ -46,11 +41,7 @@ struct runner_run {
 struct runner {
         struct ev_loop *loop;
         struct timers *timers;
-        char *socket_path; /* NULL: spawn */
-        char *program;
-        char *config_path;
-        char *lock_directory;
-        char *description;
+        struct runner_peer peer;
         LIST_HEAD(runner_runs, runner_run) runs;
         bool stopping;
 };
@@ -257,90 +248,18 @@ static void on_child(struct ev_loop *loop, ev_child *child, int revents) {
         check_end(run);
 }
 
-static int connect_socket(const char *path) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        CLEANUP(closep) int fd = -1;
-
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, strlen(path) + 1);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        return STEAL_FD(fd);
-}
-
-/* What a spawned runner gets of the environment: no token's place, no NOTIFY_SOCKET. */
-static int make_environment(const struct runner *r, char *ret[8]) {
-        static const char *const passed[] = {"PATH", "LANG", "HOME", "JOURNAL_STREAM",
-                                             CRASH_VARIABLES};
-        size_t n = 0;
-
-        ret[n++] = str_printf("RUNTIME_DIRECTORY=%s", r->lock_directory);
-        for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
-                const char *value = getenv(passed[i]);
-
-                if (value)
-                        ret[n++] = str_printf("%s=%s", passed[i], value);
-        }
-        for (size_t i = 0; i < n; i++)
-                if (!ret[i])
-                        return -ENOMEM;
-        return 0;
-}
-
-static void environment_free(char *(*environment)[8]) {
-        for (size_t i = 0; i < ARRAY_LEN(*environment); i++)
-                free((*environment)[i]);
-}
-
-static int runner_spawn(const struct runner *r, int fd, pid_t *ret) {
-        const char *const arguments[] = {r->program, r->config_path ? "--config" : NULL,
-                                         r->config_path, NULL};
-        CLEANUP(environment_free) char *environment[8] = {};
-        int error = make_environment(r, environment);
-
-        if (error < 0)
-                return error;
-        return spawn_process(
-                &(struct spawn){
-                        .path = r->program,
-                        .arguments = arguments,
-                        .environment = environment,
-                        .input = fd,
-                        .output = fd,
-                        .error = STDERR_FILENO,
-                },
-                ret);
-}
-
 static int open_run(struct runner *r, struct runner_run *run) {
-        CLEANUP(closep) int theirs = -1;
-        int pair[2], error;
         pid_t pid;
+        int fd, error = runner_peer_connect(&r->peer, &fd, &pid);
 
-        if (r->socket_path) {
-                int fd = connect_socket(r->socket_path);
-
-                if (fd < 0)
-                        return fd;
-                run->in.fd = fd;
-                run->reaped = true;
-                return 0;
-        }
-
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return -errno;
-        run->in.fd = pair[0];
-        theirs = pair[1];
-        if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
-                return -errno;
-        error = runner_spawn(r, theirs, &pid);
         if (error < 0)
                 return error;
-        /* Before control returns to the loop, or the child's end could be missed. */
-        ev_child_set(&run->child, pid, 0);
-        ev_child_start(r->loop, &run->child);
+        run->in.fd = fd;
+        run->reaped = pid == 0;
+        if (pid > 0) { /* before control returns to the loop, or the child's end could be missed */
+                ev_child_set(&run->child, pid, 0);
+                ev_child_start(r->loop, &run->child);
+        }
         return 0;
 }
 
@@ -382,51 +301,19 @@ int runner_start(struct runner *r, const char *line, size_t length,
         return 0;
 }
 
-/* Beside the daemon when that runs from its build tree, else where it was installed to. */
-static char *find_program(void) {
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        CLEANUP(freep) char *beside = NULL;
-        char *slash;
-
-        if (n > 0 && (size_t) n < sizeof(self)) {
-                self[n] = '\0';
-                slash = strrchr(self, '/');
-                if (slash)
-                        *slash = '\0';
-                beside = str_printf("%s/koowatch-hook", self);
-                if (beside && access(beside, X_OK) == 0)
-                        return STEAL_PTR(beside);
-        }
-        return strdup(KOOWATCH_LIBEXECDIR "/koowatch-hook");
-}
-
 int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
                const char *config_path, const char *lock_directory, struct runner **ret) {
         CLEANUP(runner_freep) struct runner *r = NULL;
-        const char *path = NULL;
+        int error;
 
         r = calloc(1, sizeof(*r));
         if (!r)
                 return -ENOMEM;
         r->loop = loop;
         r->timers = timers;
-        if (*setting == '/')
-                path = setting;
-        else if (streq(setting, "auto") && access(SOCKET_DEFAULT, W_OK) == 0)
-                path = SOCKET_DEFAULT; /* of the service; who runs in the foreground has none */
-        if (path) {
-                r->socket_path = strdup(path);
-                r->description = str_printf("through %s", path);
-                if (!r->socket_path)
-                        return -ENOMEM;
-        } else {
-                r->program = find_program();
-                r->description = r->program ? str_printf("by %s", r->program) : NULL;
-        }
-        r->lock_directory = strdup(lock_directory);
-        if (str_replace(&r->config_path, config_path) < 0 || !r->lock_directory || !r->description)
-                return -ENOMEM;
+        error = runner_peer_init(setting, config_path, lock_directory, &r->peer);
+        if (error < 0)
+                return error;
         *ret = STEAL_PTR(r);
         return 0;
 }
@@ -441,20 +328,16 @@ void runner_free(struct runner *r) {
                         (void) kill(run->child.pid, SIGKILL);
                 run_free(run);
         }
-        free(r->socket_path);
-        free(r->program);
-        free(r->config_path);
-        free(r->lock_directory);
-        free(r->description);
+        runner_peer_clear(&r->peer);
         free(r);
 }
 
 bool runner_is_remote(const struct runner *r) {
-        return r->socket_path;
+        return r->peer.socket_path;
 }
 
 const char *runner_describe(const struct runner *r) {
-        return r->description;
+        return r->peer.description;
 }
 
 void runner_stop(struct runner *r) {
