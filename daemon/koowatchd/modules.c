@@ -32,6 +32,7 @@
 
 #define CREDENTIALS_PERIOD USEC_MINUTE
 #define LEFT_TO_OTHERS_PAUSE (5 * USEC_SEC)
+#define HOOKS_RUN_FOR (13 * USEC_SEC)
 
 /* ---- between modules ---- */
 
@@ -206,6 +207,12 @@ static int open_reports(struct modules *m) {
         return r < 0 ? r : report_new(&m->report);
 }
 
+/* Other nodes take over what a node has 20 s after it was heard of last: 7 s to end hooks. */
+static usec_t run_until(void *userdata) {
+        (void) userdata;
+        return clock_boot() + HOOKS_RUN_FOR;
+}
+
 static int open_runner(struct modules *m) {
         CLEANUP(freep) char *locks = str_printf("%s/hook-locks", m->config->state_directory);
         int r;
@@ -215,7 +222,13 @@ static int open_runner(struct modules *m) {
         r = make_directories(locks, 0700);
         if (r < 0)
                 return r;
-        return runner_new(m->loop, m->timers, m->config->runner, m->config_path, locks, &m->runner);
+        r = runner_new(m->loop, m->timers, m->config->runner, m->config_path, locks, &m->runner);
+        if (r < 0 || m->config->store_backend == BACKEND_SQLITE)
+                return r;
+        return runner_set_fleet(m->runner, &(struct runner_fleet){
+                                                   .node = m->config->store_node,
+                                                   .run_until = run_until,
+                                           });
 }
 
 static int open_poller(struct modules *m) {

@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -913,6 +914,72 @@ def test_hooks_outlive_the_daemon(house):
         assert runner.wait(PATIENCE) == 0
         runner.stdin = runner.stdout = None
     assert (house.path / "ran").exists()
+
+
+# With other nodes
+
+
+def boot_usec(seconds):
+    """That far from now."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + int(seconds * 1e6)
+
+
+@contextlib.contextmanager
+def held_up(house, script=""):
+    """A descriptor to see by when the hook has gone."""
+    fifo = house.fifo("held")
+    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    house.hook("high/finished.d/10-a", f"{script}exec 9>'{fifo}'; echo up; sleep 1000 & wait; exit 0")
+    house.hook("high/finished.d/20-b", f"touch '{house.path}/ran'")
+    yield fd
+    os.close(fd)
+    assert not (house.path / "ran").exists()
+
+
+def ended_because(runner, why):
+    log = runner.stderr.read().decode()
+    assert runner.wait(PATIENCE) == 1
+    return re.search(f"warning photos: the hooks of finished are ended, as another node may run them now: {why}", log)
+
+
+@pytest.mark.parametrize("script", ["", "trap '' TERM; "])
+def test_in_a_fleet_hooks_end_with_the_connection(house, script):
+    runner, ours = on_a_connection(house)
+    with held_up(house, script) as fd:
+        ours.sendall(json.dumps(FACTS | {"runUntil": boot_usec(3600)}).encode() + b"\n")
+        assert b"info up " in runner.stderr.readline()
+        ours.close()
+        wait_for_last_writer(fd)
+        assert ended_because(runner, "the connection to koowatchd has closed")
+
+
+def test_in_a_fleet_hooks_end_in_time(house):
+    runner, ours = on_a_connection(house)
+    with ours, held_up(house) as fd:
+        ours.sendall(json.dumps(FACTS | {"runUntil": boot_usec(0.5)}).encode() + b"\n")
+        wait_for_last_writer(fd)
+        assert ended_because(runner, "koowatchd has not been heard of in time")
+
+
+def test_in_a_fleet_hooks_go_on_as_long_as_they_may(house):
+    """Which a later line says; those that mean nothing are passed over."""
+    house.hook("high/finished.d/10-a", "sleep 2")
+    runner, ours = on_a_connection(house)
+    with ours:
+        event = json.dumps(FACTS | {"runUntil": boot_usec(1)})
+        ours.sendall(f'{event}\n{{"runUntil":{boot_usec(3600)}}}\n\nnonsense\n'.encode())
+        assert runner.wait(PATIENCE) == 0
+        said = ours.recv(65536).decode().splitlines()
+    assert [next(iter(json.loads(line))) for line in said] == ["ready", "start", "end", "done"]
+
+
+def test_what_is_over_before_it_begins_runs_no_hook(house):
+    house.hook("high/finished.d/10-a", f"touch '{house.path}/ran'")
+    runner, ours = on_a_connection(house)
+    with ours:
+        ours.sendall(json.dumps(FACTS | {"runUntil": boot_usec(-60)}).encode() + b"\n")
+        assert ended_because(runner, "koowatchd has not been heard of in time")
+    assert not (house.path / "ran").exists()
 
 
 def without(key):

@@ -74,6 +74,7 @@ static void run(struct delivery_run *r) {
                 .on_hook_end = on_hook_end,
                 .on_end = on_end,
         };
+        struct event_attempt attempt = {.settled = r->row->settled, .fence = r->row->fence};
         CLEANUP(freep) char *line = NULL;
         int error = -ENOMEM;
 
@@ -82,11 +83,9 @@ static void run(struct delivery_run *r) {
                 return;
         }
         attempts_begin(&r->row->attempts);
-        line = event_line(r->event, &(struct event_attempt){
-                                            .number = r->row->attempts.made + 1,
-                                            .settled = r->row->settled,
-                                            .fence = r->row->fence,
-                                    });
+        attempt.number = r->row->attempts.made + 1;
+        runner_complete_attempt(r->shared->runner, &attempt);
+        line = event_line(r->event, &attempt);
         if (line)
                 error = runner_start(r->shared->runner, line, strlen(line), &handler, r);
         if (error < 0)

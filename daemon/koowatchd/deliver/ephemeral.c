@@ -200,6 +200,7 @@ bool ephemerals_start(struct ephemerals *s) {
                 .on_hook_end = on_hook_end,
                 .on_end = on_end,
         };
+        struct event_attempt attempt = {.number = 1};
         CLEANUP(freep) char *line = NULL;
         struct ephemeral *v;
         int r = -ENOMEM;
@@ -211,7 +212,8 @@ bool ephemerals_start(struct ephemerals *s) {
         if (!v)
                 return false;
         stop_waiting(v);
-        line = event_line(v->event, &(struct event_attempt){.number = 1});
+        runner_complete_attempt(s->with.runner, &attempt);
+        line = event_line(v->event, &attempt);
         if (line)
                 r = runner_start(s->with.runner, line, strlen(line), &handler, v);
         if (r < 0) {

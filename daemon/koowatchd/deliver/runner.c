@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "koowatchd/deliver/runner-peer.h"
 #include "koowatchd/loop/io.h"
+#include "koowatchd/report/event.h"
 #include "koowatchd/report/hook-result.h"
 
 #define LINE_MAX_LENGTH (64 * 1024)
@@ -18,6 +19,8 @@
 /* In minutes: how soon it is ready, and how soon the next hook starts or all is done. */
 #define READY_WITHIN 1
 #define NEXT_WITHIN 2
+
+#define KEEP_ALIVE (4 * USEC_SEC)
 
 struct runner_run {
         struct runner *runner;
@@ -27,10 +30,11 @@ struct runner_run {
         struct timer minute;         /* while something is expected of it */
         unsigned minutes;            /* that it has left for that */
         bool ready, done, busy;
-        bool closed; /* the socket has been read to its end */
-        bool reaped; /* no child, or it has been waited for */
-        bool ended;  /* its owner knows */
-        char *event; /* what is still to be sent */
+        bool closed;  /* the socket has been read to its end */
+        bool reaped;  /* no child, or it has been waited for */
+        bool ended;   /* its owner knows */
+        bool dropped; /* its owner wants to know nothing more of it */
+        char *unsent; /* the event, or a line after it, as long as it has not been sent */
         size_t length, sent;
         char *line; /* what has come of an unfinished line */
         size_t line_length;
@@ -43,7 +47,8 @@ struct runner {
         struct timers *timers;
         struct runner_peer peer;
         LIST_HEAD(runner_runs, runner_run) runs;
-        bool stopping;
+        struct runner_fleet fleet; /* node is owned; NULL: there are no other nodes */
+        struct timer keep_alive;   /* with other nodes, while there are runs */
 };
 
 static void run_free(struct runner_run *run) {
@@ -56,7 +61,7 @@ static void run_free(struct runner_run *run) {
         timer_close(run->runner->timers, &run->minute);
         if (run->in.fd >= 0)
                 (void) close(run->in.fd);
-        free(run->event);
+        free(run->unsent);
         free(run->line);
         free(run);
 }
@@ -76,7 +81,7 @@ static void check_end(struct runner_run *run) {
                 return;
         if (!run->ended && (run->done || run->reaped)) {
                 run->ended = true;
-                if (!run->runner->stopping)
+                if (!run->dropped)
                         run->handler.on_end(run->userdata, outcome(run));
         }
         if (run->reaped)
@@ -124,7 +129,7 @@ static int on_line(struct runner_run *run, const char *text) {
         run->done |= json_get_bool(line, "done");
         if (run->ready || run->busy)
                 expect_within(run, NEXT_WITHIN);
-        if (run->runner->stopping)
+        if (run->dropped)
                 return 0;
         if ((hook = json_get_string(line, "start")))
                 on_start(run, hook, json_get_int(line, "timeout", 0));
@@ -227,7 +232,7 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents) {
 
         if (revents & EV_ERROR)
                 io_start_again(loop, io);
-        n = send(io->fd, run->event + run->sent, run->length - run->sent, MSG_NOSIGNAL);
+        n = send(io->fd, run->unsent + run->sent, run->length - run->sent, MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (n > 0)
@@ -235,8 +240,45 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents) {
         /* A failure shows on the reading side, which says what it means. */
         if (n < 0 || run->sent == run->length) {
                 ev_io_stop(loop, &run->out);
-                free(STEAL_PTR(run->event));
+                free(STEAL_PTR(run->unsent));
         }
+}
+
+/* Returns 0 or -ENOMEM. */
+static int send_line(struct runner_run *run, const char *line, size_t length) {
+        run->unsent = malloc(length);
+        if (!run->unsent)
+                return -ENOMEM;
+        memcpy(run->unsent, line, length);
+        run->length = length;
+        run->sent = 0;
+        return 0;
+}
+
+/* What could not be sent, or had no memory, is followed by the next one. */
+static void keep_alive(struct runner_run *run, const char *line) {
+        if (run->closed || run->dropped || run->unsent)
+                return;
+        if (send_line(run, line, strlen(line)) == 0)
+                ev_io_start(run->runner->loop, &run->out);
+}
+
+static usec_t run_until(const struct runner *r) {
+        return r->fleet.node ? r->fleet.run_until(r->fleet.userdata) : 0;
+}
+
+static void on_keep_alive(struct timer *timer, usec_t now) {
+        struct runner *r = container_of(timer, struct runner, keep_alive);
+        struct runner_run *run;
+        char line[64];
+
+        if (LIST_EMPTY(&r->runs))
+                return;
+        (void) snprintf(line, sizeof(line), "{\"runUntil\":%lld}\n", (long long) run_until(r));
+        LIST_FOREACH(run, &r->runs, link) {
+                keep_alive(run, line);
+        }
+        timer_arm(r->timers, timer, now + KEEP_ALIVE);
 }
 
 static void on_child(struct ev_loop *loop, ev_child *child, int revents) {
@@ -278,12 +320,9 @@ int runner_start(struct runner *r, const char *line, size_t length,
         ev_init(&run->child, on_child);
         ev_io_init(&run->in, on_readable, -1, EV_READ);
         ev_io_init(&run->out, on_writable, -1, EV_WRITE);
-        run->event = malloc(length);
-        if (!run->event)
-                return -ENOMEM;
-        memcpy(run->event, line, length);
-        run->length = length;
-
+        error = send_line(run, line, length);
+        if (error < 0)
+                return error;
         error = timer_open(r->timers, &run->minute, on_minute);
         if (error < 0)
                 return error;
@@ -295,6 +334,8 @@ int runner_start(struct runner *r, const char *line, size_t length,
         ev_io_set(&run->out, run->in.fd, EV_WRITE);
         ev_io_start(r->loop, &run->in);
         ev_io_start(r->loop, &run->out);
+        if (r->fleet.node && !timer_is_armed(&r->keep_alive))
+                timer_arm(r->timers, &r->keep_alive, clock_boot() + KEEP_ALIVE);
 
         CRASH_POINT("runner-started");
         run = NULL; /* the list has it */
@@ -324,12 +365,29 @@ void runner_free(struct runner *r) {
         if (!r)
                 return;
         while ((run = LIST_FIRST(&r->runs))) {
-                if (!run->reaped)
-                        (void) kill(run->child.pid, SIGKILL);
+                if (!run->reaped) /* killed, it could not end its hook */
+                        (void) kill(run->child.pid, r->fleet.node ? SIGTERM : SIGKILL);
                 run_free(run);
         }
+        timer_close(r->timers, &r->keep_alive);
+        free((char *) r->fleet.node);
         runner_peer_clear(&r->peer);
         free(r);
+}
+
+int runner_set_fleet(struct runner *r, const struct runner_fleet *fleet) {
+        CLEANUP(freep) char *node = strdup(fleet->node);
+
+        if (!node || timer_open(r->timers, &r->keep_alive, on_keep_alive) < 0)
+                return -ENOMEM;
+        r->fleet = *fleet;
+        r->fleet.node = STEAL_PTR(node);
+        return 0;
+}
+
+void runner_complete_attempt(const struct runner *r, struct event_attempt *attempt) {
+        attempt->node = r->fleet.node;
+        attempt->run_until = run_until(r);
 }
 
 bool runner_is_remote(const struct runner *r) {
@@ -343,11 +401,11 @@ const char *runner_describe(const struct runner *r) {
 void runner_stop(struct runner *r) {
         struct runner_run *run, *next;
 
-        r->stopping = true;
         for (run = LIST_FIRST(&r->runs); run; run = next) {
                 next = LIST_NEXT(run, link);
+                run->dropped = true;
                 if (run->reaped)
-                        run_free(run); /* an instance of the service manager's goes on by itself */
+                        run_free(run); /* alone, an instance of the service manager's goes on */
                 else
                         (void) kill(run->child.pid, SIGTERM);
         }

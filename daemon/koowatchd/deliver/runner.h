@@ -5,7 +5,8 @@
  * koowatch-hook is reached through its socket, where systemd starts an instance
  * for each connection, or is spawned with a socket pair as stdin and stdout. The
  * protocol is the same: the event goes in as one JSON line; out come lines for
- * ready or busy, for each hook's start and end, and done.
+ * ready or busy, for each hook's start and end, and done. With other nodes, lines
+ * that say until when hooks may run follow the event.
  */
 #include <ev.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include "common/util.h"
 #include "koowatchd/loop/timer.h"
 
+struct event_attempt;
 struct hook_end;
 struct runner;
 
@@ -37,9 +39,26 @@ struct runner_handler {
  */
 int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
                const char *config_path, const char *lock_directory, struct runner **ret);
-/* Kills what still runs, without calling back. Accepts NULL. */
+/* Kills what still runs, without calling back; of a fleet, ends it. Accepts NULL. */
 void runner_free(struct runner *runner);
 DEFINE_CLEANUP(struct runner *, runner_free)
+
+/* Of a fleet: what the hooks are told, and when they are to end. */
+struct runner_fleet {
+        const char *node; /* this one's name */
+        /*
+         * Until when hooks may run, on clock_boot(), asked every few seconds. Those whose runner
+         * has not heard of a later time then, because this process has stopped or lost the
+         * session, get SIGTERM, and 5 s later SIGKILL; as they do when this process has gone.
+         */
+        usec_t (*run_until)(void *userdata);
+        void *userdata;
+};
+
+/* Before the first run. Without it hooks go on when this process has gone. 0 or -ENOMEM. */
+int runner_set_fleet(struct runner *runner, const struct runner_fleet *fleet);
+/* Puts node and time of a run that is to start into the attempt; node is the runner's. */
+void runner_complete_attempt(const struct runner *runner, struct event_attempt *attempt);
 
 /* Whether it never starts a program itself. */
 bool runner_is_remote(const struct runner *runner);
@@ -54,7 +73,10 @@ const char *runner_describe(const struct runner *runner);
 int runner_start(struct runner *runner, const char *line, size_t length,
                  const struct runner_handler *handler, void *userdata);
 
-/* Asks all spawned runners to end their hooks; their runs end without a call. */
+/*
+ * Ends all runs, without a call: spawned runners are asked to end their hooks, the connection to
+ * others is closed, which ends the hooks in a fleet. Others may be started after it.
+ */
 void runner_stop(struct runner *runner);
 /* Whether spawned runners are left that have not ended yet. */
 bool runner_is_busy(const struct runner *runner);

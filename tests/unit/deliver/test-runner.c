@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "koowatchd/deliver/runner.h"
+#include "koowatchd/report/event.h"
 #include "koowatchd/report/hook-result.h"
 #include "unit/fake-time.h"
 #include "unit/loop-until.h"
@@ -571,6 +572,139 @@ static void test_a_path_that_is_too_long(void **state) {
         assert_int_equal(runner_start(runner, EVENT, strlen(EVENT), &handler, &t), -ENAMETOOLONG);
 }
 
+static usec_t run_until(void *userdata) {
+        return clock_boot() + *(usec_t *) userdata;
+}
+
+static void set_fleet(struct fixture *f, usec_t *trust) {
+        const struct runner_fleet fleet = {"node-1", run_until, trust};
+
+        assert_int_equal(runner_set_fleet(f->runner, &fleet), 0);
+}
+
+static size_t peer_take(int peer, char *buffer, size_t size) {
+        ssize_t n = recv(peer, buffer, size, 0);
+
+        return n > 0 ? (size_t) n : 0;
+}
+
+static void expect_heard(struct fixture *f, int peer, const char *expected) {
+        char heard[256];
+
+        loop_turn(f->loop);
+        heard[peer_take(peer, heard, sizeof(heard) - 1)] = '\0';
+        assert_string_equal(heard, expected);
+}
+
+/* TIME_BOOT is 1000 s. */
+static void test_a_fleet_is_kept_alive(void **state) {
+        struct fixture *f = *state;
+        usec_t trust = 13 * USEC_SEC;
+        struct told t = {};
+        int first, second;
+
+        set_fleet(f, &trust);
+        assert_int_equal(time_next(f->timers), USEC_INFINITY);
+        run(f, &t);
+        first = peer_accept(f);
+        expect_heard(f, first, EVENT);
+        peer_say(f, first, "{\"ready\":true}\n{\"start\":\"a\"}\n");
+        time_pass(f->timers, 4 * USEC_SEC - 1);
+        expect_heard(f, first, "");
+        time_pass(f->timers, 1);
+        expect_heard(f, first, "{\"runUntil\":1017000000}\n");
+        run(f, &t);
+        second = peer_accept(f);
+        expect_heard(f, second, EVENT);
+        trust = 5 * USEC_SEC;
+        time_pass(f->timers, 4 * USEC_SEC);
+        expect_heard(f, first, "{\"runUntil\":1013000000}\n");
+        expect_heard(f, second, "{\"runUntil\":1013000000}\n");
+        (void) close(first);
+        (void) close(second);
+        loop_turn(f->loop);
+        assert_int_equal(t.ends, 2);
+        time_pass(f->timers, 4 * USEC_SEC);
+        assert_int_equal(time_next(f->timers), USEC_INFINITY);
+}
+
+static void test_alone_nothing_follows_the_event(void **state) {
+        struct fixture *f = *state;
+        struct event_attempt attempt = {};
+        struct told t = {};
+        int peer;
+
+        runner_complete_attempt(f->runner, &attempt);
+        assert_null(attempt.node);
+        assert_int_equal(attempt.run_until, 0);
+        run(f, &t);
+        peer = peer_accept(f);
+        peer_say(f, peer, "{\"ready\":true}\n{\"start\":\"a\"}\n");
+        time_pass(f->timers, USEC_HOUR);
+        expect_heard(f, peer, EVENT);
+        (void) close(peer);
+        loop_turn(f->loop);
+}
+
+static void test_what_an_attempt_has_of_a_fleet(void **state) {
+        struct fixture *f = *state;
+        struct event_attempt attempt = {.number = 2};
+        usec_t trust = 13 * USEC_SEC;
+
+        set_fleet(f, &trust);
+        runner_complete_attempt(f->runner, &attempt);
+        assert_string_equal(attempt.node, "node-1");
+        assert_int_equal(attempt.run_until, TIME_BOOT + 13 * USEC_SEC);
+        assert_int_equal(attempt.number, 2);
+}
+
+/* One that does not read is not told, and what it reads later is whole. */
+static void test_a_fleet_whose_runner_does_not_read(void **state) {
+        const size_t length = 2 * 1024 * 1024;
+        CLEANUP(freep) char *event = malloc(length), *heard = calloc(1, length + 4096);
+        struct fixture *f = *state;
+        usec_t trust = 13 * USEC_SEC;
+        struct told t = {};
+        size_t n = 0;
+        int peer;
+
+        assert_true(event && heard);
+        memset(event, 'x', length);
+        event[length - 1] = '\n';
+        set_fleet(f, &trust);
+        run_event(f, &t, event, length);
+        peer = peer_accept(f);
+        time_pass(f->timers, 40 * USEC_SEC);
+        LOOP_UNTIL(f->loop, (n += peer_take(peer, heard + n, length + 4096 - n)) >= length);
+        assert_memory_equal(heard, event, length);
+        assert_int_equal(n, length);
+        time_pass(f->timers, 4 * USEC_SEC);
+        expect_heard(f, peer, "{\"runUntil\":1057000000}\n");
+        (void) close(peer);
+        loop_turn(f->loop);
+        assert_int_equal(t.ends, 1);
+}
+
+/* As when a session of the fleet is over, and the next one begins. */
+static void test_others_may_be_started_after_a_stop(void **state) {
+        struct fixture *f = *state;
+        struct told before = {}, t = {};
+        int first, second;
+
+        run(f, &before);
+        first = peer_accept(f);
+        runner_stop(f->runner);
+        assert_true(peer_is_left(first));
+        (void) close(first);
+        run(f, &t);
+        second = peer_accept(f);
+        peer_say(f, second, "{\"ready\":true}\n{\"start\":\"a\"}\n{\"done\":true}\n");
+        (void) close(second);
+        loop_turn(f->loop);
+        assert_string_equal(t.text, "start a\ndone\n");
+        assert_string_equal(before.text, "");
+}
+
 /* An instance of the service manager's goes on; nobody follows it. */
 static void test_stopping_lets_go_of_instances(void **state) {
         struct fixture *f = *state;
@@ -822,6 +956,11 @@ int main(void) {
                 SOCKET(test_the_next_one_from_inside_the_last_call),
                 SOCKET(test_nobody_to_connect_to),
                 SOCKET(test_a_path_that_is_too_long),
+                SOCKET(test_a_fleet_is_kept_alive),
+                SOCKET(test_alone_nothing_follows_the_event),
+                SOCKET(test_what_an_attempt_has_of_a_fleet),
+                SOCKET(test_a_fleet_whose_runner_does_not_read),
+                SOCKET(test_others_may_be_started_after_a_stop),
                 SOCKET(test_stopping_lets_go_of_instances),
                 SOCKET(test_no_call_when_it_is_freed),
                 SPAWN(test_a_spawned_run),
