@@ -11,6 +11,9 @@
 #define PASSWORD_MAX 4096
 #define PASSWORD_NAME "store.password"
 
+/* Of this process, however often it begins anew. */
+static struct store_incarnation incarnation;
+
 static void warn_once(struct database *d, const char *path, const char *why) {
         if (!d->has_warned)
                 log_warning("%s: %s; connecting to the database without a password", path, why);
@@ -65,6 +68,9 @@ int database_open(struct database *d, const struct config *config, struct ev_loo
                 .connection = config->store_connection,
                 .fleet = config->store_fleet,
                 .host = host,
+                .node = config->store_node ? config->store_node : host,
+                .labels = config->labels ? config->labels : "",
+                .incarnation = &incarnation,
                 .password = read_password,
                 .userdata = d,
         };

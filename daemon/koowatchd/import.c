@@ -9,6 +9,7 @@
 #include "koowatchd/database.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/state-directory.h"
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/store/sqlite-store.h"
 #include "koowatchd/store/store-batch.h"
 
@@ -34,7 +35,7 @@ struct import {
         struct store_batch *batch;
         unsigned in_batch;
         unsigned events, tasks, known; /* moved; there already */
-        bool is_reached, is_running, is_waiting, is_over;
+        bool is_reached, is_running, is_waiting, has_left, is_over;
         int error;
 };
 
@@ -216,6 +217,15 @@ static void on_counted(void *userdata, int error, const struct store_counts *cou
         go_on(im);
 }
 
+/* Or what has been moved waits until this is known to be gone. */
+static void on_left(void *userdata, int error) {
+        struct import *im = userdata;
+
+        (void) error;
+        im->has_left = true;
+        go_on(im);
+}
+
 static void step(struct import *im) {
         struct store_key key;
 
@@ -237,6 +247,8 @@ static void step(struct import *im) {
                 im->n_keys--;
                 key = key_of(&im->keys[im->n_keys]);
                 store_find_task(im->to, &key, on_task_known, im);
+        } else if (!im->has_left && store_is_shared(im->to)) {
+                store_leave(im->to, on_left, im);
         } else {
                 im->is_over = true;
         }

@@ -40,6 +40,7 @@ def test_nothing_is_forgotten_or_done_twice(koowatch, postgresql, sim):
     assert koowatch.query("SELECT event_id, body, state, attempts, finished FROM event ORDER BY id") == events
     assert koowatch.query("SELECT hook, status FROM hook_run ORDER BY event_id, number") == runs
     assert koowatch.query("SELECT registered FROM task WHERE name = 'running'") == [(registered,)]
+    assert koowatch.query("SELECT alive FROM node") == [(0,)]  # nobody waits until it is silent
 
     koowatch.hook("named.d/fails", "exit 0")
     koowatch.start()

@@ -227,12 +227,12 @@ def test_a_later_schema(shared, sim):
     shared.start()
     shared.wait(lambda: not shared.find("cannot be reached") and shared.notified("STATUS"), "it is up")
     shared.wait(lambda: shared.server.query(
-        f"SELECT to_regclass('{shared.settings['Store']['Fleet']}.writer') IS NOT NULL") == [(1,)], "the schema")
+        f"SELECT to_regclass('{shared.settings['Store']['Fleet']}.node') IS NOT NULL") == [(1,)], "the schema")
     shared.stop()
     shared.query("UPDATE schema_version SET version = 99")
     shared.start()
     shared.wait_entry(r"cannot be reached \(it has schema 99, this koowatchd knows \d+; a later version wrote it")
-    shared.query("UPDATE schema_version SET version = 1")
+    shared.query("UPDATE schema_version SET version = 2")
     shared.wait_entry("reached again")
 
 

@@ -68,6 +68,11 @@ void pg_connection_drop(struct pg_connection *c, const struct pg_error *error) {
         c->handler.on_down(c->handler.userdata, error, was_ready);
 }
 
+void pg_connection_stop(struct pg_connection *c) {
+        disconnect(c);
+        c->state = PG_DOWN;
+}
+
 static void fail(struct pg_connection *c, int number, const char *text) {
         struct pg_error error;
 
@@ -114,7 +119,7 @@ static void on_set_up(struct pg_connection *c) {
         c->state = PG_READY;
         c->failures = 0;
         timer_disarm(c->timers, &c->timer);
-        c->handler.on_ready(c->handler.userdata);
+        c->handler.on_ready(c->handler.userdata, c->setup.asked);
 }
 
 static void set_up(struct pg_connection *c) {
@@ -133,6 +138,10 @@ static void set_up(struct pg_connection *c) {
                 PQclear(result);
                 if (end == PG_SETUP_FAILED) {
                         pg_connection_drop(c, &error);
+                        return;
+                }
+                if (end == PG_SETUP_OVER) {
+                        c->handler.on_over(c->handler.userdata, error.text);
                         return;
                 }
                 if (end == PG_SETUP_DONE) {
@@ -280,8 +289,8 @@ PGconn *pg_connection_get(const struct pg_connection *c) {
         return c->state == PG_READY ? c->conn : NULL;
 }
 
-const char *pg_connection_session(const struct pg_connection *c) {
-        return c->setup.session;
+struct pg_identity *pg_connection_identity(struct pg_connection *c) {
+        return &c->setup.identity;
 }
 
 bool pg_connection_flush(struct pg_connection *c) {
@@ -343,7 +352,7 @@ int pg_connection_new(const struct store_module_settings *settings,
         forget_environment(); /* what holds is Connection= */
         r = pg_conninfo_parse(settings->connection, &c->conninfo, ret_problem);
         if (r == 0)
-                r = pg_setup_open(&c->setup, settings->fleet, settings->host);
+                r = pg_setup_open(&c->setup, settings);
         if (r == 0)
                 r = timer_open(c->timers, &c->timer, on_timer);
         if (r < 0)

@@ -10,7 +10,7 @@ static const struct {
         int number;
         bool ends_connection;
 } states[] = {
-        {"KW001", -ESTALE, true}, /* another koowatchd has taken over */
+        {"KW001", -ESTALE, true},                              /* this node's session is over */
         {"08", -ENOTCONN, true},      {"25006", -EROFS, true}, /* a standby, or it has become one */
         {"25", -ENOTCONN, true},      /* the transaction is not where it should be */
         {"26", -ENOTCONN, true},      /* a pooler has changed the connection below us */

@@ -10,6 +10,10 @@ bool pg_job_is_impatient(const struct pg_job *job) {
         case PG_EACH_EVENT:
         case PG_EACH_RUN:
         case PG_COUNT:
+        case PG_EACH_NODE:
+        case PG_BEAT: /* of a session that another connection has to keep first */
+        case PG_LOOK:
+        case PG_LEAVE:
         case PG_ROLLBACK: /* of a transaction that ends with its connection */
                 return true;
         default:
@@ -39,6 +43,7 @@ void pg_job_free(struct pg_job *job) {
         for (int i = 0; i < job->n_texts; i++)
                 free(job->texts[i]);
         store_batch_free(job->batch);
+        PQclear(job->kept);
         free(job);
 }
 
@@ -75,6 +80,26 @@ static void add_run(const struct pg_callbacks *c, const struct pg_row *row) {
         c->on.run(c->userdata, &run);
 }
 
+/* What has changed begins with what is seen by it. */
+static void add_source(struct pg_job *job, const struct pg_row *row) {
+        const bool is_changed = job->statement == PG_EACH_CHANGED_SOURCE;
+        struct store_source source;
+
+        if (is_changed)
+                job->seen = pg_row_any_number(row, 0);
+        if (is_changed && PQgetisnull(row->result, row->number, 1))
+                return;
+        pg_row_source(row, is_changed, &source);
+        job->callbacks.on.source(job->callbacks.userdata, &source);
+}
+
+static void add_node(const struct pg_callbacks *c, const struct pg_row *row) {
+        struct store_node node;
+
+        pg_row_node(row, &node);
+        c->on.node(c->userdata, &node);
+}
+
 static void add_counts(const struct pg_callbacks *c, const struct pg_row *row) {
         const struct store_counts counts = {
                 .finished = (unsigned) pg_row_number(row, 0),
@@ -103,8 +128,24 @@ void pg_job_add_row(struct pg_job *job, const PGresult *result, int number) {
         case PG_GET_EVENT:
                 c->on.event(c->userdata, 0, pg_row_text(&row, 0));
                 break;
-        case PG_EACH_PENDING:
+        case PG_CLAIM:
+        case PG_EACH_OWN:
                 add_pending(c, &row);
+                break;
+        case PG_EACH_SOURCE:
+        case PG_EACH_CHANGED_SOURCE:
+                add_source(job, &row);
+                break;
+        case PG_EACH_NODE:
+                add_node(c, &row);
+                break;
+        case PG_LOOK:
+                c->on.account(c->userdata, pg_row_text(&row, 0));
+                break;
+        case PG_BEAT:
+                c->on.beat(c->userdata, pg_row_is_true(&row, 0), pg_row_text(&row, 1));
+                break;
+        case PG_LEAVE:
                 break;
         case PG_EACH_LATEST:
                 c->on.body(c->userdata, pg_row_text(&row, 0));

@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 
 #include "koowatchd/store-postgresql/pg-values.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/fleet.h"
 
 #define PG_TEXTS_MAX 3
 #define PG_NUMBERS_MAX 2
@@ -32,6 +32,11 @@ struct pg_callbacks {
                 store_event_row_fn event_row;
                 store_run_fn run;
                 store_counted_fn counted;
+                store_source_fn source;
+                store_node_fn node;
+                void (*account)(void *userdata, const char *name);
+                /* why: where it is not good. */
+                void (*beat)(void *userdata, bool is_good, const char *why);
         } on;
         void *userdata;
 };
@@ -50,6 +55,9 @@ struct pg_job {
         const struct store_op *op; /* of a write: the last one that was sent; NULL: none */
         bool is_whole;             /* all of it has been sent */
         bool has_answered;         /* by a row, or by the one callback that it has */
+        unsigned n_over;           /* statements that have been answered */
+        PGresult *kept;            /* rows, until they hold: see pg_statement_before() */
+        int64_t seen;              /* EACH_CHANGED_SOURCE: for struct pg_identity */
         int error;                 /* a negative errno; 0: none so far */
 };
 TAILQ_HEAD(pg_jobs, pg_job);
@@ -66,6 +74,11 @@ struct pg_job *pg_job_new(enum pg_statement statement, const struct pg_callbacks
                           const struct pg_arguments *arguments);
 void pg_job_free(struct pg_job *job);
 DEFINE_CLEANUP(struct pg_job *, pg_job_free)
+
+/* Its rows are handed over when all of it has ended well. */
+static inline bool pg_job_keeps_rows(const struct pg_job *job) {
+        return pg_statement_before(job->statement) != PG_STATEMENTS;
+}
 
 /* A row has come: hands it over. The first failure is noted and ends the job in the end. */
 void pg_job_add_row(struct pg_job *job, const PGresult *result, int row);

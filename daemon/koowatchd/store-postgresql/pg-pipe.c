@@ -14,15 +14,19 @@
 struct pg_pipe {
         struct pg_connection *connection;
         char *statements[PG_STATEMENTS];
-        pg_reach_fn on_reach;
-        void *userdata;
+        struct pg_pipe_handler handler;
         struct pg_jobs sent, waiting;
         unsigned n_sent;
         unsigned expected; /* statements and ends of jobs that the server has not answered */
         uint64_t results;  /* that have come, each row of many being one */
         bool is_unreachable, was_down;
+        bool is_over; /* the session */
         char error[PG_ERROR_MAX];
 };
+
+static void result_clear(PGresult **result) {
+        PQclear(*result);
+}
 
 /* ---- sending ---- */
 
@@ -50,20 +54,32 @@ static int send_end(struct pg_pipe *p) {
 static void want_single_rows(struct pg_pipe *p) {
         const struct pg_job *next = TAILQ_FIRST(&p->sent);
 
-        if (next && !pg_job_is_write(next))
+        if (next && !pg_job_is_write(next) && !pg_job_keeps_rows(next))
                 (void) PQsetSingleRowMode(pg_connection_get(p->connection));
+}
+
+/* What comes before the statement of a job. */
+static int send_before(struct pg_pipe *p, enum pg_statement which) {
+        struct pg_values values = {};
+
+        if (which == PG_STATEMENTS)
+                return 0;
+        pg_values_add_identity(&values, which, pg_connection_identity(p->connection));
+        return send_statement(p, which, &values);
 }
 
 static int send_read(struct pg_pipe *p, struct pg_job *job) {
         struct pg_values values = {};
         bool is_alone = p->expected == 0;
-        int r;
+        int r = send_before(p, pg_statement_before(job->statement));
 
         for (int i = 0; i < job->n_texts; i++)
                 pg_values_add_text(&values, job->texts[i]);
         for (int i = 0; i < job->n_numbers; i++)
                 pg_values_add_number(&values, job->numbers[i]);
-        r = values.failed ? -ENOMEM : send_statement(p, job->statement, &values);
+        pg_values_add_identity(&values, job->statement, pg_connection_identity(p->connection));
+        if (r == 0)
+                r = values.failed ? -ENOMEM : send_statement(p, job->statement, &values);
         pg_values_clear(&values);
         if (r == 0 && is_alone)
                 want_single_rows(p);
@@ -80,8 +96,9 @@ static int send_op(struct pg_pipe *p, const struct store_op *op) {
                 struct pg_values values;
 
                 r = pg_values_of(op, steps[i], &values);
+                pg_values_add_identity(&values, steps[i], pg_connection_identity(p->connection));
                 if (r == 0)
-                        r = send_statement(p, steps[i], &values);
+                        r = values.failed ? -ENOMEM : send_statement(p, steps[i], &values);
                 pg_values_clear(&values);
         }
         return r;
@@ -105,18 +122,16 @@ static int send_batch(struct pg_pipe *p, struct pg_job *job) {
                 if (r < 0)
                         return r;
                 bytes += op->body ? strlen(op->body) : 0;
+                bytes += op->source.text ? strlen(op->source.text) : 0;
                 job->op = op;
         }
         return 0;
 }
 
 static int begin_write(struct pg_pipe *p) {
-        struct pg_values values = {};
-        int r;
+        int r = send_statement(p, PG_BEGIN, NULL);
 
-        pg_values_add_text(&values, pg_connection_session(p->connection));
-        r = send_statement(p, PG_BEGIN, NULL);
-        return r < 0 ? r : send_statement(p, PG_BEGIN_BATCH, &values);
+        return r < 0 ? r : send_before(p, PG_BEGIN_BATCH);
 }
 
 /* What follows a write waits for its end: where that fails, there is something to roll back. */
@@ -170,6 +185,14 @@ static int roll_back(struct pg_pipe *p) {
         return job ? send_job(p, job) : -ENOMEM;
 }
 
+/* What it has kept holds. */
+static void hand_over(struct pg_pipe *p, struct pg_job *job) {
+        for (int i = 0; job->kept && i < PQntuples(job->kept); i++)
+                pg_job_add_row(job, job->kept, i);
+        if (job->statement == PG_EACH_CHANGED_SOURCE)
+                pg_connection_identity(p->connection)->seen = job->seen;
+}
+
 /* Returns false when the connection is no more. */
 static bool end_first(struct pg_pipe *p) {
         CLEANUP(pg_job_freep) struct pg_job *job = TAILQ_FIRST(&p->sent);
@@ -186,6 +209,8 @@ static bool end_first(struct pg_pipe *p) {
         want_single_rows(p);
         if (pg_job_is_write(job) && job->error == 0)
                 CRASH_POINT("committed");
+        if (job->error == 0)
+                hand_over(p, job);
         pg_job_end(job);
         return pg_connection_get(p->connection);
 }
@@ -195,6 +220,10 @@ static bool note_failure(struct pg_pipe *p, struct pg_job *job, const PGresult *
         struct pg_error error;
 
         pg_error_of_result(result, &error);
+        if (error.number == -ESTALE) {
+                pg_pipe_stop(p, error.text);
+                return false;
+        }
         if (error.ends_connection) {
                 pg_connection_drop(p->connection, &error);
                 return false;
@@ -206,8 +235,14 @@ static bool note_failure(struct pg_pipe *p, struct pg_job *job, const PGresult *
         return true;
 }
 
-/* Returns false when the connection is no more. */
-static bool take_result(struct pg_pipe *p, const PGresult *result) {
+static void add_rows(struct pg_job *job, const PGresult *result) {
+        for (int i = 0; job->error == 0 && i < PQntuples(result); i++)
+                pg_job_add_row(job, result, i);
+}
+
+/* Takes it over. Returns false when the connection is no more. */
+static bool take_result(struct pg_pipe *p, PGresult *taken) {
+        CLEANUP(result_clear) PGresult *result = taken;
         struct pg_job *job = TAILQ_FIRST(&p->sent);
 
         switch (PQresultStatus(result)) {
@@ -216,8 +251,10 @@ static bool take_result(struct pg_pipe *p, const PGresult *result) {
                 return end_first(p);
         case PGRES_SINGLE_TUPLE:
         case PGRES_TUPLES_OK:
-                for (int i = 0; job->error == 0 && i < PQntuples(result); i++)
-                        pg_job_add_row(job, result, i);
+                if (!pg_job_keeps_rows(job))
+                        add_rows(job, result);
+                else if (job->n_over == 1)
+                        job->kept = STEAL_PTR(result);
                 return true;
         case PGRES_COMMAND_OK:
         case PGRES_PIPELINE_ABORTED: /* after a failure */
@@ -225,6 +262,25 @@ static bool take_result(struct pg_pipe *p, const PGresult *result) {
         default:
                 return note_failure(p, job, result);
         }
+}
+
+static void end_statement(struct pg_pipe *p) {
+        p->expected--;
+        if (!TAILQ_EMPTY(&p->sent))
+                TAILQ_FIRST(&p->sent)->n_over++;
+}
+
+/* Our own come back, too. */
+static void take_notifications(struct pg_pipe *p, PGconn *conn) {
+        bool is_notified = false;
+        PGnotify *notify;
+
+        while ((notify = PQnotifies(conn))) {
+                is_notified |= notify->be_pid != PQbackendPID(conn);
+                PQfreemem(notify);
+        }
+        if (is_notified)
+                p->handler.on_notified(p->handler.userdata);
 }
 
 /* Returns false when the connection is no more. */
@@ -248,8 +304,7 @@ static bool receive(struct pg_pipe *p) {
                 if (result)
                         goes_on = take_result(p, result);
                 else
-                        p->expected--;
-                PQclear(result);
+                        end_statement(p);
                 if (!goes_on)
                         return false;
         }
@@ -263,6 +318,7 @@ static void on_io(void *userdata, int revents) {
         if (revents & EV_READ) {
                 if (!receive(p))
                         return;
+                take_notifications(p, pg_connection_get(p->connection));
                 pg_connection_wait(p->connection, p->expected > 0, p->results != results);
         }
         pump(p);
@@ -294,6 +350,8 @@ static void take_back(struct pg_pipe *p, struct pg_jobs *ret_failed) {
                 }
                 job->is_whole = false;
                 job->error = 0;
+                job->n_over = 0;
+                PQclear(STEAL_PTR(job->kept));
                 TAILQ_INSERT_HEAD(&p->waiting, job, link);
         }
         p->n_sent = p->expected = 0;
@@ -323,32 +381,67 @@ static void on_down(void *userdata, const struct pg_error *error, bool was_ready
         if (p->is_unreachable)
                 take_impatient(p, &failed);
         if (is_news)
-                p->on_reach(p->userdata, error->number);
+                p->handler.on_reach(p->handler.userdata, error->number);
         fail_all(&failed, error->number);
 }
 
-static void on_ready(void *userdata) {
+static void on_ready(void *userdata, usec_t asked) {
         struct pg_pipe *p = userdata;
         bool was_down = p->was_down;
 
         p->is_unreachable = p->was_down = false;
         if (was_down)
-                p->on_reach(p->userdata, 0);
+                p->handler.on_reach(p->handler.userdata, 0);
+        p->handler.on_ready(p->handler.userdata, asked);
         pump(p);
+}
+
+void pg_pipe_stop(struct pg_pipe *p, const char *why) {
+        struct pg_jobs failed = TAILQ_HEAD_INITIALIZER(failed);
+
+        p->is_over = true;
+        (void) snprintf(p->error, sizeof(p->error), "%s", why);
+        pg_connection_stop(p->connection);
+        take_back(p, &failed);
+        take_impatient(p, &failed);
+        p->handler.on_over(p->handler.userdata, p->error);
+        fail_all(&failed, -ESTALE);
+}
+
+static void on_over(void *userdata, const char *why) {
+        pg_pipe_stop(userdata, why);
 }
 
 /* ---- the whole ---- */
 
-void pg_pipe_submit(struct pg_pipe *p, struct pg_job *job) {
-        if (p->is_unreachable && pg_job_is_impatient(job)) {
-                job->error = -ENOTCONN;
-                pg_job_end(job);
-                pg_job_free(job);
-                return;
-        }
-        TAILQ_INSERT_TAIL(&p->waiting, job, link);
-        if (pg_connection_get(p->connection)) /* with all else that this turn of the loop brings */
+/* Returns whether it waits. */
+static bool accept(struct pg_pipe *p, struct pg_job *job) {
+        if (!(p->is_unreachable || p->is_over) || !pg_job_is_impatient(job))
+                return true;
+        job->error = p->is_over ? -ESTALE : -ENOTCONN;
+        pg_job_end(job);
+        pg_job_free(job);
+        return false;
+}
+
+/* With all else that this turn of the loop brings. */
+static void pump_soon(struct pg_pipe *p) {
+        if (pg_connection_get(p->connection))
                 pg_connection_again(p->connection, false);
+}
+
+void pg_pipe_submit(struct pg_pipe *p, struct pg_job *job) {
+        if (!accept(p, job))
+                return;
+        TAILQ_INSERT_TAIL(&p->waiting, job, link);
+        pump_soon(p);
+}
+
+void pg_pipe_submit_first(struct pg_pipe *p, struct pg_job *job) {
+        if (!accept(p, job))
+                return;
+        TAILQ_INSERT_HEAD(&p->waiting, job, link);
+        pump_soon(p);
 }
 
 const char *pg_pipe_error(const struct pg_pipe *p) {
@@ -359,22 +452,21 @@ bool pg_pipe_is_idle(const struct pg_pipe *p) {
         return TAILQ_EMPTY(&p->sent) && TAILQ_EMPTY(&p->waiting);
 }
 
-int pg_pipe_new(const struct store_module_settings *settings, pg_reach_fn on_reach, void *userdata,
+int pg_pipe_new(const struct store_module_settings *settings, const struct pg_pipe_handler *handler,
                 struct pg_pipe **ret, char **ret_name, char **ret_problem) {
-        struct pg_connection_handler handler = {on_ready, on_down, on_io, NULL};
+        struct pg_connection_handler own = {on_ready, on_down, on_over, on_io, NULL};
         CLEANUP(pg_pipe_freep) struct pg_pipe *p = calloc(1, sizeof(*p));
         int r;
 
         if (!p)
                 return -ENOMEM;
-        p->on_reach = on_reach;
-        p->userdata = userdata;
+        p->handler = *handler;
         TAILQ_INIT(&p->sent);
         TAILQ_INIT(&p->waiting);
-        handler.userdata = p;
+        own.userdata = p;
         r = pg_statements_make(settings->fleet, p->statements);
         if (r == 0)
-                r = pg_connection_new(settings, &handler, &p->connection, ret_name, ret_problem);
+                r = pg_connection_new(settings, &own, &p->connection, ret_name, ret_problem);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(p);

@@ -11,11 +11,19 @@
 
 struct pg_pipe;
 
-/* As store_reach_fn. */
-typedef void (*pg_reach_fn)(void *userdata, int error);
+struct pg_pipe_handler {
+        store_reach_fn on_reach;
+        /* There is a connection, before anything is sent: as that of pg_connection_handler. */
+        void (*on_ready)(void *userdata, usec_t asked);
+        /* Another node has done something. */
+        void (*on_notified)(void *userdata);
+        /* It has been stopped, as the session is over. What has not ended yet fails after that. */
+        void (*on_over)(void *userdata, const char *why);
+        void *userdata;
+};
 
 /* As store_module_open_fn. */
-int pg_pipe_new(const struct store_module_settings *settings, pg_reach_fn on_reach, void *userdata,
+int pg_pipe_new(const struct store_module_settings *settings, const struct pg_pipe_handler *handler,
                 struct pg_pipe **ret, char **ret_name, char **ret_problem);
 /* Without further callbacks. Accepts NULL. */
 void pg_pipe_free(struct pg_pipe *pipe);
@@ -26,6 +34,10 @@ DEFINE_CLEANUP(struct pg_pipe *, pg_pipe_free)
  * this returns.
  */
 void pg_pipe_submit(struct pg_pipe *pipe, struct pg_job *job);
+/* Likewise, before all that has not been sent. */
+void pg_pipe_submit_first(struct pg_pipe *pipe, struct pg_job *job);
+/* The session is over: nothing is sent or received from now on. */
+void pg_pipe_stop(struct pg_pipe *pipe, const char *why);
 
 /* In words, the last failure; "" before one. */
 const char *pg_pipe_error(const struct pg_pipe *pipe);

@@ -70,16 +70,158 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "    PERFORM set_config('synchronous_commit', 'on', true); END IF;"                      \
         "END $f$;"
 
-const char pg_schema_migrate[] = BEGIN_MIGRATION MIGRATION(1, MIGRATION_1) "COMMIT";
+/* So long others wait for a node that is silent; its trust in itself (pg-lease.h) ends earlier. */
+#define EXPIRES "clock_timestamp() + interval '20 s'"
 
-const char pg_schema_take[] =
-        "INSERT INTO @writer AS w (incarnation, session, host) VALUES ($1, 1, $3) "
-        "ON CONFLICT (one) DO UPDATE SET incarnation = excluded.incarnation, "
-        "session = w.session + 1, host = excluded.host, since = clock_timestamp() "
-        "WHERE $2::boolean OR w.incarnation = excluded.incarnation OR w.session < $4::bigint "
-        "RETURNING session";
+/* What several nodes need. Ids of transactions are those of txid_current(): 12 has no others. */
+#define TABLES_2                                                                                  \
+        "DROP TABLE @writer; DROP FUNCTION @begin_batch(bigint);"                                 \
+        "CREATE SEQUENCE @session;"                                                               \
+        "CREATE TABLE @node ("                                                                    \
+        "  name text PRIMARY KEY, session bigint NOT NULL UNIQUE, incarnation text NOT NULL,"     \
+        "  host text NOT NULL, version text NOT NULL, labels text NOT NULL,"                      \
+        "  alive boolean NOT NULL," /* false is the end of its session */                         \
+        "  since timestamptz NOT NULL, beat timestamptz NOT NULL, expires timestamptz NOT NULL);" \
+        "CREATE TABLE @account (" /* owner: a session, which may be over; likewise of an event */ \
+        "  name text PRIMARY KEY, owner bigint, since timestamptz);"                              \
+        "CREATE TABLE @source ("                                                                  \
+        "  node text NOT NULL, path text NOT NULL, account text NOT NULL,"                        \
+        "  former text[] NOT NULL DEFAULT '{}'," /* accounts that it has named before */          \
+        "  text text NOT NULL, inode bigint NOT NULL, mtime_ns bigint NOT NULL,"                  \
+        "  removes_finished boolean NOT NULL, done boolean NOT NULL DEFAULT false,"               \
+        "  gone timestamptz, changed bigint NOT NULL," /* by which transaction */                 \
+        "  PRIMARY KEY (node, path));"                                                            \
+        "CREATE INDEX source_account ON @source (account);"                                       \
+        "CREATE INDEX source_changed ON @source (changed);"                                       \
+        "CREATE INDEX source_gone ON @source (gone) WHERE gone IS NOT NULL;"                      \
+        "ALTER TABLE @event ADD COLUMN owner bigint,"                                             \
+        "  ADD COLUMN fence bigint NOT NULL DEFAULT 0,"                                           \
+        "  ADD COLUMN run_on text;" /* labels that a node must have; NULL: none */                \
+        "DROP INDEX @event_open;"                                                                 \
+        "CREATE INDEX event_open ON @event (owner, id) WHERE state = 0 OR NOT told;"
 
-const char pg_schema_writer[] = "SELECT host FROM @writer";
+/* Why a session is none any more. */
+#define WHY_OVER_2                                                                          \
+        "CREATE FUNCTION @why_over(mine bigint, me text) RETURNS text LANGUAGE sql AS $f$"  \
+        "  SELECT CASE WHEN EXISTS (SELECT 1 FROM @node WHERE session = mine) THEN"         \
+        "    'this node was not heard of for 20 s, and others have taken over what it had'" \
+        "  ELSE coalesce((SELECT 'another koowatchd with Node=' || name ||"                 \
+        "    ' has taken over, on ' || host FROM @node WHERE name = me),"                   \
+        "    'another database, or an earlier state of it, has taken over') END $f$;"
+
+/* The first statement of each transaction that writes: whoever has no session any more fails, and
+ */
+/* whoever wants to end it waits for this one's end. */
+#define BEGIN_BATCH_2                                                                      \
+        "CREATE FUNCTION @begin_batch(mine bigint, me text) RETURNS void LANGUAGE plpgsql" \
+        "  AS $f$ BEGIN"                                                                   \
+        "  PERFORM 1 FROM @node WHERE session = mine AND alive FOR SHARE;"                 \
+        "  IF NOT FOUND THEN RAISE EXCEPTION '%', @why_over(mine, me)"                     \
+        "    USING ERRCODE = 'KW001'; END IF;"                                             \
+        "  PERFORM set_config('statement_timeout', '7000', true),"                         \
+        "    set_config('lock_timeout', '5000', true),"                                    \
+        "    set_config('idle_in_transaction_session_timeout', '7000', true);"             \
+        "  IF current_setting('synchronous_commit') = 'off' THEN"                          \
+        "    PERFORM set_config('synchronous_commit', 'on', true); END IF;"                \
+        "END $f$;"
+
+/* A sequence may have gone back with its database: last is not to be had again. */
+#define TAKE_2                                                                                \
+        "CREATE FUNCTION @take(me text, mine text, may boolean, last bigint, of_host text,"   \
+        "  of_version text, has_labels text) RETURNS bigint LANGUAGE plpgsql AS $f$"          \
+        "  DECLARE fresh bigint := nextval('@session'); taken bigint; BEGIN"                  \
+        "  WHILE fresh <= last LOOP fresh := nextval('@session'); END LOOP;"                  \
+        "  INSERT INTO @node AS n VALUES (me, fresh, mine, of_host, of_version, has_labels,"  \
+        "    true, clock_timestamp(), clock_timestamp(), " EXPIRES ")"                        \
+        "  ON CONFLICT (name) DO UPDATE SET session = excluded.session,"                      \
+        "    incarnation = excluded.incarnation, host = excluded.host,"                       \
+        "    version = excluded.version, labels = excluded.labels, alive = true,"             \
+        "    since = clock_timestamp(), beat = clock_timestamp(), expires = " EXPIRES         \
+        "  WHERE may OR n.incarnation = mine OR NOT n.alive OR n.expires < clock_timestamp()" \
+        "    OR n.session < last"                                                             \
+        "  RETURNING session INTO taken;"                                                     \
+        "  RETURN taken; END $f$;"
+
+/*
+ * Marks those that are silent, unless they are just writing; gives back what this node does not
+ * serve, takes what it serves and nobody has. Two that look at once wait for each other at an
+ * account, and who comes later sees by its next statement that it is taken.
+ */
+#define LOOK_2                                                                                    \
+        "CREATE FUNCTION @look(mine bigint, serves text[]) RETURNS SETOF text LANGUAGE plpgsql"   \
+        "  AS $f$ DECLARE free text[]; BEGIN"                                                     \
+        "  UPDATE @node SET alive = false WHERE name = ANY (ARRAY(SELECT name FROM @node"         \
+        "    WHERE alive AND expires < clock_timestamp() AND session <> mine"                     \
+        "    ORDER BY name FOR UPDATE SKIP LOCKED));"                                             \
+        "  UPDATE @account SET owner = NULL, since = NULL WHERE name = ANY (ARRAY(SELECT name"    \
+        "    FROM @account WHERE owner = mine AND name <> ALL (serves) ORDER BY name"             \
+        "    FOR UPDATE));"                                                                       \
+        "  IF FOUND THEN PERFORM @wake(); END IF;"                                                \
+        "  INSERT INTO @account (name) SELECT s FROM unnest(serves) AS s WHERE NOT EXISTS"        \
+        "    (SELECT 1 FROM @account WHERE name = s) ORDER BY s ON CONFLICT DO NOTHING;"          \
+        "  free := ARRAY(SELECT a.name FROM @account AS a WHERE a.name = ANY (serves)"            \
+        "    AND NOT EXISTS (SELECT 1 FROM @node AS n WHERE n.session = a.owner AND n.alive)"     \
+        "    ORDER BY a.name FOR UPDATE OF a);"                                                   \
+        "  IF free <> '{}' THEN UPDATE @account AS a SET owner = mine, since = clock_timestamp()" \
+        "    WHERE a.name = ANY (free) AND NOT EXISTS"                                            \
+        "    (SELECT 1 FROM @node AS n WHERE n.session = a.owner AND n.alive); END IF;"           \
+        "  RETURN QUERY SELECT a.name FROM @account AS a WHERE a.owner = mine; END $f$;"
+
+/* Names of channels are shorter than those of fleets may be: then some wake each other for nothing.
+ */
+#define WAKE_2                                                     \
+        "CREATE FUNCTION @wake() RETURNS void LANGUAGE sql AS $f$" \
+        "  SELECT pg_notify(left('koowatch_@!', 63), '') $f$;"
+
+/*
+ * Takes events that nobody delivers, the oldest first. Which owners are none any more is found out
+ * in the index, one after the other, and before a row is locked: a session that is over is over for
+ * good, and a row that somebody else takes meanwhile has an owner that is not among them.
+ */
+#define CLAIM_2                                                                                 \
+        "CREATE FUNCTION @claim(mine bigint, has_labels text[], base bigint, most integer)"     \
+        "  RETURNS SETOF @event LANGUAGE plpgsql AS $f$ DECLARE dead bigint[]; BEGIN"           \
+        "  dead := ARRAY(WITH RECURSIVE o (owner) AS ((SELECT e.owner FROM @event AS e"         \
+        "      WHERE (e.state = 0 OR NOT e.told) AND e.owner IS NOT NULL"                       \
+        "      ORDER BY e.owner LIMIT 1)"                                                       \
+        "    UNION ALL SELECT (SELECT e.owner FROM @event AS e"                                 \
+        "      WHERE (e.state = 0 OR NOT e.told) AND e.owner > o.owner"                         \
+        "      ORDER BY e.owner LIMIT 1) FROM o WHERE o.owner IS NOT NULL)"                     \
+        "    SELECT o.owner FROM o WHERE o.owner IS NOT NULL AND NOT EXISTS"                    \
+        "      (SELECT 1 FROM @node AS n WHERE n.session = o.owner AND n.alive));"              \
+        "  RETURN QUERY WITH c AS MATERIALIZED (SELECT e.id FROM @event AS e"                   \
+        "      WHERE (e.state = 0 OR NOT e.told) AND (e.owner IS NULL OR e.owner = ANY (dead))" \
+        "      AND (e.state <> 0 OR @may_run(e.run_on, has_labels))"                            \
+        "      ORDER BY e.id LIMIT most FOR UPDATE SKIP LOCKED),"                               \
+        "    t AS (UPDATE @event AS e SET owner = mine, fence = greatest(e.fence, base) + 1"    \
+        "      FROM c WHERE e.id = c.id RETURNING e.*)"                                         \
+        "    SELECT t.* FROM t ORDER BY t.id; END $f$;"
+
+/* Blanks may be doubled. */
+#define MAY_RUN_2                                                                               \
+        "CREATE FUNCTION @may_run(run_on text, has_labels text[]) RETURNS boolean LANGUAGE sql" \
+        "  IMMUTABLE AS $f$ SELECT run_on IS NULL OR NOT EXISTS ("                              \
+        "    SELECT unnest(string_to_array(run_on, ' '))"                                       \
+        "    EXCEPT SELECT unnest(array_append(has_labels, ''))) $f$;"
+
+#define MIGRATION_2 TABLES_2 WHY_OVER_2 BEGIN_BATCH_2 TAKE_2 WAKE_2 LOOK_2 MAY_RUN_2 CLAIM_2
+
+const char pg_schema_migrate[] =
+        BEGIN_MIGRATION MIGRATION(1, MIGRATION_1) MIGRATION(2, MIGRATION_2) "COMMIT";
+
+const char pg_schema_listen[] = "LISTEN \"koowatch_@!\"";
+
+const char pg_schema_timeline[] = "SELECT pg_walfile_name(pg_current_wal_lsn())";
+
+const char pg_schema_take[] = "SELECT @take($1, $2, $3::boolean, $4::bigint, $5, $6, $7)";
+
+const char pg_schema_keep[] =
+        "WITH kept AS (UPDATE @node SET beat = clock_timestamp(), expires = " EXPIRES " "
+        "WHERE session = $1 AND alive RETURNING 1) "
+        "SELECT b, CASE WHEN NOT b THEN @why_over($1, $2) END "
+        "FROM (SELECT EXISTS (SELECT 1 FROM kept)) AS k (b)";
+
+const char pg_schema_holder[] = "SELECT host FROM @node WHERE name = $1";
 
 /* @! is the name, @~ the quoted name, any other @ the quoted name with a dot behind it. */
 char *pg_schema_sql(const char *fleet, const char *template) {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* What this version reads and writes: the number of the last migration. */
-#define PG_SCHEMA_VERSION 1
+#define PG_SCHEMA_VERSION 2
 
 /* The oldest server, as server_version_num says. */
 #define PG_SERVER_MIN 120000
@@ -27,12 +27,19 @@ extern const char pg_schema_version[];
  * needed, as another node may have taken it.
  */
 extern const char pg_schema_migrate[];
+/* Notifications of the fleet come from now on: a statement to which nothing is owed. */
+extern const char pg_schema_listen[];
+/* One row: the name of the file of the WAL, which begins with the timeline. */
+extern const char pg_schema_timeline[];
 /*
- * This daemon is the writer from now on, $1 being its incarnation, $2 whether it may take over from
- * another one, $3 the host, $4 its last session, or 0: an earlier one than that is left of a past
- * that a standby went back to. Waits for what is being written. One row: the number of the session,
- * for begin_batch(), or no row: another one has taken over.
+ * A new session: $1 the node's name, $2 its incarnation, $3 whether it may take over from another
+ * one that is alive, $4 its last session, or 0: an earlier one than that is left of a past that a
+ * standby went back to. $5 host, $6 version, $7 labels. Waits for what the other one is writing.
+ * One row: the number of the session, later than $4; NULL: another one has taken over.
  */
 extern const char pg_schema_take[];
-/* One row: the host of the writer. */
-extern const char pg_schema_writer[];
+/* $1 the session, $2 the node's name: it has been heard of, on another connection. One row: whether
+ * it goes on, and why not. Also the heartbeat, see PG_BEAT. */
+extern const char pg_schema_keep[];
+/* $1 the node's name. One row: the host of whoever has it. */
+extern const char pg_schema_holder[];

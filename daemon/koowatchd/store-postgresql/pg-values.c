@@ -63,6 +63,40 @@ static void add_delivery(struct pg_values *v, const struct store_op *op) {
         pg_values_add_text(v, d->told ? "t" : "f");
 }
 
+static void add_source(struct pg_values *v, const struct store_op *op) {
+        const struct store_source *source = &op->source;
+
+        pg_values_add_text(v, source->path);
+        pg_values_add_text(v, source->account);
+        pg_values_add_text(v, source->text);
+        pg_values_add_number(v, (int64_t) source->inode);
+        pg_values_add_number(v, source->mtime_ns);
+        pg_values_add_text(v, source->removes_finished ? "t" : "f");
+}
+
+static void add_finished_source(struct pg_values *v, const struct store_op *op) {
+        pg_values_add_text(v, op->source.node);
+        pg_values_add_text(v, op->source.path);
+        pg_values_add_number(v, (int64_t) op->source.inode);
+        pg_values_add_number(v, op->source.mtime_ns);
+}
+
+void pg_values_add_identity(struct pg_values *v, enum pg_statement which,
+                            const struct pg_identity *identity) {
+        const unsigned needs = pg_statement_needs(which);
+
+        if (needs & PG_NEEDS_SESSION)
+                pg_values_add_number(v, identity->session);
+        if (needs & PG_NEEDS_NODE)
+                pg_values_add_text(v, identity->node);
+        if (needs & PG_NEEDS_LABELS)
+                pg_values_add_text(v, identity->labels);
+        if (needs & PG_NEEDS_BASE)
+                pg_values_add_number(v, identity->base);
+        if (needs & PG_NEEDS_SEEN)
+                pg_values_add_number(v, identity->seen);
+}
+
 static void add_run(struct pg_values *v, const struct store_op *op) {
         const struct store_run *run = &op->run;
 
@@ -95,6 +129,18 @@ int pg_values_of(const struct store_op *op, enum pg_statement which, struct pg_v
                 pg_values_add_text(ret, op->event_id);
                 pg_values_add_text(ret, op->body);
                 pg_values_add_number(ret, op->now);
+                pg_values_add_text(ret, op->run_on);
+                break;
+        case PG_PUT_SOURCE:
+                add_source(ret, op);
+                break;
+        case PG_DROP_SOURCE:
+                pg_values_add_text(ret, op->source.path);
+                break;
+        case PG_FINISH_SOURCE:
+                add_finished_source(ret, op);
+                break;
+        case PG_PRUNE_SOURCES:
                 break;
         case PG_PUT_DELIVERY:
                 add_delivery(ret, op);

@@ -4,12 +4,26 @@
 
 #include "koowatchd/store-postgresql/pg-conninfo.h"
 #include "koowatchd/store-postgresql/pg-pipe.h"
+#include "koowatchd/store-postgresql/pg-session.h"
 #include "koowatchd/store/store-backend.h"
 #include "koowatchd/store/store-batch.h"
 
 struct pg_store {
         struct store store; /* first: the store is found again from it */
         struct pg_pipe *pipe;
+        struct pg_session session;
+        /* What it has itself is to be read: the answer to a claim may have been lost. */
+        bool wants_own;
+        LIST_HEAD(, pending) pending;
+};
+
+/* One call of store_each_pending(). */
+struct pending {
+        LIST_ENTRY(pending) link;
+        struct pg_store *store;
+        void (*on_row)(void *userdata, const char *event_id, const struct store_delivery *delivery);
+        store_done_fn on_end;
+        void *userdata;
 };
 
 static struct pg_store *pg_store_of(struct store *store) {
@@ -65,13 +79,64 @@ static void pg_get_event(struct store *store, const char *event_id, store_event_
             &(struct pg_arguments){.n_texts = 1, .texts = {event_id}});
 }
 
+static void end_pending(struct pending *pending, int error) {
+        CLEANUP(freep) struct pending *ended = pending;
+
+        LIST_REMOVE(ended, link);
+        ended->on_end(ended->userdata, error);
+}
+
+static void on_own(void *userdata, const char *event_id, const struct store_delivery *delivery) {
+        struct pending *pending = userdata;
+
+        pending->on_row(pending->userdata, event_id, delivery);
+}
+
+static void on_own_end(void *userdata, int error) {
+        struct pending *pending = userdata;
+
+        pending->store->wants_own &= error < 0;
+        end_pending(pending, error);
+}
+
+/* Those come among its own, too. */
+static void on_claimed(void *userdata, const char *event_id,
+                       const struct store_delivery *delivery) {
+        struct pending *pending = userdata;
+
+        if (!pending->store->wants_own)
+                pending->on_row(pending->userdata, event_id, delivery);
+}
+
+static void on_claimed_end(void *userdata, int error) {
+        struct pending *pending = userdata;
+        const struct pg_callbacks callbacks = {
+                .done = on_own_end, .on.pending = on_own, .userdata = pending};
+
+        if (error == 0 && pending->store->wants_own)
+                ask(&pending->store->store, PG_EACH_OWN, &callbacks, &(struct pg_arguments){});
+        else
+                end_pending(pending, error);
+}
+
 static void pg_each_pending(struct store *store,
                             void (*on_row)(void *userdata, const char *event_id,
                                            const struct store_delivery *delivery),
                             store_done_fn on_end, void *userdata) {
-        ask(store, PG_EACH_PENDING,
-            &(struct pg_callbacks){.done = on_end, .on.pending = on_row, .userdata = userdata},
-            &(struct pg_arguments){});
+        struct pending *pending = calloc(1, sizeof(*pending));
+        const struct pg_callbacks callbacks = {
+                .done = on_claimed_end, .on.pending = on_claimed, .userdata = pending};
+
+        if (!pending) {
+                on_end(userdata, -ENOMEM);
+                return;
+        }
+        pending->store = pg_store_of(store);
+        pending->on_row = on_row;
+        pending->on_end = on_end;
+        pending->userdata = userdata;
+        LIST_INSERT_HEAD(&pending->store->pending, pending, link);
+        ask(store, PG_CLAIM, &callbacks, &(struct pg_arguments){});
 }
 
 static void pg_each_latest(struct store *store, unsigned most,
@@ -108,6 +173,41 @@ static void pg_count(struct store *store, store_counted_fn on_counted, void *use
             &(struct pg_arguments){});
 }
 
+/* ---- of a fleet ---- */
+
+static void pg_set_handler(struct store *store, const struct fleet_handler *handler) {
+        pg_session_set_handler(&pg_store_of(store)->session, handler);
+}
+
+static int pg_serve(struct store *store, const char *const accounts[], size_t n) {
+        return pg_session_serve(&pg_store_of(store)->session, accounts, n);
+}
+
+static void pg_leave(struct store *store, store_done_fn on_done, void *userdata) {
+        pg_session_leave(&pg_store_of(store)->session, on_done, userdata);
+}
+
+static void pg_each_source(struct store *store, const char *account, store_source_fn on_row,
+                           store_done_fn on_end, void *userdata) {
+        ask(store, PG_EACH_SOURCE,
+            &(struct pg_callbacks){.done = on_end, .on.source = on_row, .userdata = userdata},
+            &(struct pg_arguments){.n_texts = 1, .texts = {account}});
+}
+
+static void pg_each_changed_source(struct store *store, store_source_fn on_row,
+                                   store_done_fn on_end, void *userdata) {
+        ask(store, PG_EACH_CHANGED_SOURCE,
+            &(struct pg_callbacks){.done = on_end, .on.source = on_row, .userdata = userdata},
+            &(struct pg_arguments){});
+}
+
+static void pg_each_node(struct store *store, store_node_fn on_row, store_done_fn on_end,
+                         void *userdata) {
+        ask(store, PG_EACH_NODE,
+            &(struct pg_callbacks){.done = on_end, .on.node = on_row, .userdata = userdata},
+            &(struct pg_arguments){});
+}
+
 /* ---- the whole ---- */
 
 static const char *pg_error(const struct store *store) {
@@ -120,13 +220,44 @@ bool postgresql_store_is_idle(const struct store *store) {
 
 static void pg_close(struct store *store) {
         struct pg_store *s = pg_store_of(store);
+        struct pending *pending;
 
         pg_pipe_free(s->pipe);
+        pg_session_close(&s->session);
+        while ((pending = LIST_FIRST(&s->pending))) {
+                LIST_REMOVE(pending, link);
+                free(pending);
+        }
         free(s);
 }
 
 static void on_reach(void *userdata, int error) {
         store_report_reach(userdata, error);
+}
+
+static void on_ready(void *userdata, usec_t asked) {
+        struct pg_store *s = userdata;
+
+        s->wants_own = true;
+        pg_session_ready(&s->session, asked);
+}
+
+static void on_notified(void *userdata) {
+        pg_session_notified(&((struct pg_store *) userdata)->session);
+}
+
+static void on_over(void *userdata, const char *why) {
+        pg_session_over(&((struct pg_store *) userdata)->session, why);
+}
+
+static int open_parts(struct pg_store *s, const struct store_module_settings *settings,
+                      char **ret_name, char **ret_problem) {
+        const struct pg_pipe_handler handler = {on_reach, on_ready, on_notified, on_over, s};
+        int r = pg_pipe_new(settings, &handler, &s->pipe, ret_name, ret_problem);
+
+        s->session = (struct pg_session){
+                .timers = settings->timers, .pipe = s->pipe, .store = &s->store};
+        return r < 0 ? r : pg_session_open(&s->session);
 }
 
 int koowatch_store_check(const char *connection, char **ret_problem) {
@@ -139,6 +270,14 @@ int koowatch_store_check(const char *connection, char **ret_problem) {
 
 int koowatch_store_open(const struct store_module_settings *settings, struct store **ret,
                         char **ret_name, char **ret_problem) {
+        static const struct store_fleet_backend fleet = {
+                .set_handler = pg_set_handler,
+                .serve = pg_serve,
+                .leave = pg_leave,
+                .each_source = pg_each_source,
+                .each_changed_source = pg_each_changed_source,
+                .each_node = pg_each_node,
+        };
         static const struct store_backend backend = {
                 .error = pg_error,
                 .close = pg_close,
@@ -152,6 +291,7 @@ int koowatch_store_open(const struct store_module_settings *settings, struct sto
                 .each_event = pg_each_event,
                 .each_run = pg_each_run,
                 .count = pg_count,
+                .fleet = &fleet,
         };
         CLEANUP(store_closep) struct store *store = NULL;
         struct pg_store *s;
@@ -167,7 +307,7 @@ int koowatch_store_open(const struct store_module_settings *settings, struct sto
                 return -ENOMEM;
         s->store.backend = &backend;
         store = &s->store;
-        r = pg_pipe_new(settings, on_reach, store, &s->pipe, ret_name, ret_problem);
+        r = open_parts(s, settings, ret_name, ret_problem);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(store);

@@ -2,7 +2,7 @@
 /*
  * PostgreSQL store: the store of a fleet, on a server
  *
- * A batch is one transaction, which begins by making sure that no other daemon has taken over.
+ * A batch is one transaction, which begins by making sure that this node's session is not over.
  * While the server cannot be reached, what the daemon itself reads waits, and all else fails at
  * once. A commit whose answer was lost may have happened: each write gives the same when it is made
  * again.

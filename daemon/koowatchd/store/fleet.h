@@ -24,7 +24,12 @@ struct fleet_handler {
         void (*on_account)(void *userdata, const char *account);
         /* Somebody else's sources or events may have changed: every 3 s, and when that is known. */
         void (*on_look)(void *userdata);
-        /* The session is over, for the reason in words: nothing of it is to go on. Comes once. */
+        /*
+         * The session is over, for the reason in words: nothing of it is to go on. Comes once; what
+         * has not been written by then fails after that with -ESTALE, as all that is written later,
+         * and what is read does not end any more. Without a handler it is told as
+         * store_set_on_reach() says.
+         */
         void (*on_over)(void *userdata, const char *why);
         void *userdata;
 };
@@ -68,8 +73,8 @@ void store_each_source(struct store *store, const char *account, store_source_fn
                        store_done_fn on_end, void *userdata);
 /*
  * What has changed since the last call that ended well: own sources (the first time all of them),
- * and those of others that name an account that this node has. Some may come once more. As
- * store_each_task().
+ * and those of others that name an account that this node has, or did before. Some may come once
+ * more, and all of them after the connection was lost. As store_each_task().
  */
 void store_each_changed_source(struct store *store, store_source_fn on_row, store_done_fn on_end,
                                void *userdata);

@@ -6,11 +6,23 @@
  * one function, STORE_MODULE_OPEN, and uses those of the daemon that the file store-module.symbols
  * lists.
  */
+#include "common/event-id.h"
 #include "common/util.h"
 #include "koowatchd/store/store.h"
 
 struct ev_loop;
 struct timers;
+
+/*
+ * What this process is in a fleet, {} at first: kept by whoever opens a store again after its
+ * session was over (fleet.h). Only the first session of a process takes over from another one that
+ * is alive.
+ */
+struct store_incarnation {
+        char id[EVENT_ID_LENGTH + 1];
+        bool has_taken;
+        int64_t session; /* its last one */
+};
 
 /* What a module is opened with. Strings are copied, all else is borrowed while it is open. */
 struct store_module_settings {
@@ -19,7 +31,10 @@ struct store_module_settings {
         struct timers *timers;
         const char *connection; /* as configured */
         const char *fleet;
-        const char *host; /* the name of this machine, for others that look at the database */
+        const char *host;   /* the name of this machine, for others that look at the database */
+        const char *node;   /* of all in the fleet only this one has the name */
+        const char *labels; /* space-separated; see store_batch_put_event() */
+        struct store_incarnation *incarnation;
         /*
          * The password of now, asked for before each attempt to connect: the caller frees it by
          * secret_free(); NULL: there is none, or no memory for it.

@@ -120,7 +120,9 @@ void store_get_event(struct store *store, const char *event_id, store_event_fn o
 
 /*
  * Each event whose delivery is pending, or that has not been told, the oldest first, then the end.
- * As store_each_task().
+ * As store_each_task(). Where the store is shared (fleet.h): those that nobody else delivers and
+ * this node may, up to a thousand, which are this node's from then on; each once, but all that it
+ * has in the first call, and in the next one after the connection was lost.
  */
 void store_each_pending(struct store *store,
                         void (*on_row)(void *userdata, const char *event_id,

@@ -15,8 +15,8 @@ static struct {
         unsigned fleets;
 } server;
 
-/* The fixture whose store settles: a store does not know its loop. */
-static struct pg_fixture *current;
+/* Of the store that settles, which does not know it: all of a test have the same. */
+static struct ev_loop *current;
 
 /* ---- the server ---- */
 
@@ -128,18 +128,23 @@ int pg_open(struct pg_fixture *f) {
                 .connection = f->connection ? f->connection : server.conninfo,
                 .fleet = f->fleet,
                 .host = "here",
+                .node = f->node ? f->node : "here",
+                .labels = f->labels ? f->labels : "",
+                .incarnation = &f->incarnation,
                 .password = password,
                 .userdata = f,
         };
         CLEANUP(freep) char *name = NULL;
         int r;
 
+        if (!f->goes_on)
+                f->incarnation = (struct store_incarnation){};
         free(STEAL_PTR(f->problem));
         r = koowatch_store_open(&settings, &f->sync.store, &name, &f->problem);
         assert_int_equal(r == 0, f->sync.store != NULL);
         if (r == 0)
                 store_set_on_reach(f->sync.store, on_reach, f);
-        current = f;
+        current = f->loop;
         f->sync.settle = pg_settle;
         return r;
 }
@@ -153,9 +158,16 @@ void pg_reopen(struct pg_fixture *f) {
         assert_int_equal(pg_open(f), 0);
 }
 
+void pg_open_other(const struct pg_fixture *f, struct pg_fixture *other, const char *node,
+                   const char *labels) {
+        *other = (struct pg_fixture){
+                .loop = f->loop, .timers = f->timers, .node = node, .labels = labels};
+        memcpy(other->fleet, f->fleet, sizeof(other->fleet));
+        assert_int_equal(pg_open(other), 0);
+}
+
 void pg_settle(struct store *store) {
-        assert_ptr_equal(store, current->sync.store);
-        LOOP_UNTIL(current->loop, postgresql_store_is_idle(store));
+        LOOP_UNTIL(current, postgresql_store_is_idle(store));
 }
 
 int pg_set_up(void **state) {

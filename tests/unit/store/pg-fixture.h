@@ -8,6 +8,7 @@
 #include <ev.h>
 #include <libpq-fe.h>
 
+#include "koowatchd/store/store-module.h"
 #include "unit/store/sync-store.h"
 #include "unit/support.h"
 
@@ -16,6 +17,9 @@ struct pg_fixture {
         struct ev_loop *loop;
         struct timers *timers;
         char fleet[32];
+        const char *node, *labels; /* NULL: "here", "" */
+        struct store_incarnation incarnation;
+        bool goes_on;           /* pg_open() is of the same process as the one before */
         char *connection;       /* NULL: the server's */
         char *password;         /* NULL: none */
         char *problem;          /* of pg_open() that has failed */
@@ -42,6 +46,9 @@ int pg_tear_down(void **state);
 int pg_open(struct pg_fixture *fixture);
 void pg_close_store(struct pg_fixture *fixture);
 void pg_reopen(struct pg_fixture *fixture);
+/* Opens another store, of the same fleet. To be closed by pg_close_store(). */
+void pg_open_other(const struct pg_fixture *fixture, struct pg_fixture *other, const char *node,
+                   const char *labels);
 /* Runs the loop until the store has answered all. */
 void pg_settle(struct store *store);
 

@@ -6,6 +6,7 @@ static const struct store_key key = {"a", "s", "t"};
 
 /* "STATEMENT-INDEX:VALUE,VALUE... " of each statement of the batch's only write. Takes it over. */
 static void assert_written(struct store_batch *batch, int added, const char *expected) {
+        const struct pg_identity identity = {"node", "label", 41, 42, 43};
         const struct store_op *op = store_batch_next(batch, NULL);
         enum pg_statement steps[PG_WRITE_STEPS];
         char got[512] = "";
@@ -17,6 +18,7 @@ static void assert_written(struct store_batch *batch, int added, const char *exp
                 struct pg_values values;
 
                 assert_int_equal(pg_values_of(op, steps[i], &values), 0);
+                pg_values_add_identity(&values, steps[i], &identity);
                 for (int k = 0; k < values.n; k++)
                         (void) snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s",
                                         k > 0 ? "," : "", values.at[k] ? values.at[k] : "NULL");
@@ -53,6 +55,13 @@ static void test_writes(void **state) {
                                       .status = "done",
                                       .exit_status = -1,
                                       .signal = 9};
+        const struct store_source source = {.node = "other",
+                                            .path = "/p",
+                                            .account = "a",
+                                            .text = "x",
+                                            .inode = UINT64_MAX,
+                                            .mtime_ns = -2,
+                                            .removes_finished = true};
         struct store_batch *b;
 
         (void) state;
@@ -64,19 +73,26 @@ static void test_writes(void **state) {
         b = batch_new();
         assert_written(b, store_batch_miss_task(b, &key, 7), "a,s,t,7;");
         b = batch_new();
-        assert_written(b, store_batch_put_event(b, "e", "{}", NULL, 7), "e,{},7;");
+        assert_written(b, store_batch_put_event(b, "e", "{}", "l", 7), "e,{},7,l,41,label,42;");
         b = batch_new();
-        assert_written(b, store_batch_put_delivery(b, "e", &delivery), "e,2,3,9,NULL,2,t;");
+        assert_written(b, store_batch_put_delivery(b, "e", &delivery), "e,2,3,9,NULL,2,t,41,42;");
         b = batch_new();
-        assert_written(b, store_batch_put_body(b, "e", "{}"), "e,{};");
+        assert_written(b, store_batch_put_body(b, "e", "{}"), "e,{},41;");
         b = batch_new();
-        assert_written(b, store_batch_put_samples(b, "e", "[]"), "e,[];");
+        assert_written(b, store_batch_put_samples(b, "e", "[]"), "e,[],41;");
         b = batch_new();
-        assert_written(b, store_batch_put_run(b, "e", &run), "e,h,1,2,3,done,NULL,9,NULL;e,200;");
+        assert_written(b, store_batch_put_run(b, "e", &run),
+                       "e,h,1,2,3,done,NULL,9,NULL,41;e,200;");
         b = batch_new();
-        assert_written(b, store_batch_prune(b, 9, 2), "7;7;");
+        assert_written(b, store_batch_prune(b, 9, 2), ";7;7;");
         b = batch_new();
-        assert_written(b, store_batch_prune(b, 9, USEC_INFINITY), "");
+        assert_written(b, store_batch_prune(b, 9, USEC_INFINITY), ";");
+        b = batch_new();
+        assert_written(b, store_batch_put_source(b, &source), "/p,a,x,-1,-2,t,node;");
+        b = batch_new();
+        assert_written(b, store_batch_drop_source(b, "/p"), "/p,node;");
+        b = batch_new();
+        assert_written(b, store_batch_finish_source(b, &source), "other,/p,-1,-2;");
 }
 
 /* What a hook prints may be anything; the server takes UTF-8. */
@@ -88,9 +104,9 @@ static void test_what_is_no_utf8_is_made_plain(void **state) {
         struct store_batch *b = batch_new();
 
         (void) state;
-        assert_written(b, store_batch_put_run(b, "e", &run), "e,h,0,0,0,done,0,0,a?b?;e,200;");
+        assert_written(b, store_batch_put_run(b, "e", &run), "e,h,0,0,0,done,0,0,a?b?,41;e,200;");
         b = batch_new();
-        assert_written(b, store_batch_put_body(b, "e", "é\n"), "e,é\n;");
+        assert_written(b, store_batch_put_body(b, "e", "é\n"), "e,é\n,41;");
 }
 
 int main(void) {
