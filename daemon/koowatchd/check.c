@@ -4,6 +4,7 @@
 #include <search.h>
 
 #include "common/config.h"
+#include "common/words.h"
 #include "koowatchd/store/store-module.h"
 #include "koowatchd/task/hook-check.h"
 #include "koowatchd/task/strays.h"
@@ -108,6 +109,19 @@ static void check_hooks(struct checker *c, const struct task *task) {
                 print_fault(c, false, c->path, 0, problem);
 }
 
+/* Alone, there is no other node that might have it. */
+static void check_labels(struct checker *c, const struct task *task) {
+        CLEANUP(freep) char *text = NULL;
+        size_t length;
+        const char *missing = words_missing(task->run_on, c->config->labels, &length);
+
+        if (!missing || c->config->store_backend != BACKEND_SQLITE)
+                return;
+        text = str_printf("RunOn=%.*s is not among Labels= in [Hooks], its hooks do not run",
+                          (int) length, missing);
+        print_fault(c, false, c->path, 0, text ? text : "it lacks a label of RunOn=");
+}
+
 static void on_bad_hook(void *userdata, const char *path, const char *why) {
         CLEANUP(freep) char *text = str_printf("would not run: %s", why);
 
@@ -124,8 +138,10 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
         r = task_file_read(file, &rules, &task);
         if (r == 0)
                 r = check_duplicate(c, task);
-        if (r == 0)
+        if (r == 0) {
                 check_hooks(c, task);
+                check_labels(c, task);
+        }
         if (r == -ENOMEM)
                 print_fault(c, true, file->path, 0, strerror(-r));
         return READ_AGAIN_NOT;

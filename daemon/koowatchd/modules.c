@@ -223,6 +223,8 @@ static int open_runner(struct modules *m) {
         if (r < 0)
                 return r;
         r = runner_new(m->loop, m->timers, m->config->runner, m->config_path, locks, &m->runner);
+        if (r == 0)
+                r = runner_set_labels(m->runner, m->config->labels);
         if (r < 0 || m->config->store_backend == BACKEND_SQLITE)
                 return r;
         return runner_set_fleet(m->runner, &(struct runner_fleet){

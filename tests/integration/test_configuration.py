@@ -258,6 +258,14 @@ def test_a_files_name_forges_no_line_of_check(koowatch):
     assert "a?forged: all is well?[2K.task" in koowatch.check().stdout
 
 
+def test_check_warns_of_labels_that_only_another_node_could_have(koowatch, sim):
+    koowatch.settings["Hooks"]["Labels"] = "disk"
+    path = koowatch.add_task("photos", sim.add_task(), RunOn="disk gpu")
+    run = koowatch.check()
+    expected = f"{path}: warning: RunOn=gpu is not among Labels= in [Hooks], its hooks do not run\n"
+    assert (run.returncode, run.stdout) == (0, "" if koowatch.server else expected)
+
+
 def test_check_warns_of_hooks_and_exits_well(koowatch, sim):
     hook = koowatch.hook("finished.d/10-mail", "true", mode=0o775)
     path = koowatch.add_task("photos", sim.add_task(), Hook="fetch-pakage")

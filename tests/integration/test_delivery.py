@@ -242,6 +242,20 @@ def test_polls_go_on_while_a_hook_runs(koowatch, sim):
     koowatch.release()
 
 
+def test_hooks_run_where_their_labels_are(koowatch, sim):
+    koowatch.settings["Hooks"]["Labels"] = "eu disk-1"
+    koowatch.record()
+    koowatch.add_task("photos", sim.add_task(), RunOn="gpu eu")
+    koowatch.add_task("other", sim.add_task(), RunOn="disk-1")
+    koowatch.start()
+    assert koowatch.wait_record(name="other")["event"]["runOn"] == ["disk-1"]
+    koowatch.wait_entry("^photos: hooks of event .* are delayed: this node lacks a label of RunOn=")
+    assert not koowatch.records(name="photos")
+    koowatch.settings["Hooks"]["Labels"] += " gpu"
+    koowatch.restart()
+    assert koowatch.wait_record(name="photos")["env"]["KOOWATCH_ATTEMPT"] == "1"
+
+
 # Ends of the daemon
 
 
@@ -263,6 +277,7 @@ def test_a_crash_in_mid_hook_delivers_again(koowatch, sim):
     assert sim.polls(task) == 1
 
 
+@sqlite_only  # of a fleet it is ended
 def test_an_orphan_of_a_crash_is_not_run_twice_at_once(koowatch, sim):
     koowatch.record(gated=True)
     koowatch.add_task("photos", sim.add_task())

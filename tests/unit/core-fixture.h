@@ -97,6 +97,8 @@ void core_end_run(enum hook_result result);
 void core_end_hook(const char *hook, enum hook_result result);
 /* The oldest run ends without a word of its hooks. */
 void core_end_run_as(enum runner_outcome outcome);
+/* Of this node, from now on; borrowed. NULL: none. */
+void core_set_labels(const char *labels);
 /* As long as error is not 0, no run can be started. */
 void core_fail_runs(int error);
 

@@ -78,6 +78,10 @@ static void run(struct delivery_run *r) {
         CLEANUP(freep) char *line = NULL;
         int error = -ENOMEM;
 
+        if (!runner_may_run(r->shared->runner, r->event)) {
+                r->shared->on_end(r, DELIVERY_RUN_LATER, "this node lacks a label of RunOn=", 0);
+                return;
+        }
         if (!event_has_hooks(r->shared->hook_directories, r->event)) {
                 r->shared->on_end(r, DELIVERY_RUN_NO_HOOKS, NULL, 0);
                 return;

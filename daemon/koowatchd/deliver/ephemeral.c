@@ -122,6 +122,12 @@ static void drop_oldest(struct ephemerals *s) {
 void ephemerals_add(struct ephemerals *s, json_object *event) {
         struct ephemeral *v = find_same_account(s, event);
 
+        if (!runner_may_run(s->with.runner, event)) {
+                log_notice("%s: hooks of %s are not run: this node lacks a label of RunOn=",
+                           event_string(event, "name"), event_string(event, "event"));
+                json_object_put(event);
+                return;
+        }
         if (v) { /* in its place: one that changes all the time comes to its turn, too */
                 set_event(v, event);
                 arm(v);

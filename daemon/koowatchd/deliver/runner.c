@@ -47,6 +47,7 @@ struct runner {
         struct timers *timers;
         struct runner_peer peer;
         LIST_HEAD(runner_runs, runner_run) runs;
+        char *labels;
         struct runner_fleet fleet; /* node is owned; NULL: there are no other nodes */
         struct timer keep_alive;   /* with other nodes, while there are runs */
 };
@@ -371,8 +372,17 @@ void runner_free(struct runner *r) {
         }
         timer_close(r->timers, &r->keep_alive);
         free((char *) r->fleet.node);
+        free(r->labels);
         runner_peer_clear(&r->peer);
         free(r);
+}
+
+int runner_set_labels(struct runner *r, const char *labels) {
+        return str_replace(&r->labels, labels);
+}
+
+bool runner_may_run(const struct runner *r, json_object *event) {
+        return event_runs_on(event, r->labels);
 }
 
 int runner_set_fleet(struct runner *r, const struct runner_fleet *fleet) {

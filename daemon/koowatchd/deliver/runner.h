@@ -9,6 +9,7 @@
  * that say until when hooks may run follow the event.
  */
 #include <ev.h>
+#include <json-c/json_types.h>
 #include <stdbool.h>
 
 #include "common/util.h"
@@ -42,6 +43,12 @@ int runner_new(struct ev_loop *loop, struct timers *timers, const char *setting,
 /* Kills what still runs, without calling back; of a fleet, ends it. Accepts NULL. */
 void runner_free(struct runner *runner);
 DEFINE_CLEANUP(struct runner *, runner_free)
+
+/* What this node is for, as event_runs_on() has them; copied. Without it: no labels. 0 or -ENOMEM.
+ */
+int runner_set_labels(struct runner *runner, const char *labels);
+/* Whether its hooks may be run on this node. */
+bool runner_may_run(const struct runner *runner, json_object *event);
 
 /* Of a fleet: what the hooks are told, and when they are to end. */
 struct runner_fleet {

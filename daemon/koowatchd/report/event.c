@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "common/json.h"
+#include "common/words.h"
 
 /* Each returns false when memory is short. A NULL string is left out. */
 
@@ -217,6 +218,24 @@ int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
         json_object_object_del(event, "hooks");
         json_object_object_del(event, "runOn");
         return add_variables(event, variables) && add_hooks(event, hooks, run_on) ? 0 : -ENOMEM;
+}
+
+/* What is no list of labels has no node that has them all. */
+bool event_runs_on(json_object *event, const char *labels) {
+        json_object *wanted;
+        size_t length;
+
+        if (!json_object_object_get_ex(event, "runOn", &wanted))
+                return true;
+        if (!json_is_text_array(wanted))
+                return false;
+        for (size_t i = 0; i < json_object_array_length(wanted); i++) {
+                json_object *label = json_object_array_get_idx(wanted, i);
+
+                if (words_missing(json_object_get_string(label), labels, &length))
+                        return false;
+        }
+        return true;
 }
 
 bool event_names_hooks(json_object *event) {

@@ -66,6 +66,8 @@ int event_set_hooks(json_object *event, const char *hooks, const char *run_on,
  * none, or -ENOMEM. */
 int event_run_on(json_object *event, char **ret);
 
+/* Whether a node with these labels (one blank between; NULL: none) may run the event's hooks. */
+bool event_runs_on(json_object *event, const char *labels);
 /* Whether the task asks for hooks of its own. */
 bool event_names_hooks(json_object *event);
 

@@ -80,6 +80,33 @@ static void test_deferred(void **state) {
         assert_non_null(strstr(core_run_line(0), "\"attempt\":1"));
 }
 
+/* It waits for a node that has them all; no attempt is counted. */
+static void test_labels(void **state) {
+        struct core *c = *state;
+
+        core_put_text(c, "state", "one.task", "[Task]\nTaskId=t1\nShareId=7\nRunOn=gpu disk\n");
+        core_listen(c);
+        core_scan(c);
+        core_pass(c, 3 * SEC);
+        core_answer(c, "t1", 2);
+        core_pass(c, USEC_HOUR);
+        core_set_labels("gpu");
+        core_pass(c, USEC_HOUR);
+        assert_null(core_run_line(0));
+        assert_int_equal(counts(c).waiting, 1);
+        {
+                CLEANUP(freep) char *heard = core_heard(c);
+
+                assert_non_null(
+                        strstr(heard, "delayed: this node lacks a label of RunOn=; retrying"));
+        }
+        core_set_labels("disk eu gpu");
+        core_pass(c, 61 * SEC);
+        core_set_labels(NULL);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":1"));
+        assert_non_null(strstr(core_run_line(0), "\"runOn\":[\"gpu\",\"disk\"]"));
+}
+
 /* What has succeeded is not run again, also after a restart. */
 static void test_settled_hooks(void **state) {
         struct core *c = *state;
@@ -404,6 +431,7 @@ int main(void) {
                 TEST(test_retries_and_then_parked),
                 TEST(test_a_runner_that_dies_is_an_attempt),
                 TEST(test_deferred),
+                TEST(test_labels),
                 TEST(test_settled_hooks),
                 TEST(test_attempts_survive_a_restart),
                 TEST(test_slots),

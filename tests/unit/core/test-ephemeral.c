@@ -37,11 +37,19 @@ static void account_changes(struct core *c, const char *account, const char *rea
         deliveries_add_once(c->deliveries, event_of_account("id", account, "throttled", reason));
 }
 
-static void stall(struct core *c, const char *name) {
-        const struct event_task task = {
-                .name = name, .account = "main", .task_id = "1", .share_id = "2", .file = "f"};
+static void stall_on(struct core *c, const char *name, const char *run_on) {
+        const struct event_task task = {.name = name,
+                                        .account = "main",
+                                        .task_id = "1",
+                                        .share_id = "2",
+                                        .file = "f",
+                                        .run_on = run_on};
 
         deliveries_add_once(c->deliveries, event_of_task(EVENT_STALLED, "id", &task));
+}
+
+static void stall(struct core *c, const char *name) {
+        stall_on(c, name, NULL);
 }
 
 static struct delivery_counts counts(const struct core *c) {
@@ -53,6 +61,24 @@ static void assert_run(size_t i, const char *text) {
 
         if (!line || !strstr(line, text))
                 fail_msg("run %zu is not of %s but %s", i, text, line ? line : "none");
+}
+
+/* Another node would not hear of it. */
+static void test_labels(void **state) {
+        CLEANUP(freep) char *heard = NULL;
+        struct core *c = *state;
+
+        core_set_labels("gpu");
+        core_listen(c);
+        stall_on(c, "one", "gpu disk");
+        heard = core_heard(c);
+        stall_on(c, "two", "gpu");
+        core_set_labels(NULL);
+        assert_non_null(
+                strstr(heard, "one: hooks of stalled are not run: this node lacks a label"));
+        assert_int_equal(counts(c).waiting, 0);
+        assert_run(0, "two");
+        assert_null(core_run_line(1));
 }
 
 /* Of tasks that take no part. */
@@ -339,6 +365,7 @@ static void test_no_hooks(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
+                TEST(test_labels),
                 TEST(test_outcomes_go_first),
                 TEST(test_the_last_state_of_an_account),
                 TEST(test_a_later_state_while_one_is_run),

@@ -407,6 +407,29 @@ static void test_lines_of_attempts(void **state) {
                     "{\"name\":\"a\",\"attempt\":3,\"settled\":[\"x\"]}\n");
 }
 
+static void test_where_hooks_may_run(void **state) {
+        static const struct {
+                const char *event, *labels;
+                bool expected;
+        } cases[] = {
+                {"{}", NULL, true},
+                {"{}", "gpu", true},
+                {"{\"runOn\":[]}", NULL, true},
+                {"{\"runOn\":[\"gpu\"]}", NULL, false},
+                {"{\"runOn\":[\"gpu\"]}", "gp gpus", false},
+                {"{\"runOn\":[\"gpu\",\"disk\"]}", "gpu", false},
+                {"{\"runOn\":[\"gpu\",\"disk\"]}", "disk eu gpu", true},
+                {"{\"runOn\":\"gpu\"}", "gpu", false}, /* of a store that somebody has edited */
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CLEANUP(json_object_putp) json_object *event = json_tokener_parse(cases[i].event);
+
+                assert_int_equal(event_runs_on(event, cases[i].labels), cases[i].expected);
+        }
+}
+
 static void test_whether_hooks_are_named(void **state) {
         static const struct {
                 const char *text;
@@ -447,6 +470,7 @@ int main(void) {
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_what_is_no_event),
                 cmocka_unit_test(test_lines_of_attempts),
+                cmocka_unit_test(test_where_hooks_may_run),
                 cmocka_unit_test(test_whether_hooks_are_named),
         };
 
