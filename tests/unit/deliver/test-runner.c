@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "koowatchd/deliver/runner.h"
 #include "koowatchd/report/event.h"
@@ -651,11 +652,26 @@ static void test_what_an_attempt_has_of_a_fleet(void **state) {
         struct event_attempt attempt = {.number = 2};
         usec_t trust = 13 * USEC_SEC;
 
+        time_fail_next_open();
+        assert_int_equal(
+                runner_set_fleet(f->runner, &(struct runner_fleet){"a", run_until, &trust}),
+                -ENOMEM);
         set_fleet(f, &trust);
         runner_complete_attempt(f->runner, &attempt);
         assert_string_equal(attempt.node, "node-1");
         assert_int_equal(attempt.run_until, TIME_BOOT + 13 * USEC_SEC);
         assert_int_equal(attempt.number, 2);
+}
+
+static void test_labels(void **state) {
+        CLEANUP(json_object_putp) json_object *event = json_tokener_parse("{\"runOn\":[\"gpu\"]}");
+        struct fixture *f = *state;
+
+        assert_false(runner_may_run(f->runner, event));
+        assert_int_equal(runner_set_labels(f->runner, "eu gpu"), 0);
+        assert_true(runner_may_run(f->runner, event));
+        assert_int_equal(runner_set_labels(f->runner, NULL), 0);
+        assert_false(runner_may_run(f->runner, event));
 }
 
 /* One that does not read is not told, and what it reads later is whole. */
@@ -960,6 +976,7 @@ int main(void) {
                 SOCKET(test_alone_nothing_follows_the_event),
                 SOCKET(test_what_an_attempt_has_of_a_fleet),
                 SOCKET(test_a_fleet_whose_runner_does_not_read),
+                SOCKET(test_labels),
                 SOCKET(test_others_may_be_started_after_a_stop),
                 SOCKET(test_stopping_lets_go_of_instances),
                 SOCKET(test_no_call_when_it_is_freed),
