@@ -160,7 +160,6 @@ static void on_counted(void *userdata, unsigned finished, unsigned parked) {
 struct delivery_settings modules_delivery_settings(const struct config *c) {
         return (struct delivery_settings){
                 .hook_directories = c->hook_directories,
-                .labels = c->labels,
                 .max_parallel = c->max_parallel,
                 .attempts = c->attempts,
                 .history = c->history,

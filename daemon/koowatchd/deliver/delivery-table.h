@@ -57,7 +57,6 @@ struct deliveries {
         struct delivery_modules with;
         struct delivery_handler handler;
         struct delivery_runs runs; /* its hook_directories are owned */
-        char *labels;              /* of this node; NULL: none */
         unsigned max_parallel;
 
         struct delivery_list all, ready, dirty, in_commit; /* ready: in order, for a slot */

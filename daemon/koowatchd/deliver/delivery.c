@@ -8,10 +8,10 @@
 #include "common/event-id.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/words.h"
 #include "koowatchd/deliver/delivery-table.h"
 #include "koowatchd/deliver/ephemeral.h"
 #include "koowatchd/deliver/redelivery-order.h"
+#include "koowatchd/deliver/runner.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/fleet.h"
@@ -154,8 +154,6 @@ static void on_told(struct telling *telling) {
 int deliveries_configure(struct deliveries *d, const struct delivery_settings *s) {
         int r = str_replace(&d->runs.hook_directories, s->hook_directories);
 
-        if (r == 0)
-                r = str_replace(&d->labels, s->labels);
         if (r < 0)
                 return r;
         d->max_parallel = s->max_parallel;
@@ -176,7 +174,6 @@ void deliveries_free(struct deliveries *d) {
         delivery_load_close(&d->load);
         tellings_close(&d->tellings);
         free(d->runs.hook_directories);
-        free(d->labels);
         free(d);
 }
 
@@ -334,7 +331,7 @@ static int write_event(struct store_batch *batch, struct delivery *v) {
         CRASH_POINT("outcome-collected");
         v->row.attempts.since = clock_wall();
         v->is_foreign = store_is_shared(v->owner->with.store) &&
-                        words_missing(run_on, v->owner->labels, &(size_t){0});
+                        !runner_may_run(v->owner->with.runner, v->run.event);
         if (r == 0)
                 r = body ? store_batch_put_event(batch, v->row.id, body, run_on,
                                                  v->row.attempts.since)

@@ -23,9 +23,8 @@ struct store_batch;
 struct delivery_settings {
         const char *hook_directories; /* copied */
         unsigned max_parallel;
-        unsigned attempts;  /* in a row that achieve nothing */
-        usec_t history;     /* no event is tried for longer, whatever is achieved */
-        const char *labels; /* of this node; copied; NULL: none */
+        unsigned attempts; /* in a row that achieve nothing */
+        usec_t history;    /* no event is tried for longer, whatever is achieved */
 };
 
 /* Returns 0 or a negative errno. */
