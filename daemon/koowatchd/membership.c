@@ -240,18 +240,26 @@ static bool can_poll(const struct membership *m, const struct account *account) 
         return account_secret(account) || find(m, account_name(account));
 }
 
-/* Whether all that this node polls is configured still. */
+/* Another node may be able to poll it. */
+static const char *why_not(const struct account *account) {
+        if (!account || !account_is_configured(account))
+                return "is not configured any more";
+        if (!account_secret(account) && account_state(account) == ACCOUNT_UNAUTHORIZED)
+                return "has no credential here any more";
+        return NULL;
+}
+
+/* Whether all that this node polls can be polled still. */
 static bool check_holdings(struct membership *m) {
         const struct holding *h;
 
         LIST_FOREACH(h, &m->holdings, link) {
-                const struct account *account = accounts_find(m->with.accounts, h->name);
+                const char *why = why_not(accounts_find(m->with.accounts, h->name));
 
-                if (account && account_is_configured(account))
+                if (!why)
                         continue;
-                log_notice("account %s is not configured any more, and left to the other nodes; "
-                           "beginning anew",
-                           h->name);
+                log_notice("account %s %s, and is left to the other nodes; beginning anew", h->name,
+                           why);
                 end(m);
                 return false;
         }
