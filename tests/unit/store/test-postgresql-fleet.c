@@ -312,7 +312,7 @@ static void test_a_connection_that_comes_back_too_late(void **state) {
 
         join(state, &n);
         execute(&n, "UPDATE @node SET alive = false");
-        execute(&n, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        execute(&n, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                     "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
         LOOP_UNTIL(n.f->loop, n.over > 0);
         assert_string_equal(n.why, "this node was not heard of for 20 s, and others have taken "
@@ -513,7 +513,7 @@ static void test_an_account_is_looked_at_again_after_a_wait(void **state) {
 /* ---- leaving, and what wakes ---- */
 
 static void test_leaving_wakes_the_others(void **state) {
-        struct rows left = {};
+        struct rows left = {}, written = {};
         struct node n, other;
         usec_t begun;
 
@@ -522,21 +522,22 @@ static void test_leaving_wakes_the_others(void **state) {
         LOOP_UNTIL(n.f->loop, *n.accounts);
         join_other(&n, &other, "there", NULL);
         serve(&other, "a", NULL);
+        LOOP_UNTIL(n.f->loop, other.looks > 1);
         for (int i = 0; i < 3; i++) {
                 struct store_batch *batch = batch_new();
                 CLEANUP(freep) char *id = str_printf("e%d", i);
 
                 assert_int_equal(store_batch_put_event(batch, id, "{}", NULL, WALL), 0);
-                store_write(n.f->sync.store, batch, on_done, &left);
+                store_write(n.f->sync.store, batch, on_done, &written);
         }
-        LOOP_UNTIL(n.f->loop, other.looks > 1);
         begun = clock_boot();
-        left = (struct rows){};
         store_leave(n.f->sync.store, on_done, &left);
         LOOP_UNTIL(n.f->loop, *other.accounts);
         assert_in_range(clock_boot() - begun, 0, 3 * USEC_SEC / 2);
         LOOP_UNTIL(n.f->loop, left.ends > 0);
         assert_int_equal(left.result, 0);
+        assert_int_equal(written.ends, 3);
+        assert_int_equal(written.result, 0);
         assert_claims(&other, "e0:2 e1:2 e2:2 "); /* all that it had written before */
         LOOP_UNTIL(n.f->loop, other.looks > 3);
         assert_int_equal(n.over, 0);
@@ -587,7 +588,7 @@ static void test_what_it_has_comes_again_after_a_connection_was_lost(void **stat
         assert_int_equal(put_event(&n, "e1", NULL), 0);
         assert_claims(&n, "e1:1 ");
         assert_claims(&n, "");
-        execute(&n, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        execute(&n, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                     "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
         LOOP_UNTIL(n.f->loop, n.f->reached > 0);
         assert_claims(&n, "e1:1 ");
@@ -915,7 +916,7 @@ static void test_all_sources_come_again_after_a_connection_was_lost(void **state
         put_source(&n, &photos);
         assert_changed(&n, "here:/p:a:x:mine ");
         assert_changed(&n, "");
-        execute(&n, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        execute(&n, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                     "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
         LOOP_UNTIL(n.f->loop, n.f->reached > 0);
         assert_changed(&n, "here:/p:a:x:mine ");
@@ -1001,7 +1002,8 @@ static void test_a_database_of_one_daemon_is_brought_up(void **state) {
         pg_close_store(f);
         /* As version 1 was, of what version 2 alters. */
         execute(&n, "DROP TABLE @node, @account, @source; DROP SEQUENCE @session; "
-                    "DROP FUNCTION @begin_batch, @take, @look, @claim, @may_run, @wake, @why_over; "
+                    "DROP FUNCTION @begin_batch, @take, @look, @claim, @may_run, @wake, "
+                    "@why_over; "
                     "ALTER TABLE @event DROP owner, DROP fence, DROP run_on; "
                     "CREATE INDEX event_open ON @event (id) WHERE state = 0 OR NOT told; "
                     "CREATE TABLE @writer (session bigint); "
