@@ -101,12 +101,12 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "CREATE INDEX event_open ON @event (owner, id) WHERE state = 0 OR NOT told;"
 
 /* Why a session is none any more. */
-#define WHY_OVER_2                                                                          \
-        "CREATE FUNCTION @why_over(mine bigint, me text) RETURNS text LANGUAGE sql AS $f$"  \
-        "  SELECT CASE WHEN EXISTS (SELECT 1 FROM @node WHERE session = mine) THEN"         \
-        "    'this node was not heard of for 20 s, and others have taken over what it had'" \
-        "  ELSE coalesce((SELECT 'another koowatchd with Node=' || name ||"                 \
-        "    ' has taken over, on ' || host FROM @node WHERE name = me),"                   \
+#define WHY_OVER_2                                                                                \
+        "CREATE FUNCTION @why_over(mine bigint, me text) RETURNS text LANGUAGE sql AS $f$"        \
+        "  SELECT CASE WHEN EXISTS (SELECT 1 FROM @node WHERE session = mine AND name = me) THEN" \
+        "    'this node was not heard of for 20 s, and others have taken over what it had'"       \
+        "  ELSE coalesce((SELECT 'another koowatchd with Node=' || name ||"                       \
+        "    ' has taken over, on ' || host FROM @node WHERE name = me),"                         \
         "    'another database, or an earlier state of it, has taken over') END $f$;"
 
 /* The first statement of each transaction that writes: whoever has no session any more fails, and
@@ -115,7 +115,7 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
 #define BEGIN_BATCH_2                                                                      \
         "CREATE FUNCTION @begin_batch(mine bigint, me text) RETURNS void LANGUAGE plpgsql" \
         "  AS $f$ BEGIN"                                                                   \
-        "  PERFORM 1 FROM @node WHERE session = mine AND alive FOR SHARE;"                 \
+        "  PERFORM 1 FROM @node WHERE session = mine AND name = me AND alive FOR SHARE;"   \
         "  IF NOT FOUND THEN RAISE EXCEPTION '%', @why_over(mine, me)"                     \
         "    USING ERRCODE = 'KW001'; END IF;"                                             \
         "  PERFORM set_config('statement_timeout', '7000', true),"                         \
@@ -125,12 +125,17 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "    PERFORM set_config('synchronous_commit', 'on', true); END IF;"                \
         "END $f$;"
 
-/* A sequence may have gone back with its database: last is not to be had again. */
+/*
+ * A sequence may have gone back with its database: the last digits are by chance, so that nobody
+ * has the number of a session that is known no more, and last is not to be had again.
+ */
 #define TAKE_2                                                                                \
+        "CREATE FUNCTION @new_session() RETURNS bigint LANGUAGE sql AS $f$"                   \
+        "  SELECT nextval('@session') * 1000000 + floor(random() * 1000000)::bigint $f$;"     \
         "CREATE FUNCTION @take(me text, mine text, may boolean, last bigint, of_host text,"   \
         "  of_version text, has_labels text) RETURNS bigint LANGUAGE plpgsql AS $f$"          \
-        "  DECLARE fresh bigint := nextval('@session'); taken bigint; BEGIN"                  \
-        "  WHILE fresh <= last LOOP fresh := nextval('@session'); END LOOP;"                  \
+        "  DECLARE fresh bigint := @new_session(); taken bigint; BEGIN"                       \
+        "  WHILE fresh <= last LOOP fresh := @new_session(); END LOOP;"                       \
         "  INSERT INTO @node AS n VALUES (me, fresh, mine, of_host, of_version, has_labels,"  \
         "    true, clock_timestamp(), clock_timestamp(), " EXPIRES ")"                        \
         "  ON CONFLICT (name) DO UPDATE SET session = excluded.session,"                      \
@@ -217,7 +222,7 @@ const char pg_schema_take[] = "SELECT @take($1, $2, $3::boolean, $4::bigint, $5,
 
 const char pg_schema_keep[] =
         "WITH kept AS (UPDATE @node SET beat = clock_timestamp(), expires = " EXPIRES " "
-        "WHERE session = $1 AND alive RETURNING 1) "
+        "WHERE session = $1 AND name = $2 AND alive RETURNING 1) "
         "SELECT b, CASE WHEN NOT b THEN @why_over($1, $2) END "
         "FROM (SELECT EXISTS (SELECT 1 FROM kept)) AS k (b)";
 

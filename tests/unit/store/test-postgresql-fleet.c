@@ -340,6 +340,30 @@ static void test_a_number_of_a_session_is_not_had_twice(void **state) {
         assert_true(strtol(after, NULL, 10) > strtol(before, NULL, 10));
 }
 
+/* There its number is another node's: neither on a new connection nor on one that a pooler has
+ * moved there does it go on. */
+static void test_a_session_is_that_of_its_name(void **state) {
+        static const char *const ways[] = {
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                "SELECT 1",
+        };
+        struct node n;
+
+        for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+                join(state, &n);
+                execute(&n, "UPDATE @node SET name = name || 'after' WHERE alive");
+                execute(&n, ways[i]);
+                LOOP_UNTIL(n.f->loop, n.over > 0);
+                assert_string_equal(n.why, "another database, or an earlier state of it, has "
+                                           "taken over");
+                assert_query(&n, "SELECT count(*) FROM @node WHERE beat > since + interval '50 ms'",
+                             "0");
+                execute(&n, "DELETE FROM @node");
+                close_node(&n);
+        }
+}
+
 static void test_a_node_that_is_silent_is_taken_over(void **state) {
         struct node n, other;
 
@@ -1001,14 +1025,15 @@ static void test_a_database_of_one_daemon_is_brought_up(void **state) {
         assert_int_equal(put_event(&n, "e0", NULL), 0);
         pg_close_store(f);
         /* As version 1 was, of what version 2 alters. */
-        execute(&n, "DROP TABLE @node, @account, @source; DROP SEQUENCE @session; "
-                    "DROP FUNCTION @begin_batch, @take, @look, @claim, @may_run, @wake, "
-                    "@why_over; "
-                    "ALTER TABLE @event DROP owner, DROP fence, DROP run_on; "
-                    "CREATE INDEX event_open ON @event (id) WHERE state = 0 OR NOT told; "
-                    "CREATE TABLE @writer (session bigint); "
-                    "CREATE FUNCTION @begin_batch(bigint) RETURNS void LANGUAGE sql AS 'SELECT'; "
-                    "UPDATE @schema_version SET version = 1");
+        execute(&n,
+                "DROP TABLE @node, @account, @source; DROP SEQUENCE @session; "
+                "DROP FUNCTION @begin_batch, @take, @new_session, @look, @claim, @may_run, @wake, "
+                "@why_over; "
+                "ALTER TABLE @event DROP owner, DROP fence, DROP run_on; "
+                "CREATE INDEX event_open ON @event (id) WHERE state = 0 OR NOT told; "
+                "CREATE TABLE @writer (session bigint); "
+                "CREATE FUNCTION @begin_batch(bigint) RETURNS void LANGUAGE sql AS 'SELECT'; "
+                "UPDATE @schema_version SET version = 1");
         assert_int_equal(pg_open(f), 0);
         handle(&n);
         LOOP_UNTIL(f->loop, n.begun > 0);
@@ -1029,6 +1054,7 @@ int main(void) {
                 TEST(test_a_connection_is_made_again_within_the_session),
                 TEST(test_a_connection_that_comes_back_too_late),
                 TEST(test_a_number_of_a_session_is_not_had_twice),
+                TEST(test_a_session_is_that_of_its_name),
                 TEST(test_a_node_that_is_silent_is_taken_over),
                 TEST(test_a_beat_puts_off_the_end),
                 TEST(test_trust_ends_without_an_answer),
