@@ -27,9 +27,37 @@ struct event_row {
         char *event_id, *body, *settled, *samples;
         TAILQ_HEAD(run_rows, run_row) runs;
         struct store_delivery delivery; /* its settled is the row's */
+        const struct fake_store *owner; /* where it is shared; NULL: nobody delivers it */
 };
 
 struct fake_store;
+
+/* An account that somebody has. */
+struct holding {
+        TAILQ_ENTRY(holding) link;
+        const struct fake_store *owner;
+        char *account;
+};
+
+/* One of task files, as store_source says. */
+struct source_row {
+        TAILQ_ENTRY(source_row) link;
+        char *node, *path, *account, *text;
+        char *old_account; /* that was named before; NULL: none */
+        struct store_source source;
+        uint64_t changed;
+};
+
+/* What a database has: that of one daemon, or of several. */
+struct fake_rows {
+        unsigned references;
+        TAILQ_HEAD(task_rows, task_row) tasks;
+        TAILQ_HEAD(event_rows, event_row) events; /* the oldest first */
+        TAILQ_HEAD(source_rows, source_row) sources;
+        TAILQ_HEAD(holdings, holding) holdings;
+        int64_t number;   /* of the event that was put last */
+        uint64_t changes; /* of sources */
+};
 
 /* An operation that waits, with copies of its arguments. */
 struct fake_op {
@@ -49,21 +77,30 @@ struct fake_op {
         store_event_found_fn on_whole_event;
         store_event_row_fn on_event_row;
         store_run_fn on_run;
+        store_source_fn on_source;
         int64_t before;
         unsigned most;
         void *userdata;
 };
 
+/* EXPIRED: as others see it; OVER: it was told so. */
+enum fake_session { SESSION_NONE, SESSION_BEGUN, SESSION_EXPIRED, SESSION_OVER };
+
 struct fake_store {
         struct store store;
-        TAILQ_HEAD(task_rows, task_row) tasks;
-        TAILQ_HEAD(event_rows, event_row) events; /* the oldest first */
+        struct store_backend backend; /* of one that is shared */
+        struct fake_rows *rows;
         TAILQ_HEAD(fake_ops, fake_op) queue;
-        size_t writes;
-        int64_t number; /* of the event that was put last */
+        size_t writes, sources_put;
         int next_error;
         bool is_immediate, in_rows;
         char error[128];
+
+        char *node; /* NULL: it is not shared */
+        struct fleet_handler handler;
+        enum fake_session session;
+        char *served;          /* "default other " */
+        uint64_t changes_told; /* of sources; 0: none */
 };
 
 static struct fake_store *fake_of(const struct store *store) {
@@ -80,7 +117,7 @@ static char *copy_text(const char *s) {
 static struct task_row *task_find(struct fake_store *f, const struct store_key *key) {
         struct task_row *row;
 
-        TAILQ_FOREACH(row, &f->tasks, link)
+        TAILQ_FOREACH(row, &f->rows->tasks, link)
         if (streq(row->account, key->account) && streq(row->share_id, key->share_id) &&
             streq(row->task_id, key->task_id))
                 return row;
@@ -90,16 +127,61 @@ static struct task_row *task_find(struct fake_store *f, const struct store_key *
 static struct event_row *event_find(struct fake_store *f, const char *event_id) {
         struct event_row *row;
 
-        TAILQ_FOREACH(row, &f->events, link)
+        TAILQ_FOREACH(row, &f->rows->events, link)
         if (streq(row->event_id, event_id))
                 return row;
         return NULL;
 }
 
+static struct source_row *source_find(const struct fake_rows *rows, const char *node,
+                                      const char *path) {
+        struct source_row *row;
+
+        TAILQ_FOREACH(row, &rows->sources, link)
+        if (streq(row->node, node) && streq(row->path, path))
+                return row;
+        return NULL;
+}
+
+static struct holding *holding_find(const struct fake_rows *rows, const char *account) {
+        struct holding *h;
+
+        TAILQ_FOREACH(h, &rows->holdings, link)
+        if (streq(h->account, account))
+                return h;
+        return NULL;
+}
+
+static bool holds(const struct fake_store *f, const char *account) {
+        const struct holding *h = account ? holding_find(f->rows, account) : NULL;
+
+        return h && h->owner == f;
+}
+
+static void holding_remove(struct fake_rows *rows, struct holding *h) {
+        TAILQ_REMOVE(&rows->holdings, h, link);
+        free(h->account);
+        free(h);
+}
+
+static void source_clear(struct source_row *row) {
+        free(row->account);
+        free(row->text);
+        free(row->old_account);
+}
+
+static void source_remove(struct fake_rows *rows, struct source_row *row) {
+        TAILQ_REMOVE(&rows->sources, row, link);
+        source_clear(row);
+        free(row->node);
+        free(row->path);
+        free(row);
+}
+
 static void task_remove(struct fake_store *f, struct task_row *row) {
         if (!row)
                 return;
-        TAILQ_REMOVE(&f->tasks, row, link);
+        TAILQ_REMOVE(&f->rows->tasks, row, link);
         free(row->account);
         free(row->share_id);
         free(row->task_id);
@@ -120,12 +202,28 @@ static void event_remove(struct fake_store *f, struct event_row *row) {
                 return;
         while (!TAILQ_EMPTY(&row->runs))
                 run_remove(row, TAILQ_FIRST(&row->runs));
-        TAILQ_REMOVE(&f->events, row, link);
+        TAILQ_REMOVE(&f->rows->events, row, link);
         free(row->samples);
         free(row->event_id);
         free(row->body);
         free(row->settled);
         free(row);
+}
+
+static void rows_unref(struct fake_store *f) {
+        struct fake_rows *rows = f->rows;
+
+        if (--rows->references > 0)
+                return;
+        while (!TAILQ_EMPTY(&rows->tasks))
+                task_remove(f, TAILQ_FIRST(&rows->tasks));
+        while (!TAILQ_EMPTY(&rows->events))
+                event_remove(f, TAILQ_FIRST(&rows->events));
+        while (!TAILQ_EMPTY(&rows->sources))
+                source_remove(rows, TAILQ_FIRST(&rows->sources));
+        while (!TAILQ_EMPTY(&rows->holdings))
+                holding_remove(rows, TAILQ_FIRST(&rows->holdings));
+        free(rows);
 }
 
 static const struct store_task *task_look_up(struct fake_store *f, struct task_row *row) {
@@ -142,6 +240,9 @@ static const struct store_task *task_look_up(struct fake_store *f, struct task_r
 static void put_task(struct fake_store *f, const struct store_op *op) {
         struct task_row *row = sure_calloc(sizeof(*row));
 
+        if (f->node && !holds(f, op->key.account))
+                fail_msg("a task of account %s was written, which is not this node's",
+                         op->key.account);
         task_remove(f, task_find(f, &op->key));
         row->account = copy_text(op->key.account);
         row->share_id = copy_text(op->key.share_id);
@@ -149,7 +250,7 @@ static void put_task(struct fake_store *f, const struct store_op *op) {
         row->name = copy_text(op->name);
         row->task = op->task;
         row->task.is_away = false;
-        TAILQ_INSERT_TAIL(&f->tasks, row, link);
+        TAILQ_INSERT_TAIL(&f->rows->tasks, row, link);
 }
 
 static void drop_task(struct fake_store *f, const struct store_op *op) {
@@ -175,32 +276,44 @@ static void put_event(struct fake_store *f, const struct store_op *op) {
 
         event_remove(f, event_find(f, op->event_id));
         TAILQ_INIT(&row->runs);
-        row->number = ++f->number;
+        row->number = ++f->rows->number;
         row->event_id = copy_text(op->event_id);
         row->body = copy_text(op->body);
         row->delivery = (struct store_delivery){
                 .state = DELIVERY_PENDING,
                 .finished = op->now,
+                .fence = f->node ? 1 : 0,
         };
-        TAILQ_INSERT_TAIL(&f->events, row, link);
+        row->owner = f->node ? f : NULL;
+        TAILQ_INSERT_TAIL(&f->rows->events, row, link);
+}
+
+/* One that this node may write. */
+static struct event_row *event_of(struct fake_store *f, const char *event_id) {
+        struct event_row *row = event_find(f, event_id);
+
+        return row && (!f->node || row->owner == f) ? row : NULL;
 }
 
 static void put_delivery(struct fake_store *f, const struct store_op *op) {
-        struct event_row *row = event_find(f, op->event_id);
+        struct event_row *row = event_of(f, op->event_id);
         usec_t finished;
+        int64_t fence;
 
         if (!row)
                 return;
         finished = row->delivery.finished;
+        fence = row->delivery.fence;
         free(row->settled);
         row->settled = copy_text(op->delivery.settled);
         row->delivery = op->delivery;
         row->delivery.settled = row->settled;
         row->delivery.finished = finished;
+        row->delivery.fence = fence;
 }
 
 static void put_text(struct fake_store *f, const struct store_op *op) {
-        struct event_row *row = event_find(f, op->event_id);
+        struct event_row *row = event_of(f, op->event_id);
         char **text = row && op->kind == STORE_PUT_BODY ? &row->body : row ? &row->samples : NULL;
 
         if (!text)
@@ -210,7 +323,7 @@ static void put_text(struct fake_store *f, const struct store_op *op) {
 }
 
 static void put_run(struct fake_store *f, const struct store_op *op) {
-        struct event_row *event = event_find(f, op->event_id);
+        struct event_row *event = event_of(f, op->event_id);
         struct run_row *row;
         unsigned count = 0;
 
@@ -231,7 +344,7 @@ static void put_run(struct fake_store *f, const struct store_op *op) {
 static bool event_has_task(struct fake_store *f, const struct event_row *event) {
         const struct task_row *row;
 
-        TAILQ_FOREACH(row, &f->tasks, link)
+        TAILQ_FOREACH(row, &f->rows->tasks, link)
         if (streq(row->task.event_id, event->event_id))
                 return true;
         return false;
@@ -244,17 +357,55 @@ static void prune(struct fake_store *f, const struct store_op *op) {
 
         if (op->history >= op->now)
                 return;
-        for (task = TAILQ_FIRST(&f->tasks); task; task = next_task) {
+        for (task = TAILQ_FIRST(&f->rows->tasks); task; task = next_task) {
                 next_task = TAILQ_NEXT(task, link);
                 if (task->gone > 0 && task->gone < oldest)
                         task_remove(f, task);
         }
-        for (event = TAILQ_FIRST(&f->events); event; event = next_event) {
+        for (event = TAILQ_FIRST(&f->rows->events); event; event = next_event) {
                 next_event = TAILQ_NEXT(event, link);
                 if (event->delivery.state != DELIVERY_PENDING && event->delivery.told &&
                     event->delivery.finished < oldest && !event_has_task(f, event))
                         event_remove(f, event);
         }
+}
+
+static void put_source(struct fake_store *f, const struct store_op *op) {
+        struct source_row *row = source_find(f->rows, f->node, op->source.path);
+        struct source_row old = row ? *row : (struct source_row){};
+
+        f->sources_put++;
+        fake_store_put_source(&f->store, f->node, &op->source);
+        row = source_find(f->rows, f->node, op->source.path);
+        row->source.is_done = old.source.is_done && old.source.inode == op->source.inode &&
+                              old.source.mtime_ns == op->source.mtime_ns;
+}
+
+static void drop_source(struct fake_store *f, const struct store_op *op) {
+        fake_store_drop_source(&f->store, f->node, op->source.path);
+}
+
+static void finish_source(struct fake_store *f, const struct store_op *op) {
+        struct source_row *row = source_find(f->rows, op->source.node, op->source.path);
+
+        if (!row || row->source.is_gone || row->source.inode != op->source.inode ||
+            row->source.mtime_ns != op->source.mtime_ns)
+                return;
+        if (!holds(f, row->account))
+                fail_msg("a file of account %s was finished, which is not this node's",
+                         row->account);
+        row->source.is_done = true;
+        row->changed = ++f->rows->changes;
+}
+
+/* What a session that is over writes changes nothing. */
+static int fence(struct fake_store *f, int error) {
+        if (!f->node || error < 0 || f->session == SESSION_BEGUN)
+                return error;
+        (void) snprintf(f->error, sizeof(f->error), "the session is over");
+        if (f->session == SESSION_EXPIRED)
+                fake_store_end(&f->store, f->error);
+        return -ESTALE;
 }
 
 static void do_write(struct fake_store *f, const struct fake_op *op, int error) {
@@ -263,9 +414,11 @@ static void do_write(struct fake_store *f, const struct fake_op *op, int error) 
                 [STORE_MISS_TASK] = miss_task,       [STORE_PUT_EVENT] = put_event,
                 [STORE_PUT_DELIVERY] = put_delivery, [STORE_PRUNE] = prune,
                 [STORE_PUT_BODY] = put_text,         [STORE_PUT_SAMPLES] = put_text,
-                [STORE_PUT_RUN] = put_run,
+                [STORE_PUT_RUN] = put_run,           [STORE_PUT_SOURCE] = put_source,
+                [STORE_DROP_SOURCE] = drop_source,   [STORE_FINISH_SOURCE] = finish_source,
         };
 
+        error = fence(f, error);
         if (error == 0) {
                 f->writes += !store_batch_is_empty(op->batch);
                 for (const struct store_op *w = NULL; (w = store_batch_next(op->batch, w));)
@@ -294,7 +447,7 @@ static void do_each_task(struct fake_store *f, const struct fake_op *op, int err
         const struct task_row *row;
 
         f->in_rows = true;
-        TAILQ_FOREACH(row, &f->tasks, link) {
+        TAILQ_FOREACH(row, &f->rows->tasks, link) {
                 CLEANUP(freep) char *account = copy_text(row->account);
                 CLEANUP(freep) char *share_id = copy_text(row->share_id);
                 CLEANUP(freep) char *task_id = copy_text(row->task_id);
@@ -313,18 +466,33 @@ static void do_get_event(struct fake_store *f, const struct fake_op *op, int err
         op->on_event(op->userdata, error == 0 && !row ? -ENOENT : error, body);
 }
 
+/* Whether it is for this node, which takes what nobody delivers. */
+static bool claim(struct fake_store *f, struct event_row *row) {
+        if (!f->node)
+                return true;
+        if (f->session != SESSION_BEGUN || (row->owner && row->owner != f))
+                return false;
+        if (!row->owner)
+                row->delivery.fence++;
+        row->owner = f;
+        return true;
+}
+
 static void do_each_pending(struct fake_store *f, const struct fake_op *op, int error) {
-        const struct event_row *row;
+        struct event_row *row;
 
         f->in_rows = true;
-        TAILQ_FOREACH(row, &f->events, link) {
+        TAILQ_FOREACH(row, &f->rows->events, link) {
                 CLEANUP(freep) char *event_id = copy_text(row->event_id);
                 CLEANUP(freep) char *settled = copy_text(row->settled);
-                struct store_delivery delivery = row->delivery;
+                struct store_delivery delivery;
 
+                if (error < 0 || (row->delivery.state != DELIVERY_PENDING && row->delivery.told) ||
+                    !claim(f, row))
+                        continue;
+                delivery = row->delivery;
                 delivery.settled = settled;
-                if (error == 0 && (delivery.state == DELIVERY_PENDING || !delivery.told))
-                        op->on_pending(op->userdata, event_id, &delivery);
+                op->on_pending(op->userdata, event_id, &delivery);
         }
         f->in_rows = false;
         op->on_done(op->userdata, error);
@@ -334,11 +502,11 @@ static void do_each_latest(struct fake_store *f, const struct fake_op *op, int e
         const struct event_row *row;
         size_t skip = 0;
 
-        TAILQ_FOREACH(row, &f->events, link)
+        TAILQ_FOREACH(row, &f->rows->events, link)
         skip++;
         skip = skip > op->most ? skip - op->most : 0;
         f->in_rows = true;
-        TAILQ_FOREACH(row, &f->events, link) {
+        TAILQ_FOREACH(row, &f->rows->events, link) {
                 CLEANUP(freep) char *body = copy_text(row->body);
 
                 if (error == 0 && skip == 0)
@@ -350,14 +518,16 @@ static void do_each_latest(struct fake_store *f, const struct fake_op *op, int e
 }
 
 /* A copy of a row, whose texts are freed behind the call. */
-static void give_event(const struct event_row *row,
+static void give_event(const struct fake_store *f, const struct event_row *row,
                        void (*give)(const struct fake_op *op, const struct store_event *event),
                        const struct fake_op *op) {
         CLEANUP(freep) char *event_id = copy_text(row->event_id);
         CLEANUP(freep) char *body = copy_text(row->body);
         CLEANUP(freep) char *samples = copy_text(row->samples);
         CLEANUP(freep) char *settled = copy_text(row->settled);
-        struct store_event event = {row->number, event_id, body, samples, row->delivery};
+        CLEANUP(freep) char *node = row->owner ? copy_text(row->owner->node) : NULL;
+        struct store_event event = {row->number,   event_id, body,           samples,
+                                    row->delivery, node,     row->owner == f};
 
         event.delivery.settled = settled;
         give(op, &event);
@@ -371,7 +541,7 @@ static void do_find_event(struct fake_store *f, const struct fake_op *op, int er
         const struct event_row *row = error == 0 ? event_find(f, op->event_id) : NULL;
 
         if (row)
-                give_event(row, give_found, op);
+                give_event(f, row, give_found, op);
         else
                 op->on_whole_event(op->userdata, error, NULL);
 }
@@ -385,10 +555,10 @@ static void do_each_event(struct fake_store *f, const struct fake_op *op, int er
         unsigned left = op->most;
 
         f->in_rows = true;
-        TAILQ_FOREACH_REVERSE(row, &f->events, event_rows, link) {
+        TAILQ_FOREACH_REVERSE(row, &f->rows->events, event_rows, link) {
                 if (error < 0 || row->number >= op->before || left == 0)
                         continue;
-                give_event(row, give_row, op);
+                give_event(f, row, give_row, op);
                 left--;
         }
         f->in_rows = false;
@@ -416,14 +586,64 @@ static void do_each_run(struct fake_store *f, const struct fake_op *op, int erro
         op->on_done(op->userdata, error);
 }
 
+/* As the others, a copy. */
+static void give_source(const struct fake_store *f, const struct source_row *row,
+                        const struct fake_op *op) {
+        CLEANUP(freep) char *node = copy_text(row->node);
+        CLEANUP(freep) char *path = copy_text(row->path);
+        CLEANUP(freep) char *account = copy_text(row->account);
+        CLEANUP(freep) char *text = copy_text(row->source.is_gone ? "" : row->text);
+        struct store_source source = row->source;
+
+        source.node = node;
+        source.path = path;
+        source.account = account;
+        source.text = text;
+        source.is_mine = streq(row->node, f->node);
+        op->on_source(op->userdata, &source);
+}
+
+static void do_each_source(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct source_row *row;
+
+        f->in_rows = true;
+        TAILQ_FOREACH(row, &f->rows->sources, link)
+        if (error == 0 && !row->source.is_gone && !streq(row->node, f->node) &&
+            streq(row->account, op->account))
+                give_source(f, row, op);
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
+static void do_each_changed_source(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct source_row *row;
+        uint64_t told = f->changes_told;
+
+        if (error == 0)
+                f->changes_told = f->rows->changes;
+        f->in_rows = true;
+        TAILQ_FOREACH(row, &f->rows->sources, link)
+        if (error == 0 && row->changed > told &&
+            (streq(row->node, f->node) || holds(f, row->account) || holds(f, row->old_account)))
+                give_source(f, row, op);
+        f->in_rows = false;
+        op->on_done(op->userdata, error);
+}
+
+static void do_leave(struct fake_store *f, const struct fake_op *op, int error) {
+        fake_store_expire(&f->store);
+        f->session = SESSION_OVER;
+        op->on_done(op->userdata, error);
+}
+
 static void do_count(struct fake_store *f, const struct fake_op *op, int error) {
         struct store_counts counts = {};
         const struct task_row *task;
         const struct event_row *event;
 
-        TAILQ_FOREACH(task, &f->tasks, link)
+        TAILQ_FOREACH(task, &f->rows->tasks, link)
         counts.finished += !str_empty(task->task.event_id);
-        TAILQ_FOREACH(event, &f->events, link)
+        TAILQ_FOREACH(event, &f->rows->events, link)
         counts.parked += event->delivery.state == DELIVERY_PARKED;
         op->on_counted(op->userdata, error, error == 0 ? &counts : NULL);
 }
@@ -501,6 +721,13 @@ void fake_store_restart(struct store *store) {
                 TAILQ_REMOVE(&f->queue, op, link);
                 op_free(op);
         }
+        if (!f->node)
+                return;
+        fake_store_expire(store);
+        f->session = SESSION_NONE;
+        f->handler = (struct fleet_handler){};
+        f->changes_told = 0;
+        free(STEAL_PTR(f->served));
 }
 
 /* ---- what has been carried out ---- */
@@ -534,7 +761,7 @@ size_t fake_store_tasks(const struct store *store) {
         const struct task_row *row;
         size_t count = 0;
 
-        TAILQ_FOREACH(row, &fake_of(store)->tasks, link)
+        TAILQ_FOREACH(row, &fake_of(store)->rows->tasks, link)
         count++;
         return count;
 }
@@ -543,7 +770,7 @@ size_t fake_store_events(const struct store *store) {
         const struct event_row *row;
         size_t count = 0;
 
-        TAILQ_FOREACH(row, &fake_of(store)->events, link)
+        TAILQ_FOREACH(row, &fake_of(store)->rows->events, link)
         count++;
         return count;
 }
@@ -562,10 +789,9 @@ static void fake_close(struct store *store) {
         struct fake_store *f = fake_of(store);
 
         fake_store_restart(store);
-        while (!TAILQ_EMPTY(&f->tasks))
-                task_remove(f, TAILQ_FIRST(&f->tasks));
-        while (!TAILQ_EMPTY(&f->events))
-                event_remove(f, TAILQ_FIRST(&f->events));
+        rows_unref(f);
+        free(f->node);
+        free(f->served);
         free(f);
 }
 
@@ -677,6 +903,67 @@ static void fake_count(struct store *store, store_counted_fn on_counted, void *u
                         });
 }
 
+static void fake_set_handler(struct store *store, const struct fleet_handler *handler) {
+        fake_of(store)->handler = *handler;
+}
+
+/* What it has and does not serve any more is released. */
+static void release_others(struct store *store) {
+        struct fake_store *f = fake_of(store);
+        struct holding *h, *next;
+
+        for (h = TAILQ_FIRST(&f->rows->holdings); h; h = next) {
+                next = TAILQ_NEXT(h, link);
+                if (h->owner == f && !fake_store_serves(store, h->account))
+                        holding_remove(f->rows, h);
+        }
+}
+
+static int fake_serve(struct store *store, const char *const accounts[], size_t n) {
+        struct fake_store *f = fake_of(store);
+        size_t size = 1;
+
+        for (size_t i = 0; i < n; i++)
+                size += strlen(accounts[i]) + 1;
+        free(f->served);
+        f->served = sure_calloc(size);
+        for (size_t i = 0; i < n; i++) {
+                strcat(f->served, accounts[i]);
+                strcat(f->served, " ");
+        }
+        release_others(store);
+        return 0;
+}
+
+static void fake_leave(struct store *store, store_done_fn on_done, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_leave,
+                                .on_done = on_done,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_each_source(struct store *store, const char *account, store_source_fn on_row,
+                             store_done_fn on_end, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_source,
+                                .account = copy_text(account),
+                                .on_source = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
+static void fake_each_changed_source(struct store *store, store_source_fn on_row,
+                                     store_done_fn on_end, void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_each_changed_source,
+                                .on_source = on_row,
+                                .on_done = on_end,
+                                .userdata = userdata,
+                        });
+}
+
 struct store *fake_store_new(void) {
         static const struct store_backend backend = {
                 .error = fake_error,
@@ -695,8 +982,157 @@ struct store *fake_store_new(void) {
         struct fake_store *f = sure_calloc(sizeof(*f));
 
         f->store.backend = &backend;
-        TAILQ_INIT(&f->tasks);
-        TAILQ_INIT(&f->events);
+        f->rows = sure_calloc(sizeof(*f->rows));
+        f->rows->references = 1;
+        TAILQ_INIT(&f->rows->tasks);
+        TAILQ_INIT(&f->rows->events);
+        TAILQ_INIT(&f->rows->sources);
+        TAILQ_INIT(&f->rows->holdings);
         TAILQ_INIT(&f->queue);
         return &f->store;
+}
+
+/* ---- the fleet ---- */
+
+void fake_store_share(struct store *store, const char *node) {
+        static const struct store_fleet_backend fleet = {
+                .set_handler = fake_set_handler,
+                .serve = fake_serve,
+                .leave = fake_leave,
+                .each_source = fake_each_source,
+                .each_changed_source = fake_each_changed_source,
+        };
+        struct fake_store *f = fake_of(store);
+
+        f->backend = *store->backend;
+        f->backend.fleet = &fleet;
+        store->backend = &f->backend;
+        f->node = copy_text(node);
+}
+
+struct store *fake_store_join(struct store *store, const char *node) {
+        struct store *other = fake_store_new();
+
+        rows_unref(fake_of(other));
+        fake_of(other)->rows = fake_of(store)->rows;
+        fake_of(other)->rows->references++;
+        fake_store_share(other, node);
+        return other;
+}
+
+const char *fake_store_node(const struct store *store) {
+        return fake_of(store)->node;
+}
+
+void fake_store_begin(struct store *store) {
+        struct fake_store *f = fake_of(store);
+
+        assert_int_equal(f->session, SESSION_NONE);
+        assert_non_null(f->handler.on_begun);
+        f->session = SESSION_BEGUN;
+        f->handler.on_begun(f->handler.userdata);
+}
+
+bool fake_store_serves(const struct store *store, const char *account) {
+        CLEANUP(freep) char *word = str_printf("%s ", account);
+        const struct fake_store *f = fake_of(store);
+
+        return f->served && strstr(f->served, word);
+}
+
+bool fake_store_holds(const struct store *store, const char *account) {
+        return holds(fake_of(store), account);
+}
+
+void fake_store_give(struct store *store, const char *account) {
+        struct fake_store *f = fake_of(store);
+        struct holding *h = sure_calloc(sizeof(*h));
+
+        assert_int_equal(f->session, SESSION_BEGUN);
+        assert_true(fake_store_serves(store, account));
+        assert_null(holding_find(f->rows, account));
+        h->owner = f;
+        h->account = copy_text(account);
+        TAILQ_INSERT_TAIL(&f->rows->holdings, h, link);
+        f->handler.on_account(f->handler.userdata, account);
+}
+
+void fake_store_look(struct store *store) {
+        struct fake_store *f = fake_of(store);
+
+        if (f->session == SESSION_BEGUN)
+                f->handler.on_look(f->handler.userdata);
+}
+
+void fake_store_expire(struct store *store) {
+        struct fake_store *f = fake_of(store);
+        struct holding *h, *next;
+        struct event_row *event;
+
+        if (f->session == SESSION_BEGUN)
+                f->session = SESSION_EXPIRED;
+        for (h = TAILQ_FIRST(&f->rows->holdings); h; h = next) {
+                next = TAILQ_NEXT(h, link);
+                if (h->owner == f)
+                        holding_remove(f->rows, h);
+        }
+        TAILQ_FOREACH(event, &f->rows->events, link)
+        if (event->owner == f)
+                event->owner = NULL;
+}
+
+void fake_store_end(struct store *store, const char *why) {
+        struct fake_store *f = fake_of(store);
+
+        if (f->session == SESSION_NONE || f->session == SESSION_OVER)
+                return;
+        fake_store_expire(store);
+        f->session = SESSION_OVER;
+        f->handler.on_over(f->handler.userdata, why);
+}
+
+void fake_store_put_source(struct store *store, const char *node,
+                           const struct store_source *source) {
+        struct fake_rows *rows = fake_of(store)->rows;
+        struct source_row *row = source_find(rows, node, source->path);
+        char *old = row ? copy_text(row->account) : NULL;
+
+        if (row) {
+                source_clear(row);
+        } else {
+                row = sure_calloc(sizeof(*row));
+                row->node = copy_text(node);
+                row->path = copy_text(source->path);
+                TAILQ_INSERT_TAIL(&rows->sources, row, link);
+        }
+        row->account = copy_text(source->account);
+        row->text = copy_text(source->text);
+        row->old_account = old;
+        row->source = *source;
+        row->source.node = row->node;
+        row->source.path = row->path;
+        row->source.account = row->account;
+        row->source.text = row->text;
+        row->changed = ++rows->changes;
+}
+
+void fake_store_drop_source(struct store *store, const char *node, const char *path) {
+        struct fake_rows *rows = fake_of(store)->rows;
+        struct source_row *row = source_find(rows, node, path);
+
+        if (!row || row->source.is_gone)
+                return;
+        row->source.is_gone = true;
+        row->changed = ++rows->changes;
+}
+
+const struct store_source *fake_store_source(struct store *store, const char *node,
+                                             const char *path) {
+        const struct source_row *row = source_find(fake_of(store)->rows, node, path);
+
+        return row && !row->source.is_gone ? &row->source : NULL;
+}
+
+size_t fake_store_sources_put(const struct store *store) {
+        return fake_of(store)->sources_put;
 }

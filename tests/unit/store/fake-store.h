@@ -10,6 +10,7 @@
  *
  * All of struct store's functions work on it. It asserts by cmocka, also that there is memory.
  */
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/store/store.h"
 
 /* Empty, with nothing queued, and not immediate. For store_close(). */
@@ -54,3 +55,39 @@ size_t fake_store_tasks(const struct store *store);
 size_t fake_store_events(const struct store *store);
 /* Batches written since fake_store_new(), without those that failed or were empty. */
 size_t fake_store_writes(const struct store *store);
+
+/* ---- a fleet: several stores over the same rows, one a node ---- */
+
+/*
+ * From now on it is that of the node, and shared. fake_store_restart() ends its session, too. It is
+ * as strict as with the rest: a task of an account that the node has not must not be written.
+ */
+void fake_store_share(struct store *store, const char *node);
+/* Another node of a fleet. For store_close(), in any order. */
+struct store *fake_store_join(struct store *store, const char *node);
+/* Borrowed. */
+const char *fake_store_node(const struct store *store);
+
+/* What the handler of store_set_fleet_handler() hears. */
+void fake_store_begin(struct store *store);
+/* Nobody else must have it, and the node must serve it. */
+void fake_store_give(struct store *store, const char *account);
+/* Nothing without a session. */
+void fake_store_look(struct store *store);
+/* The session is over, and the node does not know: its next write tells it so, and is none. */
+void fake_store_expire(struct store *store);
+/* It is told now, unless it knows. */
+void fake_store_end(struct store *store, const char *why);
+
+bool fake_store_serves(const struct store *store, const char *account);
+bool fake_store_holds(const struct store *store, const char *account);
+
+/* As any node that is not run here would; source->node is not read. */
+void fake_store_put_source(struct store *store, const char *node,
+                           const struct store_source *source);
+void fake_store_drop_source(struct store *store, const char *node, const char *path);
+/* Borrowed until the next operation; NULL: there is none, or it is gone. */
+const struct store_source *fake_store_source(struct store *store, const char *node,
+                                             const char *path);
+/* That this node has written, one after the other. */
+size_t fake_store_sources_put(const struct store *store);
