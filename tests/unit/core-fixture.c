@@ -1,5 +1,6 @@
 #include "unit/core-fixture.h"
 
+#include <ev.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <sys/queue.h>
@@ -9,8 +10,11 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "koowatchd/account/account.h"
+#include "koowatchd/account/accounts.h"
 #include "koowatchd/control/poll-router.h"
 #include "koowatchd/koodrive/request.h"
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/report.h"
@@ -25,6 +29,7 @@ struct run {
         TAILQ_ENTRY(run) link;
         struct runner_handler handler;
         void *userdata;
+        struct core *owner; /* what it has for a runner */
         char line[];
 };
 
@@ -35,7 +40,7 @@ int runner_start(struct runner *runner, const char *line, size_t length,
                  const struct runner_handler *handler, void *userdata) {
         struct run *run = sure_calloc(sizeof(*run) + length + 1);
 
-        (void) runner;
+        run->owner = (struct core *) runner;
         if (run_error < 0) {
                 free(run);
                 return run_error;
@@ -70,6 +75,16 @@ const char *core_run_line(size_t i) {
         TAILQ_FOREACH(run, &runs, link) {
                 if (i-- == 0)
                         return run->line;
+        }
+        return NULL;
+}
+
+struct core *core_run_owner(size_t i) {
+        struct run *run;
+
+        TAILQ_FOREACH(run, &runs, link) {
+                if (i-- == 0)
+                        return run->owner;
         }
         return NULL;
 }
@@ -111,11 +126,14 @@ void core_end_run(enum hook_result result) {
         core_end_run_as(RUNNER_DONE);
 }
 
-static void forget_runs(void) {
-        struct run *run;
+static void forget_runs(const struct core *c) {
+        struct run *run, *next;
 
         run_error = 0;
-        while ((run = TAILQ_FIRST(&runs))) {
+        for (run = TAILQ_FIRST(&runs); run; run = next) {
+                next = TAILQ_NEXT(run, link);
+                if (run->owner != c)
+                        continue;
                 TAILQ_REMOVE(&runs, run, link);
                 free(run);
         }
@@ -123,7 +141,7 @@ static void forget_runs(void) {
 
 /* ---- the log, in the place of three functions (meson.build wraps them) ---- */
 
-static struct core *current;
+static struct core *cores; /* that there are */
 static enum core_log log_now;
 static uint64_t entry_last, entry_sent, entries;
 
@@ -147,13 +165,16 @@ uint64_t __wrap_log_last(void);
 uint64_t __wrap_log_sent(void);
 
 void __wrap_report_finished(struct report *report, json_object *event) {
-        assert_ptr_equal(report, current->report);
+        struct core *c = cores;
+
+        while (c && c->report != report)
+                c = c->next;
+        assert_non_null(c);
         entry_last = log_now == CORE_LOG_IS_FULL ? 0 : ++entries;
         if (log_now == CORE_LOG_IS_FULL)
                 return;
-        append(&current->told, event_string(event, "taskId"), "");
-        (void) snprintf(current->told_id, sizeof(current->told_id), "%s",
-                        event_string(event, "eventId"));
+        append(&c->told, event_string(event, "taskId"), "");
+        (void) snprintf(c->told_id, sizeof(c->told_id), "%s", event_string(event, "eventId"));
         if (log_now == CORE_LOG_TAKES)
                 entry_sent = entries;
 }
@@ -194,7 +215,15 @@ static void on_account_changed(void *userdata, struct account *account, unsigned
 static struct account *find_account(void *userdata, const char *name) {
         struct core *c = userdata;
 
+        if (c->accounts)
+                return accounts_find(c->accounts, name);
         return streq(name, ACCOUNT_DEFAULT) ? c->account : NULL;
+}
+
+static bool is_ours(void *userdata, const char *account) {
+        const struct core *c = userdata;
+
+        return membership_has(c->membership, account);
 }
 
 static void on_invalid(void *userdata, const char *text) {
@@ -253,7 +282,7 @@ static void make_directory(const struct core *c, const char *name) {
         assert_int_equal(mkdir(path, 0700), 0);
 }
 
-struct core *core_new(void) {
+static struct core *new_core(void) {
         struct core *c = calloc(1, sizeof(*c));
 
         assert_non_null(c);
@@ -268,9 +297,30 @@ struct core *core_new(void) {
         c->finished = strdup("");
         c->told = strdup("");
         core_set_log(CORE_LOG_TAKES);
-        c->store = fake_store_new();
         c->boot = 1;
+        c->next = cores;
+        cores = c;
+        return c;
+}
+
+struct core *core_new(void) {
+        struct core *c = new_core();
+
+        c->store = fake_store_new();
         time_reset();
+        return c;
+}
+
+struct core *core_new_node(struct core *other, const char *node) {
+        struct core *c = other ? new_core() : core_new();
+
+        if (other)
+                c->store = fake_store_join(other->store, node);
+        else
+                fake_store_share(c->store, node);
+        c->n_accounts = CORE_ACCOUNTS;
+        c->loop = ev_loop_new(0);
+        assert_non_null(c->loop);
         return c;
 }
 
@@ -286,6 +336,101 @@ static const struct account_config settings_used = {
 
 void core_configure_account(struct core *c) {
         assert_int_equal(account_configure(c->account, &settings_used, USEC_MINUTE), 0);
+}
+
+/* ---- accounts of a node ---- */
+
+const char *const core_accounts[CORE_ACCOUNTS] = {ACCOUNT_DEFAULT, "other"};
+
+static int on_account_added(void *userdata, struct account *account) {
+        struct core *c = userdata;
+
+        return poller_add_account(c->poller, account);
+}
+
+static void on_account_removed(void *userdata, struct account *account) {
+        struct core *c = userdata;
+
+        poller_remove_account(c->poller, account);
+}
+
+static void on_account_ready(void *userdata, struct account *account) {
+        struct core *c = userdata;
+
+        poller_kick(c->poller, account);
+}
+
+static void configure_accounts(struct core *c) {
+        CLEANUP(freep) char *token = str_printf("%s/token", c->directory);
+        struct account_config settings[CORE_ACCOUNTS];
+        char names[CORE_ACCOUNTS][16];
+
+        for (size_t i = 0; i < CORE_ACCOUNTS; i++) {
+                (void) snprintf(names[i], sizeof(names[i]), "%s", core_accounts[i]);
+                settings[i] = settings_used;
+                settings[i].name = names[i];
+                settings[i].token_file = token;
+                settings[i].line = 1;
+        }
+        assert_int_equal(accounts_configure(c->accounts,
+                                            &(struct config){
+                                                    .accounts = settings,
+                                                    .n_accounts = c->n_accounts,
+                                                    .interval_max = USEC_MINUTE,
+                                            }),
+                         0);
+}
+
+void core_configure_accounts(struct core *c, unsigned n) {
+        c->n_accounts = n;
+        configure_accounts(c);
+        membership_check_accounts(c->membership);
+        registry_check_accounts(c->registry);
+}
+
+static void open_accounts(struct core *c) {
+        CLEANUP(freep) char *token = str_printf("%s/token", c->directory);
+        const struct accounts_handler handler = {
+                .on_added = on_account_added,
+                .on_removed = on_account_removed,
+                .on_changed = on_account_changed,
+                .on_ready = on_account_ready,
+                .on_settings_changed = on_account_ready,
+                .on_transient_error = on_transient_error,
+                .userdata = c,
+        };
+
+        assert_int_equal(replace_file(token, "token", 5, 0600), 0);
+        assert_int_equal(utimensat(AT_FDCWD, token, (struct timespec[2]){{1, 0}, {1, 0}}, 0), 0);
+        assert_int_equal(dirwatch_new(c->loop, &c->dirwatch), 0);
+        assert_int_equal(
+                accounts_new(c->timers, c->dirwatch, c->http, c->directory, &handler, &c->accounts),
+                0);
+        configure_accounts(c);
+        c->account = accounts_find(c->accounts, core_accounts[0]);
+}
+
+static void on_settled(void *userdata) {
+        ((struct core *) userdata)->settled++;
+}
+
+static void on_over(void *userdata) {
+        ((struct core *) userdata)->over++;
+}
+
+static void open_membership(struct core *c) {
+        assert_int_equal(membership_new(
+                                 &(struct membership_modules){
+                                         .store = c->store,
+                                         .accounts = c->accounts,
+                                         .registry = c->registry,
+                                         .deliveries = c->deliveries,
+                                         .on_settled = {on_settled, c},
+                                         .on_status = {on_status, c},
+                                         .on_over = {on_over, c},
+                                 },
+                                 &c->membership),
+                         0);
 }
 
 static void open_account(struct core *c) {
@@ -312,6 +457,7 @@ static void connect_modules(struct core *c) {
                                                   .on_dirty = on_dirty,
                                                   .on_status = status,
                                                   .find_account = find_account,
+                                                  .is_ours = c->loop ? is_ours : NULL,
                                                   .on_invalid = on_invalid,
                                                   .on_transient_error = on_transient_error,
                                                   .userdata = c,
@@ -331,23 +477,28 @@ void core_open(struct core *c) {
                 str_printf("%s/high:%s/low:%s/state", c->directory, c->directory, c->directory);
         CLEANUP(freep) char *state_tasks = str_printf("%s/state", c->directory);
 
-        current = c;
         log_set_level((enum log_level) 0);
         assert_int_equal(timers_new(NULL, &c->timers), 0);
         assert_int_equal(http_new(NULL, 0, &c->http), 0);
         assert_int_equal(metrics_new(&c->metrics), 0);
         assert_int_equal(report_new(&c->report), 0);
         assert_int_equal(poller_new(c->timers, c->http, &handler, &c->poller), 0);
-        open_account(c);
-        assert_int_equal(deliveries_new(&(struct delivery_modules){c->timers, c->store, NULL,
-                                                                   c->report, c->metrics},
-                                        &settings, &c->deliveries),
-                         0);
+        if (c->loop)
+                open_accounts(c);
+        else
+                open_account(c);
+        assert_int_equal(
+                deliveries_new(&(struct delivery_modules){c->timers, c->store, (struct runner *) c,
+                                                          c->report, c->metrics},
+                               &settings, &c->deliveries),
+                0);
         assert_int_equal(registry_new(&(struct registry_modules){c->timers, NULL, c->store,
                                                                  c->poller, c->deliveries,
                                                                  c->report, c->metrics, c->boot},
                                       &c->registry),
                          0);
+        if (c->loop)
+                open_membership(c);
         assert_int_equal(
                 commit_new(c->timers, c->store, "state.db", c->registry, c->deliveries, &c->commit),
                 0);
@@ -366,6 +517,8 @@ void core_open(struct core *c) {
 void core_start(struct core *c) {
         core_open(c);
         core_scan(c);
+        if (c->membership)
+                membership_start(c->membership);
 }
 
 int core_set_up(void **state) {
@@ -384,16 +537,23 @@ int core_tear_down(void **state) {
 
 void core_stop(struct core *c) {
         commit_free(STEAL_PTR(c->commit));
+        membership_free(STEAL_PTR(c->membership));
         registry_free(STEAL_PTR(c->registry));
         deliveries_free(STEAL_PTR(c->deliveries));
-        poller_remove_account(c->poller, c->account);
+        if (c->accounts) {
+                accounts_free(STEAL_PTR(c->accounts));
+                dirwatch_free(STEAL_PTR(c->dirwatch));
+                c->account = NULL;
+        } else {
+                poller_remove_account(c->poller, c->account);
+                account_free(STEAL_PTR(c->account));
+        }
         poller_free(STEAL_PTR(c->poller));
-        account_free(STEAL_PTR(c->account));
         report_free(STEAL_PTR(c->report));
         metrics_free(STEAL_PTR(c->metrics));
         http_free(STEAL_PTR(c->http));
         timers_free(STEAL_PTR(c->timers));
-        forget_runs();
+        forget_runs(c);
 }
 
 void core_restart(struct core *c) {
@@ -411,8 +571,15 @@ void core_reboot(struct core *c, usec_t span) {
 }
 
 void core_free(struct core *c) {
+        struct core **at = &cores;
+
+        while (*at != c)
+                at = &(*at)->next;
+        *at = c->next;
         if (c->registry)
                 core_stop(c);
+        if (c->loop)
+                ev_loop_destroy(c->loop);
         store_close(c->store);
         directory_remove(c->directory);
         free(c->finished);

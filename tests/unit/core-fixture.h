@@ -7,6 +7,7 @@
  * Task directories are real ones: "high" and "low", which an administrator writes, and
  * "state", whose finished files are removed.
  */
+#include "common/account-config.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/deliver/runner.h"
@@ -21,7 +22,12 @@
 
 #define CORE_REQUESTS 4096
 
+/* Of a node: those that it can poll; the first is that of files which name none. */
+#define CORE_ACCOUNTS 2
+extern const char *const core_accounts[CORE_ACCOUNTS];
+
 struct core {
+        struct core *next; /* of all that there are */
         char directory[DIRECTORY_MAX], hooks[DIRECTORY_MAX + 16];
         struct timers *timers;
         struct http *http;
@@ -42,11 +48,24 @@ struct core {
         unsigned status_changes; /* that the status line has heard of */
         int64_t boot;            /* of the registry that is started next; 0: not known */
         bool says_time;          /* answers have a Date, which is true */
+
+        /* Of a node of a fleet, beside account, which is the first of them: */
+        struct membership *membership;
+        struct accounts *accounts;
+        unsigned n_accounts;    /* that are configured */
+        unsigned settled, over; /* how often the membership has said so */
+        struct dirwatch *dirwatch;
+        struct ev_loop *loop;
         struct capture capture;
 };
 
 /* With an empty store. */
 struct core *core_new(void);
+/*
+ * Likewise a node of a fleet: a new one, or that of another core, which goes on in the same time.
+ * core_start() leaves it without a session. Runs of hooks are counted over all nodes.
+ */
+struct core *core_new_node(struct core *other, const char *node);
 void core_free(struct core *core);
 
 /* For cmocka: started, with a store that answers at once. */
@@ -63,6 +82,8 @@ void core_restart(struct core *core);
 /* Likewise the machine, which is away for span. */
 void core_reboot(struct core *core, usec_t span);
 
+/* So many of core_accounts are configured from now on. */
+void core_configure_accounts(struct core *core, unsigned n);
 /* As at the start: with the settings that tests have. */
 void core_configure_account(struct core *core);
 
@@ -88,6 +109,8 @@ void core_answer_text(struct core *core, const char *task_id, const char *body);
 /* Likewise, with KooDrive's refusal of this code. */
 void core_refuse(struct core *core, const char *task_id, const char *code);
 
+/* Whose the run is, as core_run_line(). */
+struct core *core_run_owner(size_t i);
 /* Hook runs that have not ended, the oldest first; the event's line, NULL: there is none. */
 const char *core_run_line(size_t i);
 /* Ends the oldest run, whose one hook had this result. */
