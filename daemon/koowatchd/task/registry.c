@@ -125,6 +125,9 @@ static enum read_again on_file(void *userdata, const struct task_file *file) {
                 taskdir_file_unref(entry_set_file(known, file->file));
                 return READ_AGAIN_SOON;
         }
+        if (r->is_shared && known && !file->file->is_remote &&
+            known->is.file->dir != file->file->dir)
+                sources_forget(&r->sources, known->is.file); /* its path is another one now */
         error = read_record(file, &check, &task);
         e = entry_for(r, file, task);
         if (!e) {
