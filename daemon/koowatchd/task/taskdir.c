@@ -139,24 +139,31 @@ static void keep_state(struct directory *d, const struct directory *old) {
         d->is_suspended = old->is_suspended;
 }
 
-/* The files are where they were, but for those in directories that are left out now. */
+/* Those in directories that are left out go, while they have their paths. */
+static void drop_left_out(struct taskdir *t, const struct directory *dirs, unsigned count) {
+        struct taskdir_file *file;
+        size_t at = 0;
+
+        while ((file = index_next(&t->files, &at)))
+                if (find_directory(dirs, count, t->dirs[file->dir].path) == NO_DIR) {
+                        at--; /* another one moves into its slot */
+                        (void) taskdir_file_ref(file);
+                        taskdir_drop(t, file);
+                        file->dir = NO_DIR;
+                        taskdir_file_unref(file);
+                }
+}
+
+/* The files are where they were. */
 static void move_files(struct taskdir *t, const struct directory *old) {
         struct taskdir_file *file;
         size_t at = 0;
 
         while ((file = index_next(&t->files, &at))) {
                 file->dir = find_directory(t->dirs, t->count, old[file->dir].path);
-                if (file->dir == NO_DIR)
-                        continue;
                 t->dirs[file->dir].files++;
                 file->removes_finished = t->dirs[file->dir].removes_finished;
         }
-        /* Not in the same round: what moves in the table may be met twice. */
-        for (at = 0; (file = index_next(&t->files, &at));)
-                if (file->dir == NO_DIR) {
-                        at--;
-                        taskdir_drop(t, file);
-                }
 }
 
 int taskdir_configure(struct taskdir *t, const char *directories, const char *state_tasks) {
@@ -180,6 +187,7 @@ int taskdir_configure(struct taskdir *t, const char *directories, const char *st
                 return r;
         }
         look_cancel(t);
+        drop_left_out(t, dirs, count);
         t->dirs = dirs;
         t->count = count;
         for (unsigned i = 0; i < old_count; i++) {
