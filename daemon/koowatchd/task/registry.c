@@ -381,7 +381,7 @@ int registry_collect(struct registry *r, struct store_batch *batch) {
         int error = stale_tasks_collect(&r->stale, batch, &drops);
 
         if (error == 0)
-                error = sources_collect(&r->sources, batch);
+                error = sources_collect(&r->sources, batch, &drops);
         if (error == 0)
                 error = entry_changes_collect(&r->enrollment.changes, batch, &drops);
         /* Their files must not be there again after a power failure that the batch survives. */

@@ -194,7 +194,7 @@ static int collect_change(struct sources *s, struct store_batch *batch, struct s
         return 0;
 }
 
-int sources_collect(struct sources *s, struct store_batch *batch) {
+int sources_collect(struct sources *s, struct store_batch *batch, bool *ret_drops) {
         struct source_change *c, *end;
         unsigned n = 0;
 
@@ -206,6 +206,7 @@ int sources_collect(struct sources *s, struct store_batch *batch) {
                 r = collect_change(s, batch, c);
                 if (r < 0)
                         return r;
+                *ret_drops |= c->kind != CHANGE_FINISH; /* others may forget what was there */
         }
         end = c;
         for (c = STAILQ_FIRST(&s->changes); c != end; c = STAILQ_NEXT(c, link))

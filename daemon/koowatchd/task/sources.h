@@ -44,6 +44,9 @@ void sources_forget(struct sources *sources, const struct taskdir_file *file);
 /* Its task is done: the node that has the file is to remove it. */
 void sources_finish(struct sources *sources, struct taskdir_file *remote);
 
-/* As registry_collect() and registry_committed(). */
-int sources_collect(struct sources *sources, struct store_batch *batch);
+/*
+ * As registry_collect() and registry_committed(). *ret_drops is set when another node may forget a
+ * task then, else left alone.
+ */
+int sources_collect(struct sources *sources, struct store_batch *batch, bool *ret_drops);
 void sources_committed(struct sources *sources, bool written);

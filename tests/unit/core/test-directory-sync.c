@@ -226,6 +226,35 @@ static void test_a_sync_that_fails(void **state) {
         }
 }
 
+static int set_up_node(void **state) {
+        struct core *c = core_new_node(NULL, "a");
+
+        of = c;
+        sync_error = 0;
+        synced[0] = '\0';
+        fake_store_set_immediate(c->store, true);
+        core_start(c);
+        fake_store_begin(c->store);
+        *state = c;
+        return 0;
+}
+
+/* It is that node which forgets the task when the store says that the file has gone. */
+static void test_a_file_of_an_account_that_another_node_has(void **state) {
+        struct core *c = *state;
+
+        put(c, "low", "t1");
+        put(c, "low", "t2");
+        assert_synced("high! low! state! ");
+        remove_file(c, "low", "t1");
+        assert_synced("low! ");
+        put(c, "low", "t1");
+        assert_synced("");
+        core_put(c, "low", "t2", "t3");
+        core_scan(c);
+        assert_synced("low! ");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, core_tear_down)
@@ -238,6 +267,8 @@ int main(void) {
                 TEST(test_nothing_is_synced_without_need),
                 TEST(test_a_directory_that_has_gone),
                 TEST(test_a_sync_that_fails),
+                cmocka_unit_test_setup_teardown(test_a_file_of_an_account_that_another_node_has,
+                                                set_up_node, core_tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
