@@ -110,12 +110,14 @@ static void use(struct membership *m, const struct store_source *source) {
                 m->is_short = true;
 }
 
-static void use_all(struct membership *m, struct found_list *list) {
+/* Returns whether that was all of them. */
+static bool use_all(struct membership *m, struct found_list *list) {
         const struct found *f;
 
         STAILQ_FOREACH(f, list, link)
         use(m, &f->source);
         list_clear(list);
+        return is_whole(m, 0);
 }
 
 /* ---- what is this node's ---- */
@@ -150,7 +152,8 @@ static void on_sources_end(void *userdata, int error) {
                 list_clear(&m->found);
                 return; /* it is asked again at the next look */
         }
-        use_all(m, &m->found);
+        if (!use_all(m, &m->found) || h->is_ours)
+                return;
         h->is_ours = true;
         log_info("account %s: polled by this node from now on", h->name);
         registry_take_account(m->with.registry);
@@ -160,7 +163,7 @@ static void on_sources_end(void *userdata, int error) {
 
 /* The answers come one after the other: so do the rows. */
 static void read_sources(struct membership *m, struct holding *h) {
-        if (h->is_ours || h->is_reading)
+        if (h->is_reading)
                 return;
         h->is_reading = true;
         store_each_source(m->with.store, h->name, on_source_row, on_sources_end, h);
@@ -174,7 +177,8 @@ static void on_changes_end(void *userdata, int error) {
                 list_clear(&m->changed);
                 return;
         }
-        use_all(m, &m->changed);
+        if (!use_all(m, &m->changed))
+                return;
         if (!m->has_read_changes)
                 registry_found_all_own(m->with.registry);
         m->has_read_changes = true;
@@ -215,11 +219,19 @@ static void on_account(void *userdata, const char *account) {
 
 static void on_look(void *userdata) {
         struct membership *m = userdata;
+        bool misses_some = registry_misses_remote(m->with.registry);
         struct holding *h;
 
         m->has_looked = true;
+        if (registry_has_untold(m->with.registry) && !m->is_over) {
+                log_error("no memory to tell the other nodes of a task file, beginning anew");
+                end(m);
+        }
+        if (m->is_over)
+                return;
         LIST_FOREACH(h, &m->holdings, link)
-        read_sources(m, h);
+        if (!h->is_ours || misses_some)
+                read_sources(m, h);
         read_changes(m);
         deliveries_load(m->with.deliveries);
         registry_look_at_finished(m->with.registry);

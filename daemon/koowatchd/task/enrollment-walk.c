@@ -45,6 +45,18 @@ void enrollment_look_at_finished(struct enrollment *en) {
         }
 }
 
+bool enrollment_misses_remote(const struct enrollment *en) {
+        const struct entry *e;
+        size_t at = 0;
+
+        if (en->entries.counts[ENTRY_INVALID] == 0)
+                return false;
+        while ((e = entries_next(&en->entries, &at)))
+                if (e->is.file->is_remote && entry_is_left(e))
+                        return true;
+        return false;
+}
+
 static void check_polling(struct entry *e) {
         const struct account *account = enrollment_account(e);
         bool has_account = account_is_configured(account);

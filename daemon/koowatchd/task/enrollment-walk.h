@@ -2,6 +2,8 @@
 /*
  * Enrollment walk: what becomes of all entries at once, or of many of them
  */
+#include <stdbool.h>
+
 struct enrollment;
 
 /*
@@ -18,3 +20,6 @@ void enrollment_take_account(struct enrollment *enrollment);
  * removed then, and at others with the next call.
  */
 void enrollment_look_at_finished(struct enrollment *enrollment);
+
+/* A file of another node is left, which no directory brings again. */
+bool enrollment_misses_remote(const struct enrollment *enrollment);

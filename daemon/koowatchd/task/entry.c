@@ -180,6 +180,10 @@ bool entry_owns_key(const struct entry *e) {
         return e->state >= ENTRY_LOOKUP;
 }
 
+bool entry_is_left(const struct entry *e) {
+        return e->state == ENTRY_INVALID && e->is.file->read_again == READ_AGAIN_SOON;
+}
+
 bool entry_is_missing(const struct entry *e) {
         return e->state == ENTRY_ACTIVE_MISSING || e->state == ENTRY_FINISHED_MISSING ||
                e->state == ENTRY_TO_DELETE;

@@ -130,6 +130,8 @@ void entry_set_state(struct entry *entry, enum entry_state state);
 bool entry_owns_key(const struct entry *entry);
 /* A remote duplicate of it has this file. */
 bool entry_has_remote_duplicate(const struct entry *owner, uint64_t inode, int64_t mtime_ns);
+/* Nothing is known of its file for now, which is to be read again. */
+bool entry_is_left(const struct entry *entry);
 /* Its file is gone, for good or not. */
 bool entry_is_missing(const struct entry *entry);
 

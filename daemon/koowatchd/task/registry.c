@@ -408,6 +408,14 @@ void registry_found_all_own(struct registry *r) {
         sources_all_found(&r->sources);
 }
 
+/* Read before, and as it is now. */
+static bool is_known_remote(const struct entry *known, const struct taskdir_file *file) {
+        const struct taskdir_file *was = known->is.file;
+
+        return taskdir_file_is_same(was, file) && was->text_hash == file->text_hash &&
+               was->read_again != READ_AGAIN_SOON && !entry_is_missing(known);
+}
+
 int registry_put_remote(struct registry *r, const struct store_source *source) {
         CLEANUP(taskdir_file_unrefp)
         struct taskdir_file *file = taskdir_file_new_remote(source->node, source->path);
@@ -426,19 +434,27 @@ int registry_put_remote(struct registry *r, const struct store_source *source) {
                         on_gone(r, file);
                 return 0;
         }
-        if (known && taskdir_file_is_same(known->is.file, file) &&
-            known->is.file->text_hash == file->text_hash && !entry_is_missing(known))
+        if (known && is_known_remote(known, file))
                 return 0;
         path = taskdir_path(r->taskdir, file);
         if (!path)
                 return -ENOMEM;
-        (void) on_file(r, &(struct task_file){
-                                  .file = file,
-                                  .path = path,
-                                  .text = source->text,
-                                  .length = strlen(source->text),
-                          });
-        return 0;
+        file->read_again = on_file(r, &(struct task_file){
+                                              .file = file,
+                                              .path = path,
+                                              .text = source->text,
+                                              .length = strlen(source->text),
+                                      });
+        known = entries_find_file(&r->enrollment.entries, file);
+        return known && (file->read_again != READ_AGAIN_SOON || entry_is_left(known)) ? 0 : -ENOMEM;
+}
+
+bool registry_misses_remote(const struct registry *r) {
+        return enrollment_misses_remote(&r->enrollment);
+}
+
+bool registry_has_untold(const struct registry *r) {
+        return r->sources.has_missed;
 }
 
 void registry_take_account(struct registry *r) {

@@ -43,14 +43,13 @@ void sources_clear(struct sources *s) {
         }
 }
 
-/* path: taken over. What there is no memory for is noticed at the next start. */
+/* path: taken over. */
 static void add(struct sources *s, enum change kind, struct taskdir_file *file, char *path) {
         struct source_change *c = file || path ? calloc(1, sizeof(*c)) : NULL;
 
         if (!c) {
                 free(path);
-                log_warning("no memory to tell the other nodes of a task file; they know it after "
-                            "a restart");
+                s->has_missed = true;
                 return;
         }
         c->kind = kind;
@@ -160,6 +159,7 @@ static int collect_put(struct sources *s, struct store_batch *batch, struct sour
         const struct entry *e = entries_find_file(s->entries, c->file);
         struct put put = {.batch = batch, .change = c};
         struct task_view view;
+        int r;
 
         c->was_put = false;
         if (!e || e->is.file != c->file || !e->is.task || e->file_invalid)
@@ -171,8 +171,9 @@ static int collect_put(struct sources *s, struct store_batch *batch, struct sour
                 return path ? store_batch_drop_source(batch, path) : -ENOMEM;
         }
         put.account = view.account;
-        /* What cannot be read now has an error of its own, and is read again. */
-        (void) taskdir_read(s->taskdir, c->file, on_file, &put);
+        r = taskdir_read(s->taskdir, c->file, on_file, &put);
+        if (r < 0 && r != -ENOENT)
+                c->file->read_again = READ_AGAIN_SOON; /* and noted again */
         return put.error;
 }
 

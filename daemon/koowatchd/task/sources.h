@@ -23,7 +23,8 @@ struct sources {
         const struct entries *entries;
         struct callback on_dirty; /* there is something to write */
         STAILQ_HEAD(, source_change) changes;
-        bool are_known; /* what the store has of this node */
+        bool are_known;  /* what the store has of this node */
+        bool has_missed; /* a change, for lack of memory: all is to begin anew */
 };
 
 /* Borrows all. */
