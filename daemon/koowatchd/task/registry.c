@@ -187,6 +187,15 @@ static void on_scan(void *userdata) {
         r->enrollment.started = 0;
 }
 
+/*
+ * Where the store is shared there may be a file that this node cannot know, or not yet: one with a
+ * token. Then its task is as if its directory was away.
+ */
+static void find_stale_tasks(struct registry *r) {
+        if (r->is_whole)
+                stale_tasks_find(&r->stale, r->has_gaps || r->is_shared);
+}
+
 static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         struct registry *r = userdata;
 
@@ -194,8 +203,7 @@ static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         finished_remove_left(r->taskdir, &r->enrollment.entries);
         r->is_whole = complete && !r->has_missed;
         r->has_gaps = has_gaps;
-        if (r->is_whole && !r->is_shared)
-                stale_tasks_find(&r->stale, has_gaps);
+        find_stale_tasks(r);
 }
 
 static void on_suspended(void *userdata) {
@@ -266,6 +274,7 @@ int registry_new(const struct registry_modules *with, struct registry **ret) {
         r->stale.is_ours = is_ours;
         r->stale.userdata = r;
         r->is_shared = store_is_shared(with->store);
+        stale_tasks_set_wanted(&r->stale, !r->is_shared);
         sources_init(&r->sources, r->taskdir, &r->enrollment.entries);
         r->enrollment.entries.sources = r->is_shared ? &r->sources : NULL;
         if (error == 0)
@@ -459,9 +468,8 @@ bool registry_has_untold(const struct registry *r) {
 
 void registry_take_account(struct registry *r) {
         enrollment_take_account(&r->enrollment);
-        stale_tasks_renew(&r->stale);
-        if (r->is_whole)
-                stale_tasks_find(&r->stale, r->has_gaps);
+        stale_tasks_set_wanted(&r->stale, true);
+        find_stale_tasks(r);
 }
 
 void registry_look_at_finished(struct registry *r) {

@@ -82,15 +82,15 @@ static void on_end(void *userdata, int error) {
                 callback_call(&s->on_dirty);
 }
 
-void stale_tasks_renew(struct stale_tasks *s) {
-        s->were_looked_for = false;
+void stale_tasks_set_wanted(struct stale_tasks *s, bool wanted) {
+        s->are_wanted = wanted;
 }
 
 void stale_tasks_find(struct stale_tasks *s, bool has_gaps) {
-        if (s->were_looked_for)
+        if (!s->are_wanted)
                 return;
         s->has_gaps = has_gaps;
-        s->were_looked_for = true;
+        s->are_wanted = false;
         store_each_task(s->store, on_row, on_end, s);
 }
 

@@ -24,7 +24,7 @@ struct stale_tasks {
         bool (*is_ours)(void *userdata, const char *account);
         void *userdata;
         STAILQ_HEAD(stale_list, stale_task) list, in_doubt;
-        bool were_looked_for, has_gaps;
+        bool are_wanted, has_gaps;
 };
 
 /* Borrows all. */
@@ -32,8 +32,8 @@ void stale_tasks_init(struct stale_tasks *stale, const struct entries *entries,
                       struct store *store);
 void stale_tasks_clear(struct stale_tasks *stale);
 
-/* They are to be looked for once more. */
-void stale_tasks_renew(struct stale_tasks *stale);
+/* They are to be looked for, once, by the next stale_tasks_find(). */
+void stale_tasks_set_wanted(struct stale_tasks *stale, bool wanted);
 /*
  * All directories have been read. has_gaps: one of them is absent or empty; then a file may have
  * gone with its directory, and a task whose file comes back as it was is known.
