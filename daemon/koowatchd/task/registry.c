@@ -204,6 +204,8 @@ static void on_scanned(void *userdata, bool complete, bool has_gaps) {
         r->is_whole = complete && !r->has_missed;
         r->has_gaps = has_gaps;
         find_stale_tasks(r);
+        if (r->is_whole)
+                sources_judge(&r->sources);
 }
 
 static void on_suspended(void *userdata) {
@@ -410,11 +412,13 @@ void registry_committed(struct registry *r, bool written) {
 /* ---- the other nodes ---- */
 
 void registry_found_own(struct registry *r, const struct store_source *source) {
-        sources_found(&r->sources, source, r->is_whole && !r->has_gaps);
+        sources_found(&r->sources, source);
 }
 
 void registry_found_all_own(struct registry *r) {
         sources_all_found(&r->sources);
+        if (r->is_whole)
+                sources_judge(&r->sources);
 }
 
 /* Read before, and as it is now. */

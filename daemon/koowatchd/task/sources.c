@@ -32,11 +32,13 @@ static void change_free(struct source_change *c) {
 void sources_init(struct sources *s, struct taskdir *taskdir, const struct entries *entries) {
         *s = (struct sources){.taskdir = taskdir, .entries = entries};
         STAILQ_INIT(&s->changes);
+        STAILQ_INIT(&s->in_doubt);
 }
 
 void sources_clear(struct sources *s) {
         struct source_change *c;
 
+        STAILQ_CONCAT(&s->changes, &s->in_doubt);
         while ((c = STAILQ_FIRST(&s->changes))) {
                 STAILQ_REMOVE_HEAD(&s->changes, link);
                 change_free(c);
@@ -44,7 +46,8 @@ void sources_clear(struct sources *s) {
 }
 
 /* path: taken over. */
-static void add(struct sources *s, enum change kind, struct taskdir_file *file, char *path) {
+static void add_to(struct sources *s, struct source_changes *list, enum change kind,
+                   struct taskdir_file *file, char *path) {
         struct source_change *c = file || path ? calloc(1, sizeof(*c)) : NULL;
 
         if (!c) {
@@ -55,7 +58,11 @@ static void add(struct sources *s, enum change kind, struct taskdir_file *file, 
         c->kind = kind;
         c->file = file ? taskdir_file_ref(file) : NULL;
         c->path = path;
-        STAILQ_INSERT_TAIL(&s->changes, c, link);
+        STAILQ_INSERT_TAIL(list, c, link);
+}
+
+static void add(struct sources *s, enum change kind, struct taskdir_file *file, char *path) {
+        add_to(s, &s->changes, kind, file, path);
         callback_call(&s->on_dirty);
 }
 
@@ -99,14 +106,13 @@ static void remove_done(struct sources *s, struct taskdir_file *file, const char
                             file->name, path, strerror(-r));
 }
 
-void sources_found(struct sources *s, const struct store_source *source, bool may_have_gone) {
+void sources_found(struct sources *s, const struct store_source *source) {
         const struct entry *e = find_path(s, source->path);
 
         if (source->is_gone)
                 return;
         if (!e) {
-                if (may_have_gone)
-                        add(s, CHANGE_DROP, NULL, strdup(source->path));
+                add_to(s, &s->in_doubt, CHANGE_DROP, NULL, strdup(source->path));
                 return;
         }
         if (e->is.file->inode != source->inode || e->is.file->mtime_ns != source->mtime_ns)
@@ -114,6 +120,24 @@ void sources_found(struct sources *s, const struct store_source *source, bool ma
         e->is.file->is_published = true;
         if (source->is_done)
                 remove_done(s, e->is.file, source->path);
+}
+
+void sources_judge(struct sources *s) {
+        struct source_changes in_doubt = STAILQ_HEAD_INITIALIZER(in_doubt);
+        struct source_change *c;
+
+        STAILQ_CONCAT(&in_doubt, &s->in_doubt);
+        while ((c = STAILQ_FIRST(&in_doubt))) {
+                STAILQ_REMOVE_HEAD(&in_doubt, link);
+                if (find_path(s, c->path)) {
+                        change_free(c);
+                } else if (taskdir_may_have(s->taskdir, c->path)) {
+                        STAILQ_INSERT_TAIL(&s->in_doubt, c, link);
+                } else {
+                        STAILQ_INSERT_TAIL(&s->changes, c, link);
+                        callback_call(&s->on_dirty);
+                }
+        }
 }
 
 void sources_all_found(struct sources *s) {

@@ -22,9 +22,10 @@ struct sources {
         struct taskdir *taskdir;
         const struct entries *entries;
         struct callback on_dirty; /* there is something to write */
-        STAILQ_HEAD(, source_change) changes;
-        bool are_known;  /* what the store has of this node */
-        bool has_missed; /* a change, for lack of memory: all is to begin anew */
+        STAILQ_HEAD(source_changes, source_change) changes;
+        struct source_changes in_doubt; /* their files may have gone */
+        bool are_known;                 /* what the store has of this node */
+        bool has_missed;                /* a change, for lack of memory: all is to begin anew */
 };
 
 /* Borrows all. */
@@ -32,10 +33,12 @@ void sources_init(struct sources *sources, struct taskdir *taskdir, const struct
 void sources_clear(struct sources *sources);
 
 /*
- * The store has this one of this node. It is removed if it is done. may_have_gone: where it is no
- * file of ours, that has gone.
+ * The store has this one of this node. It is removed if it is done; what is no file of ours is in
+ * doubt.
  */
-void sources_found(struct sources *sources, const struct store_source *source, bool may_have_gone);
+void sources_found(struct sources *sources, const struct store_source *source);
+/* All directories have been read: what is in doubt and not in one that is there has gone. */
+void sources_judge(struct sources *sources);
 /* That was all: what it does not have as it is follows. */
 void sources_all_found(struct sources *sources);
 

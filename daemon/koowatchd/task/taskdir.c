@@ -280,6 +280,17 @@ char *taskdir_find_path(const struct taskdir *t, const char *name) {
         return NULL;
 }
 
+bool taskdir_may_have(const struct taskdir *t, const char *path) {
+        for (unsigned i = 0; i < t->count; i++) {
+                const struct directory *d = &t->dirs[i];
+                const char *base = str_after(path, d->path);
+
+                if (base && *base == '/' && !strchr(base + 1, '/'))
+                        return d->files == 0 || d->away_since > 0 || d->is_failing;
+        }
+        return false;
+}
+
 void taskdir_notice(struct taskdir *t, const char *name) {
         taskdir_look_up(t, name, NULL);
 }

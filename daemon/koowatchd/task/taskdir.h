@@ -64,6 +64,12 @@ int taskdir_read(const struct taskdir *taskdir, const struct taskdir_file *file,
 int taskdir_has(const struct taskdir *taskdir, const char *name, uint64_t inode, int64_t mtime_ns);
 
 /*
+ * Whether a file of that path, which is not known, may be there all the same: its directory is away
+ * or cannot be read, or no file counts in it.
+ */
+bool taskdir_may_have(const struct taskdir *taskdir, const char *path);
+
+/*
  * The path of the highest file of that name, whether it was read or not. The caller frees it; NULL:
  * there is none, or memory is short.
  */
