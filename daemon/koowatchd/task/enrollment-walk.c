@@ -23,10 +23,13 @@ void enrollment_take_account(struct enrollment *en) {
         en->scanning = false;
 }
 
+/* Not what is known to be delivered, whose file cannot be removed yet, or not here. */
 static bool awaits_delivery(const struct entry *e) {
-        return e->state == ENTRY_FINISHED && !e->watch && !e->is_parked &&
-               e->is.file->removes_finished && !e->is.file->is_removed && !e->in_commit &&
-               !e->is_dirty;
+        const struct taskdir_file *file = e->is.file;
+
+        return e->state == ENTRY_FINISHED && !e->watch && !e->is_parked && !e->has_left_file &&
+               file->removes_finished && !file->is_removed &&
+               !(file->is_remote && file->is_published) && !e->in_commit && !e->is_dirty;
 }
 
 void enrollment_look_at_finished(struct enrollment *en) {

@@ -35,7 +35,8 @@ static void remove_one(struct taskdir *taskdir, const struct entry *e, bool said
                 return;
         }
         if (e->is.file->is_remote) {
-                sources_finish(entry_table(e)->sources, e->is.file);
+                if (!e->is.file->is_published)
+                        sources_finish(entry_table(e)->sources, e->is.file);
                 return;
         }
         r = taskdir_remove(taskdir, e->is.file);

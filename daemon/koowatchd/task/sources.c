@@ -78,6 +78,7 @@ void sources_forget(struct sources *s, const struct taskdir_file *file) {
 }
 
 void sources_finish(struct sources *s, struct taskdir_file *remote) {
+        remote->is_published = true;
         add(s, CHANGE_FINISH, remote, NULL);
 }
 

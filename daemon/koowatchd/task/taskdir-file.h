@@ -36,7 +36,7 @@ struct taskdir_file {
         bool is_removed : 1; /* by us: what comes under its name is another one, however like it */
         bool is_link : 1;    /* not followed, and known by what the link itself is */
         bool is_remote : 1;  /* of another node, which alone reads and removes it */
-        bool is_published : 1; /* the other nodes know it as it is */
+        bool is_published : 1; /* the other nodes know it as it is; its own, that it is done */
         char name[];           /* without ".task"; of a remote one node and path follow */
 };
 
