@@ -1,6 +1,7 @@
 #include "koowatchd/task/sources.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "common/log.h"
 #include "koowatchd/store/fleet.h"
@@ -12,12 +13,17 @@
 /* So many at once keep a batch small. */
 #define BATCH_MAX 500
 
-enum change { CHANGE_PUT, CHANGE_DROP, CHANGE_FINISH };
+enum change {
+        CHANGE_PUT,
+        CHANGE_DROP,
+        CHANGE_FINISH,
+        CHANGE_REMOVE, /* only in doubt: a file of ours that is done */
+};
 
 struct source_change {
         STAILQ_ENTRY(source_change) link;
         enum change kind;
-        struct taskdir_file *file; /* PUT, FINISH */
+        struct taskdir_file *file; /* PUT, FINISH, REMOVE */
         char *path;                /* DROP */
         bool in_commit;
         bool was_put;
@@ -84,34 +90,54 @@ void sources_finish(struct sources *s, struct taskdir_file *remote) {
 
 /* ---- what the store has ---- */
 
-static struct entry *find_path(const struct sources *s, const char *path) {
-        const char *slash = strrchr(path, '/');
-        CLEANUP(freep) char *name = strdup(slash ? slash + 1 : path), *found = NULL;
-        char *suffix = name ? strrchr(name, '.') : NULL;
-        struct entry *e;
+/* *ret: the entry whose file it is, or NULL. Returns 0, or -ENOMEM when that cannot be told. */
+static int find_path(const struct sources *s, const char *path, const struct entry **ret) {
+        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+        CLEANUP(freep) char *found = NULL;
+        char name[NAME_MAX + 1];
+        const struct entry *e;
 
-        if (!suffix || !streq(suffix, TASK_SUFFIX))
-                return NULL;
-        *suffix = '\0';
+        *ret = NULL;
+        if (!str_ends_with(base, TASK_SUFFIX) || strlen(base) >= sizeof(name))
+                return 0;
+        (void) snprintf(name, sizeof(name), "%.*s", (int) (strlen(base) - strlen(TASK_SUFFIX)),
+                        base);
         e = entries_find_name(s->entries, name);
-        found = e ? taskdir_path(s->taskdir, e->is.file) : NULL;
-        return found && streq(found, path) ? e : NULL;
+        if (!e)
+                return 0;
+        found = taskdir_path(s->taskdir, e->is.file);
+        if (!found)
+                return -ENOMEM;
+        *ret = streq(found, path) ? e : NULL;
+        return 0;
+}
+
+/* Returns whether it is there still, and may be removed later. */
+static bool is_left(struct sources *s, struct taskdir_file *file, int *ret_error) {
+        *ret_error = taskdir_remove(s->taskdir, file);
+        return *ret_error < 0 && *ret_error != -ESTALE && *ret_error != -ENOENT;
 }
 
 static void remove_done(struct sources *s, struct taskdir_file *file, const char *path) {
-        int r = taskdir_remove(s->taskdir, file);
+        int error;
 
-        if (r < 0 && r != -ESTALE && r != -ENOENT)
-                log_warning("%s: its file %s is finished but cannot be removed (%s); the task is "
-                            "remembered as done",
-                            file->name, path, strerror(-r));
+        if (!is_left(s, file, &error))
+                return;
+        log_warning("%s: its file %s is finished but cannot be removed (%s), retrying; the task is "
+                    "remembered as done",
+                    file->name, path, strerror(-error));
+        add_to(s, &s->in_doubt, CHANGE_REMOVE, file, NULL);
 }
 
 void sources_found(struct sources *s, const struct store_source *source) {
-        const struct entry *e = find_path(s, source->path);
+        const struct entry *e;
 
         if (source->is_gone)
                 return;
+        if (find_path(s, source->path, &e) < 0) {
+                s->has_missed = true;
+                return;
+        }
         if (!e) {
                 add_to(s, &s->in_doubt, CHANGE_DROP, NULL, strdup(source->path));
                 return;
@@ -123,20 +149,36 @@ void sources_found(struct sources *s, const struct store_source *source) {
                 remove_done(s, e->is.file, source->path);
 }
 
+/* Whether it stays in doubt. *ret_has_gone: it is to be dropped. */
+static bool judge(struct sources *s, const struct source_change *c, bool *ret_has_gone) {
+        const struct entry *e;
+        int r;
+
+        *ret_has_gone = false;
+        if (c->kind == CHANGE_REMOVE)
+                return is_left(s, c->file, &r);
+        r = find_path(s, c->path, &e);
+        if (r < 0 || (!e && taskdir_may_have(s->taskdir, c->path)))
+                return true;
+        *ret_has_gone = !e;
+        return false;
+}
+
 void sources_judge(struct sources *s) {
         struct source_changes in_doubt = STAILQ_HEAD_INITIALIZER(in_doubt);
         struct source_change *c;
+        bool has_gone;
 
         STAILQ_CONCAT(&in_doubt, &s->in_doubt);
         while ((c = STAILQ_FIRST(&in_doubt))) {
                 STAILQ_REMOVE_HEAD(&in_doubt, link);
-                if (find_path(s, c->path)) {
-                        change_free(c);
-                } else if (taskdir_may_have(s->taskdir, c->path)) {
+                if (judge(s, c, &has_gone)) {
                         STAILQ_INSERT_TAIL(&s->in_doubt, c, link);
-                } else {
+                } else if (has_gone) {
                         STAILQ_INSERT_TAIL(&s->changes, c, link);
                         callback_call(&s->on_dirty);
+                } else {
+                        change_free(c);
                 }
         }
 }
@@ -206,6 +248,8 @@ static int collect_change(struct sources *s, struct store_batch *batch, struct s
         switch (c->kind) {
         case CHANGE_PUT:
                 return collect_put(s, batch, c);
+        case CHANGE_REMOVE:
+                break;
         case CHANGE_DROP:
                 return store_batch_drop_source(batch, c->path);
         case CHANGE_FINISH:

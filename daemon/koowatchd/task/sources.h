@@ -23,7 +23,7 @@ struct sources {
         const struct entries *entries;
         struct callback on_dirty; /* there is something to write */
         STAILQ_HEAD(source_changes, source_change) changes;
-        struct source_changes in_doubt; /* their files may have gone */
+        struct source_changes in_doubt; /* their files may have gone, or could not be removed */
         bool are_known;                 /* what the store has of this node */
         bool has_missed;                /* a change, for lack of memory: all is to begin anew */
 };
@@ -33,11 +33,12 @@ void sources_init(struct sources *sources, struct taskdir *taskdir, const struct
 void sources_clear(struct sources *sources);
 
 /*
- * The store has this one of this node. It is removed if it is done; what is no file of ours is in
- * doubt.
+ * The store has this one of this node. It is removed if it is done; what is no file of ours, or
+ * cannot be removed, is in doubt.
  */
 void sources_found(struct sources *sources, const struct store_source *source);
-/* All directories have been read: what is in doubt and not in one that is there has gone. */
+/* All directories have been read: what is in doubt and not in one that is there has gone, and what
+ * could not be removed is tried again. */
 void sources_judge(struct sources *sources);
 /* That was all: what it does not have as it is follows. */
 void sources_all_found(struct sources *sources);
