@@ -27,6 +27,7 @@ struct source_change {
         char *path;                /* DROP */
         bool in_commit;
         bool was_put;
+        bool is_done; /* DROP in doubt: it was to be removed */
 };
 
 static void change_free(struct source_change *c) {
@@ -51,24 +52,25 @@ void sources_clear(struct sources *s) {
         }
 }
 
-/* path: taken over. */
-static void add_to(struct sources *s, struct source_changes *list, enum change kind,
-                   struct taskdir_file *file, char *path) {
+/* path: taken over. Returns NULL when memory is short. */
+static struct source_change *add_to(struct sources *s, struct source_changes *list,
+                                    enum change kind, struct taskdir_file *file, char *path) {
         struct source_change *c = file || path ? calloc(1, sizeof(*c)) : NULL;
 
         if (!c) {
                 free(path);
                 s->has_missed = true;
-                return;
+                return NULL;
         }
         c->kind = kind;
         c->file = file ? taskdir_file_ref(file) : NULL;
         c->path = path;
         STAILQ_INSERT_TAIL(list, c, link);
+        return c;
 }
 
 static void add(struct sources *s, enum change kind, struct taskdir_file *file, char *path) {
-        add_to(s, &s->changes, kind, file, path);
+        (void) add_to(s, &s->changes, kind, file, path);
         callback_call(&s->on_dirty);
 }
 
@@ -126,7 +128,7 @@ static void remove_done(struct sources *s, struct taskdir_file *file, const char
         log_warning("%s: its file %s is finished but cannot be removed (%s), retrying; the task is "
                     "remembered as done",
                     file->name, path, strerror(-error));
-        add_to(s, &s->in_doubt, CHANGE_REMOVE, file, NULL);
+        (void) add_to(s, &s->in_doubt, CHANGE_REMOVE, file, NULL);
 }
 
 void sources_found(struct sources *s, const struct store_source *source) {
@@ -139,7 +141,11 @@ void sources_found(struct sources *s, const struct store_source *source) {
                 return;
         }
         if (!e) {
-                add_to(s, &s->in_doubt, CHANGE_DROP, NULL, strdup(source->path));
+                struct source_change *c =
+                        add_to(s, &s->in_doubt, CHANGE_DROP, NULL, strdup(source->path));
+
+                if (c)
+                        c->is_done = source->is_done;
                 return;
         }
         if (e->is.file->inode != source->inode || e->is.file->mtime_ns != source->mtime_ns)
@@ -158,7 +164,8 @@ static bool judge(struct sources *s, const struct source_change *c, bool *ret_ha
         if (c->kind == CHANGE_REMOVE)
                 return is_left(s, c->file, &r);
         r = find_path(s, c->path, &e);
-        if (r < 0 || (!e && taskdir_may_have(s->taskdir, c->path)))
+        /* One that is done has most likely been removed, as the last one there. */
+        if (r < 0 || (!e && !c->is_done && taskdir_may_have(s->taskdir, c->path)))
                 return true;
         *ret_has_gone = !e;
         return false;
