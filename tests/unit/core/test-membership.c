@@ -430,6 +430,23 @@ static void test_a_file_that_is_removed_later(void **state) {
         assert_int_equal(outcomes("t2"), 1);
 }
 
+/* Its node is killed when it has removed the file, and before it could tell: no other one is there.
+ */
+static void test_a_file_that_was_removed_before_a_kill(void **state) {
+        (void) state;
+        put(b, "state", "one", "t1");
+        give(a);
+        finish(a, "t1");
+        assert_false(core_has(b, "state", "one"));
+        assert_non_null(fleet_source(b, "state", "one"));
+        fleet_restart(&fleet, b);
+        fleet_begin(&fleet, b);
+        fleet_scan(&fleet, b);
+        assert_null(fleet_source(b, "state", "one"));
+        assert_false(is_known("t1"));
+        assert_int_equal(outcomes("t1"), 1);
+}
+
 /* The file with which it has finished is there still, on the other node. */
 static void test_a_second_file_while_the_first_is_there(void **state) {
         (void) state;
@@ -732,6 +749,7 @@ int main(void) {
                 TWO(test_what_is_done_stays_done),
                 TWO(test_a_file_of_another_node_is_removed_when_done),
                 TWO(test_a_file_that_is_removed_later),
+                TWO(test_a_file_that_was_removed_before_a_kill),
                 TWO(test_a_second_file_while_the_first_is_there),
                 TWO(test_a_file_that_changes_elsewhere),
                 TWO(test_a_token_while_another_node_has_the_account),

@@ -1034,9 +1034,10 @@ void fake_store_begin(struct store *store) {
 }
 
 bool fake_store_serves(const struct store *store, const char *account) {
-        CLEANUP(freep) char *word = str_printf("%s ", account);
         const struct fake_store *f = fake_of(store);
+        char word[64];
 
+        (void) snprintf(word, sizeof(word), "%s ", account);
         return f->served && strstr(f->served, word);
 }
 
