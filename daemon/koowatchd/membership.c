@@ -75,8 +75,9 @@ static int keep(struct found_list *list, const struct store_source *source) {
         copies[3] = &f->source.text;
         at = f->texts;
         for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-                *copies[i] = strcpy(at, texts[i]);
-                at += strlen(at) + 1;
+                size = strlen(texts[i]) + 1;
+                *copies[i] = memcpy(at, texts[i], size);
+                at += size;
         }
         STAILQ_INSERT_TAIL(list, f, link);
         return 0;
