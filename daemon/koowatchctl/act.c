@@ -10,7 +10,7 @@
 #include "koowatchctl/language.h"
 
 const struct option_row redeliver_options[] = {
-        {"reread", NULL, N_("with Hook=, RunOn= and variables of the file as it is now"), 0, false},
+        {"reread", NULL, N_("with Hook=, RunOn=, variables of the file as it is now"), 0, false},
         {"ask", NULL, N_("ask KooDrive for a fresh link first"), 0, false},
         {},
 };
