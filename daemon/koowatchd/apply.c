@@ -59,6 +59,11 @@ int apply_config(struct modules *m) {
         return r;
 }
 
+/* Of texts that may be NULL. */
+static bool same_text(const char *a, const char *b) {
+        return a && b ? streq(a, b) : a == b;
+}
+
 void apply_warn_of_late(const struct config *old, const struct config *new) {
         if (!streq(old->state_directory, new->state_directory))
                 log_warning("StateDirectory= has changed; restart to apply it");
@@ -66,7 +71,10 @@ void apply_warn_of_late(const struct config *old, const struct config *new) {
                 log_warning("LogTarget= has changed; restart to apply it");
         if (!streq(old->runner, new->runner))
                 log_warning("Runner= has changed; restart to apply it");
+        if (!same_text(old->labels, new->labels))
+                log_warning("Labels= has changed; restart to apply it");
         if (old->store_backend != new->store_backend ||
+            !same_text(old->store_node, new->store_node) ||
             !streq(old->store_connection, new->store_connection) ||
             !streq(old->store_fleet, new->store_fleet))
                 log_warning("[Store] has changed; restart to apply it");

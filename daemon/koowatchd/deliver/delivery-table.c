@@ -2,6 +2,9 @@
 
 #include <json-c/json.h>
 
+#include "koowatchd/deliver/runner.h"
+#include "koowatchd/store/fleet.h"
+
 void delivery_count_waiting(struct delivery *v, bool waiting) {
         v->owner->counts.waiting += (unsigned) waiting - (unsigned) v->is_waiting;
         v->is_waiting = waiting;
@@ -52,6 +55,11 @@ void delivery_free(struct delivery *v) {
 void delivery_set_over(struct delivery *v, bool over) {
         v->owner->counts.pending += (unsigned) v->is_over - (unsigned) over;
         v->is_over = over;
+}
+
+void delivery_judge(struct delivery *v) {
+        v->is_foreign = store_is_shared(v->owner->with.store) &&
+                        !runner_may_run(v->owner->with.runner, v->run.event);
 }
 
 void delivery_make_ready(struct delivery *v) {

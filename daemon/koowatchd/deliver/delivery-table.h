@@ -83,7 +83,9 @@ void delivery_count_failing(struct delivery *delivery, bool failing);
 void delivery_fails_since(struct delivery *delivery, usec_t since);
 /* It is over, or after all it is not. */
 void delivery_set_over(struct delivery *delivery, bool over);
-/* It waits for a slot. */
+/* It has its event: whether its hooks are another node's to run. */
+void delivery_judge(struct delivery *delivery);
+/* It waits for a slot, or is over here when its hooks are another node's to run. */
 void delivery_make_ready(struct delivery *delivery);
 /* It waits for nothing any more: neither for a slot nor for its next attempt. */
 void delivery_stop_waiting(struct delivery *delivery);

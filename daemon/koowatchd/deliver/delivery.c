@@ -11,7 +11,6 @@
 #include "koowatchd/deliver/delivery-table.h"
 #include "koowatchd/deliver/ephemeral.h"
 #include "koowatchd/deliver/redelivery-order.h"
-#include "koowatchd/deliver/runner.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/store/fleet.h"
@@ -330,8 +329,7 @@ static int write_event(struct store_batch *batch, struct delivery *v) {
 
         CRASH_POINT("outcome-collected");
         v->row.attempts.since = clock_wall();
-        v->is_foreign = store_is_shared(v->owner->with.store) &&
-                        !runner_may_run(v->owner->with.runner, v->run.event);
+        delivery_judge(v);
         if (r == 0)
                 r = body ? store_batch_put_event(batch, v->row.id, body, run_on,
                                                  v->row.attempts.since)
@@ -340,9 +338,13 @@ static int write_event(struct store_batch *batch, struct delivery *v) {
 }
 
 static int write_body(struct store_batch *batch, const struct delivery *v) {
+        CLEANUP(freep) char *run_on = NULL;
         const char *body = body_of(v);
+        int r = event_run_on(v->run.event, &run_on);
 
-        return body ? store_batch_put_body(batch, v->row.id, body) : -ENOMEM;
+        if (r < 0)
+                return r;
+        return body ? store_batch_put_body(batch, v->row.id, body, run_on) : -ENOMEM;
 }
 
 static int write_delivery(struct store_batch *batch, struct delivery *v) {

@@ -85,6 +85,7 @@ static void carry_out(struct redelivery *order, struct delivery *v, json_object 
                 v->row.state = DELIVERY_DONE;
         else
                 reopen(v);
+        delivery_judge(v);
         v->new_body = !order->is_dismissal && order->request.change;
         delivery_mark_dirty(v);
 }

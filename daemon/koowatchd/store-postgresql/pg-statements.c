@@ -21,6 +21,7 @@
 #define AGO(time) "(extract(epoch FROM clock_timestamp() - " time ") * 1000000)::bigint"
 /* The others want some, too. */
 #define CLAIM_MAX "1000"
+#define MAY_CHANGE(session) "(owner = " session " OR owner IS NULL OR (state <> 0 AND told))"
 /* In one go: more would take longer than a write may. The rest waits for the next time. */
 #define PRUNE_MAX "50000"
 
@@ -51,26 +52,29 @@ static const char *const templates[PG_STATEMENTS] = {
          * node has: that it was put is what this one was not told when it put it first.
          */
         [PG_PUT_EVENT] =
-                "WITH put AS (INSERT INTO @event AS e (event_id, body, finished, run_on, owner, "
-                "fence) VALUES ($1, $2, $3, $4, CASE WHEN @may_run($4, string_to_array($6, ' ')) "
-                "THEN $5::bigint END, $7::bigint + 1) "
+                "INSERT INTO @event AS e (event_id, body, finished, run_on, owner, fence) "
+                "VALUES ($1, $2, $3, $4, $5, $6::bigint + 1) "
                 "ON CONFLICT (event_id) DO UPDATE SET id = excluded.id, body = excluded.body, "
                 "finished = excluded.finished, state = 0, attempts = 0, futile = 0, next = 0, "
                 "settled = NULL, told = false, samples = NULL, run_on = excluded.run_on, "
                 "owner = excluded.owner, fence = greatest(e.fence + 1, excluded.fence) "
                 "WHERE NOT EXISTS (SELECT 1 FROM @node AS n WHERE n.session = e.owner AND n.alive "
-                "AND n.session <> $5) RETURNING owner) "
-                "SELECT @wake() FROM put WHERE owner IS NULL",
-        /* One that is over anybody may take up again. */
+                "AND n.session <> $5)",
+        /*
+         * One that is over, or that nobody has, anybody may take up. It is left when it has been
+         * told and this node must not run its hooks.
+         */
         [PG_PUT_DELIVERY] =
-                "UPDATE @event SET state = $2, attempts = $3, next = $4, settled = $5, "
-                "futile = $6, told = $7, owner = $8, fence = CASE WHEN owner = $8 THEN fence "
-                "ELSE greatest(fence, $9::bigint) + 1 END "
-                "WHERE event_id = $1 AND (owner = $8 OR (state <> 0 AND told))",
-        [PG_PUT_BODY] = "UPDATE @event SET body = $2 WHERE event_id = $1 AND owner = $3",
-        /* They come with an event that another node may be to deliver. */
-        [PG_PUT_SAMPLES] = "UPDATE @event SET samples = $2 WHERE event_id = $1 "
-                           "AND (owner IS NULL OR owner = $3)",
+                "WITH put AS (UPDATE @event SET state = $2::smallint, attempts = $3, next = $4, "
+                "settled = $5, futile = $6, told = $7, owner = CASE WHEN $2::smallint <> 0 OR "
+                "NOT $7 OR @may_run(run_on, string_to_array($9, ' ')) THEN $8::bigint END, "
+                "fence = CASE WHEN owner = $8 THEN fence ELSE greatest(fence, $10::bigint) + 1 END "
+                "WHERE event_id = $1 AND " MAY_CHANGE(
+                        "$8") " RETURNING owner) "
+                              "SELECT @wake() FROM put WHERE owner IS NULL",
+        [PG_PUT_BODY] = "UPDATE @event SET body = $2, run_on = $3 WHERE event_id = $1 "
+                        "AND " MAY_CHANGE("$4"),
+        [PG_PUT_SAMPLES] = "UPDATE @event SET samples = $2 WHERE event_id = $1 AND owner = $3",
         /* Once, also when it is written again because the answer to the commit was lost. */
         [PG_PUT_RUN] =
                 "INSERT INTO @hook_run (event_id, number, hook, attempt, started, duration, "
@@ -171,8 +175,8 @@ unsigned pg_statement_needs(enum pg_statement which) {
                 [PG_BEAT] = PG_NEEDS_SESSION | PG_NEEDS_NODE,
                 [PG_LOOK] = PG_NEEDS_SESSION,
                 [PG_LEAVE] = PG_NEEDS_SESSION,
-                [PG_PUT_EVENT] = PG_NEEDS_SESSION | PG_NEEDS_LABELS | PG_NEEDS_BASE,
-                [PG_PUT_DELIVERY] = PG_NEEDS_SESSION | PG_NEEDS_BASE,
+                [PG_PUT_EVENT] = PG_NEEDS_SESSION | PG_NEEDS_BASE,
+                [PG_PUT_DELIVERY] = PG_NEEDS_SESSION | PG_NEEDS_LABELS | PG_NEEDS_BASE,
                 [PG_PUT_BODY] = PG_NEEDS_SESSION,
                 [PG_PUT_SAMPLES] = PG_NEEDS_SESSION,
                 [PG_PUT_RUN] = PG_NEEDS_SESSION,

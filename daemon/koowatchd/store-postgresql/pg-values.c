@@ -156,7 +156,12 @@ int pg_values_of(const struct store_op *op, enum pg_statement which, struct pg_v
         case PG_PRUNE_EVENTS:
                 pg_values_add_number(ret, op->now - op->history);
                 break;
-        default: /* PG_PUT_BODY, PG_PUT_SAMPLES */
+        case PG_PUT_BODY:
+                pg_values_add_text(ret, op->event_id);
+                pg_values_add_text(ret, op->body);
+                pg_values_add_text(ret, op->run_on);
+                break;
+        default: /* PG_PUT_SAMPLES */
                 pg_values_add_text(ret, op->event_id);
                 pg_values_add_text(ret, op->body);
         }

@@ -124,11 +124,13 @@ int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
                              });
 }
 
-int store_batch_put_body(struct store_batch *batch, const char *event_id, const char *body) {
+int store_batch_put_body(struct store_batch *batch, const char *event_id, const char *body,
+                         const char *run_on) {
         return add_op(batch, &(struct store_op){
                                      .kind = STORE_PUT_BODY,
                                      .event_id = event_id,
                                      .body = body,
+                                     .run_on = run_on,
                              });
 }
 

@@ -33,8 +33,9 @@ int store_batch_put_event(struct store_batch *batch, const char *event_id, const
                           const char *run_on, usec_t now);
 int store_batch_put_delivery(struct store_batch *batch, const char *event_id,
                              const struct store_delivery *delivery);
-/* Another text for an event that is there, with all else of it as it was. */
-int store_batch_put_body(struct store_batch *batch, const char *event_id, const char *body);
+/* Another text for an event that is there, and other labels, with all else of it as it was. */
+int store_batch_put_body(struct store_batch *batch, const char *event_id, const char *body,
+                         const char *run_on);
 /* What is kept of the task's progress, in place of what was. */
 int store_batch_put_samples(struct store_batch *batch, const char *event_id, const char *samples);
 /* Adds a run to those of the event; beyond STORE_RUNS_MAX the first goes. */
@@ -72,7 +73,7 @@ struct store_op {
         const char *name;     /* PUT_TASK */
         const char *event_id; /* of the events' */
         const char *body;     /* PUT_EVENT, PUT_BODY; PUT_SAMPLES: these */
-        const char *run_on;   /* PUT_EVENT; NULL: none */
+        const char *run_on;   /* PUT_EVENT, PUT_BODY; NULL: none */
         usec_t now;           /* DROP_TASK, MISS_TASK, PUT_EVENT, PRUNE */
         usec_t history;       /* PRUNE */
         struct store_task task;

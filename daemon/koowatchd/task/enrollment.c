@@ -33,9 +33,10 @@ void enrollment_tell(const struct enrollment *en, enum registry_change change, c
                 en->handler.on_task(en->handler.userdata, change, name);
 }
 
-/* Another file may have its name by now. */
+/* Another file may have its name by now, or this node's own. */
 static void tell(const struct entry *e, enum registry_change change) {
-        if (e->is_named)
+        if (e->is_named && !(e->is.file->is_remote &&
+                             entries_find_name(&enrollment_of(e)->entries, e->is.file->name)))
                 enrollment_tell(enrollment_of(e), change, e->is.file->name);
 }
 

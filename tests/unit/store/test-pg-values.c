@@ -73,11 +73,11 @@ static void test_writes(void **state) {
         b = batch_new();
         assert_written(b, store_batch_miss_task(b, &key, 7), "a,s,t,7;");
         b = batch_new();
-        assert_written(b, store_batch_put_event(b, "e", "{}", "l", 7), "e,{},7,l,41,label,42;");
+        assert_written(b, store_batch_put_event(b, "e", "{}", "l", 7), "e,{},7,l,41,42;");
         b = batch_new();
-        assert_written(b, store_batch_put_delivery(b, "e", &delivery), "e,2,3,9,NULL,2,t,41,42;");
+        assert_written(b, store_batch_put_delivery(b, "e", &delivery), "e,2,3,9,NULL,2,t,41,label,42;");
         b = batch_new();
-        assert_written(b, store_batch_put_body(b, "e", "{}"), "e,{},41;");
+        assert_written(b, store_batch_put_body(b, "e", "{}", "gpu"), "e,{},gpu,41;");
         b = batch_new();
         assert_written(b, store_batch_put_samples(b, "e", "[]"), "e,[],41;");
         b = batch_new();
@@ -106,7 +106,7 @@ static void test_what_is_no_utf8_is_made_plain(void **state) {
         (void) state;
         assert_written(b, store_batch_put_run(b, "e", &run), "e,h,0,0,0,done,0,0,a?b?,41;e,200;");
         b = batch_new();
-        assert_written(b, store_batch_put_body(b, "e", "é\n"), "e,é\n,41;");
+        assert_written(b, store_batch_put_body(b, "e", "é\n", NULL), "e,é\n,NULL,41;");
 }
 
 int main(void) {

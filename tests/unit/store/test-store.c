@@ -787,7 +787,7 @@ static void put_text(struct fixture *f, const char *event_id, const char *body,
         struct store_batch *batch = batch_new();
 
         if (body)
-                assert_int_equal(store_batch_put_body(batch, event_id, body), 0);
+                assert_int_equal(store_batch_put_body(batch, event_id, body, NULL), 0);
         if (samples)
                 assert_int_equal(store_batch_put_samples(batch, event_id, samples), 0);
         assert_int_equal(sync_write(&f->sync, batch), 0);
