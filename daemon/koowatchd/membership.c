@@ -9,6 +9,7 @@
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/store/fleet.h"
+#include "koowatchd/store/node-list.h"
 #include "koowatchd/task/registry.h"
 
 /* An account that this node has. */
@@ -236,6 +237,7 @@ static void on_look(void *userdata) {
         read_changes(m);
         deliveries_load(m->with.deliveries);
         registry_look_at_finished(m->with.registry);
+        node_list_look(m->with.nodes, clock_boot());
         membership_check_accounts(m);
 }
 

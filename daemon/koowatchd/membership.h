@@ -14,6 +14,7 @@
 struct accounts;
 struct deliveries;
 struct membership;
+struct node_list;
 struct registry;
 struct store;
 
@@ -22,6 +23,7 @@ struct membership_modules {
         struct accounts *accounts;
         struct registry *registry;
         struct deliveries *deliveries;
+        struct node_list *nodes; /* is kept up to date; NULL: nobody wants to know */
         /* What can be polled here and nobody else polls is this node's from now on; comes once. */
         struct callback on_settled;
         struct callback on_status;

@@ -25,6 +25,7 @@
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/report.h"
 #include "koowatchd/status.h"
+#include "koowatchd/store/node-list.h"
 #include "koowatchd/store/store.h"
 #include "koowatchd/task/registry-handler.h"
 #include "koowatchd/task/registry.h"
@@ -291,12 +292,17 @@ static int open_registry(struct modules *m) {
         return registry_new(&modules, &m->registry);
 }
 
+static int open_nodes(struct modules *m) {
+        return store_is_shared(m->state.store) ? node_list_new(m->state.store, &m->nodes) : 0;
+}
+
 static int open_membership(struct modules *m) {
         const struct membership_modules modules = {
                 .store = m->state.store,
                 .accounts = m->accounts,
                 .registry = m->registry,
                 .deliveries = m->deliveries,
+                .nodes = m->nodes,
                 .on_settled = m->on_settled,
                 .on_over = m->on_over,
         };
@@ -317,6 +323,7 @@ static int open_control(struct modules *m) {
                 .poller = m->poller,
                 .deliveries = m->deliveries,
                 .registry = m->registry,
+                .nodes = m->nodes,
                 .on_delivery = {commit_count, m->commit},
         };
 
@@ -386,10 +393,10 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_outbox,       open_timers,   open_store,      open_bus,    open_dirwatch,
-                open_http,         open_reports,  open_runner,     open_poller, open_accounts,
-                open_deliveries,   open_registry, open_membership, open_commit, open_control,
-                open_task_signals, open_status,
+                open_outbox,     open_timers,       open_store,  open_bus,        open_dirwatch,
+                open_http,       open_reports,      open_runner, open_poller,     open_accounts,
+                open_deliveries, open_registry,     open_nodes,  open_membership, open_commit,
+                open_control,    open_task_signals, open_status,
         };
         int r = 0;
 
@@ -407,6 +414,7 @@ void modules_close(struct modules *m) {
         control_free(m->control);
         commit_free(m->commit);
         membership_free(STEAL_PTR(m->membership));
+        node_list_free(STEAL_PTR(m->nodes));
         registry_free(m->registry);
         deliveries_free(m->deliveries);
         accounts_free(m->accounts);

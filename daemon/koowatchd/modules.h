@@ -32,6 +32,7 @@ struct modules {
         struct accounts *accounts;
         struct deliveries *deliveries;
         struct registry *registry;
+        struct node_list *nodes; /* NULL: the store is not shared */
         struct membership *membership;
         struct commit *commit;
         struct control *control;

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from koowatch import PATIENCE, Koowatch, descriptors, wait_polls
-from postgresql import sqlite_only
+from postgresql import IS_STORE, sqlite_only
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 NAME, PATH, INTERFACE = "org.koowatch1", "/org/koowatch1", "org.koowatch1.Manager"
@@ -224,6 +224,16 @@ def test_an_account_that_fails_is_a_signal(on_bus, bus, sim):
     assert accounts[0]["name"] == "default" and accounts[0]["state"] == "unauthorized"
     now = on_bus.wait(lambda: (p := bus.properties())["AccountsFailing"] == 1 and p, "AccountsFailing")
     assert now["Trouble"] == [f"account default unauthorized: {first['reason']}"]
+
+
+def test_there_are_no_nodes_without_a_database(on_bus, bus):
+    if IS_STORE:
+        [nodes] = bus.call("Nodes")
+        assert [(node["alive"], node["isSelf"], node["accounts"]) for node in nodes] == [(True, True, ["default"])]
+        return
+    with pytest.raises(CallFailed, match=r"Backend=postgresql.*koowatch-nodes\(7\)"):
+        bus.call("Nodes")
+    assert bus.error_name("Nodes") == "org.koowatch1.Error.NotAllowed"
 
 
 def test_a_delivery_that_was_given_up(koowatch, bus, sim):

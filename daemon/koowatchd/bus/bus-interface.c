@@ -31,6 +31,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD("Redeliver", "sa{sv}", ARGUMENT(name) ARGUMENT(options), "", ""),
         METHOD("Dismiss", "s", ARGUMENT(name), "", ""),
         METHOD("ListAccounts", "", "", "aa{sv}", ARGUMENT(accounts)),
+        METHOD("Nodes", "", "", "aa{sv}", ARGUMENT(nodes)),
         METHOD("History", "a{sv}su", PAGE, "aa{sv}s", ARGUMENT(runs) ARGUMENT(next)),
         METHOD("Reload", "", "", "", ""),
         SIGNAL("TaskAdded", task),

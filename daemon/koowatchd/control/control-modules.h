@@ -6,6 +6,7 @@
 
 struct accounts;
 struct deliveries;
+struct node_list;
 struct poller;
 struct registry;
 struct store;
@@ -19,6 +20,7 @@ struct control_modules {
         struct poller *poller;
         struct deliveries *deliveries;
         struct registry *registry;
+        struct node_list *nodes; /* NULL: the store is not shared */
         /* A delivery that was parked is no more, perhaps. */
         struct callback on_delivery;
 };

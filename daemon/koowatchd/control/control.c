@@ -10,6 +10,7 @@
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
 #include "koowatchd/control/history.h"
+#include "koowatchd/control/nodes.h"
 #include "koowatchd/control/orders.h"
 #include "koowatchd/control/task-get.h"
 #include "koowatchd/control/task-list.h"
@@ -89,8 +90,9 @@ void control_call(void *userdata, const char *method, struct bus_call *call) {
                 {"Add", add_task},         {"Dismiss", dismiss_begin},
                 {"Get", task_get_begin},   {"History", history_begin},
                 {"List", task_list_begin}, {"ListAccounts", account_list_begin},
-                {"Poll", poll_task},       {"Redeliver", redeliver_begin},
-                {"Reload", reload},        {"Remove", remove_task},
+                {"Nodes", nodes_begin},    {"Poll", poll_task},
+                {"Reload", reload},        {"Redeliver", redeliver_begin},
+                {"Remove", remove_task},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(methods); i++) {

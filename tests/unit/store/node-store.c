@@ -1,0 +1,65 @@
+#include "unit/store/node-store.h"
+
+#include "unit/support.h"
+
+static const char *get_error(const struct store *store) {
+        (void) store;
+        return "the database is away";
+}
+
+static void each_node(struct store *store, store_node_fn on_row, store_done_fn on_end,
+                      void *userdata) {
+        struct node_store *s = container_of(store, struct node_store, store);
+
+        assert_null(s->on_end);
+        s->asked++;
+        s->on_row = on_row;
+        s->on_end = on_end;
+        s->userdata = userdata;
+}
+
+void node_store_init(struct node_store *s) {
+        static const struct store_fleet_backend fleet = {.each_node = each_node};
+        static const struct store_backend backend = {.error = get_error, .fleet = &fleet};
+
+        *s = (struct node_store){.store.backend = &backend};
+}
+
+void node_store_put(struct node_store *s, const char *name, const char *accounts) {
+        assert_in_range(s->n, 0, NODE_STORE_MAX - 1);
+        s->nodes[s->n++] = (struct store_node){
+                .name = name,
+                .version = "1.2",
+                .accounts = accounts,
+                .labels = "",
+                .since = USEC_MINUTE,
+                .silent = USEC_SEC,
+                .is_alive = true,
+        };
+}
+
+void node_store_clear(struct node_store *s) {
+        s->n = 0;
+}
+
+/* Texts are the callback's only while it runs. */
+static void tell_row(const struct node_store *s, const struct store_node *node) {
+        CLEANUP(freep) char *name = strdup(node->name);
+        CLEANUP(freep) char *accounts = strdup(node->accounts);
+        struct store_node row = *node;
+
+        assert_true(name && accounts);
+        row.name = name;
+        row.accounts = accounts;
+        s->on_row(s->userdata, &row);
+}
+
+void node_store_tell(struct node_store *s, int error) {
+        store_done_fn on_end = s->on_end;
+
+        assert_non_null(on_end);
+        for (size_t i = 0; error == 0 && i < s->n; i++)
+                tell_row(s, &s->nodes[i]);
+        s->on_end = NULL;
+        on_end(s->userdata, error);
+}
