@@ -179,6 +179,11 @@ void remove_task(struct control *c, struct bus_call *call) {
                 return;
         }
         path = task_facts_path(en, &facts);
+        if (facts.node) {
+                bus_call_fail(call, BUS_NOT_ALLOWED, "its file is on node %s: remove it there (%s)",
+                              facts.node, path ? path : name);
+                return;
+        }
         if (!facts.removes_finished) {
                 bus_call_fail(call, BUS_NOT_ALLOWED,
                               "the file belongs to whoever wrote it: delete %s",

@@ -14,7 +14,7 @@
 #include "koowatchd/control/orders.h"
 #include "koowatchd/control/task-get.h"
 #include "koowatchd/control/task-list.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/node-list.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/task/task-facts.h"
 #include "koowatchd/task/task.h"
@@ -52,6 +52,25 @@ const char *control_task_name(struct bus_call *call) {
 
 /* ---- small methods ---- */
 
+/* It is there, and has not finished. */
+static void fail_poll(const struct control *c, struct bus_call *call, const char *name) {
+        struct task_facts facts;
+        const struct store_node *owner = NULL;
+
+        if (task_facts_find(registry_enrollment(c->with.registry), name, &facts) &&
+            facts.is_elsewhere)
+                owner = node_list_owner(c->with.nodes, facts.view.account);
+        if (owner)
+                bus_call_fail(call, BUS_NOT_ALLOWED,
+                              "task %s is not polled here: node %s polls account %s; ask there",
+                              name, owner->name, facts.view.account);
+        else
+                bus_call_fail(call, BUS_NOT_ALLOWED,
+                              "task %s is not polled: its file is invalid or a duplicate, or its "
+                              "account or directory is not there",
+                              name);
+}
+
 static void poll_task(struct control *c, struct bus_call *call) {
         const char *name = control_task_name(call);
         int r = name ? task_facts_poll(registry_enrollment(c->with.registry), name) : 0;
@@ -65,10 +84,7 @@ static void poll_task(struct control *c, struct bus_call *call) {
         else if (r == -EALREADY)
                 bus_call_fail(call, BUS_NOT_ALLOWED, "task %s has finished", name);
         else
-                bus_call_fail(call, BUS_NOT_ALLOWED,
-                              "task %s is not polled: its file is invalid or a duplicate, or its "
-                              "account or directory is not there",
-                              name);
+                fail_poll(c, call, name);
 }
 
 static void reload(struct control *c, struct bus_call *call) {

@@ -221,7 +221,11 @@ static void on_file(void *userdata, const struct task_file *file) {
 static bool read_file(struct order *o, const struct task_facts *facts) {
         const struct enrollment *en = registry_enrollment(o->control->with.registry);
 
-        if (!facts || task_facts_read(en, facts, on_file, o) < 0)
+        if (facts && facts->node)
+                pending_fail(&o->pending, BUS_NOT_ALLOWED,
+                             "the file of task %s is on node %s: only that one can read it again",
+                             o->name, facts->node);
+        else if (!facts || task_facts_read(en, facts, on_file, o) < 0)
                 pending_fail(&o->pending, BUS_NOT_ALLOWED,
                              "the file of task %s is gone: it can be delivered only as it was "
                              "committed",

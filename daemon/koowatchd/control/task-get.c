@@ -140,7 +140,7 @@ void task_get_begin(struct control *c, struct bus_call *call) {
                 search(g, name);
                 return;
         }
-        g->view = view_of_task(en, &facts);
+        g->view = view_of_task(en, c->with.nodes, &facts);
         if (!g->view || !view_add_details(g->view, en, &facts, c->config)) {
                 fail(g, -ENOMEM);
         } else if (facts.end) {

@@ -118,7 +118,7 @@ static enum slice_step look_up(struct task_list *l) {
                 l->at++;
                 return SLICE_GO_ON;
         }
-        l->view = view_of_task(en, &facts);
+        l->view = view_of_task(en, l->control->with.nodes, &facts);
         if (!l->view) {
                 l->error = -ENOMEM;
                 return SLICE_GO_ON;

@@ -4,7 +4,7 @@
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/settings-view.h"
 #include "koowatchd/report/event.h"
-#include "koowatchd/store/store.h"
+#include "koowatchd/store/node-list.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/task-facts.h"
 
@@ -27,7 +27,22 @@ static bool add_watch(json_object *view, const struct watch_facts *watch) {
                build_add_boot_time(view, "nextPollAt", watch->next_poll);
 }
 
-json_object *view_of_task(const struct enrollment *en, const struct task_facts *facts) {
+/* Of one that this node does not poll: who does, where that is known. */
+static bool add_node(json_object *view, const struct node_list *nodes,
+                     const struct task_facts *facts) {
+        const struct store_node *owner = node_list_owner(nodes, facts->view.account);
+        CLEANUP(freep) char *reason = NULL;
+
+        if (!node_list_is_known(nodes))
+                return true;
+        reason = owner ? str_printf("node %s polls account %s", owner->name, facts->view.account)
+                       : str_printf("no node polls account %s", facts->view.account);
+        return reason && build_add_string(view, "reason", reason) &&
+               build_add_string(view, "node", owner ? owner->name : NULL);
+}
+
+json_object *view_of_task(const struct enrollment *en, const struct node_list *nodes,
+                          const struct task_facts *facts) {
         CLEANUP(json_object_putp) json_object *view = json_object_new_object();
         CLEANUP(freep) char *path = task_facts_path(en, facts);
         CLEANUP(freep) char *problem = task_facts_problem(en, facts);
@@ -40,7 +55,8 @@ json_object *view_of_task(const struct enrollment *en, const struct task_facts *
             !build_add_string(view, "delivery", "none") || !build_add_string(view, "file", path) ||
             (facts->has_settings && !add_ids(view, &facts->view)) ||
             (facts->is_watched && !add_watch(view, &facts->watch)) ||
-            !build_add_string(view, "reason", reason))
+            !build_add_string(view, "reason", reason) ||
+            (!reason && facts->is_elsewhere && !add_node(view, nodes, facts)))
                 return NULL;
         if (facts->end && (!build_add_string(view, "eventId", facts->end->event_id) ||
                            !build_add_time(view, "registeredAt", facts->end->registered)))

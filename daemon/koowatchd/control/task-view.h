@@ -10,12 +10,14 @@
 
 struct config;
 struct enrollment;
+struct node_list;
 struct store_event;
 struct store_run;
 struct task_facts;
 
-/* What the registry knows of it. */
-json_object *view_of_task(const struct enrollment *enrollment, const struct task_facts *facts);
+/* What the registry knows of it. nodes: who polls what this one does not; NULL: it is alone. */
+json_object *view_of_task(const struct enrollment *enrollment, const struct node_list *nodes,
+                          const struct task_facts *facts);
 /* What only Get says of it besides: variables and hooks, settings (as view_add_settings()),
  * samples. */
 bool view_add_details(json_object *view, const struct enrollment *enrollment,

@@ -33,11 +33,15 @@ void enrollment_tell(const struct enrollment *en, enum registry_change change, c
                 en->handler.on_task(en->handler.userdata, change, name);
 }
 
-/* Another file may have its name by now, or this node's own. */
+/* Another file may have its name by now; of another node's, that is what it stands for. */
 static void tell(const struct entry *e, enum registry_change change) {
-        if (e->is_named && !(e->is.file->is_remote &&
-                             entries_find_name(&enrollment_of(e)->entries, e->is.file->name)))
-                enrollment_tell(enrollment_of(e), change, e->is.file->name);
+        const char *name = e->is.file->name;
+
+        if (!e->is_named)
+                return;
+        if (change == REGISTRY_REMOVED && entries_find_shown(entry_table(e), name, e))
+                change = REGISTRY_CHANGED;
+        enrollment_tell(enrollment_of(e), change, name);
 }
 
 void enrollment_report_invalid(struct enrollment *en, const char *name, const char *text,
@@ -249,6 +253,8 @@ static void refuse_duplicate(struct entry *e, const struct entry *owner) {
         entry_set_state(e, is_late ? ENTRY_LATE_DUPLICATE : ENTRY_DUPLICATE);
         if (entry_is_missing(owner))
                 entry_mark_dirty(&en->changes, entry_owner(e)); /* its file was renamed, it seems */
+        if (e->is.file->is_remote)
+                return; /* a task whose file lies on several nodes is one task */
         if (text && !entry_is_missing(owner)) /* else it is being renamed, or about to go */
                 enrollment_report_invalid(en, e->is.file->name, text, false);
 }
@@ -276,7 +282,7 @@ static void take_over(struct entry *e, struct entry *other) {
                 check_hooks(e);
                 mark_dirty(e);
         }
-        if (text)
+        if (text && !other->is.file->is_remote)
                 enrollment_report_invalid(en, other->is.file->name, text, false);
 }
 

@@ -17,10 +17,8 @@ struct store_key task_key(const struct task_record *task, struct task_view *view
         };
 }
 
+/* All of one name are found by it; each node has one. */
 static uint64_t file_hash(const struct taskdir_file *file) {
-        if (file->is_remote)
-                return hash_text(taskdir_file_remote_path(file),
-                                 hash_text(taskdir_file_node(file), HASH_START));
         return hash_text(file->name, HASH_START);
 }
 
@@ -82,11 +80,54 @@ struct entry *entries_next(const struct entries *entries, size_t *at) {
         return index_next(&entries->by_name, at);
 }
 
-/* ---- one entry ---- */
+/* ---- what is shown ---- */
 
 static bool is_duplicate(enum entry_state state) {
         return state == ENTRY_DUPLICATE || state == ENTRY_LATE_DUPLICATE;
 }
+
+/* One on its way out is as if it were not there any more. */
+bool entry_is_shown(const struct entry *e) {
+        return e->state != ENTRY_TO_DELETE && !(e->is.file->is_remote && is_duplicate(e->state));
+}
+
+struct search {
+        const char *name;
+        const struct entry *except;
+        const struct entry **found;
+};
+
+static bool precedes_remotely(const struct taskdir_file *a, const struct taskdir_file *b) {
+        int order = strcmp(taskdir_file_node(a), taskdir_file_node(b));
+
+        if (order == 0)
+                order = strcmp(taskdir_file_remote_path(a), taskdir_file_remote_path(b));
+        return order < 0;
+}
+
+/* Ends with the one of this node; of others all are seen. */
+static bool note_shown(const void *entry, const void *search) {
+        const struct search *s = search;
+        const struct entry *e = entry;
+
+        if (e == s->except || !entry_is_shown(e) || !streq(e->is.file->name, s->name))
+                return false;
+        if (!*s->found || !e->is.file->is_remote ||
+            precedes_remotely(e->is.file, (*s->found)->is.file))
+                *s->found = e;
+        return !e->is.file->is_remote;
+}
+
+const struct entry *entries_find_shown(const struct entries *entries, const char *name,
+                                       const struct entry *except) {
+        const struct entry *found = NULL;
+        const struct search search = {name, except, &found};
+
+        (void) index_find(&entries->by_name, hash_text(name, HASH_START), note_shown, &search);
+        return found;
+}
+
+/* ---- one entry ---- */
 
 struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
         struct entry *e = calloc(1, sizeof(*e));
@@ -105,6 +146,16 @@ struct entry *entry_new(struct entries *entries, struct taskdir_file *file) {
         return e;
 }
 
+static void join_duplicates(struct entry *e) {
+        LIST_INSERT_HEAD(&entry_table(e)->duplicates, e, duplicate);
+        entry_table(e)->remote_duplicates += e->is.file->is_remote;
+}
+
+static void leave_duplicates(struct entry *e) {
+        LIST_REMOVE(e, duplicate);
+        entry_table(e)->remote_duplicates -= e->is.file->is_remote;
+}
+
 void entry_free(struct entry *e) {
         entry_detach_name(e);
         if (entry_owns_key(e))
@@ -112,7 +163,7 @@ void entry_free(struct entry *e) {
         entry_set_hook_problem(e, false);
         entry_set_left_file(e, false);
         if (is_duplicate(e->state)) {
-                LIST_REMOVE(e, duplicate);
+                leave_duplicates(e);
         } else {
                 watch_free(e->watch);
                 free(e->end);
@@ -226,12 +277,12 @@ void entry_set_state(struct entry *e, enum entry_state state) {
         if (entry_owns_key(e) && state < ENTRY_LOOKUP)
                 index_remove(&entry_table(e)->by_key, e);
         if (is_duplicate(e->state) && !is_duplicate(state)) {
-                LIST_REMOVE(e, duplicate);
+                leave_duplicates(e);
                 e->watch = NULL;
                 e->end = NULL;
         } else if (is_duplicate(state) && !is_duplicate(e->state)) {
                 assert(!e->watch && !e->end);
-                LIST_INSERT_HEAD(&entry_table(e)->duplicates, e, duplicate);
+                join_duplicates(e);
         }
         entry_table(e)->counts[e->state]--;
         entry_table(e)->counts[state]++;

@@ -83,6 +83,7 @@ struct entries {
         LIST_HEAD(, entry) duplicates; /* mistakes, and few: looked through for those of one key */
         unsigned counts[ENTRY_STATES];
         unsigned hook_problems, left_files;
+        unsigned remote_duplicates; /* which are no mistakes, and not shown */
         struct sources *sources;    /* NULL: no other node shares the store */
         struct watch_shared shared; /* kept by whoever has the entries; an entry finds them by it */
 };
@@ -101,6 +102,15 @@ void entry_free(struct entry *entry);
 
 /* Of this node's files. */
 struct entry *entries_find_name(const struct entries *entries, const char *name);
+/* Whether somebody who asks for tasks is to see it. */
+bool entry_is_shown(const struct entry *entry);
+/*
+ * The one that a name stands for where tasks are shown, but for except (NULL: none is left out):
+ * of this node's file, or where that is not there, of the first node that has one. NULL: there is
+ * none.
+ */
+const struct entry *entries_find_shown(const struct entries *entries, const char *name,
+                                       const struct entry *except);
 /* With this name and, if it is another node's, this node and path. */
 struct entry *entries_find_file(const struct entries *entries, const struct taskdir_file *file);
 struct entry *entries_find_key(const struct entries *entries, const struct store_key *key);

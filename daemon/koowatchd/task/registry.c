@@ -508,7 +508,8 @@ struct registry_counts registry_count(const struct registry *r) {
                 .running = r->enrollment.entries.shared.running,
                 .elsewhere = n[ENTRY_ELSEWHERE],
                 .finished = n[ENTRY_FINISHED] + n[ENTRY_FINISHED_MISSING],
-                .invalid = n[ENTRY_INVALID] + n[ENTRY_DUPLICATE] + n[ENTRY_LATE_DUPLICATE],
+                .invalid = n[ENTRY_INVALID] + n[ENTRY_DUPLICATE] + n[ENTRY_LATE_DUPLICATE] -
+                           r->enrollment.entries.remote_duplicates,
                 .hook_problems = r->enrollment.entries.hook_problems,
         };
 }

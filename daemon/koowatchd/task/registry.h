@@ -124,7 +124,7 @@ const struct enrollment *registry_enrollment(const struct registry *registry);
 
 struct registry_counts {
         unsigned pending, running;  /* watched; by taskStatus */
-        unsigned finished, invalid; /* duplicates are invalid */
+        unsigned finished, invalid; /* duplicates among this node's files are invalid */
         unsigned elsewhere;         /* another node polls their account */
         unsigned hook_problems;     /* watched, with a Hook= that would not run */
 };

@@ -19,11 +19,6 @@ const char *task_shown_name(enum task_shown shown) {
         return names[shown];
 }
 
-/* It is on its way out: as if it were not there any more. */
-static bool is_shown(const struct entry *e) {
-        return e->state != ENTRY_TO_DELETE;
-}
-
 static enum task_shown shown_state(const struct entry *e) {
         switch (e->state) {
         case ENTRY_ACTIVE:
@@ -45,9 +40,9 @@ static bool is_watched(const struct entry *e) {
 }
 
 bool task_facts_find(const struct enrollment *en, const char *name, struct task_facts *ret) {
-        const struct entry *e = entries_find_name(&en->entries, name);
+        const struct entry *e = entries_find_shown(&en->entries, name, NULL);
 
-        if (!e || !is_shown(e))
+        if (!e)
                 return false;
         ret->name = e->is.file->name;
         ret->state = shown_state(e);
@@ -60,6 +55,8 @@ bool task_facts_find(const struct enrollment *en, const char *name, struct task_
         if (ret->is_watched)
                 watch_describe(e->watch, &ret->watch);
         ret->end = ret->state == TASK_FINISHED ? entry_end(e) : NULL;
+        ret->is_elsewhere = e->state == ENTRY_ELSEWHERE;
+        ret->node = e->is.file->is_remote ? taskdir_file_node(e->is.file) : NULL;
         ret->removes_finished = e->is.file->removes_finished;
         ret->file_is_valid = !e->file_invalid;
         ret->entry = e;
@@ -146,7 +143,8 @@ void task_facts_walk(const struct enrollment *en, unsigned part,
                 struct task_brief brief = {.name = e->is.file->name, .state = shown_state(e)};
                 struct task_view view;
 
-                if (!is_shown(e))
+                if (!entry_is_shown(e) || (e->is.file->is_remote &&
+                                           e != entries_find_shown(&en->entries, brief.name, NULL)))
                         continue;
                 if (e->is.task) {
                         task_record_view(e->is.task, &view);
@@ -167,9 +165,9 @@ const char *task_facts_name_of_key(const struct enrollment *en, const struct sto
 }
 
 int task_facts_poll(const struct enrollment *en, const char *name) {
-        const struct entry *e = entries_find_name(&en->entries, name);
+        const struct entry *e = entries_find_shown(&en->entries, name, NULL);
 
-        if (!e || !is_shown(e))
+        if (!e)
                 return -ENOENT;
         if (shown_state(e) == TASK_FINISHED)
                 return -EALREADY;

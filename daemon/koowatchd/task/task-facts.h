@@ -30,12 +30,17 @@ struct task_facts {
         bool is_watched;
         struct watch_facts watch;    /* if it is_watched */
         const struct watch_end *end; /* NULL: it has not ended */
+        bool is_elsewhere;           /* this node does not poll its account */
+        const char *node;            /* that has its file; NULL: this one */
         bool removes_finished;       /* its file is removed when it is finished and delivered */
         bool file_is_valid;
         const struct entry *entry;
 };
 
-/* Returns whether there is a task of that name; *ret is not to be copied. */
+/*
+ * Returns whether there is a task of that name: of this node's file, or where it has none, of
+ * another node's that this one polls for; *ret is not to be copied.
+ */
 bool task_facts_find(const struct enrollment *enrollment, const char *name, struct task_facts *ret);
 
 /* Where its file is. The caller frees it; NULL when memory is short. */
@@ -48,7 +53,8 @@ char *task_facts_problem(const struct enrollment *enrollment, const struct task_
 /* The samples of its progress, if it is watched. As watch_notes_samples(). */
 char *task_facts_samples(const struct task_facts *facts);
 
-/* Reads its file. on_file is called once, unless a negative errno is returned: it is not there. */
+/* Reads its file. on_file is called once, unless a negative errno is returned: it is not there, or
+ * is another node's. */
 int task_facts_read(const struct enrollment *enrollment, const struct task_facts *facts,
                     void (*on_file)(void *userdata, const struct task_file *file), void *userdata);
 

@@ -3,6 +3,8 @@
 
 #include "koowatchd/control/control.h"
 #include "koowatchd/store/node-list.h"
+#include "koowatchd/task/enrollment.h"
+#include "koowatchd/task/registry-handler.h"
 #include "unit/core-fixture.h"
 #include "unit/store/node-store.h"
 
@@ -16,6 +18,8 @@ struct fixture {
         unsigned answers;
         json_object *result;
         char *message;
+        bool is_elsewhere; /* the account is another node's */
+        char *told;        /* "added photos " of each change */
 };
 
 static void open_control(struct fixture *f, struct store *store) {
@@ -51,6 +55,7 @@ static int tear_down(void **state) {
         core_free(f->core);
         json_object_put(f->result);
         free(f->message);
+        free(f->told);
         free(f);
         return 0;
 }
@@ -145,7 +150,223 @@ static void test_there_is_no_fleet(void **state) {
         assert_non_null(strstr(f->message, "no node of a fleet"));
 }
 
+/* ---- tasks ---- */
+
+static bool is_ours(void *userdata, const char *account) {
+        (void) account;
+        return !((const struct fixture *) userdata)->is_elsewhere;
+}
+
+static void on_task(void *userdata, enum registry_change change, const char *name) {
+        static const char *const words[] = {
+                [REGISTRY_ADDED] = "added",
+                [REGISTRY_CHANGED] = "changed",
+                [REGISTRY_REMOVED] = "removed",
+        };
+        struct fixture *f = userdata;
+        char *longer = str_printf("%s%s %s ", f->told, words[change], name);
+
+        assert_non_null(longer);
+        free(f->told);
+        f->told = longer;
+}
+
+static struct account *find_account(void *userdata, const char *name) {
+        const struct fixture *f = userdata;
+
+        return streq(name, "default") ? f->core->account : NULL;
+}
+
+static void do_nothing(void *userdata) {
+        (void) userdata;
+}
+
+static void on_invalid(void *userdata, const char *text) {
+        (void) text;
+        ((struct fixture *) userdata)->core->invalid++;
+}
+
+/* A registry that asks here who polls; the store is one that tells at once. */
+static int set_up_tasks(void **state) {
+        struct fixture *f;
+        struct registry_handler handler;
+
+        assert_int_equal(set_up(state), 0);
+        f = *state;
+        control_free(f->control);
+        open_control(f, f->core->store);
+        assert_int_equal(str_replace(&f->told, ""), 0);
+        handler = registry_enrollment(f->core->registry)->handler;
+        handler.on_dirty = (struct callback){commit_request, f->core->commit};
+        handler.on_status = (struct callback){do_nothing, NULL};
+        handler.find_account = find_account;
+        handler.is_ours = is_ours;
+        handler.on_invalid = on_invalid;
+        handler.on_task = on_task;
+        handler.userdata = f;
+        registry_set_handler(f->core->registry, &handler);
+        return 0;
+}
+
+static void ask_through(struct fixture *f, const char *method, const char *arguments) {
+        ask(f, method, arguments);
+        core_pass(f->core, 100 * USEC_MSEC);
+        assert_int_equal(f->answers, 1);
+}
+
+static void assert_said(struct fixture *f, const char *expected) {
+        assert_null(f->message);
+        assert_non_null(strstr(text_of(f->result), expected));
+}
+
+static void assert_not_said(struct fixture *f, const char *text) {
+        assert_null(f->message);
+        assert_null(strstr(text_of(f->result), text));
+}
+
+static void look(struct fixture *f) {
+        core_pass(f->core, 15 * SEC);
+        node_list_look(f->nodes, clock_boot());
+        node_store_tell(&f->store, 0);
+}
+
+/* A file of another node. */
+static struct store_source source_of(const char *node, const char *name, const char *task_id) {
+        static char path[128], text[128];
+
+        (void) snprintf(path, sizeof(path), "/etc/koowatch/tasks.d/%s.task", name);
+        (void) snprintf(text, sizeof(text), "[Task]\nTaskId=%s\nShareId=7\n", task_id);
+        return (struct store_source){
+                .node = node,
+                .path = path,
+                .account = "default",
+                .text = text,
+                .inode = 7,
+                .mtime_ns = 7,
+                .removes_finished = true,
+        };
+}
+
+static void put_remote(struct fixture *f, const char *node, const char *name, const char *task_id) {
+        struct store_source source = source_of(node, name, task_id);
+
+        assert_int_equal(registry_put_remote(f->core->registry, &source), 0);
+        core_pass(f->core, SEC);
+}
+
+static void drop_remote(struct fixture *f, const char *node, const char *name) {
+        struct store_source source = source_of(node, name, "");
+
+        source.is_gone = true;
+        assert_int_equal(registry_put_remote(f->core->registry, &source), 0);
+        core_pass(f->core, SEC);
+}
+
+static void test_a_task_that_another_node_polls(void **state) {
+        struct fixture *f = *state;
+
+        f->is_elsewhere = true;
+        core_put(f->core, "high", "photos", "t1");
+        core_scan(f->core);
+        ask_through(f, "Get", "[\"photos\"]");
+        assert_said(f, "\"state\":\"pending\"");
+        assert_not_said(f, "\"reason\"");
+        node_store_put(&f->store, "b", "default");
+        look(f);
+        ask_through(f, "Get", "[\"photos\"]");
+        assert_said(f, "\"reason\":\"node b polls account default\",\"node\":\"b\"");
+        ask_through(f, "List", "[{}, \"\", 0]");
+        assert_said(f, "\"node\":\"b\"");
+        ask_through(f, "Poll", "[\"photos\"]");
+        assert_string_equal(f->message, "task photos is not polled here: node b polls account "
+                                        "default; ask there");
+        node_store_clear(&f->store);
+        look(f);
+        ask_through(f, "List", "[{}, \"\", 0]");
+        assert_said(f, "\"reason\":\"no node polls account default\"");
+        assert_not_said(f, "\"node\"");
+}
+
+static void test_a_task_whose_file_another_node_has(void **state) {
+        struct fixture *f = *state;
+
+        put_remote(f, "b", "photos", "t1");
+        ask_through(f, "List", "[{}, \"\", 0]");
+        assert_said(f, "\"file\":\"b:\\/etc\\/koowatch\\/tasks.d\\/photos.task\"");
+        ask_through(f, "Poll", "[\"photos\"]");
+        assert_null(f->message);
+        ask_through(f, "Remove", "[\"photos\"]");
+        assert_string_equal(f->message, "its file is on node b: remove it there "
+                                        "(b:/etc/koowatch/tasks.d/photos.task)");
+        core_pass(f->core, 3 * SEC);
+        core_answer(f->core, "t1", 2);
+        ask_through(f, "Get", "[\"photos\"]");
+        assert_said(f, "\"state\":\"finished\"");
+        ask_through(f, "Redeliver", "[\"photos\", {\"Reread\": true}]");
+        assert_string_equal(f->message, "the file of task photos is on node b: only that one can "
+                                        "read it again");
+}
+
+/* A name stands for one task: this node's, else the first other one's. */
+static void test_files_of_one_name(void **state) {
+        struct fixture *f = *state;
+
+        put_remote(f, "c", "photos", "t3");
+        put_remote(f, "b", "photos", "t2");
+        ask_through(f, "List", "[{}, \"\", 0]");
+        assert_said(f, "\"taskId\":\"t2\"");
+        assert_not_said(f, "\"taskId\":\"t3\"");
+        core_put(f->core, "high", "photos", "t1");
+        core_scan(f->core);
+        ask_through(f, "List", "[{}, \"\", 0]");
+        assert_said(f, "\"taskId\":\"t1\"");
+        assert_not_said(f, "\"taskId\":\"t2\"");
+        assert_int_equal(registry_count(f->core->registry).pending, 3);
+        assert_int_equal(str_replace(&f->told, ""), 0);
+        core_remove(f->core, "high", "photos");
+        core_scan(f->core);
+        core_pass(f->core, SEC);
+        assert_string_equal(f->told, "changed photos ");
+        drop_remote(f, "b", "photos");
+        ask_through(f, "Get", "[\"photos\"]");
+        assert_said(f, "\"taskId\":\"t3\"");
+        assert_int_equal(str_replace(&f->told, ""), 0);
+        drop_remote(f, "c", "photos");
+        assert_string_equal(f->told, "removed photos ");
+        ask_through(f, "Get", "[\"photos\"]");
+        assert_non_null(f->message);
+}
+
+/* Whoever copies a task file to all nodes has made no mistake. */
+static void test_one_task_on_two_nodes(void **state) {
+        struct fixture *f = *state;
+        CLEANUP(freep) char *heard = NULL;
+
+        core_put(f->core, "high", "photos", "t1");
+        core_scan(f->core);
+        core_listen(f->core);
+        put_remote(f, "b", "images", "t1");
+        put_remote(f, "b", "copy", "t2");
+        core_put(f->core, "high", "original", "t2"); /* takes over */
+        core_scan(f->core);
+        core_pass(f->core, SEC);
+        heard = core_heard(f->core);
+        assert_string_equal(heard, "");
+        assert_int_equal(registry_count(f->core->registry).invalid, 0);
+        assert_int_equal(registry_count(f->core->registry).pending, 2);
+        assert_int_equal(f->core->invalid, 0);
+        ask_through(f, "List", "[{}, \"\", 0]");
+        assert_said(f, "\"name\":\"original\"");
+        assert_said(f, "\"name\":\"photos\"");
+        assert_not_said(f, "images");
+        assert_not_said(f, "copy");
+        drop_remote(f, "b", "images");
+        drop_remote(f, "b", "copy");
+        assert_int_equal(registry_count(f->core->registry).invalid, 0);
+}
+
 int main(void) {
+#define TASKS(name) cmocka_unit_test_setup_teardown(name, set_up_tasks, tear_down)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_nodes_are_listed),
@@ -153,6 +374,10 @@ int main(void) {
                 TEST(test_a_database_that_does_not_answer),
                 TEST(test_the_end_while_the_database_is_asked),
                 TEST(test_there_is_no_fleet),
+                TASKS(test_a_task_that_another_node_polls),
+                TASKS(test_a_task_whose_file_another_node_has),
+                TASKS(test_files_of_one_name),
+                TASKS(test_one_task_on_two_nodes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
