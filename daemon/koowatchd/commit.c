@@ -24,6 +24,7 @@ struct commit {
         struct deliveries *deliveries;
         struct commit_handler handler;
         enum commit_state state;
+        usec_t state_since;
         usec_t history;
         struct timer retry_timer;  /* armed: nothing is handed over before it */
         struct timer answer_timer; /* armed: a batch is under way */
@@ -66,6 +67,7 @@ static void set_state(struct commit *c, enum commit_state state, int error) {
         else
                 log_notice("%s: writable again", c->path);
         c->state = state;
+        c->state_since = clock_boot();
         callback_call(&c->handler.on_status);
 }
 
@@ -220,6 +222,10 @@ bool commit_is_busy(const struct commit *c) {
 
 enum commit_state commit_state(const struct commit *c) {
         return c->state;
+}
+
+usec_t commit_state_since(const struct commit *c) {
+        return c->state_since;
 }
 
 /* A store_reach_fn. What waits is handed over before the loop does. */

@@ -73,3 +73,5 @@ enum commit_state {
         COMMIT_UNREACHABLE, /* the store is on another machine, and cannot be reached */
 };
 enum commit_state commit_state(const struct commit *commit);
+/* Since when, on clock_boot(); 0: from the start. */
+usec_t commit_state_since(const struct commit *commit);

@@ -36,7 +36,7 @@ struct membership {
         struct found_list changed, found; /* by the two kinds of reads */
         uint64_t told;                    /* a hash of the accounts that the store was told */
         unsigned served;                  /* how many they were */
-        bool is_reading_changes, has_read_changes, has_looked, has_settled, is_over;
+        bool has_begun, is_reading_changes, has_read_changes, has_looked, has_settled, is_over;
         bool is_short; /* of memory for a row: what was read is read again */
 };
 
@@ -197,7 +197,11 @@ static void read_changes(struct membership *m) {
 /* ---- what the store tells ---- */
 
 static void on_begun(void *userdata) {
-        read_changes(userdata);
+        struct membership *m = userdata;
+
+        m->has_begun = true;
+        callback_call(&m->with.on_status);
+        read_changes(m);
 }
 
 static void on_account(void *userdata, const char *account) {
@@ -328,6 +332,10 @@ void membership_start(struct membership *m) {
         membership_check_accounts(m);
 }
 
+bool membership_has_session(const struct membership *m) {
+        return !store_is_shared(m->with.store) || (m->has_begun && !m->is_over);
+}
+
 bool membership_has(const struct membership *m, const char *account) {
         const struct holding *h;
 
@@ -335,6 +343,11 @@ bool membership_has(const struct membership *m, const char *account) {
                 return true;
         h = find(m, account);
         return h && h->is_ours;
+}
+
+bool membership_is_left(const struct membership *m, const struct account *account) {
+        return m && account_is_configured(account) && !membership_has(m, account_name(account)) &&
+               node_list_is_left(m->with.nodes, account_name(account));
 }
 
 struct membership_counts membership_count(const struct membership *m) {

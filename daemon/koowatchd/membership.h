@@ -11,6 +11,7 @@
 #include "common/callback.h"
 #include "common/util.h"
 
+struct account;
 struct accounts;
 struct deliveries;
 struct membership;
@@ -43,8 +44,13 @@ void membership_start(struct membership *membership);
 /* The configuration is another one. */
 void membership_check_accounts(struct membership *membership);
 
+/* Whether it has a session, without which it polls nothing. Alone it needs none. */
+bool membership_has_session(const struct membership *membership);
 /* Whether this node polls the account. NULL: it polls all. */
 bool membership_has(const struct membership *membership, const char *account);
+/* Whether the account, which is configured here, is polled by no node. NULL, and alone: it is not.
+ */
+bool membership_is_left(const struct membership *membership, const struct account *account);
 /* How many accounts it polls, of those that it could; 0 of 0 alone. */
 struct membership_counts {
         unsigned held, served;

@@ -9,6 +9,7 @@
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/report/metrics.h"
 
@@ -41,6 +42,7 @@ static struct metrics_account *describe_accounts(const struct metrics_sources *f
                         .name = account_name(all[i]),
                         .state = account_state(all[i]),
                         .in_flight = account_in_flight(all[i]),
+                        .is_left = membership_is_left(from->membership, all[i]),
                         .poll_lag = (double) poller_lag_of(from->poller, all[i], from->now) / 1e6,
                 };
         *ret_n = n;
@@ -49,6 +51,8 @@ static struct metrics_account *describe_accounts(const struct metrics_sources *f
 
 static int write_now(const struct metrics_file *f, const struct metrics_sources *from) {
         const struct delivery_counts deliveries = deliveries_count(from->deliveries);
+        const struct membership_counts held = from->membership ? membership_count(from->membership)
+                                                               : (struct membership_counts){};
         size_t n = 0;
         CLEANUP(freep) struct metrics_account *accounts = describe_accounts(from, &n);
         const struct metrics_gauges gauges = {
@@ -59,6 +63,10 @@ static int write_now(const struct metrics_file *f, const struct metrics_sources 
                 .hook_problems = from->tasks.hook_problems,
                 .accounts = accounts,
                 .n_accounts = n,
+                .is_node = from->membership,
+                .has_session = from->membership && membership_has_session(from->membership),
+                .held = held.held,
+                .served = held.served,
                 .deliveries_pending = deliveries.pending,
                 .deliveries_failing = deliveries.failing,
                 .deliveries_parked = from->parked,

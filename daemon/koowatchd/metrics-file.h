@@ -13,6 +13,7 @@
 struct accounts;
 struct commit;
 struct deliveries;
+struct membership;
 struct metrics;
 struct poller;
 
@@ -29,6 +30,7 @@ struct metrics_sources {
         const struct commit *commit;
         const struct deliveries *deliveries;
         const struct metrics *metrics;
+        const struct membership *membership; /* NULL: the daemon is alone */
         const struct poller *poller;
         struct registry_counts tasks;
         unsigned parked; /* in the store */

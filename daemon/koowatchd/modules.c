@@ -296,6 +296,12 @@ static int open_nodes(struct modules *m) {
         return store_is_shared(m->state.store) ? node_list_new(m->state.store, &m->nodes) : 0;
 }
 
+static void on_membership(void *userdata) {
+        const struct modules *m = userdata;
+
+        status_update(m->status);
+}
+
 static int open_membership(struct modules *m) {
         const struct membership_modules modules = {
                 .store = m->state.store,
@@ -304,6 +310,7 @@ static int open_membership(struct modules *m) {
                 .deliveries = m->deliveries,
                 .nodes = m->nodes,
                 .on_settled = m->on_settled,
+                .on_status = {on_membership, m},
                 .on_over = m->on_over,
         };
 
@@ -344,6 +351,12 @@ static int open_status(struct modules *m) {
                 .poller = m->poller,
                 .report = m->report,
                 .metrics = m->metrics,
+                .membership = m->membership,
+                .nodes = m->nodes,
+                .store = m->state.store,
+                .store_name = m->state.store_name,
+                .store_backend =
+                        m->config->store_backend == BACKEND_SQLITE ? "sqlite" : "postgresql",
                 .bus = m->bus,
         };
 

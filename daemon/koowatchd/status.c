@@ -11,12 +11,14 @@
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/metrics-file.h"
 #include "koowatchd/poll/poller.h"
 #include "koowatchd/properties.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/notify.h"
 #include "koowatchd/report/report.h"
+#include "koowatchd/store/node-list.h"
 #include "koowatchd/task/registry.h"
 #include "koowatchd/trouble.h"
 
@@ -68,8 +70,30 @@ static void put_counts(FILE *f, const struct status *s, const struct registry_co
         put_deliveries(f, &deliveries, s->parked);
 }
 
+/* "; node a: 1 of 2 accounts", where that is not all that there is. */
+static void put_node(FILE *f, const struct status *s) {
+        const struct store_node *self = node_list_self(s->from.nodes);
+        const struct membership_counts n = membership_count(s->from.membership);
+
+        if (self && (n.served > 1 || node_list_count(s->from.nodes) > 1))
+                (void) fprintf(f, "; node %s: %u of %u account%s", self->name, n.held, n.served,
+                               n.served == 1 ? "" : "s");
+}
+
+/* One of those that no node polls. */
+static const struct account *find_left(const struct status *s) {
+        const size_t n = accounts_list(s->from.accounts, NULL, 0);
+        CLEANUP(freep) struct account **all = calloc(n + 1, sizeof(struct account *));
+
+        for (size_t i = 0; all && i < accounts_list(s->from.accounts, all, n); i++)
+                if (membership_is_left(s->from.membership, all[i]))
+                        return all[i];
+        return NULL;
+}
+
 static void put_problems(FILE *f, const struct status *s, const struct registry_counts *watches) {
         const struct account *account = accounts_first_failing(s->from.accounts);
+        const struct account *left = find_left(s);
         const char *hook_problem = registry_hook_problem(s->from.registry);
         usec_t lag;
         const struct account *late = poller_overloaded(s->from.poller, clock_boot(), &lag);
@@ -82,6 +106,11 @@ static void put_problems(FILE *f, const struct status *s, const struct registry_
                 (void) fprintf(f, "; the store does not answer, outcomes wait");
         if (commit_state(s->from.commit) == COMMIT_UNREACHABLE)
                 (void) fprintf(f, "; the store cannot be reached, outcomes wait");
+        if (commit_state(s->from.commit) == COMMIT_OK &&
+            !membership_has_session(s->from.membership))
+                (void) fprintf(f, "; no session in the database, nothing is polled");
+        if (left)
+                (void) fprintf(f, "; no node polls account %s", account_name(left));
         if (account)
                 (void) fprintf(f, "; account %s %s: %s", account_name(account),
                                account_state_name(account_state(account)), account_reason(account));
@@ -120,6 +149,7 @@ static char *make_text(const struct status *s, const struct registry_counts *wat
         if (!f)
                 return NULL;
         put_counts(f, s, watches);
+        put_node(f, s);
         put_problems(f, s, watches);
         if (s->last)
                 put_last(f, s);
@@ -129,6 +159,14 @@ static char *make_text(const struct status *s, const struct registry_counts *wat
 }
 
 static void set_properties(struct status *s, const struct registry_counts *watches, usec_t now) {
+        properties_set_store(s->from.bus, &(struct store_facts){
+                                                  .store = s->from.store,
+                                                  .name = s->from.store_name,
+                                                  .backend = s->from.store_backend,
+                                                  .commit = s->from.commit,
+                                                  .membership = s->from.membership,
+                                                  .nodes = s->from.nodes,
+                                          });
         properties_set(s->from.bus,
                        &(struct trouble_sources){
                                .accounts = s->from.accounts,
@@ -136,6 +174,7 @@ static void set_properties(struct status *s, const struct registry_counts *watch
                                .deliveries = s->from.deliveries,
                                .poller = s->from.poller,
                                .registry = s->from.registry,
+                               .membership = s->from.membership,
                                .tasks = *watches,
                                .finished = s->finished,
                                .parked = s->parked,
@@ -236,18 +275,20 @@ void status_set_config_error(struct status *s, bool is_error) {
 /* ---- every 15 s ---- */
 
 static void write_metrics(struct status *s, const struct registry_counts *watches, usec_t now) {
-        metrics_file_write(&s->metrics_file, &(struct metrics_sources){
-                                                     .accounts = s->from.accounts,
-                                                     .commit = s->from.commit,
-                                                     .deliveries = s->from.deliveries,
-                                                     .metrics = s->from.metrics,
-                                                     .poller = s->from.poller,
-                                                     .tasks = *watches,
-                                                     .parked = s->parked,
-                                                     .config_error = s->config_error,
-                                                     .loop_lag = s->loop_lag,
-                                                     .now = now,
-                                             });
+        metrics_file_write(&s->metrics_file,
+                           &(struct metrics_sources){
+                                   .accounts = s->from.accounts,
+                                   .commit = s->from.commit,
+                                   .deliveries = s->from.deliveries,
+                                   .metrics = s->from.metrics,
+                                   .membership = s->from.nodes ? s->from.membership : NULL,
+                                   .poller = s->from.poller,
+                                   .tasks = *watches,
+                                   .parked = s->parked,
+                                   .config_error = s->config_error,
+                                   .loop_lag = s->loop_lag,
+                                   .now = now,
+                           });
 }
 
 /* The warning comes again only when it has caught up in between. */

@@ -16,11 +16,14 @@ struct accounts;
 struct bus;
 struct commit;
 struct deliveries;
+struct membership;
 struct metrics;
+struct node_list;
 struct poller;
 struct registry;
 struct report;
 struct status;
+struct store;
 struct timers;
 
 /* All borrowed. */
@@ -33,6 +36,11 @@ struct status_sources {
         const struct poller *poller;
         const struct report *report;
         const struct metrics *metrics;
+        const struct membership *membership;
+        const struct node_list *nodes; /* NULL: the store is not shared */
+        const struct store *store;
+        const char *store_name;    /* as messages call it */
+        const char *store_backend; /* as Backend= does */
         struct bus *bus;
 };
 

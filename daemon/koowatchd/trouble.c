@@ -7,6 +7,7 @@
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/commit.h"
 #include "koowatchd/deliver/delivery.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/poll/poller.h"
 
 /* For so long a delivery may fail before somebody should look. */
@@ -43,9 +44,21 @@ static void say_store(json_object **trouble, const struct commit *commit) {
                 say(trouble, "the store cannot be reached, outcomes wait");
 }
 
+/* Where the store cannot be reached that says more. */
+static void say_session(json_object **trouble, const struct trouble_sources *from) {
+        if (from->membership && !membership_has_session(from->membership) &&
+            commit_state(from->commit) == COMMIT_OK)
+                say(trouble, "this node has no session in the database, it polls nothing");
+}
+
+static void say_left(json_object **trouble, const struct account *account) {
+        say(trouble, "no node polls account %s%s", account_name(account),
+            account_secret(account) ? "" : ", this one has no token for it");
+}
+
 /* Returns how many are not ok. */
-static unsigned say_accounts(json_object **trouble, const struct accounts *accounts) {
-        const size_t n = accounts_list(accounts, NULL, 0);
+static unsigned say_accounts(json_object **trouble, const struct trouble_sources *from) {
+        const size_t n = accounts_list(from->accounts, NULL, 0);
         CLEANUP(freep) struct account **all = calloc(n + 1, sizeof(struct account *));
         unsigned failing = 0;
 
@@ -53,8 +66,10 @@ static unsigned say_accounts(json_object **trouble, const struct accounts *accou
                 json_object_put(STEAL_PTR(*trouble));
                 return 0;
         }
-        (void) accounts_list(accounts, all, n);
+        (void) accounts_list(from->accounts, all, n);
         for (size_t i = 0; i < n; i++) {
+                if (membership_is_left(from->membership, all[i]))
+                        say_left(trouble, all[i]);
                 if (account_state(all[i]) == ACCOUNT_OK)
                         continue;
                 failing++;
@@ -106,7 +121,8 @@ json_object *trouble_list(const struct trouble_sources *from, usec_t now,
         if (from->config_error)
                 say(&trouble, "the configuration has errors, the old one is in effect");
         say_store(&trouble, from->commit);
-        *ret_accounts_failing = say_accounts(&trouble, from->accounts);
+        say_session(&trouble, from);
+        *ret_accounts_failing = say_accounts(&trouble, from);
         say_tasks(&trouble, from);
         say_deliveries(&trouble, from, now);
         if (lag >= TROUBLE_LAG_MIN)

@@ -11,6 +11,7 @@
 struct accounts;
 struct commit;
 struct deliveries;
+struct membership;
 struct poller;
 
 /* All borrowed. */
@@ -20,6 +21,7 @@ struct trouble_sources {
         const struct deliveries *deliveries;
         const struct poller *poller;
         const struct registry *registry;
+        const struct membership *membership; /* NULL: the daemon is alone */
         struct registry_counts tasks;
         unsigned finished, parked; /* in the store */
         const char *invalid; /* what is wrong with one of the invalid files; NULL: not known */

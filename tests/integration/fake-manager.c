@@ -266,18 +266,27 @@ static int on_list(struct manager *manager, sd_bus_message *call) {
         return r < 0 ? r : 1;
 }
 
-static int on_accounts(struct manager *manager, sd_bus_message *call) {
+/* What has no arguments, and gives the list of that name. */
+static int on_whole_list(struct manager *manager, sd_bus_message *call, const char *name) {
         sd_bus_message *reply = NULL;
         int r;
 
-        (void) printf("ListAccounts\n");
+        (void) printf("%s\n", sd_bus_message_get_member(call));
         if (has_failed(manager, call))
                 return 1;
         (void) sd_bus_message_new_method_return(call, &reply);
-        append_dicts(reply, list_of(manager, "accounts"), 0);
+        append_dicts(reply, list_of(manager, name), 0);
         r = sd_bus_send(NULL, reply, NULL);
         sd_bus_message_unref(reply);
         return r < 0 ? r : 1;
+}
+
+static int on_accounts(struct manager *manager, sd_bus_message *call) {
+        return on_whole_list(manager, call, "accounts");
+}
+
+static int on_nodes(struct manager *manager, sd_bus_message *call) {
+        return on_whole_list(manager, call, "nodes");
 }
 
 static int on_act(struct manager *manager, sd_bus_message *call) {
@@ -309,10 +318,9 @@ static int on_method(void *userdata, sd_bus_message *call, UNUSED const char *re
                 const char *name;
                 int (*fn)(struct manager *manager, sd_bus_message *call);
         } methods[] = {
-                {"Get", on_get},
-                {"List", on_list},
-                {"History", on_list},
-                {"ListAccounts", on_accounts},
+                {"Get", on_get},      {"List", on_list},
+                {"History", on_list}, {"ListAccounts", on_accounts},
+                {"Nodes", on_nodes},
         };
         const char *member = sd_bus_message_get_member(call);
 
@@ -330,6 +338,13 @@ static int on_property(void *userdata, const char *name, sd_bus_message *reply) 
                 return sd_bus_message_append(reply, "s", json_object_get_string(value));
         if (streq(name, "BehindUsec"))
                 return sd_bus_message_append(reply, "t", (uint64_t) json_object_get_int64(value));
+        if (streq(name, "Store")) {
+                json_object *none = json_object_new_object();
+
+                append_dict(reply, value ? value : none, 0);
+                json_object_put(none);
+                return 0;
+        }
         if (!streq(name, "Trouble"))
                 return sd_bus_message_append(reply, "u", (uint32_t) json_object_get_int(value));
         append_strings(reply, value);

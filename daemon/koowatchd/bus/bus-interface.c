@@ -48,6 +48,7 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("DeliveriesParked", "u"),
         PROPERTY("AccountsFailing", "u"),
         PROPERTY("BehindUsec", "t"),
+        PROPERTY("Store", "a{sv}"),
         PROPERTY("Trouble", "as"),
         SD_BUS_VTABLE_END
 };

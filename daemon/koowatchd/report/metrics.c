@@ -236,6 +236,23 @@ static void write_accounts(const struct metrics_gauges *g, struct text *t) {
                     g->accounts[i].name, g->accounts[i].poll_lag);
 }
 
+static void write_node(const struct metrics_gauges *g, struct text *t) {
+        if (!g->is_node)
+                return;
+        number(t, "node_session", g->has_session,
+               "0 while this node has no session in the database, and polls nothing.");
+        family(t, "node_accounts", "gauge",
+               "Accounts that this node polls, and that it could poll.");
+        add(t,
+            "koowatch_node_accounts{state=\"held\"} %u\n"
+            "koowatch_node_accounts{state=\"served\"} %u\n",
+            g->held, g->served);
+        family(t, "account_polled", "gauge", "0 while no node polls an account, 1 otherwise.");
+        for (size_t i = 0; i < g->n_accounts; i++)
+                add(t, "koowatch_account_polled{account=\"%s\"} %d\n", g->accounts[i].name,
+                    !g->accounts[i].is_left);
+}
+
 static void write_deliveries(const struct metrics_gauges *g, struct text *t) {
         number(t, "deliveries_pending", g->deliveries_pending,
                "Outcomes whose hooks have not all succeeded.");
@@ -289,6 +306,7 @@ int metrics_write(const struct metrics *m, const struct metrics_gauges *g,
         write_gauges(g, &t);
         write_deliveries(g, &t);
         write_accounts(g, &t);
+        write_node(g, &t);
         write_last_polls(m, &t);
         write_polls(m, &t);
         write_durations(m, &t);

@@ -41,6 +41,7 @@ struct metrics_account {
         enum account_state state;
         unsigned in_flight;
         double poll_lag; /* seconds */
+        bool is_left;    /* by all nodes; where is_node holds below */
 };
 
 struct metrics_gauges {
@@ -51,6 +52,8 @@ struct metrics_gauges {
         unsigned deliveries_pending, deliveries_failing, deliveries_parked;
         usec_t oldest_delivery;    /* wall clock; 0: none is pending */
         double poll_lag, loop_lag; /* seconds */
+        bool is_node, has_session; /* of a fleet */
+        unsigned held, served;     /* accounts that it polls, and could poll */
         uint64_t log_entries_lost;
         bool store_writable, config_valid;
         usec_t written; /* wall clock, now */

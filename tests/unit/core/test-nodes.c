@@ -1,10 +1,16 @@
 /* What is said of the nodes of a fleet, and of tasks that another one polls. */
 #include <json-c/json.h>
 
+#include "common/config.h"
+#include "common/json.h"
+#include "koowatchd/account/accounts.h"
 #include "koowatchd/control/control.h"
+#include "koowatchd/loop/dirwatch.h"
+#include "koowatchd/membership.h"
 #include "koowatchd/store/node-list.h"
 #include "koowatchd/task/enrollment.h"
 #include "koowatchd/task/registry-handler.h"
+#include "koowatchd/trouble.h"
 #include "unit/core-fixture.h"
 #include "unit/store/node-store.h"
 
@@ -365,7 +371,160 @@ static void test_one_task_on_two_nodes(void **state) {
         assert_int_equal(registry_count(f->core->registry).invalid, 0);
 }
 
+/* ---- what is wrong ---- */
+
+struct accounts_fixture {
+        struct fixture *f;
+        char token_file[DIRECTORY_MAX + 16];
+        struct account_config settings[2];
+        struct config config;
+        struct ev_loop *loop;
+        struct dirwatch *dirwatch;
+        struct accounts *accounts;
+        struct membership *membership;
+};
+
+static int on_added(void *userdata, struct account *account) {
+        (void) userdata;
+        (void) account;
+        return 0;
+}
+
+static void ignore(void *userdata, struct account *account) {
+        (void) userdata;
+        (void) account;
+}
+
+static void on_changed(void *userdata, struct account *account, unsigned failed_requests) {
+        (void) failed_requests;
+        ignore(userdata, account);
+}
+
+/* This node can poll "eu"; "us" is configured without a token. */
+static int set_up_membership(void **state) {
+        static const struct accounts_handler handler = {
+                .on_added = on_added,
+                .on_removed = ignore,
+                .on_changed = on_changed,
+                .on_ready = ignore,
+                .on_settings_changed = ignore,
+        };
+        static char eu[] = "eu", us[] = "us", endpoint[] = "https://drive.example.com";
+        struct accounts_fixture *a = calloc(1, sizeof(*a));
+        struct core *c;
+
+        assert_non_null(a);
+        assert_int_equal(set_up((void **) &a->f), 0);
+        c = a->f->core;
+        (void) snprintf(a->token_file, sizeof(a->token_file), "%s/token", c->directory);
+        assert_int_equal(replace_file(a->token_file, "secret\n", 7, 0600), 0);
+        a->settings[0] = (struct account_config){.name = eu, .token_file = a->token_file};
+        a->settings[1] = (struct account_config){.name = us};
+        a->config = (struct config){.accounts = a->settings, .n_accounts = 2};
+        for (size_t i = 0; i < ARRAY_LEN(a->settings); i++) {
+                a->settings[i].endpoint = endpoint;
+                a->settings[i].max_in_flight = 8;
+                a->settings[i].line = i + 1;
+                a->settings[i].rate_limit = (struct rate_limit){.count = 10, .period = SEC};
+        }
+        a->loop = ev_loop_new(EVFLAG_AUTO);
+        assert_non_null(a->loop);
+        assert_int_equal(dirwatch_new(a->loop, &a->dirwatch), 0);
+        assert_int_equal(
+                accounts_new(c->timers, a->dirwatch, c->http, c->directory, &handler, &a->accounts),
+                0);
+        assert_int_equal(accounts_configure(a->accounts, &a->config), 0);
+        assert_int_equal(membership_new(&(struct membership_modules){.store = &a->f->store.store,
+                                                                     .accounts = a->accounts,
+                                                                     .registry = c->registry,
+                                                                     .deliveries = c->deliveries,
+                                                                     .nodes = a->f->nodes},
+                                        &a->membership),
+                         0);
+        membership_start(a->membership);
+        *state = a;
+        return 0;
+}
+
+static int tear_down_membership(void **state) {
+        struct accounts_fixture *a = *state;
+
+        membership_free(a->membership);
+        accounts_free(a->accounts);
+        dirwatch_free(a->dirwatch);
+        ev_loop_destroy(a->loop);
+        (void) tear_down((void **) &a->f);
+        free(a);
+        return 0;
+}
+
+/* The sentences that name nodes or sessions, a line each. */
+static void assert_trouble(struct accounts_fixture *a, const char *expected) {
+        const struct core *c = a->f->core;
+        CLEANUP(json_object_putp) json_object *list = NULL;
+        char text[512] = "";
+        unsigned failing;
+
+        list = trouble_list(
+                &(struct trouble_sources){
+                        .accounts = a->accounts,
+                        .commit = c->commit,
+                        .deliveries = c->deliveries,
+                        .poller = c->poller,
+                        .registry = c->registry,
+                        .membership = a->membership,
+                },
+                clock_boot(), &failing);
+        assert_non_null(list);
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                const char *sentence = json_object_get_string(json_object_array_get_idx(list, i));
+
+                if (strstr(sentence, " node "))
+                        (void) snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\n",
+                                        sentence);
+        }
+        assert_string_equal(text, expected);
+}
+
+/* As the store says every 3 s; the nodes are asked for every 15 s. */
+static void look_as_member(struct accounts_fixture *a) {
+        struct node_store *s = &a->f->store;
+
+        core_pass(a->f->core, 15 * SEC);
+        s->handler.on_look(s->handler.userdata);
+        node_store_tell(s, 0);
+}
+
+static void test_an_account_that_no_node_polls(void **state) {
+        struct accounts_fixture *a = *state;
+        struct node_store *s = &a->f->store;
+
+        assert_false(membership_has_session(a->membership));
+        assert_trouble(a, "this node has no session in the database, it polls nothing\n");
+        s->handler.on_begun(s->handler.userdata);
+        assert_true(membership_has_session(a->membership));
+        assert_trouble(a, "");
+        node_store_put(s, "a", "eu");
+        look_as_member(a);
+        assert_int_equal(s->served, 1);
+        assert_trouble(a, "");
+        look_as_member(a);
+        assert_trouble(a, "no node polls account us, this one has no token for it\n");
+        s->n = 0;
+        look_as_member(a);
+        look_as_member(a);
+        assert_trouble(a, "no node polls account us, this one has no token for it\n"
+                          "no node polls account eu\n");
+        s->handler.on_account(s->handler.userdata, "eu"); /* known before the next look */
+        assert_trouble(a, "no node polls account us, this one has no token for it\n");
+        node_store_put(s, "b", "us");
+        look_as_member(a);
+        assert_trouble(a, "");
+        assert_int_equal(membership_count(a->membership).held, 1);
+}
+
 int main(void) {
+#define MEMBER(name) cmocka_unit_test_setup_teardown(name, set_up_membership, tear_down_membership)
 #define TASKS(name) cmocka_unit_test_setup_teardown(name, set_up_tasks, tear_down)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -378,6 +537,7 @@ int main(void) {
                 TASKS(test_a_task_whose_file_another_node_has),
                 TASKS(test_files_of_one_name),
                 TASKS(test_one_task_on_two_nodes),
+                MEMBER(test_an_account_that_no_node_polls),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

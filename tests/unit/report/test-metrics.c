@@ -45,6 +45,28 @@ static void expect_none(const char *text, const char *part) {
                 fail_msg("%s in %s", part, text);
 }
 
+/* Alone there is nothing to say of it. */
+static void test_a_node_of_a_fleet(void **state) {
+        static const struct metrics_account left[] = {{.name = "default"},
+                                                      {.name = "office", .is_left = true}};
+        struct metrics_gauges g = gauges;
+        CLEANUP(freep) char *alone = text_of(*state, &g, METRICS_PROMETHEUS);
+        CLEANUP(freep) char *text = NULL;
+
+        expect_none(alone, "koowatch_node_");
+        expect_none(alone, "koowatch_account_polled");
+        g.accounts = left;
+        g.is_node = true;
+        g.held = 1;
+        g.served = 2;
+        text = text_of(*state, &g, METRICS_PROMETHEUS);
+        expect(text, "koowatch_node_session 0\n");
+        expect(text, "koowatch_node_accounts{state=\"held\"} 1\n"
+                     "koowatch_node_accounts{state=\"served\"} 2\n");
+        expect(text, "koowatch_account_polled{account=\"default\"} 1\n"
+                     "koowatch_account_polled{account=\"office\"} 0\n");
+}
+
 static int setup(void **state) {
         return metrics_new((struct metrics **) state);
 }
@@ -144,6 +166,7 @@ int main(void) {
                 TEST(test_prometheus_knows_names_of_samples_and_four_types),
                 TEST(test_openmetrics_knows_families_and_an_end),
                 TEST(test_gauges_are_as_given),
+                TEST(test_a_node_of_a_fleet),
                 TEST(test_times_are_absent_until_there_is_one),
                 TEST(test_what_is_of_a_task_is_no_failure_of_its_account),
                 TEST(test_a_directory_that_is_not_there),

@@ -18,9 +18,48 @@ static void each_node(struct store *store, store_node_fn on_row, store_done_fn o
         s->userdata = userdata;
 }
 
+static void set_handler(struct store *store, const struct fleet_handler *handler) {
+        container_of(store, struct node_store, store)->handler = *handler;
+}
+
+static int serve(struct store *store, const char *const accounts[], size_t n) {
+        (void) accounts;
+        container_of(store, struct node_store, store)->served = n;
+        return 0;
+}
+
+static void each_source(struct store *store, const char *account, store_source_fn on_row,
+                        store_done_fn on_end, void *userdata) {
+        (void) store;
+        (void) account;
+        (void) on_row;
+        on_end(userdata, 0);
+}
+
+static void each_changed_source(struct store *store, store_source_fn on_row, store_done_fn on_end,
+                                void *userdata) {
+        each_source(store, NULL, on_row, on_end, userdata);
+}
+
+static void each_pending(struct store *store,
+                         void (*on_row)(void *userdata, const char *event_id,
+                                        const struct store_delivery *delivery),
+                         store_done_fn on_end, void *userdata) {
+        (void) store;
+        (void) on_row;
+        on_end(userdata, 0);
+}
+
 void node_store_init(struct node_store *s) {
-        static const struct store_fleet_backend fleet = {.each_node = each_node};
-        static const struct store_backend backend = {.error = get_error, .fleet = &fleet};
+        static const struct store_fleet_backend fleet = {
+                .set_handler = set_handler,
+                .serve = serve,
+                .each_source = each_source,
+                .each_changed_source = each_changed_source,
+                .each_node = each_node,
+        };
+        static const struct store_backend backend = {
+                .error = get_error, .each_pending = each_pending, .fleet = &fleet};
 
         *s = (struct node_store){.store.backend = &backend};
 }

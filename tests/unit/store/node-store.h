@@ -1,6 +1,8 @@
 #pragma once
 /*
  * Node store: a shared store that knows nothing but its nodes, and tells them when the test says
+ *
+ * There is no task file in it. What its handler is told, the test tells it.
  */
 #include "koowatchd/store/fleet.h"
 #include "koowatchd/store/store-backend.h"
@@ -12,6 +14,8 @@ struct node_store {
         struct store_node nodes[NODE_STORE_MAX];
         size_t n;
         unsigned asked;
+        struct fleet_handler handler;
+        size_t served;
         /* What is under way. */
         store_node_fn on_row;
         store_done_fn on_end;
