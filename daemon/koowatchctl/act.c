@@ -55,7 +55,7 @@ static int remove_as_caller(const struct ctl *ctl, const char *name, struct fail
                 return -1;
         }
         file = json_get_string(task, "file");
-        if (!file)
+        if (!file || *file != '/') /* another node's: NODE:PATH */
                 return -1;
         r = unlink(file) < 0 ? -errno : 0;
         if (r == -ENOENT)

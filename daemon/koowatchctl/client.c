@@ -303,12 +303,22 @@ int client_list(struct client *client, const char *method, json_object *filter, 
         return 0;
 }
 
-int client_accounts(struct client *client, json_object **ret, struct failure *failure) {
+/* What a method without arguments lists. */
+static int call_for_list(struct client *client, const char *method, json_object **ret,
+                         struct failure *failure) {
         CLEANUP(json_object_putp) json_object *reply = NULL;
 
-        if (client_call(client, "ListAccounts", "", NULL, &reply, failure) < 0)
+        if (client_call(client, method, "", NULL, &reply, failure) < 0)
                 return -1;
         return take(reply, 0, json_type_array, ret, failure);
+}
+
+int client_accounts(struct client *client, json_object **ret, struct failure *failure) {
+        return call_for_list(client, "ListAccounts", ret, failure);
+}
+
+int client_nodes(struct client *client, json_object **ret, struct failure *failure) {
+        return call_for_list(client, "Nodes", ret, failure);
 }
 
 int client_properties(struct client *client, json_object **ret, struct failure *failure) {

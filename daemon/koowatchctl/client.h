@@ -64,6 +64,7 @@ int client_list(struct client *client, const char *method, json_object *filter, 
                 struct failure *failure);
 
 int client_accounts(struct client *client, json_object **ret, struct failure *failure);
+int client_nodes(struct client *client, json_object **ret, struct failure *failure);
 
 /* All properties, as an object. */
 int client_properties(struct client *client, json_object **ret, struct failure *failure);

@@ -155,6 +155,8 @@ static void offer_word(const struct completion *c) {
                 offer_tasks(c);
         else if (c->verb->word == WORD_ACCOUNT && c->position == 0)
                 offer_accounts(c);
+        else if (c->verb->word == WORD_STORE && c->position == 0)
+                offer(c, "status");
         else if (c->verb->word == WORD_HOOK_TEST && c->position == 0)
                 offer(c, "test");
         else if (c->verb->word == WORD_HOOK_TEST && c->position == 1)

@@ -313,6 +313,11 @@ int edit_run(struct ctl *ctl, const struct options *options) {
         e.path = json_get_string(task, "file");
         e.has_finished = streq(task_text(task, "state"), "finished");
         delivery = task_text(task, "delivery");
+        if (e.path && *e.path != '/') {
+                (void) failure_set(&failure, "NotAllowed",
+                                   _("the file is on another node, edit it there: %s"), e.path);
+                return ctl_fail(ctl, &failure);
+        }
         if (!e.path || access(e.path, F_OK) < 0) {
                 (void) failure_set(&failure, "NotFound",
                                    _("%s has no file any more that you can see"), e.name);

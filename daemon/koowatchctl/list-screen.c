@@ -30,6 +30,8 @@ static const struct column {
           NOTE, { N_("NOTE"), false, 8 } },
         { "account", "account", N_("the account it is polled with"),
           TEXT, { N_("ACCOUNT"), false, 0 } },
+        { "node", "node", N_("the node that polls it, if another one does"),
+          TEXT, { N_("NODE"), false, 0 } },
         { "task-id", "taskId", N_("KooDrive's taskId"),
           TEXT, { N_("TASK-ID"), false, 0 } },
         { "share-id", "shareId", N_("KooDrive's shareId"),

@@ -18,6 +18,7 @@
 #include "koowatchctl/language.h"
 #include "koowatchctl/list.h"
 #include "koowatchctl/logs.h"
+#include "koowatchctl/nodes.h"
 #include "koowatchctl/show.h"
 #include "koowatchctl/status.h"
 #include "koowatchctl/wait.h"
@@ -44,6 +45,10 @@ static const struct verb verbs[] = {
           NULL, is_ok_run, WORD_NONE, 0, 0, false },
         { "account", "[NAME]", N_("accounts, or all about one"),
           NULL, account_run, WORD_ACCOUNT, 0, 1, false },
+        { "nodes", "", N_("the nodes that share the store, and what each polls"),
+          NULL, nodes_run, WORD_NONE, 0, 0, false },
+        { "store", "status", N_("where the store is, and whether it answers"),
+          NULL, store_run, WORD_STORE, 1, 1, false },
         { "add", "NAME", N_("register a task; returns when it is on disk"),
           add_options, add_run, WORD_NONE, 1, 1, false },
         { "wait", "NAME...", N_("wait for the end of tasks; exit 0: all succeeded"),

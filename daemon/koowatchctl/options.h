@@ -26,6 +26,7 @@ enum word_kind {
         WORD_NONE,
         WORD_TASK,
         WORD_ACCOUNT,
+        WORD_STORE,     /* "status" */
         WORD_HOOK_TEST, /* "test", an event, a name */
 };
 

@@ -100,6 +100,7 @@ static void print_task(const struct screen *s) {
                 (void) fputc('\n', s->out);
         }
         row_of(s, N_("Account"), "account");
+        row_of(s, N_("Polled by"), "node");
         row_of(s, N_("File"), "file");
         row_of_time(s, N_("Registered"), "registeredAt");
         row_of_time(s, N_("Deadline"), "deadlineAt");
@@ -153,8 +154,10 @@ static void print_delivery(const struct screen *s) {
                                        time_relative(next, s->look->now, span));
                 (void) fputc('\n', s->out);
         }
-        row(s, streq(task_text(s->task, "state"), "invalid") ? N_("Invalid") : N_("Trouble"),
-            reason);
+        if (!*task_text(s->task, "node")) /* which is the reason */
+                row(s,
+                    streq(task_text(s->task, "state"), "invalid") ? N_("Invalid") : N_("Trouble"),
+                    reason);
 }
 
 /* Of the progress that was seen, a few points. */

@@ -91,7 +91,8 @@ enum style task_style(json_object *entry) {
                 return STYLE_BAD;
         if (is(entry, "state", "finished") && !is(entry, "result", "succeeded"))
                 return is(entry, "result", "partial") ? STYLE_WARN : STYLE_BAD;
-        if (*task_text(entry, "reason"))
+        if (*task_text(entry, "reason") &&
+            !*task_text(entry, "node")) /* else it is polled elsewhere */
                 return STYLE_WARN;
         return is(entry, "state", "finished") ? STYLE_GOOD : STYLE_NONE;
 }

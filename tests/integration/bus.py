@@ -61,6 +61,7 @@ class Manager:
             "tasks": [],
             "history": [],
             "accounts": [],
+            "nodes": [],
             "properties": {
                 "Version": "0.1.0",
                 "Pending": 0,

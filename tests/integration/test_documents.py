@@ -237,9 +237,9 @@ def verbs():
 def test_man_page_has_each_verb_and_option_of_koowatchctl():
     text = page("koowatchctl.1")
     part = re.search(r"^# VERBS\n(.*?)^# ", text, re.M | re.S)[1]
-    paragraphs = re.split(r"^\*([\w-]+)(?: test)?\*.*\n", part, flags=re.M)
+    paragraphs = re.split(r"^\*([\w-]+)(?: test| status)?\*.*\n", part, flags=re.M)
     documented = dict(zip(paragraphs[1::2], paragraphs[2::2]))
-    heads = dict(re.findall(r"^\*([\w-]+)(?: test)?\*(.*)$", part, re.M))
+    heads = dict(re.findall(r"^\*([\w-]+)(?: test| status)?\*(.*)$", part, re.M))
     assert documented.keys() == verbs().keys()
     for verb, options in verbs().items():
         said = set(re.findall(r"--([a-z-]+)", heads[verb] + documented[verb].split("\n## ")[0]))

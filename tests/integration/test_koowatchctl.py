@@ -261,6 +261,81 @@ def test_a_name_that_is_not_there_gets_the_nearest(manager, ctl):
     assert "mean" not in ctl.run("poll", "something-else").stderr
 
 
+def test_nodes(manager, ctl):
+    manager.content["nodes"] = [
+        {"name": "a", "alive": True, "isSelf": True, "accounts": ["default", "office"], "since": at(-86400 * 3),
+         "silentUsec": 2000000, "pendingDeliveries": 12, "version": "0.1.0"},
+        {"name": "b", "alive": True, "isSelf": False, "labels": ["big"], "since": at(-60), "silentUsec": 14000000,
+         "pendingDeliveries": 0},
+        {"name": "c", "alive": False, "isSelf": False, "silentUsec": 7200000000, "pendingDeliveries": 0},
+    ]  # fmt: skip
+    manager.start()
+    lines = ctl.run("nodes").stdout.splitlines()
+    assert [re.split("  +", line.strip()) for line in lines] == [
+        ["NODE", "STATE", "ACCOUNTS", "LABELS", "SINCE", "LAST-BEAT", "DELIVERIES"],
+        ["a *", "alive", "default,office", "-", "3d", "2s", "12"],
+        ["b", "silent", "-", "big", "60s", "14s", "0"],
+        ["c", "gone", "-", "-", "-", "2h", "0"],
+    ]
+    answered = json.loads(ctl.run("nodes", "--json").stdout)
+    assert answered["schema"] == 1 and [node["name"] for node in answered["nodes"]] == ["a", "b", "c"]
+
+
+def test_there_are_no_nodes(manager, ctl):
+    manager.content["errors"] = {"Nodes": ["NotAllowed", "this koowatchd is no node of a fleet"]}
+    manager.start()
+    refused = ctl.run("nodes")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "koowatchctl: this koowatchd is no node of a fleet\n"
+    assert json.loads(ctl.run("nodes", "--json").stdout)["error"]["code"] == "NotAllowed"
+
+
+def test_store_status(manager, ctl):
+    store = manager.content["properties"]["Store"] = {"backend": "sqlite", "name": "/var/lib/state.db", "state": "ok"}
+    manager.start()
+    shown = ctl.run("store", "status")
+    assert (shown.returncode, shown.stdout) == (
+        0,
+        "     Backend: sqlite\n       Where: /var/lib/state.db\n       State: ok\n",
+    )
+    store.update(state="unreachable", since=at(-180), reason="timeout expired", node="a")
+    store.update(session=False, accountsHeld=0, accountsServed=2)
+    manager.reload()
+    assert ctl.run("store", "status").stdout.splitlines()[2:] == [
+        f"       State: unreachable, since {store['since']} (3min ago)",
+        "      Reason: timeout expired",
+        "        Node: a",
+        "     Session: no, this node polls nothing",
+        "    Accounts: polls 0 of 2",
+    ]
+    assert json.loads(ctl.run("store", "status", "--json").stdout) == {"schema": 1, "store": store}
+    wrong = ctl.run("store", "stat")
+    assert (wrong.returncode, wrong.stderr) == (2, "koowatchctl: store stat: expected store status\n")
+
+
+def test_a_task_that_another_node_polls(manager, ctl):
+    reason = "node b polls account default"
+    manager.content["tasks"] = [
+        {"name": "far", "state": "pending", "account": "default", "node": "b", "reason": reason},
+        {"name": "left", "state": "pending", "account": "office", "reason": "no node polls account office"},
+        running("theirs", file="b:/etc/koowatch/tasks.d/theirs.task"),
+    ]
+    manager.content["errors"] = {"Remove": ["NotAllowed", "its file is on node b"]}
+    manager.start()
+    assert reason in ctl.run("list").stdout
+    shown = ctl.run("show", "far").stdout
+    assert "   Polled by: b\n" in shown and "Trouble" not in shown
+    assert "     Trouble: no node polls account office\n" in ctl.run("show", "left").stdout
+    listed = ctl.run("list", "--no-legend", "--color", "always", "-o", "name,state,node").stdout.splitlines()
+    plain = [re.sub("\033[^m]*m", "", line).split() for line in listed]
+    assert plain == [["far", "pending", "b"], ["left", "pending", "-"], ["theirs", "running", "-"]]
+    assert "\033[33m" not in listed[0] and "\033[33m" in listed[1]
+    removed = ctl.run("remove", "theirs")
+    assert (removed.returncode, removed.stderr) == (1, "koowatchctl: its file is on node b\n")
+    edited = ctl.run("edit", "theirs")
+    assert edited.returncode == 1 and "on another node, edit it there: b:/etc/koowatch" in edited.stderr
+
+
 def test_status_and_monitor(manager, ctl):
     properties = manager.content["properties"]
     manager.content["accounts"] = [{"name": "default", "state": "ok", "tasks": 3, "inFlight": 1}]
@@ -479,6 +554,9 @@ def test_completion_of_words(manager, ctl):
     offers(("add", "--from-json", "",), [":file"])
     offers(("--json", "show", "tw",), ["two"])
     offers(("hook", "test", "st",), ["stalled"])
+    offers(("no",), ["nodes"])
+    offers(("store", "",), ["status"])
+    offers(("list", "--output", "nod",), ["node"])
     offers(("show", "*",), [])
 
 
@@ -966,6 +1044,8 @@ def everything(manager, installed, tmp_path):
             ["status", "--monitor"],
             ["account"],
             ["account", "default"],
+            ["nodes"],
+            ["store", "status"],
             add,
             [*add, "--dry-run"],
             ["wait", "a"],

@@ -52,23 +52,27 @@ static json_object *make_result(const struct node_list *list) {
         return views ? build_reply_of(STEAL_PTR(views)) : NULL;
 }
 
+/* why: in words. */
+static void fail(struct nodes *n, const char *why) {
+        pending_fail(&n->pending, BUS_UNAVAILABLE,
+                     "the database does not answer this node (%s); ask another one, or see "
+                     "koowatchctl store status",
+                     why);
+}
+
 static void on_told(struct node_list_waiter *waiter, int error) {
         struct nodes *n = container_of(waiter, struct nodes, waiter);
 
         n->is_waiting = false;
         if (error < 0)
-                control_fail_pending(n->control, &n->pending, error);
+                fail(n, error == -ENOMEM ? strerror(ENOMEM) : store_error(n->control->with.store));
         else
                 pending_reply(&n->pending, make_result(n->control->with.nodes));
 }
 
 static void on_timer(struct timer *timer, usec_t now) {
-        struct nodes *n = container_of(timer, struct nodes, timer);
-
         (void) now;
-        pending_fail(&n->pending, BUS_UNAVAILABLE,
-                     "the database does not answer this node; ask another one, or see "
-                     "koowatchctl store status");
+        fail(container_of(timer, struct nodes, timer), "nothing for 5 s");
 }
 
 void nodes_begin(struct control *c, struct bus_call *call) {

@@ -120,7 +120,8 @@ static void test_a_database_that_fails(void **state) {
 
         ask(f, "Nodes", "[]");
         node_store_tell(&f->store, -5);
-        assert_string_equal(f->message, "the database is away");
+        assert_string_equal(f->message, "the database does not answer this node (the database is "
+                                        "away); ask another one, or see koowatchctl store status");
 }
 
 /* Whoever asks gets an answer, and what comes later harms nobody. */
@@ -130,8 +131,10 @@ static void test_a_database_that_does_not_answer(void **state) {
         ask(f, "Nodes", "[]");
         core_pass(f->core, 5 * SEC);
         assert_int_equal(f->answers, 1);
-        assert_string_equal(f->message, "the database does not answer this node; ask another one, "
-                                        "or see koowatchctl store status");
+        assert_string_equal(
+                f->message,
+                "the database does not answer this node (nothing for 5 s); ask another one, "
+                "or see koowatchctl store status");
         node_store_tell(&f->store, 0);
         ask(f, "Nodes", "[]");
         node_store_tell(&f->store, 0);
