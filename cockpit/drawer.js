@@ -9,7 +9,7 @@ import { icon } from "./icons.js";
 import { alert, block, button, copyButton, facts, hooksWord, label } from "./parts.js";
 import { ago, duration, moment, parse } from "./time.js";
 import { explain, isUnexplained } from "./trouble.js";
-import { hasHookTrouble, isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
+import { hasHookTrouble, isElsewhere, isFailing, isWatched, outcomeWord, runTone, runWord, shortReason, stateWord, tone, typeWord } from "./words.js";
 
 const FILES_SHOWN = 200;
 const AGAIN = 1000;
@@ -307,7 +307,7 @@ export class Drawer {
                                 { kind: "primary", reason: this.actions.reasons(task).edit }));
         if (task.outcome === "rejected")
             return alert("bad", _("KooDrive refuses to return this task"), task.errorMessage || "");
-        return isWatched(task) && why ? alert("warn", _("The last poll"), why) : null;
+        return isWatched(task) && why && !isElsewhere(task) ? alert("warn", _("The last poll"), why) : null;
     }
 
     #hookButtons(task) {

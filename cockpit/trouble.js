@@ -1,7 +1,7 @@
 // What needs attention: each task and account in trouble, why, and what helps. Pure.
 
 import { _, format, ngettext } from "./i18n.js";
-import { accountAdvice, accountReason, accountStateWord, hasHookTrouble, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
+import { accountAdvice, accountReason, accountStateWord, hasHookTrouble, isElsewhere, isFailing, isWatched, outcomeWord, shortReason } from "./words.js";
 
 const ofAccount = account => ({
     kind: "account",
@@ -48,7 +48,7 @@ const ofTask = (task, accounts) => {
             ...hooks,
         };
     // A task's own trouble; that of its account is said once, for all of them.
-    if (isWatched(task) && task.reason && (accounts.get(task.account)?.state ?? "ok") === "ok")
+    if (isWatched(task) && task.reason && !isElsewhere(task) && (accounts.get(task.account)?.state ?? "ok") === "ok")
         return {
             ...base,
             bad: false,

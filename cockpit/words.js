@@ -5,6 +5,9 @@ import { parse } from "./time.js";
 
 export const isWatched = task => task.state === "pending" || task.state === "running";
 
+// Another node of the fleet polls it, which is its reason, and no trouble.
+export const isElsewhere = task => Boolean(task.node);
+
 // Its hooks have failed and are tried again.
 export const isFailing = task => task.delivery === "waiting" && (task.attempts || 0) > 0;
 
@@ -20,7 +23,7 @@ export const tone = task => {
             return isFailing(task) ? "warn" : "good";
         return task.result === "partial" ? "warn" : "bad";
     }
-    if (isFailing(task) || task.reason)
+    if (isFailing(task) || task.reason && !isElsewhere(task))
         return "warn";
     return task.state === "running" ? "busy" : "none";
 };

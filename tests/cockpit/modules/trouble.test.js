@@ -41,6 +41,13 @@ test("an account's trouble is said once, not for each of its tasks", () => {
     assert.ok(isInTrouble(task("default"), accounts));
 });
 
+test("a task that another node polls is in no trouble", () => {
+    const far = { name: "d", state: "pending", delivery: "none", account: "default", reason: "node b polls account default" };
+
+    assert.ok(!isInTrouble({ ...far, node: "b" }, accounts));
+    assert.ok(isInTrouble(far, accounts));
+});
+
 test("a task that has ended badly needs no attention, nor one whose hooks run the first time", () => {
     assert.ok(!isInTrouble({ name: "e", state: "finished", outcome: "canceled", delivery: "none" }, accounts));
     assert.ok(!isInTrouble({ name: "e", state: "finished", outcome: "completed", delivery: "waiting" }, accounts));

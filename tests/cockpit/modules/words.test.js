@@ -10,6 +10,7 @@ test("the tone of a task is that of its worst", () => {
     assert.equal(tone({ ...finished, delivery: "parked" }), "bad");
     assert.equal(tone({ ...finished, delivery: "waiting", attempts: 2 }), "warn");
     assert.equal(tone({ ...finished, delivery: "waiting", attempts: 0 }), "good");
+    assert.equal(tone({ state: "pending", reason: "node b polls account default", node: "b" }), "none");
     assert.equal(tone({ ...finished, result: "partial" }), "warn");
     assert.equal(tone({ ...finished, outcome: "rejected", result: undefined }), "bad");
     assert.equal(tone({ state: "running", delivery: "none" }), "busy");
