@@ -287,6 +287,7 @@ def test_the_oldest_delivery_that_waits(koowatch, sim, metrics):
     oldest = metrics("oldest_delivery_timestamp_seconds")
     assert began - 0.001 <= oldest <= first
     koowatch.restart()
+    koowatch.wait(both, "they are known again")
     assert metrics("oldest_delivery_timestamp_seconds") == oldest
     koowatch.hook("finished.d/10-record", "exit 0")
 
