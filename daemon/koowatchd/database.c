@@ -68,7 +68,7 @@ int database_open(struct database *d, const struct config *config, struct ev_loo
                 .connection = config->store_connection,
                 .fleet = config->store_fleet,
                 .host = host,
-                .node = config->store_node ? config->store_node : host,
+                .node = config->store_node,
                 .labels = config->labels ? config->labels : "",
                 .incarnation = &incarnation,
                 .password = read_password,

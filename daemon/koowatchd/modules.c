@@ -33,7 +33,6 @@
 
 #define CREDENTIALS_PERIOD USEC_MINUTE
 #define LEFT_TO_OTHERS_PAUSE (5 * USEC_SEC)
-#define HOOKS_RUN_FOR (13 * USEC_SEC)
 
 /* ---- between modules ---- */
 
@@ -207,10 +206,10 @@ static int open_reports(struct modules *m) {
         return r < 0 ? r : report_new(&m->report);
 }
 
-/* Other nodes take over what a node has 20 s after it was heard of last: 7 s to end hooks. */
 static usec_t run_until(void *userdata) {
-        (void) userdata;
-        return clock_boot() + HOOKS_RUN_FOR;
+        const struct modules *m = userdata;
+
+        return store_trusted_until(m->state.store);
 }
 
 static int open_runner(struct modules *m) {
@@ -230,6 +229,7 @@ static int open_runner(struct modules *m) {
         return runner_set_fleet(m->runner, &(struct runner_fleet){
                                                    .node = m->config->store_node,
                                                    .run_until = run_until,
+                                                   .userdata = m,
                                            });
 }
 

@@ -154,6 +154,21 @@ def test_a_hook_is_run_again_elsewhere_when_its_node_is_killed(fleet, two, sim):
     assert [second["event"]["node"], first["event"]["node"]] == ["b", "a"]
 
 
+def test_hooks_run_where_the_label_is(fleet, sim):
+    """Who has seen the end tells it, once, and leaves the hooks to a node that has what they need."""
+    a, b = fleet.add("a"), fleet.add("b", Hooks={"Labels": "disk tape"})
+    a.start()
+    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
+    a.add_task("photos", sim.add_task(), RunOn="tape")
+    a.wait_entry(FINISHED.format("photos"))
+    fleet.wait(lambda: fleet.query("SELECT told FROM event WHERE owner IS NULL") == [(1,)], "a has left it")
+    b.start()
+    fleet.wait(lambda: b.records(name="photos"), "b runs it")
+    fleet.wait(lambda: fleet.query("SELECT state FROM event") == [(1,)], "it is delivered")
+    assert not a.records()
+    assert len(told(fleet, "photos")) == 1
+
+
 def test_a_node_that_was_stopped_comes_back(fleet, two, sim):
     """The others have taken what it had: it can write nothing, and begins anew."""
     a, b = two

@@ -14,6 +14,10 @@ void pg_lease_confirm(struct pg_lease *l) {
         l->good = l->tried;
 }
 
+usec_t pg_lease_end(const struct pg_lease *l) {
+        return l->good > 0 ? l->good + PG_TRUST : 0;
+}
+
 bool pg_lease_is_over(const struct pg_lease *l, usec_t now) {
         return l->good > 0 && now >= l->good + PG_TRUST;
 }

@@ -24,6 +24,8 @@ void pg_lease_beat(struct pg_lease *lease, usec_t now);
 /* The beat was good. */
 void pg_lease_confirm(struct pg_lease *lease);
 
+/* When trust ends, unless a beat comes back; 0: there is no session. */
+usec_t pg_lease_end(const struct pg_lease *lease);
 bool pg_lease_is_over(const struct pg_lease *lease, usec_t now);
 bool pg_lease_is_due(const struct pg_lease *lease, usec_t now);
 /* When there is something to do next: a beat, or the end. */

@@ -183,6 +183,10 @@ static int pg_serve(struct store *store, const char *const accounts[], size_t n)
         return pg_session_serve(&pg_store_of(store)->session, accounts, n);
 }
 
+static usec_t pg_trusted_until(const struct store *store) {
+        return pg_lease_end(&((const struct pg_store *) store)->session.lease);
+}
+
 static void pg_leave(struct store *store, store_done_fn on_done, void *userdata) {
         pg_session_leave(&pg_store_of(store)->session, on_done, userdata);
 }
@@ -273,6 +277,7 @@ int koowatch_store_open(const struct store_module_settings *settings, struct sto
         static const struct store_fleet_backend fleet = {
                 .set_handler = pg_set_handler,
                 .serve = pg_serve,
+                .trusted_until = pg_trusted_until,
                 .leave = pg_leave,
                 .each_source = pg_each_source,
                 .each_changed_source = pg_each_changed_source,

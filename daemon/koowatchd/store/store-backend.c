@@ -99,6 +99,10 @@ int store_serve(struct store *s, const char *const accounts[], size_t n) {
         return s->backend->fleet->serve(s, accounts, n);
 }
 
+usec_t store_trusted_until(const struct store *s) {
+        return s->backend->fleet->trusted_until(s);
+}
+
 void store_leave(struct store *s, store_done_fn on_done, void *userdata) {
         s->backend->fleet->leave(s, on_done, userdata);
 }

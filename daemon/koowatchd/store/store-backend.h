@@ -45,6 +45,7 @@ struct store_backend {
 struct store_fleet_backend {
         void (*set_handler)(struct store *store, const struct fleet_handler *handler);
         int (*serve)(struct store *store, const char *const accounts[], size_t n);
+        usec_t (*trusted_until)(const struct store *store);
         void (*leave)(struct store *store, store_done_fn on_done, void *userdata);
         void (*each_source)(struct store *store, const char *account, store_source_fn on_row,
                             store_done_fn on_end, void *userdata);

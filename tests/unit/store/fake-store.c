@@ -935,6 +935,11 @@ static int fake_serve(struct store *store, const char *const accounts[], size_t 
         return 0;
 }
 
+static usec_t fake_trusted_until(const struct store *store) {
+        (void) store;
+        return USEC_INFINITY;
+}
+
 static void fake_leave(struct store *store, store_done_fn on_done, void *userdata) {
         op_queue(store, &(struct fake_op){
                                 .carry_out = do_leave,
@@ -998,6 +1003,7 @@ void fake_store_share(struct store *store, const char *node) {
         static const struct store_fleet_backend fleet = {
                 .set_handler = fake_set_handler,
                 .serve = fake_serve,
+                .trusted_until = fake_trusted_until,
                 .leave = fake_leave,
                 .each_source = fake_each_source,
                 .each_changed_source = fake_each_changed_source,

@@ -18,6 +18,7 @@ static void test_it_beats_every_four_seconds(void **state) {
         (void) state;
         pg_lease_renew(&lease, T(0));
         assert_int_equal(pg_lease_next(&lease, T(1)), T(4));
+        assert_int_equal(pg_lease_end(&lease), T(13));
         assert_false(pg_lease_is_due(&lease, T(3.9)));
         assert_true(pg_lease_is_due(&lease, T(4)));
         pg_lease_beat(&lease, T(5));
