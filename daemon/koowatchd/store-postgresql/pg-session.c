@@ -163,7 +163,7 @@ static void look_later(struct pg_session *s) {
 static void on_found(void *userdata, const char *account) {
         struct pg_session *s = userdata;
 
-        for (size_t i = 0; !s->look_again && i < s->n_served; i++)
+        for (size_t i = 0; i < s->n_served; i++)
                 if (streq(s->served[i].account, account))
                         s->served[i].was_found = true;
 }

@@ -665,6 +665,7 @@ static void test_many_events_of_four_nodes(void **state) {
 
 static void test_only_nodes_with_the_labels_run_it(void **state) {
         struct node n, tape, both;
+        usec_t begun;
 
         join(state, &n);
         join_other(&n, &tape, "tape", "tape");
@@ -675,9 +676,13 @@ static void test_only_nodes_with_the_labels_run_it(void **state) {
         assert_int_equal(put_event(&both, "e3", "disk"), 0);
         assert_claims(&tape, "");
         both.looks = 0;
+        LOOP_UNTIL(n.f->loop, both.looks > 0);
+        both.looks = 0;
+        begun = clock_boot();
         /* Whoever has seen the end tells it first. */
         assert_int_equal(put_delivery(&n, "e1", DELIVERY_PENDING), 0);
         LOOP_UNTIL(n.f->loop, both.looks > 0);
+        assert_in_range(clock_boot() - begun, 0, 3 * USEC_SEC / 2); /* it was woken */
         assert_int_equal(put_delivery(&n, "e2", DELIVERY_PENDING), 0);
         assert_int_equal(put_delivery(&both, "e3", DELIVERY_PENDING), 0);
         assert_claims(&n, "");
