@@ -343,17 +343,18 @@ static void test_a_number_of_a_session_is_not_had_twice(void **state) {
 /* There its number is another node's: neither on a new connection nor on one that a pooler has
  * moved there does it go on. */
 static void test_a_session_is_that_of_its_name(void **state) {
-        static const char *const ways[] = {
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
-                "SELECT 1",
-        };
         struct node n;
 
-        for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        for (int i = 0; i < 2; i++) {
                 join(state, &n);
+                pg_settle(n.f->sync.store);
                 execute(&n, "UPDATE @node SET name = name || 'after' WHERE alive");
-                execute(&n, ways[i]);
+                if (i == 0)
+                        execute(&n, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                                    "WHERE pid <> pg_backend_pid() "
+                                    "AND backend_type = 'client backend'");
+                else
+                        assert_int_equal(put_event(&n, "e1", NULL), -ESTALE);
                 LOOP_UNTIL(n.f->loop, n.over > 0);
                 assert_string_equal(n.why, "another database, or an earlier state of it, has "
                                            "taken over");
@@ -456,6 +457,22 @@ static void test_an_account_is_told_again(void **state) {
         serve(&n, "a", NULL);
         LOOP_UNTIL(n.f->loop, strlen(n.accounts) >= 4);
         assert_string_equal(n.accounts, "a a ");
+}
+
+/* The look under way does not bring it: another one follows at once. */
+static void test_an_account_that_is_served_during_a_look(void **state) {
+        struct node n;
+        usec_t begun;
+
+        join(state, &n);
+        LOOP_UNTIL(n.f->loop, n.looks > 0);
+        begun = clock_boot();
+        serve(&n, "a", NULL);
+        loop_turn(n.f->loop);
+        serve(&n, "a", "b");
+        LOOP_UNTIL(n.f->loop, strlen(n.accounts) >= 4);
+        assert_string_equal(n.accounts, "a b ");
+        assert_in_range(clock_boot() - begun, 0, 3 * USEC_SEC / 2);
 }
 
 static void test_an_account_that_somebody_else_has_ends_the_session(void **state) {
@@ -1058,6 +1075,7 @@ int main(void) {
                 TEST(test_trust_ends_without_an_answer),
                 TEST(test_a_released_account_goes_to_another_node),
                 TEST(test_an_account_is_told_again),
+                TEST(test_an_account_that_is_served_during_a_look),
                 TEST(test_an_account_that_somebody_else_has_ends_the_session),
                 TEST(test_two_that_look_at_once),
                 TEST(test_an_account_is_looked_at_again_after_a_wait),
