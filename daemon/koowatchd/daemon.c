@@ -204,6 +204,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *watcher, int revents) {
 
 static void start_signal(struct daemon *d, ev_signal *watcher,
                          void (*fn)(struct ev_loop *, ev_signal *, int), int number) {
+        if (ev_is_active(watcher)) /* since the run before */
+                return;
         ev_signal_init(watcher, fn, number);
         watcher->data = d;
         ev_signal_start(d->modules.loop, watcher);
@@ -370,14 +372,12 @@ static int run(struct daemon *d) {
         return EXIT_SUCCESS;
 }
 
-/* As it was before run(), with the configuration in force. */
+/* As it was before run(), with the configuration in force; what is signalled meanwhile, the next
+ * one hears. */
 static void close_all(struct daemon *d) {
         struct ev_loop *loop = d->modules.loop;
 
         if (loop) {
-                ev_signal_stop(loop, &d->on_term);
-                ev_signal_stop(loop, &d->on_int);
-                ev_signal_stop(loop, &d->on_hup);
                 ev_prepare_stop(loop, &d->before_wait);
                 ev_idle_stop(loop, &d->more_to_commit);
         }
@@ -387,12 +387,8 @@ static void close_all(struct daemon *d) {
         }
         modules_close(&d->modules);
         state_directory_close(&d->modules.state);
-        *d = (struct daemon){
-                .options = d->options,
-                .config = d->config,
-                .modules.state.fd = -1,
-                .begins_anew = d->begins_anew,
-        };
+        d->modules = (struct modules){.state.fd = -1};
+        d->has_settled = d->was_settled = d->has_started = d->has_finished = d->has_left = false;
 }
 
 int daemon_run(const struct daemon_options *options) {
