@@ -209,17 +209,16 @@ static void on_look_end(void *userdata, int error) {
 
 /* The caller frees it; NULL: memory is short. */
 static char *join_served(const struct pg_session *s) {
-        size_t size = 1;
-        char *text, *end;
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
 
+        if (!out)
+                return NULL;
         for (size_t i = 0; i < s->n_served; i++)
-                size += strlen(s->served[i].account) + 1;
-        text = end = malloc(size);
-        for (size_t i = 0; text && i < s->n_served; i++)
-                end += snprintf(end, size - (size_t) (end - text), "%s%s", i > 0 ? "\n" : "",
-                                s->served[i].account);
-        if (text)
-                *end = '\0';
+                (void) fprintf(out, "%s%s", i > 0 ? "\n" : "", s->served[i].account);
+        if (fclose(out) != 0)
+                free(STEAL_PTR(text));
         return text;
 }
 

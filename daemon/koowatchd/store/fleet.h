@@ -44,8 +44,10 @@ void store_set_fleet_handler(struct store *store, const struct fleet_handler *ha
  */
 int store_serve(struct store *store, const char *const accounts[], size_t n);
 
-/* Until when, on clock_boot(), this node may act in its session, as far as is known; 0: it has none.
- * Nobody else takes what it has before 7 s have passed after that. */
+/*
+ * Until when, on clock_boot(), this node may act in its session, as far as is known; 0: it has
+ * none. Nobody else takes what it has before 7 s have passed after that.
+ */
 usec_t store_trusted_until(const struct store *store);
 
 /*

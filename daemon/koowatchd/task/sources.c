@@ -272,24 +272,24 @@ static int collect_change(struct sources *s, struct store_batch *batch, struct s
 }
 
 int sources_collect(struct sources *s, struct store_batch *batch, bool *ret_drops) {
-        struct source_change *c, *end;
+        struct source_change *c;
         unsigned n = 0;
 
         STAILQ_FOREACH(c, &s->changes, link) {
                 int r;
 
-                if (n++ >= BATCH_MAX)
+                if (n++ >= BATCH_MAX) {
+                        callback_call(&s->on_dirty);
                         break;
+                }
                 r = collect_change(s, batch, c);
-                if (r < 0)
+                if (r < 0) {
+                        sources_committed(s, false);
                         return r;
+                }
+                c->in_commit = true;
                 *ret_drops |= c->kind != CHANGE_FINISH; /* others may forget what was there */
         }
-        end = c;
-        for (c = STAILQ_FIRST(&s->changes); c != end; c = STAILQ_NEXT(c, link))
-                c->in_commit = true;
-        if (end)
-                callback_call(&s->on_dirty);
         return 0;
 }
 
