@@ -75,7 +75,8 @@ static void test_writes(void **state) {
         b = batch_new();
         assert_written(b, store_batch_put_event(b, "e", "{}", "l", 7), "e,{},7,l,41,42;");
         b = batch_new();
-        assert_written(b, store_batch_put_delivery(b, "e", &delivery), "e,2,3,9,NULL,2,t,41,label,42;");
+        assert_written(b, store_batch_put_delivery(b, "e", &delivery),
+                       "e,2,3,9,NULL,2,t,41,label,42;");
         b = batch_new();
         assert_written(b, store_batch_put_body(b, "e", "{}", "gpu"), "e,{},gpu,41;");
         b = batch_new();
