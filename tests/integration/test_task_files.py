@@ -50,14 +50,20 @@ class Refused:
         path.write_text(good + "#" * (LARGEST + 1 - len(good)))
         return ": the file is larger than 64 KiB"
 
+    @staticmethod
+    def _publish(path, text, size):
+        """Whole: a daemon that is quick would read the text before the file has its size."""
+        hidden = path.with_name(f".{path.name}")
+        hidden.write_text(text)
+        os.truncate(hidden, size)
+        hidden.rename(path)
+
     def sparse(self, path, good):
-        path.write_text(good)
-        os.truncate(path, 1 << 40)
+        self._publish(path, good, 1 << 40)
         return ": the file is larger than 64 KiB"
 
     def sparse_and_small(self, path, good):
-        path.write_text(good)
-        os.truncate(path, LARGEST)
+        self._publish(path, good, LARGEST)
         return ":4: the line contains a NUL byte"
 
     def fifo(self, path, good):
