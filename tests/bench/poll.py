@@ -37,7 +37,7 @@ class Load:
 
 
 @contextlib.contextmanager
-def koowatchd(bench, server, load, build=None, wrapper=()):
+def koowatchd(bench, server, load, build=None, wrapper=(), store=None):
     """The first polls go at the rate of all the later ones, so that they stay spread."""
     paced = load.interval > 0
     # An account sends at most 10,000 requests a second.
@@ -47,6 +47,8 @@ def koowatchd(bench, server, load, build=None, wrapper=()):
         # Between equal limits there would be no jitter.
         interval=f"{load.interval * 90 // 100 or 1}ms", interval_max=f"{load.interval * 105 // 100 or 1}ms",
     )  # fmt: skip
+    if store:
+        daemon.settings["Store"] = store
     with daemon:
         daemon.make_tasks(load.watches)
         daemon.start(wrapper)
