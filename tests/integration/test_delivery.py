@@ -249,7 +249,7 @@ def test_hooks_run_where_their_labels_are(koowatch, sim):
     koowatch.add_task("other", sim.add_task(), RunOn="disk-1")
     koowatch.start()
     assert koowatch.wait_record(name="other")["event"]["runOn"] == ["disk-1"]
-    koowatch.wait_entry("^photos: hooks of event .* are delayed: this node lacks a label of RunOn=")
+    koowatch.wait_entry("^photos: hooks of event .*: this node lacks a label of RunOn=")
     assert not koowatch.records(name="photos")
     koowatch.settings["Hooks"]["Labels"] += " gpu"
     koowatch.restart()

@@ -1,9 +1,11 @@
 """How tasks end, and what their hooks are told."""
 
+import socket
 import time
 
 import pytest
 from koowatch import wait_polls
+from postgresql import IS_STORE
 
 
 def facts_of(record):
@@ -73,6 +75,9 @@ def test_environment_of_a_finished_task(koowatch, sim):
     for name in ("PATH", "LANG", "HOME"):
         environment.pop(name, None)
     assert len(environment.pop("KOOWATCH_EVENT_ID")) >= 32
+    if IS_STORE:
+        assert int(environment.pop("KOOWATCH_FENCE")) > 0
+        assert environment.pop("KOOWATCH_NODE") == socket.gethostname()
     assert environment == {
         "KOOWATCH_EVENT": "finished",
         "KOOWATCH_ATTEMPT": "1",

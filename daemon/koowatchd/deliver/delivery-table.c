@@ -2,7 +2,9 @@
 
 #include <json-c/json.h>
 
+#include "common/log.h"
 #include "koowatchd/deliver/runner.h"
+#include "koowatchd/report/event.h"
 #include "koowatchd/store/fleet.h"
 
 void delivery_count_waiting(struct delivery *v, bool waiting) {
@@ -64,6 +66,10 @@ void delivery_judge(struct delivery *v) {
 
 void delivery_make_ready(struct delivery *v) {
         if (v->is_foreign) {
+                log_notice(
+                        "%s: hooks of event %s are left to another node: this node lacks a label "
+                        "of RunOn=",
+                        event_string(v->run.event, "name"), v->row.id);
                 delivery_set_over(v, true);
                 return;
         }
