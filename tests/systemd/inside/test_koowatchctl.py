@@ -231,7 +231,7 @@ def is_chinese(text):
 def test_help_is_chinese_and_fits_a_terminal(installed, chinese):
     whole = ctl("--help", **chinese).stdout
     verbs = re.findall(r"^  ([a-z][a-z-]+) ", whole, re.M)
-    assert len(verbs) == 17
+    assert len(verbs) == 19
     for text in (whole, *(ctl(verb, "--help", **chinese).stdout for verb in verbs)):
         lines = text.splitlines()
         assert lines[0].startswith("用法：koowatchctl ") and is_chinese(lines[1])
