@@ -132,8 +132,14 @@ static void on_claimed(void *userdata, int found, const struct store_event *even
                          found > 0 ? event->body : NULL);
 }
 
+/* Where nothing is to be run, it makes no difference whose it is. */
+static bool must_be_claimed(const struct delivery_run *r) {
+        return store_is_shared(r->shared->store) &&
+               !(r->event && !event_has_hooks(r->shared->hook_directories, r->event));
+}
+
 void delivery_run_start(struct delivery_run *r) {
-        if (store_is_shared(r->shared->store))
+        if (must_be_claimed(r))
                 store_find_event(r->shared->store, r->row->id, on_claimed, r);
         else if (r->event)
                 run(r);
