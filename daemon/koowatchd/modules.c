@@ -322,6 +322,12 @@ static int open_commit(struct modules *m) {
                           m->deliveries, &m->commit);
 }
 
+static bool is_store_away(void *commit) {
+        enum commit_state state = commit_state(commit);
+
+        return state == COMMIT_SILENT || state == COMMIT_UNREACHABLE;
+}
+
 static int open_control(struct modules *m) {
         const struct control_modules modules = {
                 .timers = m->timers,
@@ -331,6 +337,8 @@ static int open_control(struct modules *m) {
                 .deliveries = m->deliveries,
                 .registry = m->registry,
                 .nodes = m->nodes,
+                .is_store_away = is_store_away,
+                .store_userdata = m->commit,
                 .on_delivery = {commit_count, m->commit},
         };
 

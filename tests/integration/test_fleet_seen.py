@@ -149,3 +149,37 @@ def test_the_database_is_away(fleet, start):
     fleet.gates["a"].mend()
     fleet.wait(lambda: store()["state"] == "ok" and store()["session"], "it is back")
     fleet.wait(lambda: of_a.run("nodes").returncode == 0, "the nodes")
+
+
+def tasks_of(ctl, *filters):
+    return [task["name"] for task in answer(ctl, "list", *filters)["tasks"]]
+
+
+def test_a_task_that_another_node_has_finished(fleet, two, sim):
+    a, of_a, b, of_b = two
+    held = sim.add_task(hold=True)
+    path = b.add_task("far", sim.add_task(files=3))
+    b.add_task("other", held)
+    a.wait_record(name="far")
+    wait_polls(sim, held)
+    fleet.wait(lambda: answer(of_b, "show", "far")["task"]["delivery"] == "none", "it is delivered")
+    far, seen_by_a = (answer(ctl, "show", "far")["task"] for ctl in (of_b, of_a))
+    assert seen_by_a.pop("file") == f"b:{path}" and seen_by_a.pop("settings")
+    assert {key: far.get(key) for key in seen_by_a} == seen_by_a
+    assert (far["state"], far["outcome"], far["file"]) == ("finished", "completed", str(path))
+    assert far["eventId"] and far["runs"] and far["node"] == "a" and "reason" not in far
+    assert "completed: all succeeded" in of_b.run("list").stdout
+    for filters, names in [
+        ([], ["far", "other"]),
+        (["--state=finished"], ["far"]),
+        (["--state=pending"], ["other"]),
+        (["--state=running"], []),
+        (["--outcome=completed"], ["far"]),
+        (["--outcome=timeout"], []),
+        (["--delivery=none"], ["far", "other"]),
+        (["--delivery=parked"], []),
+    ]:
+        assert tasks_of(of_b, *filters) == names, filters
+    refused = of_b.run("poll", "far")
+    assert refused.returncode == 1 and "task far has finished" in refused.stderr
+    held.complete()

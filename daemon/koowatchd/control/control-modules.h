@@ -2,6 +2,8 @@
 /*
  * Control modules: what control is made with
  */
+#include <stdbool.h>
+
 #include "common/callback.h"
 
 struct accounts;
@@ -21,6 +23,9 @@ struct control_modules {
         struct deliveries *deliveries;
         struct registry *registry;
         struct node_list *nodes; /* NULL: the store is not shared */
+        /* Whether what is read from the store may wait for long; NULL: never. */
+        bool (*is_store_away)(void *store_userdata);
+        void *store_userdata;
         /* A delivery that was parked is no more, perhaps. */
         struct callback on_delivery;
 };

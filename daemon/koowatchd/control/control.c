@@ -12,11 +12,10 @@
 #include "koowatchd/control/history.h"
 #include "koowatchd/control/nodes.h"
 #include "koowatchd/control/orders.h"
+#include "koowatchd/control/poll-task.h"
 #include "koowatchd/control/task-get.h"
 #include "koowatchd/control/task-list.h"
-#include "koowatchd/store/node-list.h"
-#include "koowatchd/task/registry.h"
-#include "koowatchd/task/task-facts.h"
+#include "koowatchd/store/store.h"
 #include "koowatchd/task/task.h"
 
 json_object *control_account_signal(const struct account *account) {
@@ -52,41 +51,6 @@ const char *control_task_name(struct bus_call *call) {
 
 /* ---- small methods ---- */
 
-/* It is there, and has not finished. */
-static void fail_poll(const struct control *c, struct bus_call *call, const char *name) {
-        struct task_facts facts;
-        const struct store_node *owner = NULL;
-
-        if (task_facts_find(registry_enrollment(c->with.registry), name, &facts) &&
-            facts.is_elsewhere)
-                owner = node_list_owner(c->with.nodes, facts.view.account);
-        if (owner)
-                bus_call_fail(call, BUS_NOT_ALLOWED,
-                              "task %s is not polled here: node %s polls account %s; ask there",
-                              name, owner->name, facts.view.account);
-        else
-                bus_call_fail(call, BUS_NOT_ALLOWED,
-                              "task %s is not polled: its file is invalid or a duplicate, or its "
-                              "account or directory is not there",
-                              name);
-}
-
-static void poll_task(struct control *c, struct bus_call *call) {
-        const char *name = control_task_name(call);
-        int r = name ? task_facts_poll(registry_enrollment(c->with.registry), name) : 0;
-
-        if (!name)
-                return;
-        if (r == 0)
-                bus_call_reply(call, NULL);
-        else if (r == -ENOENT)
-                bus_call_fail(call, BUS_NOT_FOUND, "no task %s is watched", name);
-        else if (r == -EALREADY)
-                bus_call_fail(call, BUS_NOT_ALLOWED, "task %s has finished", name);
-        else
-                fail_poll(c, call, name);
-}
-
 static void reload(struct control *c, struct bus_call *call) {
         CLEANUP(freep) char *fault = NULL;
         int r = c->reload(c->reload_userdata, &fault);
@@ -106,7 +70,7 @@ void control_call(void *userdata, const char *method, struct bus_call *call) {
                 {"Add", add_task},         {"Dismiss", dismiss_begin},
                 {"Get", task_get_begin},   {"History", history_begin},
                 {"List", task_list_begin}, {"ListAccounts", account_list_begin},
-                {"Nodes", nodes_begin},    {"Poll", poll_task},
+                {"Nodes", nodes_begin},    {"Poll", poll_task_begin},
                 {"Reload", reload},        {"Redeliver", redeliver_begin},
                 {"Remove", remove_task},
         };

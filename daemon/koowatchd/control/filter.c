@@ -129,13 +129,16 @@ int filter_read_history(json_object *argument, struct filter *ret, char **ret_fa
 /* ---- which ones ---- */
 
 bool filter_may_take(const struct filter *f, const struct task_brief *task) {
+        bool may_be_finished = task->state == TASK_FINISHED || task->is_elsewhere;
+
         if (f->account && (!task->account || !streq(f->account, task->account)))
                 return false;
-        if (f->state && !streq(f->state, task_shown_name(task->state)))
+        if (f->state && !streq(f->state, task_shown_name(task->state)) &&
+            !(may_be_finished && streq(f->state, task_shown_name(TASK_FINISHED))))
                 return false;
-        if (f->outcome && task->state != TASK_FINISHED)
+        if (f->outcome && !may_be_finished)
                 return false;
-        if (f->delivery && task->state != TASK_FINISHED && !streq(f->delivery, "none"))
+        if (f->delivery && !may_be_finished && !streq(f->delivery, "none"))
                 return false;
         return !f->name || fnmatch(f->name, task->name, 0) == 0;
 }

@@ -4,6 +4,7 @@
 
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
+#include "koowatchd/control/far-end.h"
 #include "koowatchd/control/run-search.h"
 #include "koowatchd/control/task-view.h"
 #include "koowatchd/report/event.h"
@@ -15,6 +16,7 @@ struct task_get {
         struct pending pending;
         struct control *control;
         struct run_search search;
+        struct far_end far_end;
         json_object *view, *runs;
         char event_id[EVENT_ID_LENGTH + 1];
         bool tells_why; /* the delivery waits for another attempt, or was given up */
@@ -91,6 +93,20 @@ static void read_event(struct task_get *g) {
         store_find_event(g->control->with.store, g->event_id, on_event, g);
 }
 
+/* Another node polls it. */
+static void on_far_end(struct far_end *end, int found) {
+        struct task_get *g = container_of(end, struct task_get, far_end);
+
+        if (found == 0) {
+                reply(g);
+        } else if (found < 0 || !view_add_far_end(g->view, end)) {
+                fail(g, found < 0 ? found : -ENOMEM);
+        } else {
+                memcpy(g->event_id, end->event_id, sizeof(g->event_id));
+                read_event(g);
+        }
+}
+
 /* There is no file of the name: perhaps it has finished. */
 static void on_search_end(struct run_search *search, int error) {
         struct task_get *g = container_of(search, struct task_get, search);
@@ -146,6 +162,9 @@ void task_get_begin(struct control *c, struct bus_call *call) {
         } else if (facts.end) {
                 (void) snprintf(g->event_id, sizeof(g->event_id), "%s", facts.end->event_id);
                 read_event(g);
+        } else if (facts.is_elsewhere) {
+                g->far_end.on_end = on_far_end;
+                far_end_find(&g->far_end, c, &facts);
         } else {
                 reply(g);
         }

@@ -7,6 +7,7 @@
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
 #include "koowatchd/control/failed-runs.h"
+#include "koowatchd/control/far-end.h"
 #include "koowatchd/control/filter.h"
 #include "koowatchd/control/name-heap.h"
 #include "koowatchd/control/page.h"
@@ -33,9 +34,10 @@ struct task_list {
         json_object *tasks;
         int error;
 
-        /* Of one that has finished, while the store is asked. */
+        /* Of one that has finished, or that another node polls, while the store is asked. */
         bool is_reading;
         json_object *view;
+        struct far_end far_end;
         struct failed_runs failed_runs;
         char event_id[EVENT_ID_LENGTH + 1];
 };
@@ -99,6 +101,23 @@ static void on_event(void *userdata, int found, const struct store_event *stored
         slice_run(&l->slice);
 }
 
+static void read_event(struct task_list *l, const char *event_id) {
+        (void) snprintf(l->event_id, sizeof(l->event_id), "%s", event_id);
+        store_find_event(l->control->with.store, l->event_id, on_event, l);
+}
+
+static void on_far_end(struct far_end *end, int found) {
+        struct task_list *l = container_of(end, struct task_list, far_end);
+
+        if (found > 0 && view_add_far_end(l->view, end)) {
+                read_event(l, end->event_id);
+                return;
+        }
+        l->error = found > 0 ? -ENOMEM : found;
+        l->is_reading = false;
+        slice_run(&l->slice);
+}
+
 /* It is in l->view, as a whole. */
 static bool take_view(struct task_list *l) {
         json_object *view = STEAL_PTR(l->view);
@@ -123,11 +142,13 @@ static enum slice_step look_up(struct task_list *l) {
                 l->error = -ENOMEM;
                 return SLICE_GO_ON;
         }
-        if (!facts.end)
+        if (!facts.end && !facts.is_elsewhere)
                 return SLICE_GO_ON;
-        (void) snprintf(l->event_id, sizeof(l->event_id), "%s", facts.end->event_id);
         l->is_reading = true;
-        store_find_event(l->control->with.store, l->event_id, on_event, l);
+        if (facts.end)
+                read_event(l, facts.end->event_id);
+        else
+                far_end_find(&l->far_end, l->control, &facts);
         return SLICE_WAIT;
 }
 
@@ -191,6 +212,7 @@ void task_list_begin(struct control *c, struct bus_call *call) {
         pending_add(&c->pendings, &l->pending, call, list_free);
         l->control = c;
         l->failed_runs = (struct failed_runs){.store = c->with.store, .on_end = on_reason};
+        l->far_end.on_end = on_far_end;
         l->limit = page_limit(arguments);
         l->tasks = json_object_new_array();
         name_heap_init(&l->names, l->limit + 1);

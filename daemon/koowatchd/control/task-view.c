@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "koowatchd/control/build.h"
+#include "koowatchd/control/far-end.h"
 #include "koowatchd/control/settings-view.h"
 #include "koowatchd/report/event.h"
 #include "koowatchd/store/node-list.h"
@@ -41,6 +42,11 @@ static bool add_node(json_object *view, const struct node_list *nodes,
                build_add_string(view, "node", owner ? owner->name : NULL);
 }
 
+static bool add_end(json_object *view, const char *event_id, usec_t registered) {
+        return build_add_string(view, "eventId", event_id) &&
+               build_add_time(view, "registeredAt", registered);
+}
+
 json_object *view_of_task(const struct enrollment *en, const struct node_list *nodes,
                           const struct task_facts *facts) {
         CLEANUP(json_object_putp) json_object *view = json_object_new_object();
@@ -58,10 +64,16 @@ json_object *view_of_task(const struct enrollment *en, const struct node_list *n
             !build_add_string(view, "reason", reason) ||
             (!reason && facts->is_elsewhere && !add_node(view, nodes, facts)))
                 return NULL;
-        if (facts->end && (!build_add_string(view, "eventId", facts->end->event_id) ||
-                           !build_add_time(view, "registeredAt", facts->end->registered)))
+        if (facts->end && !add_end(view, facts->end->event_id, facts->end->registered))
                 return NULL;
         return STEAL_PTR(view);
+}
+
+bool view_add_far_end(json_object *view, const struct far_end *end) {
+        if (end->is_valid) /* else it is what is wrong with its file */
+                json_object_object_del(view, "reason");
+        return build_add_string(view, "state", task_shown_name(TASK_FINISHED)) &&
+               add_end(view, end->event_id, end->registered);
 }
 
 static bool add_variables(json_object *view, const struct task_view *task) {
@@ -131,12 +143,12 @@ bool view_add_details(json_object *view, const struct enrollment *en,
 
 bool view_add_event(json_object *view, const struct store_event *stored, json_object *event) {
         static const char *const names[] = {
-                "name",       "account",      "taskId",      "shareId",        "taskStatus",
-                "progress",   "registeredAt", "polls",       "file",           "outcome",
-                "result",     "finishedAt",   "errorCode",   "taskResultCode", "errorMessage",
-                "httpStatus", "eventId",      "description", "taskType",       "detectionDelay",
-                NULL,
+                "account",      "taskId",         "shareId",        "taskStatus", "progress",
+                "registeredAt", "polls",          "outcome",        "result",     "finishedAt",
+                "errorCode",    "taskResultCode", "errorMessage",   "httpStatus", "eventId",
+                "description",  "taskType",       "detectionDelay", NULL,
         };
+        static const char *const names_of_file[] = {"name", "file", NULL};
         static const char *const deliveries[] = {
                 [DELIVERY_PENDING] = "waiting",
                 [DELIVERY_DONE] = "none",
@@ -145,6 +157,7 @@ bool view_add_event(json_object *view, const struct store_event *stored, json_ob
         const struct store_delivery *d = &stored->delivery;
 
         return build_share(view, event, names) &&
+               (json_get_string(view, "name") || build_share(view, event, names_of_file)) &&
                build_add_string(view, "state", task_shown_name(TASK_FINISHED)) &&
                build_add_string(view, "delivery", deliveries[d->state]) &&
                build_add_integer(view, "attempts", d->attempts) &&

@@ -10,6 +10,7 @@
 
 struct config;
 struct enrollment;
+struct far_end;
 struct node_list;
 struct store_event;
 struct store_run;
@@ -23,7 +24,11 @@ json_object *view_of_task(const struct enrollment *enrollment, const struct node
 bool view_add_details(json_object *view, const struct enrollment *enrollment,
                       const struct task_facts *facts, const struct config *config);
 
-/* How it has finished, and how far the delivery is; event: the text of stored, parsed. */
+/* Of one that this node does not poll: it has finished, as far_end_find() has found. */
+bool view_add_far_end(json_object *view, const struct far_end *end);
+
+/* How it has finished, and how far the delivery is, besides its name and file where these are known
+ * already; event: the text of stored, parsed. */
 bool view_add_event(json_object *view, const struct store_event *stored, json_object *event);
 /* What only Get says of it besides: link, answer, variables, hooks and samples. */
 bool view_add_event_details(json_object *view, const struct store_event *stored,

@@ -140,7 +140,9 @@ void task_facts_walk(const struct enrollment *en, unsigned part,
         size_t at = 0;
 
         while ((e = index_next_in(&en->entries.by_name, part, &at))) {
-                struct task_brief brief = {.name = e->is.file->name, .state = shown_state(e)};
+                struct task_brief brief = {.name = e->is.file->name,
+                                           .state = shown_state(e),
+                                           .is_elsewhere = e->state == ENTRY_ELSEWHERE};
                 struct task_view view;
 
                 if (!entry_is_shown(e) || (e->is.file->is_remote &&

@@ -30,9 +30,9 @@ struct task_facts {
         bool is_watched;
         struct watch_facts watch;    /* if it is_watched */
         const struct watch_end *end; /* NULL: it has not ended */
-        bool is_elsewhere;           /* this node does not poll its account */
-        const char *node;            /* that has its file; NULL: this one */
-        bool removes_finished;       /* its file is removed when it is finished and delivered */
+        bool is_elsewhere; /* this node does not poll its account, nor knows whether it has ended */
+        const char *node;  /* that has its file; NULL: this one */
+        bool removes_finished; /* its file is removed when it is finished and delivered */
         bool file_is_valid;
         const struct entry *entry;
 };
@@ -63,6 +63,7 @@ struct task_brief {
         const char *name;
         const char *account; /* NULL: not known */
         enum task_shown state;
+        bool is_elsewhere; /* this node does not poll its account: it may have finished */
 };
 
 /*

@@ -45,9 +45,26 @@ static bool takes(const struct filter *filter, const char *view) {
 static bool may_take(const char *filter_text, const char *name, const char *account,
                      enum task_shown state) {
         struct filter filter = read_as(filter_text, filter_read_list);
-        const struct task_brief brief = {name, account, state};
+        const struct task_brief brief = {name, account, state, false};
 
         return filter_may_take(&filter, &brief);
+}
+
+static bool may_take_elsewhere(const char *filter_text) {
+        struct filter filter = read_as(filter_text, filter_read_list);
+        const struct task_brief brief = {"a", "b", TASK_PENDING, true};
+
+        return filter_may_take(&filter, &brief);
+}
+
+static void test_what_another_node_polls_may_have_finished(void **state) {
+        (void) state;
+        assert_true(may_take_elsewhere("{\"state\":\"pending\"}"));
+        assert_true(may_take_elsewhere("{\"state\":\"finished\"}"));
+        assert_false(may_take_elsewhere("{\"state\":\"running\"}"));
+        assert_true(may_take_elsewhere("{\"outcome\":\"timeout\"}"));
+        assert_true(may_take_elsewhere("{\"delivery\":\"parked\"}"));
+        assert_false(may_take_elsewhere("{\"account\":\"c\",\"state\":\"finished\"}"));
 }
 
 static void test_by_the_little_that_is_known(void **state) {
@@ -156,6 +173,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_by_the_little_that_is_known),
+                TEST(test_what_another_node_polls_may_have_finished),
                 TEST(test_by_all_that_is_known),
                 TEST(test_of_a_list),
                 TEST(test_what_has_succeeded_has_not_failed),
