@@ -6,6 +6,9 @@
 #include "koowatchctl/language.h"
 #include "koowatchctl/task-text.h"
 
+/* How often a task is read of which nothing is signalled. */
+#define READ_EVERY (3 * USEC_SEC)
+
 struct wait {
         struct wait_task *tasks;
         size_t n_tasks;
@@ -42,7 +45,11 @@ struct wait *wait_new(const char *const *names, size_t n, const struct wait_rule
         for (wait->n_tasks = 0; wait->n_tasks < n; wait->n_tasks++) {
                 struct wait_task *task = wait->tasks + wait->n_tasks;
 
-                *task = (struct wait_task){.name = names[wait->n_tasks], .is_stale = true};
+                *task = (struct wait_task){
+                        .name = names[wait->n_tasks],
+                        .is_stale = true,
+                        .next_read = USEC_INFINITY,
+                };
                 task->entry = json_object_new_object();
                 if (!task->entry)
                         return NULL;
@@ -164,20 +171,41 @@ static void on_living(struct wait *wait, struct wait_task *task, json_object *en
                 enter_phase(wait, task, streq(state, "running") ? WAIT_RUNNING : WAIT_PENDING);
 }
 
-ssize_t wait_next_read(const struct wait *wait) {
-        for (size_t i = 0; i < wait->n_tasks; i++)
-                if (wait->tasks[i].is_stale && wait->tasks[i].phase != WAIT_ENDED)
+ssize_t wait_to_read(const struct wait *wait, usec_t now) {
+        for (size_t i = 0; i < wait->n_tasks; i++) {
+                const struct wait_task *task = wait->tasks + i;
+
+                if (task->phase != WAIT_ENDED && (task->is_stale || now >= task->next_read))
                         return (ssize_t) i;
+        }
         return -1;
 }
 
-int wait_on_read(struct wait *wait, size_t i, json_object *entry, json_object *run) {
+usec_t wait_next_read(const struct wait *wait) {
+        usec_t next = USEC_INFINITY;
+
+        for (size_t i = 0; i < wait->n_tasks; i++)
+                if (wait->tasks[i].phase != WAIT_ENDED)
+                        next = MIN(next, wait->tasks[i].next_read);
+        return next;
+}
+
+/* Whether this koowatchd does not poll it: another node does, or will. */
+static bool is_elsewhere(json_object *entry) {
+        return *task_text(entry, "node") || (streq(task_text(entry, "state"), "pending") &&
+                                             !json_object_object_get(entry, "polls"));
+}
+
+int wait_on_read(struct wait *wait, size_t i, json_object *entry, json_object *run, usec_t now) {
         struct wait_task *task = wait->tasks + i;
         int r = 0;
 
         task->is_stale = false;
         if (task->phase == WAIT_ENDED)
                 return 0;
+        task->next_read = entry && is_elsewhere(entry) ? usec_add(now, READ_EVERY) : USEC_INFINITY;
+        json_object_object_del(task->entry, "node"); /* where they hold, they are told again */
+        json_object_object_del(task->entry, "reason");
         if ((!entry && !run) || (entry && is_another(task, entry))) {
                 r = on_absent(wait, task);
         } else if (entry && !streq(task_text(entry, "state"), "finished")) {

@@ -3,8 +3,9 @@
  * Wait: what has become of the tasks that are waited for, and when the wait is over
  *
  * Told what is read and what is signalled, in any order, it never reads, and no clock either.
- * Whoever drives it subscribes first and reads then; what is signalled in between comes again
- * and does no harm. A daemon that goes and comes back has everything read again.
+ * Nothing is signalled of a task that another node polls: it is read again and again. Whoever
+ * drives it subscribes first and reads then; what is signalled in between comes again and does no
+ * harm. A daemon that goes and comes back has everything read again.
  */
 #include <json-c/json.h>
 
@@ -35,6 +36,7 @@ struct wait_task {
 
         bool is_stale;       /* it is to be read */
         bool was_read;       /* once at least */
+        usec_t next_read;    /* on CLOCK_BOOTTIME; USEC_INFINITY: when there is a signal */
         char *ignored_event; /* the run of before the call, with create; or NULL */
 };
 
@@ -60,14 +62,16 @@ size_t wait_count(const struct wait *wait);
 const struct wait_task *wait_task(const struct wait *wait, size_t i);
 
 /* Which task is to be read now: its index, or -1. */
-ssize_t wait_next_read(const struct wait *wait);
+ssize_t wait_to_read(const struct wait *wait, usec_t now);
+/* When one is to be read though nothing has come; USEC_INFINITY: never. */
+usec_t wait_next_read(const struct wait *wait);
 
 /*
  * What was read: what Get says, or NULL: there is no such task; then the latest of its runs that
  * History knows, or NULL. Both borrowed. Returns -ENOENT when there is neither and the task is
  * not to be waited for: a mistake of the caller; else 0.
  */
-int wait_on_read(struct wait *wait, size_t i, json_object *task, json_object *run);
+int wait_on_read(struct wait *wait, size_t i, json_object *task, json_object *run, usec_t now);
 
 /* A signal: its member and its entry, borrowed. */
 void wait_on_signal(struct wait *wait, const char *member, json_object *entry);

@@ -223,7 +223,8 @@ static int read_one(struct waiter *w, size_t i) {
                                 &w->failure) < 0)
                         return -1;
         }
-        if (wait_on_read(w->wait, i, task, page ? json_object_array_get_idx(page, 0) : NULL) == 0)
+        if (wait_on_read(w->wait, i, task, page ? json_object_array_get_idx(page, 0) : NULL,
+                         clock_boot()) == 0)
                 return 0;
         ctl_suggest_task(w->ctl, name, &missing);
         w->failure = missing;
@@ -234,7 +235,7 @@ static int read_one(struct waiter *w, size_t i) {
 static int read_stale(struct waiter *w, usec_t until) {
         ssize_t i;
 
-        while (!w->is_away && (i = wait_next_read(w->wait)) >= 0) {
+        while (!w->is_away && (i = wait_to_read(w->wait, clock_boot())) >= 0) {
                 if (until != USEC_INFINITY) /* of a daemon that does not answer, too */
                         client_limit(w->ctl->client, MAX(until - clock_boot(), USEC_MSEC));
                 if (read_one(w, (size_t) i) == 0)
@@ -279,8 +280,7 @@ static int look_for_daemon(struct waiter *w) {
 static usec_t pause_of(const struct waiter *w, usec_t until) {
         usec_t now = clock_boot(), next = until;
 
-        if (w->is_away)
-                next = MIN(next, w->next_ask);
+        next = MIN(next, w->is_away ? w->next_ask : wait_next_read(w->wait));
         if (w->has_bars)
                 next = MIN(next, w->next_draw);
         return next == USEC_INFINITY ? USEC_INFINITY : MAX(next - now, (usec_t) 0);

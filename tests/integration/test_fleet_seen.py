@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from bus import Bus, Ctl
-from fleet import Fleet
+from fleet import PATIENCE, Fleet
 from koowatch import wait_polls
 from postgresql import IS_STORE
 
@@ -183,3 +183,16 @@ def test_a_task_that_another_node_has_finished(fleet, two, sim):
     refused = of_b.run("poll", "far")
     assert refused.returncode == 1 and "task far has finished" in refused.stderr
     held.complete()
+
+
+def test_a_task_that_another_node_polls_is_waited_for(fleet, two, sim):
+    _, _, b, of_b = two
+    task = sim.add_task(hold=True)
+    b.add_task("far", task)
+    wait_polls(sim, task)
+    fleet.wait(lambda: "node" in answer(of_b, "show", "far")["task"], "who polls it")
+    waiting = of_b.start("wait", "far")
+    assert waiting.stdout.readline() == "far: pending\n"
+    task.complete()
+    assert waiting.communicate(timeout=PATIENCE)[0] == "far: completed: all succeeded\n"
+    assert waiting.returncode == 0

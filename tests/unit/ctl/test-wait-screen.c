@@ -31,7 +31,7 @@ static struct wait *make_wait(void) {
                         (void) json_object_object_add(entry, "name", json_object_new_string("b"));
                         wait_on_signal(wait, "TaskFinished", entry);
                 } else {
-                        assert_int_equal(wait_on_read(wait, i, entry, NULL), 0);
+                        assert_int_equal(wait_on_read(wait, i, entry, NULL, 0), 0);
                 }
         }
         return wait;

@@ -14,6 +14,7 @@ static const char *const names[] = {"a", "b", "c"};
 
 struct stage {
         struct wait *wait;
+        usec_t now;
         char changes[256]; /* "a:running a:ended(10) " */
 };
 
@@ -56,7 +57,7 @@ static int read_task(struct stage *stage, size_t i, const char *task, const char
         CLEANUP(json_object_putp) json_object *entry = parse(task);
         CLEANUP(json_object_putp) json_object *past = parse(run);
 
-        return wait_on_read(stage->wait, i, entry, past);
+        return wait_on_read(stage->wait, i, entry, past, stage->now);
 }
 
 static void get(struct stage *stage, size_t i, const char *task) {
@@ -96,9 +97,9 @@ static void test_a_task_runs_and_ends(void **state) {
 
         (void) state;
         stage_open(&s, 1, (struct wait_rules){});
-        assert_int_equal(wait_next_read(s.wait), 0);
+        assert_int_equal(wait_to_read(s.wait, 0), 0);
         get(&s, 0, "{'state':'pending'}");
-        assert_int_equal(wait_next_read(s.wait), -1);
+        assert_int_equal(wait_to_read(s.wait, 0), -1);
         assert_goes_on(&s);
         tell(&s, "TaskChanged", "{'name':'b','state':'running'}"); /* another one's */
         tell(&s, "TaskChanged", "{'name':'a','state':'running','progress':4}");
@@ -108,7 +109,7 @@ static void test_a_task_runs_and_ends(void **state) {
         assert_goes_on(&s);
         tell(&s, "TaskFinished", "{'name':'a'," DONE "}");
         tell(&s, "TaskRemoved", "{'name':'a'}"); /* its file, when the hooks have run */
-        assert_int_equal(wait_next_read(s.wait), -1);
+        assert_int_equal(wait_to_read(s.wait, 0), -1);
         assert_changes(&s, "a:0 ");
         assert_over(&s, WAIT_SUCCEEDED);
 }
@@ -164,7 +165,7 @@ static void test_a_removed_task_has_no_outcome(void **state) {
         get(&s, 0, "{'state':'running'," LATE "}");
         tell(&s, "TaskRemoved", "{'name':'a'}");
         assert_goes_on(&s); /* until it has been looked at */
-        assert_int_equal(wait_next_read(s.wait), 0);
+        assert_int_equal(wait_to_read(s.wait, 0), 0);
         gone(&s, 0, "{" DONE "," EARLY "}"); /* an earlier run of the name */
         assert_string_equal(wait_task(s.wait, 0)->why, "removed");
         assert_over(&s, WAIT_NO_OUTCOME);
@@ -178,9 +179,9 @@ static void test_a_restart_is_sat_out(void **state) {
         get(&s, 0, "{'state':'running'," LATE "}");
         get(&s, 1, "{'state':'running'," LATE "}");
         wait_on_daemon(s.wait);
-        assert_int_equal(wait_next_read(s.wait), 0);
+        assert_int_equal(wait_to_read(s.wait, 0), 0);
         gone(&s, 0, "{'state':'finished','outcome':'completed','result':'partial'," LATE "}");
-        assert_int_equal(wait_next_read(s.wait), 1);
+        assert_int_equal(wait_to_read(s.wait, 0), 1);
         get(&s, 1, "{'state':'running'," LATE "}");
         assert_changes(&s, "a:running b:running a:10 ");
         assert_goes_on(&s);
@@ -197,7 +198,7 @@ static void test_create_waits_for_what_is_not_there(void **state) {
         gone(&s, 0, NULL);
         assert_goes_on(&s);
         tell(&s, "TaskAdded", "{'name':'a','state':'pending'}");
-        assert_int_equal(wait_next_read(s.wait), 0);
+        assert_int_equal(wait_to_read(s.wait, 0), 0);
         get(&s, 0, "{'state':'pending'}");
         assert_changes(&s, "a:absent a:pending ");
 }
@@ -292,10 +293,58 @@ static void test_an_invalid_edit_of_a_running_task_goes_on(void **state) {
         stage_open(&s, 1, (struct wait_rules){});
         get(&s, 0, "{'state':'running'}");
         tell(&s, "TaskChanged", "{'name':'a','state':'invalid'}");
-        assert_int_equal(wait_next_read(s.wait), 0); /* a signal alone is not believed */
+        assert_int_equal(wait_to_read(s.wait, 0), 0); /* a signal alone is not believed */
         get(&s, 0, "{'state':'running','reason':'a.task:3: ...'}");
         assert_goes_on(&s);
         assert_changes(&s, "a:running ");
+}
+
+/* Nothing is signalled of it. */
+static void test_what_another_node_polls_is_read_again(void **state) {
+        CLEANUP(stage_clear) struct stage s;
+        const usec_t second = USEC_SEC;
+
+        (void) state;
+        stage_open(&s, 3, (struct wait_rules){});
+        s.now = 10 * second;
+        get(&s, 0, "{'state':'running','polls':3}");
+        get(&s, 1, "{'state':'pending','polls':0}");
+        assert_true(wait_next_read(s.wait) == USEC_INFINITY);
+        get(&s, 2, "{'state':'pending','node':'b','reason':'node b polls account default'}");
+        assert_true(wait_next_read(s.wait) == 13 * second);
+        assert_int_equal(wait_to_read(s.wait, 13 * second - 1), -1);
+        assert_int_equal(wait_to_read(s.wait, 13 * second), 2);
+        s.now = 14 * second;
+        get(&s, 2, "{'state':'pending','reason':'no node polls account default'}");
+        assert_true(wait_next_read(s.wait) == 17 * second);
+        assert_null(json_object_object_get(wait_task(s.wait, 2)->entry, "node"));
+        get(&s, 2, "{'node':'b'," DONE "}");
+        assert_null(json_object_object_get(wait_task(s.wait, 2)->entry, "reason"));
+        assert_true(wait_next_read(s.wait) == USEC_INFINITY);
+        assert_changes(&s, "a:running b:pending c:pending c:0 ");
+}
+
+static void test_what_this_node_polls_now_is_signalled(void **state) {
+        CLEANUP(stage_clear) struct stage s;
+
+        (void) state;
+        stage_open(&s, 1, (struct wait_rules){});
+        get(&s, 0, "{'state':'pending','node':'b'}");
+        get(&s, 0, "{'state':'pending','polls':0}");
+        assert_true(wait_next_read(s.wait) == USEC_INFINITY);
+}
+
+/* An earlier run that is ignored is one there as well, and what follows is not signalled. */
+static void test_create_reads_what_another_node_polls(void **state) {
+        CLEANUP(stage_clear) struct stage s;
+
+        (void) state;
+        stage_open(&s, 1, (struct wait_rules){.create = true});
+        get(&s, 0, "{'node':'b','eventId':'e1'," DONE "}");
+        assert_goes_on(&s);
+        assert_true(wait_next_read(s.wait) == 3 * USEC_SEC);
+        get(&s, 0, "{'node':'b','eventId':'e2'," DONE "}");
+        assert_over(&s, WAIT_SUCCEEDED);
 }
 
 int main(void) {
@@ -314,6 +363,9 @@ int main(void) {
                 cmocka_unit_test(test_fail_fast_ends_with_the_first_that_is_no_success),
                 cmocka_unit_test(test_a_timeout_gives_up),
                 cmocka_unit_test(test_an_invalid_edit_of_a_running_task_goes_on),
+                cmocka_unit_test(test_what_another_node_polls_is_read_again),
+                cmocka_unit_test(test_what_this_node_polls_now_is_signalled),
+                cmocka_unit_test(test_create_reads_what_another_node_polls),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
