@@ -154,7 +154,7 @@ static void print_delivery(const struct screen *s) {
                                        time_relative(next, s->look->now, span));
                 (void) fputc('\n', s->out);
         }
-        if (!*task_text(s->task, "node")) /* which is the reason */
+        if (!task_is_elsewhere(s->task))
                 row(s,
                     streq(task_text(s->task, "state"), "invalid") ? N_("Invalid") : N_("Trouble"),
                     reason);

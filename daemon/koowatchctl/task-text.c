@@ -86,13 +86,16 @@ usec_t task_next(json_object *entry) {
         return poll >= 0 ? poll : task_time(entry, "nextAttemptAt");
 }
 
+bool task_is_elsewhere(json_object *entry) {
+        return *task_text(entry, "node") && !is(entry, "state", "finished");
+}
+
 enum style task_style(json_object *entry) {
         if (is(entry, "state", "invalid") || is(entry, "delivery", "parked"))
                 return STYLE_BAD;
         if (is(entry, "state", "finished") && !is(entry, "result", "succeeded"))
                 return is(entry, "result", "partial") ? STYLE_WARN : STYLE_BAD;
-        if (*task_text(entry, "reason") &&
-            !*task_text(entry, "node")) /* else it is polled elsewhere */
+        if (*task_text(entry, "reason") && !task_is_elsewhere(entry))
                 return STYLE_WARN;
         return is(entry, "state", "finished") ? STYLE_GOOD : STYLE_NONE;
 }

@@ -30,5 +30,7 @@ const char *task_progress(json_object *entry, char buffer[static 8]);
 /* When its next poll or attempt is, or -1. */
 usec_t task_next(json_object *entry);
 
+/* Whether its reason is that another node polls it, which is no trouble. */
+bool task_is_elsewhere(json_object *entry);
 /* Of its state: good only when all has succeeded and is delivered. */
 enum style task_style(json_object *entry);

@@ -196,3 +196,26 @@ def test_a_task_that_another_node_polls_is_waited_for(fleet, two, sim):
     task.complete()
     assert waiting.communicate(timeout=PATIENCE)[0] == "far: completed: all succeeded\n"
     assert waiting.returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["redeliver", "dismiss"])
+def test_what_another_node_has_given_up(fleet, start, sim, verb):
+    a, b = fleet.add("a", Hooks={"Attempts": 1}), fleet.add("b")
+    start(a)
+    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
+    of_b = start(b)
+    a.record(exits=(1,))
+    task = sim.add_task(hold=True)
+    b.add_task("far", task)
+    wait_polls(sim, task)
+    assert "task far has not finished" in of_b.run(verb, "far").stderr
+    task.complete()
+    fleet.wait(lambda: tasks_of(of_b, "--delivery=parked"), "it is given up")
+    parked = answer(of_b, "show", "far")["task"]
+    assert parked["reason"] == "finished.d/10-record failed with status 1"
+    assert f"delivery parked: {parked['reason']}" in of_b.run("list").stdout
+    assert parked["reason"] in of_b.run("show", "far").stdout
+    assert of_b.run(verb, "far").returncode == 0
+    if verb == "redeliver":
+        assert b.wait_record(name="far")["event"]["eventId"] == parked["eventId"]
+    fleet.wait(lambda: tasks_of(of_b, "--delivery=none") == ["far"], "it is done")

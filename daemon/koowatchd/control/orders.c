@@ -7,6 +7,7 @@
 #include "koowatchd/control/ask-link.h"
 #include "koowatchd/control/build.h"
 #include "koowatchd/control/control-state.h"
+#include "koowatchd/control/far-end.h"
 #include "koowatchd/control/run-search.h"
 #include "koowatchd/deliver/redelivery.h"
 #include "koowatchd/report/event.h"
@@ -20,6 +21,7 @@ struct order {
         struct pending pending;
         struct control *control;
         struct run_search search;
+        struct far_end far_end;
         const char *name; /* borrowed from the call */
         char event_id[EVENT_ID_LENGTH + 1];
         bool is_dismissal, asks;
@@ -199,6 +201,37 @@ static void search(struct order *o) {
                 run_search_begin(&o->search);
 }
 
+static void fail_as_unfinished(struct order *o) {
+        pending_fail(&o->pending, BUS_NOT_ALLOWED, "task %s has not finished", o->name);
+}
+
+/* Another node polls it. */
+static void on_far_end(struct far_end *end, int found) {
+        struct order *o = container_of(end, struct order, far_end);
+
+        if (found < 0) {
+                control_fail_pending(o->control, &o->pending, found);
+        } else if (found == 0) {
+                fail_as_unfinished(o);
+        } else {
+                memcpy(o->event_id, end->event_id, sizeof(o->event_id));
+                go_on(o);
+        }
+}
+
+/* facts: NULL: there is no file of the name. */
+static void find_event(struct order *o, const struct task_facts *facts) {
+        if (facts && facts->end) {
+                (void) snprintf(o->event_id, sizeof(o->event_id), "%s", facts->end->event_id);
+                go_on(o);
+        } else if (facts && facts->is_elsewhere) {
+                o->far_end.on_end = on_far_end;
+                far_end_find(&o->far_end, o->control, facts);
+        } else {
+                search(o);
+        }
+}
+
 /* ---- the task file as it is now ---- */
 
 static void on_fault(void *userdata, bool is_error, unsigned line, const char *text) {
@@ -260,18 +293,13 @@ static void begin(struct control *c, struct bus_call *call, bool is_dismissal, b
         if (rereads) /* the registry is to know the file with which it is delivered */
                 registry_notice(c->with.registry, name);
         is_there = task_facts_find(registry_enrollment(c->with.registry), name, &facts);
-        if (is_there && !facts.end && facts.state != TASK_INVALID) {
-                pending_fail(&o->pending, BUS_NOT_ALLOWED, "task %s has not finished", name);
+        if (is_there && !facts.end && !facts.is_elsewhere && facts.state != TASK_INVALID) {
+                fail_as_unfinished(o);
                 return;
         }
         if (rereads && !read_file(o, is_there ? &facts : NULL))
                 return;
-        if (is_there && facts.end) {
-                (void) snprintf(o->event_id, sizeof(o->event_id), "%s", facts.end->event_id);
-                go_on(o);
-        } else {
-                search(o);
-        }
+        find_event(o, is_there ? &facts : NULL);
 }
 
 /* Returns what is wrong with them, or NULL. */
