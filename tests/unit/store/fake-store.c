@@ -295,8 +295,20 @@ static struct event_row *event_of(struct fake_store *f, const char *event_id) {
         return row && (!f->node || row->owner == f) ? row : NULL;
 }
 
+/* One that nobody delivers, or that is over, is taken from whoever had it. */
+static struct event_row *take_event(struct fake_store *f, const char *event_id) {
+        struct event_row *row = event_find(f, event_id);
+
+        if (f->node && row && row->owner != f &&
+            (!row->owner || (row->delivery.state != DELIVERY_PENDING && row->delivery.told))) {
+                row->owner = f;
+                row->delivery.fence++;
+        }
+        return event_of(f, event_id);
+}
+
 static void put_delivery(struct fake_store *f, const struct store_op *op) {
-        struct event_row *row = event_of(f, op->event_id);
+        struct event_row *row = take_event(f, op->event_id);
         usec_t finished;
         int64_t fence;
 
