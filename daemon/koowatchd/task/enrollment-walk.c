@@ -23,11 +23,14 @@ void enrollment_take_account(struct enrollment *en) {
         en->scanning = false;
 }
 
-/* Not what is known to be delivered, whose file cannot be removed yet, or not here. */
+/*
+ * Given up or not: any node may redeliver it. Not what is known to be delivered, whose file cannot
+ * be removed yet, or not here.
+ */
 static bool awaits_delivery(const struct entry *e) {
         const struct taskdir_file *file = e->is.file;
 
-        return e->state == ENTRY_FINISHED && !e->watch && !e->is_parked && !e->has_left_file &&
+        return e->state == ENTRY_FINISHED && !e->watch && !e->has_left_file &&
                file->removes_finished && !file->is_removed &&
                !(file->is_remote && file->is_published) && !e->in_commit && !e->is_dirty;
 }

@@ -161,7 +161,7 @@ static void test_a_file_that_was_gone(void **state) {
         assert_answer("Get", "[\"photos\"]", PENDING);
 }
 
-/* What is given up is corrected here. */
+/* What is given up is corrected here; the file goes when that is delivered. */
 static void test_it_was_given_up(void **state) {
         (void) state;
         put("state", "photos", "t1");
@@ -172,6 +172,9 @@ static void test_it_was_given_up(void **state) {
         assert_answer("Redeliver", "[\"photos\",{\"Reread\":true}]", "done");
         fleet_pass(&fleet, USEC_SEC);
         assert_ptr_equal(core_run_owner(0), b);
+        fleet_run_hooks(&fleet);
+        fleet_pass(&fleet, 32 * FLEET_LOOK);
+        assert_false(core_has(b, "state", "photos"));
 }
 
 /* Nobody waits for it who wants to see what there is. */
