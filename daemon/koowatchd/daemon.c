@@ -176,22 +176,30 @@ static void on_drained(struct timer *timer, usec_t now) {
         ev_break(d->modules.loop, EVBREAK_ALL);
 }
 
+/* What is under way ends, and is written. */
+static void drain(struct daemon *d) {
+        if (d->stopping)
+                return;
+        d->stopping = true;
+        poller_drain(d->modules.poller);
+        deliveries_stop(d->modules.deliveries);
+        runner_stop(d->modules.runner);
+        timer_arm(d->modules.timers, &d->drain_timer, clock_boot() + DRAIN_TIME);
+}
+
 static void on_stop(struct ev_loop *loop, ev_signal *watcher, int revents) {
         struct daemon *d = watcher->data;
 
         (void) revents;
 
-        if (d->stopping) {
+        if (d->stopping && !d->begins_anew) {
                 ev_break(loop, EVBREAK_ALL);
                 return;
         }
+        d->begins_anew = false;
         log_info("stopping; waiting up to 5 s for requests in flight");
-        d->stopping = true;
         notify_stopping(DRAIN_TIME + USEC_SEC);
-        poller_drain(d->modules.poller);
-        deliveries_stop(d->modules.deliveries);
-        runner_stop(d->modules.runner);
-        timer_arm(d->modules.timers, &d->drain_timer, clock_boot() + DRAIN_TIME);
+        drain(d);
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *watcher, int revents) {
@@ -272,10 +280,19 @@ static void on_not_settled(struct timer *timer, usec_t now) {
         report_started(container_of(timer, struct daemon, settle_timer));
 }
 
+static void on_leave(void *userdata) {
+        struct daemon *d = userdata;
+
+        if (d->stopping)
+                return;
+        d->begins_anew = true;
+        drain(d);
+}
+
 static void on_over(void *userdata) {
         struct daemon *d = userdata;
 
-        d->begins_anew = !d->stopping;
+        d->begins_anew |= !d->stopping;
         ev_break(d->modules.loop, EVBREAK_ALL);
 }
 
@@ -347,6 +364,7 @@ static int run(struct daemon *d) {
         d->modules.config = d->config;
         d->modules.bus_kind = d->options->bus;
         d->modules.on_settled = (struct callback){on_settled, d};
+        d->modules.on_leave = (struct callback){on_leave, d};
         d->modules.on_over = (struct callback){on_over, d};
         d->modules.config_path = d->options->config_required ? d->options->config_path : NULL;
         ev_set_allocator(allocate_for_libev);
@@ -388,7 +406,8 @@ static void close_all(struct daemon *d) {
         modules_close(&d->modules);
         state_directory_close(&d->modules.state);
         d->modules = (struct modules){.state.fd = -1};
-        d->has_settled = d->was_settled = d->has_started = d->has_finished = d->has_left = false;
+        d->has_settled = d->was_settled = d->has_started = false;
+        d->stopping = d->has_finished = d->has_left = false;
 }
 
 int daemon_run(const struct daemon_options *options) {

@@ -157,8 +157,11 @@ static void on_sources_end(void *userdata, int error) {
         if (!use_all(m, &m->found) || h->is_ours)
                 return;
         h->is_ours = true;
-        log_info("account %s: polled by this node from now on", h->name);
-        registry_take_account(m->with.registry);
+        if (registry_take_account(m->with.registry) < 0) {
+                h->is_ours = false; /* it is tried again at the next look */
+                return;
+        }
+        log_info("this node polls account %s from now on", h->name);
         callback_call(&m->with.on_status);
         check_settled(m);
 }
@@ -277,9 +280,12 @@ static bool check_holdings(struct membership *m) {
 
                 if (!why)
                         continue;
-                log_notice("account %s %s, and is left to the other nodes; beginning anew", h->name,
-                           why);
-                end(m);
+                log_notice(
+                        "account %s %s, and is left to the other nodes; beginning anew when what is "
+                        "under way has ended",
+                        h->name, why);
+                m->is_over = true;
+                callback_call(&m->with.on_leave);
                 return false;
         }
         return true;

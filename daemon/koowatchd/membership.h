@@ -28,6 +28,8 @@ struct membership_modules {
         /* What can be polled here and nobody else polls is this node's from now on; comes once. */
         struct callback on_settled;
         struct callback on_status;
+        /* What is under way is to end, as for a stop; then all is to begin anew. */
+        struct callback on_leave;
         /* This node is no member any more: all is to begin anew. May come from inside any call of
          * the store. */
         struct callback on_over;

@@ -311,6 +311,7 @@ static int open_membership(struct modules *m) {
                 .nodes = m->nodes,
                 .on_settled = m->on_settled,
                 .on_status = {on_membership, m},
+                .on_leave = m->on_leave,
                 .on_over = m->on_over,
         };
 

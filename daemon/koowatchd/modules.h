@@ -17,7 +17,7 @@ struct modules {
         const char *config_path;      /* for a spawned hook runner; NULL: none was named */
         const struct config *config;
         enum bus_kind bus_kind;
-        struct callback on_settled, on_over; /* as struct membership_modules says */
+        struct callback on_settled, on_leave, on_over; /* as struct membership_modules says */
 
         struct database database;
         struct outbox *outbox;

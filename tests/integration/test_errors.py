@@ -247,7 +247,7 @@ def test_a_replaced_token_is_confirmed_in_one_line(koowatch, sim, replace, end):
     replace(koowatch.token_path, f"n3w{end}")
     sim.wait_for(lambda s: s.requests[-1].header("Authorization") == "Bearer n3w")
     wait_polls(sim, task, 2)
-    entries = koowatch.find("account default")
+    entries = koowatch.find("(?<!polls )account default")
     assert [(e.level, e.message) for e in entries] == [
         ("notice", "credential of account default replaced, trying it")
     ]

@@ -427,6 +427,7 @@ static void open_membership(struct core *c) {
                                          .deliveries = c->deliveries,
                                          .on_settled = {on_settled, c},
                                          .on_status = {on_status, c},
+                                         .on_leave = {on_over, c},
                                          .on_over = {on_over, c},
                                  },
                                  &c->membership),

@@ -1,5 +1,7 @@
 #include "koowatchd/task/enrollment-walk.h"
 
+#include <errno.h>
+
 #include "common/log.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/store/store.h"
@@ -9,18 +11,47 @@
 
 #define LOOK_PARTS (INDEX_PARTS / 16)
 
-void enrollment_take_account(struct enrollment *en) {
-        struct entry *e;
-        size_t at = 0;
+/* The order in which a scan finds files: it decides which of two stands for a task. */
+static int compare_files(const void *a, const void *b) {
+        const struct taskdir_file *x = (*(struct entry *const *) a)->is.file;
+        const struct taskdir_file *y = (*(struct entry *const *) b)->is.file;
 
+        if (x->dir != y->dir)
+                return x->dir < y->dir ? -1 : 1;
+        if (x->mtime_ns != y->mtime_ns)
+                return x->mtime_ns < y->mtime_ns ? -1 : 1;
+        return strcmp(x->name, y->name);
+}
+
+/* Those that wait for an account that this node has. Returns how many. */
+static size_t list_ours(struct enrollment *en, struct entry **ret) {
+        struct entry *e;
+        size_t at = 0, n = 0;
+
+        while ((e = entries_next(&en->entries, &at)))
+                if (e->state == ENTRY_ELSEWHERE && enrollment_is_ours(e))
+                        ret[n++] = e;
+        qsort(ret, n, sizeof(*ret), compare_files);
+        return n;
+}
+
+int enrollment_take_account(struct enrollment *en) {
+        CLEANUP(freep)
+        struct entry **ours =
+                calloc(en->entries.counts[ENTRY_ELSEWHERE] + 1, sizeof(struct entry *));
+        size_t n;
+
+        if (!ours)
+                return -ENOMEM;
+        n = list_ours(en, ours);
         en->scanning = true;
         en->started = 0;
         store_begin_reading(en->store);
-        while ((e = entries_next(&en->entries, &at)))
-                if (e->state == ENTRY_ELSEWHERE && enrollment_is_ours(e))
-                        enrollment_enroll(e);
+        for (size_t i = 0; i < n; i++)
+                enrollment_enroll(ours[i]);
         store_end_reading(en->store);
         en->scanning = false;
+        return 0;
 }
 
 /*

@@ -12,8 +12,9 @@ struct enrollment;
  */
 void enrollment_check_polling(struct enrollment *enrollment);
 
-/* This node polls another account from now on: its entries, which were ELSEWHERE, go on. */
-void enrollment_take_account(struct enrollment *enrollment);
+/* This node polls another account from now on: its entries, which were ELSEWHERE, go on. Returns 0
+ * or -ENOMEM with all as it was. */
+int enrollment_take_account(struct enrollment *enrollment);
 
 /*
  * Another node may have delivered what has finished: looks at some of those whose files are to be

@@ -470,10 +470,14 @@ bool registry_has_untold(const struct registry *r) {
         return r->sources.has_missed;
 }
 
-void registry_take_account(struct registry *r) {
-        enrollment_take_account(&r->enrollment);
+int registry_take_account(struct registry *r) {
+        int error = enrollment_take_account(&r->enrollment);
+
+        if (error < 0)
+                return error;
         stale_tasks_set_wanted(&r->stale, true);
         find_stale_tasks(r);
+        return 0;
 }
 
 void registry_look_at_finished(struct registry *r) {

@@ -106,7 +106,7 @@ int registry_put_remote(struct registry *registry, const struct store_source *so
 bool registry_misses_remote(const struct registry *registry);
 /* For lack of memory the others do not know of a change of this node's files. */
 bool registry_has_untold(const struct registry *registry);
-void registry_take_account(struct registry *registry);
+int registry_take_account(struct registry *registry);
 /* Others may have delivered what this node has seen end; to be called every few seconds. */
 void registry_look_at_finished(struct registry *registry);
 
