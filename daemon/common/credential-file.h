@@ -9,3 +9,10 @@
  * memory is short.
  */
 char *credential_file_find(const char *name);
+
+/*
+ * Reads that credential, which is one line of printable ASCII; the caller ends *ret by
+ * secret_free(). Returns 0, -ENOENT where there is none, -EBADMSG where it is no such line, or
+ * another negative errno. *ret_path: its file, also where it cannot be read; the caller frees it.
+ */
+int credential_file_read(const char *name, char **ret, char **ret_path);

@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "koowatchd/store/store-module.h"
 
-#define PASSWORD_MAX 4096
 #define PASSWORD_NAME "store.password"
 
 /* Of this process, however often it begins anew. */
@@ -23,29 +22,16 @@ static void warn_once(struct database *d, const char *path, const char *why) {
 /* As in struct store_module_settings: what it is now, as it may have been replaced. */
 static char *read_password(void *userdata) {
         CLEANUP(freep) char *path = NULL;
-        CLEANUP(secret_freep) char *text = NULL;
         struct database *d = userdata;
-        size_t length;
-        int r;
+        char *text = NULL;
+        int r = credential_file_read(PASSWORD_NAME, &text, &path);
 
-        if (!getenv("CREDENTIALS_DIRECTORY"))
-                return NULL;
-        path = credential_file_find(PASSWORD_NAME);
-        if (!path)
-                return NULL;
-        r = read_path(path, PASSWORD_MAX, &text, &length);
-        if (r == -ENOENT)
-                return NULL;
-        if (r < 0) {
-                warn_once(d, path, strerror(-r));
-                return NULL;
-        }
-        if (!secret_trim(text, length)) {
-                warn_once(d, path, "it is not one line of printable ASCII");
-                return NULL;
-        }
-        d->has_warned = false;
-        return STEAL_PTR(text);
+        if (r == 0)
+                d->has_warned = false;
+        else if (r != -ENOENT && path)
+                warn_once(d, path,
+                          r == -EBADMSG ? "it is not one line of printable ASCII" : strerror(-r));
+        return text;
 }
 
 void database_report_unused(const struct config *config) {
