@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/report/event.h"
+#include "koowatchd/seal.h"
 #include "unit/core-fixture.h"
 #include "unit/short-memory.h"
 
@@ -356,12 +357,24 @@ static void test_an_event_that_passes(void **state) {
         }
 }
 
+static void test_a_seal(void **state) {
+        static const struct seal seal = {"0123456789abcdef0123456789abcdef", "koowatch", "default"};
+        CLEANUP(freep) char *sealed = NULL;
+        CLEANUP(secret_freep) char *text = NULL;
+
+        (void) state;
+        assert_short_memory(seal_close(&seal, "token", &sealed), (void) 0);
+        assert_short_memory(seal_open(&seal, sealed, &text), (void) 0);
+        assert_string_equal(text, "token");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_an_outcome), cmocka_unit_test(test_duplicates),
                 cmocka_unit_test(test_refusals),   cmocka_unit_test(test_start),
                 cmocka_unit_test(test_told_late),  cmocka_unit_test(test_new_modules),
                 cmocka_unit_test(test_a_load),     cmocka_unit_test(test_an_event_that_passes),
+                cmocka_unit_test(test_a_seal),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
