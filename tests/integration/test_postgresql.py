@@ -232,7 +232,7 @@ def test_a_later_schema(shared, sim):
     shared.query("UPDATE schema_version SET version = 99")
     shared.start()
     shared.wait_entry(r"cannot be reached \(it has schema 99, this koowatchd knows \d+; a later version wrote it")
-    shared.query("UPDATE schema_version SET version = 2")
+    shared.query("UPDATE schema_version SET version = 3")
     shared.wait_entry("reached again")
 
 

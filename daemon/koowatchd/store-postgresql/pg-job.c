@@ -128,6 +128,9 @@ void pg_job_add_row(struct pg_job *job, const PGresult *result, int number) {
         case PG_GET_EVENT:
                 c->on.event(c->userdata, 0, pg_row_text(&row, 0));
                 break;
+        case PG_FIND_SECRET:
+                c->on.secret(c->userdata, 0, pg_row_text(&row, 0));
+                break;
         case PG_CLAIM:
         case PG_EACH_OWN:
                 add_pending(c, &row);
@@ -172,6 +175,9 @@ static void end(enum pg_statement statement, const struct pg_callbacks *c, int e
                 break;
         case PG_GET_EVENT:
                 c->on.event(c->userdata, error < 0 ? error : -ENOENT, NULL);
+                break;
+        case PG_FIND_SECRET:
+                c->on.secret(c->userdata, error < 0 ? error : -ENOENT, NULL);
                 break;
         case PG_FIND_EVENT:
                 c->on.event_found(c->userdata, error, NULL);

@@ -34,6 +34,7 @@ struct pg_callbacks {
                 store_counted_fn counted;
                 store_source_fn source;
                 store_node_fn node;
+                store_secret_fn secret;
                 void (*account)(void *userdata, const char *name);
                 /* why: where it is not good. */
                 void (*beat)(void *userdata, bool is_good, const char *why);

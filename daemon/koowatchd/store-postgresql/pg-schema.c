@@ -211,8 +211,13 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
 
 #define MIGRATION_2 TABLES_2 WHY_OVER_2 BEGIN_BATCH_2 TAKE_2 WAKE_2 LOOK_2 MAY_RUN_2 CLAIM_2
 
-const char pg_schema_migrate[] =
-        BEGIN_MIGRATION MIGRATION(1, MIGRATION_1) MIGRATION(2, MIGRATION_2) "COMMIT";
+/* Refreshed tokens, which the database cannot read. */
+#define MIGRATION_3                                                             \
+        "CREATE TABLE @secret (account text PRIMARY KEY, sealed text NOT NULL," \
+        "  changed timestamptz NOT NULL);"
+
+const char pg_schema_migrate[] = BEGIN_MIGRATION MIGRATION(1, MIGRATION_1) MIGRATION(2, MIGRATION_2)
+        MIGRATION(3, MIGRATION_3) "COMMIT";
 
 const char pg_schema_listen[] = "LISTEN \"koowatch_@!\"";
 

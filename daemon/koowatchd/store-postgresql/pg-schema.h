@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* What this version reads and writes: the number of the last migration. */
-#define PG_SCHEMA_VERSION 2
+#define PG_SCHEMA_VERSION 3
 
 /* The oldest server, as server_version_num says. */
 #define PG_SERVER_MIN 120000

@@ -109,6 +109,11 @@ static const char *const templates[PG_STATEMENTS] = {
                 "WITH done AS (UPDATE @source SET done = true, changed = txid_current() "
                 "WHERE node = $1 AND path = $2 AND inode = $3 AND mtime_ns = $4 AND NOT done "
                 "AND gone IS NULL RETURNING 1) SELECT @wake() FROM done",
+        [PG_PUT_SECRET] = "INSERT INTO @secret (account, sealed, changed) "
+                          "SELECT $1::text, $2::text, clock_timestamp() WHERE EXISTS "
+                          "(SELECT 1 FROM @account WHERE name = $1 AND owner = $3) "
+                          "ON CONFLICT (account) DO UPDATE SET sealed = excluded.sealed, "
+                          "changed = excluded.changed",
         [PG_PRUNE_SOURCES] = "DELETE FROM @source WHERE gone < clock_timestamp() - "
                              "interval '1 hour'",
         [PG_PRUNE_TASKS] = "DELETE FROM @task WHERE ctid = ANY (ARRAY(SELECT ctid FROM @task "
@@ -146,6 +151,7 @@ static const char *const templates[PG_STATEMENTS] = {
                       "FROM (SELECT 1) AS one LEFT JOIN @source AS s ON s.changed >= $3 "
                       "AND (s.node = $2 OR EXISTS (SELECT 1 FROM @account AS a WHERE a.owner = $1 "
                       "AND (a.name = s.account OR a.name = ANY (s.former))))",
+        [PG_FIND_SECRET] = "SELECT sealed FROM @secret WHERE account = $1",
         [PG_EACH_NODE] = "SELECT name, version, " ACCOUNTS ", labels, " AGO("since") ", " AGO(
                 "beat") ", "
                         "(SELECT count(*) FROM @event AS e WHERE state = 0 AND e.owner = n.session), "
@@ -182,6 +188,7 @@ unsigned pg_statement_needs(enum pg_statement which) {
                 [PG_PUT_RUN] = PG_NEEDS_SESSION,
                 [PG_PUT_SOURCE] = PG_NEEDS_NODE,
                 [PG_DROP_SOURCE] = PG_NEEDS_NODE,
+                [PG_PUT_SECRET] = PG_NEEDS_SESSION,
                 [PG_CLAIM] = PG_NEEDS_SESSION | PG_NEEDS_LABELS | PG_NEEDS_BASE,
                 [PG_EACH_OWN] = PG_NEEDS_SESSION,
                 [PG_FIND_EVENT] = PG_NEEDS_SESSION,
@@ -223,6 +230,7 @@ size_t pg_statements_of(const struct store_op *op, enum pg_statement ret[PG_WRIT
                 [STORE_PUT_SOURCE] = {1, {PG_PUT_SOURCE}},
                 [STORE_DROP_SOURCE] = {1, {PG_DROP_SOURCE}},
                 [STORE_FINISH_SOURCE] = {1, {PG_FINISH_SOURCE}},
+                [STORE_PUT_SECRET] = {1, {PG_PUT_SECRET}},
         };
 
         memcpy(ret, table[op->kind].steps, sizeof(table[op->kind].steps));

@@ -29,6 +29,7 @@ enum pg_statement {
         PG_PUT_SOURCE,
         PG_DROP_SOURCE,
         PG_FINISH_SOURCE,
+        PG_PUT_SECRET,
         PG_PRUNE_TASKS,
         PG_PRUNE_EVENTS,
         PG_PRUNE_SOURCES,
@@ -43,6 +44,7 @@ enum pg_statement {
         PG_EACH_RUN,
         PG_EACH_SOURCE,
         PG_EACH_CHANGED_SOURCE,
+        PG_FIND_SECRET,
         PG_EACH_NODE,
         PG_COUNT,
         PG_STATEMENTS

@@ -140,6 +140,10 @@ int pg_values_of(const struct store_op *op, enum pg_statement which, struct pg_v
         case PG_FINISH_SOURCE:
                 add_finished_source(ret, op);
                 break;
+        case PG_PUT_SECRET:
+                pg_values_add_text(ret, op->key.account);
+                pg_values_add_text(ret, op->body);
+                break;
         case PG_PRUNE_SOURCES:
                 break;
         case PG_PUT_DELIVERY:

@@ -205,6 +205,13 @@ static void pg_each_changed_source(struct store *store, store_source_fn on_row,
             &(struct pg_arguments){});
 }
 
+static void pg_find_secret(struct store *store, const char *account, store_secret_fn on_found,
+                           void *userdata) {
+        ask(store, PG_FIND_SECRET,
+            &(struct pg_callbacks){.on.secret = on_found, .userdata = userdata},
+            &(struct pg_arguments){.n_texts = 1, .texts = {account}});
+}
+
 static void pg_each_node(struct store *store, store_node_fn on_row, store_done_fn on_end,
                          void *userdata) {
         ask(store, PG_EACH_NODE,
@@ -281,6 +288,7 @@ int koowatch_store_open(const struct store_module_settings *settings, struct sto
                 .leave = pg_leave,
                 .each_source = pg_each_source,
                 .each_changed_source = pg_each_changed_source,
+                .find_secret = pg_find_secret,
                 .each_node = pg_each_node,
         };
         static const struct store_backend backend = {

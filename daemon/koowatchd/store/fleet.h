@@ -85,6 +85,14 @@ void store_each_source(struct store *store, const char *account, store_source_fn
 void store_each_changed_source(struct store *store, store_source_fn on_row, store_done_fn on_end,
                                void *userdata);
 
+/* ---- secrets: of an account, sealed, for whichever node has it ---- */
+
+/* error: 0, or a negative errno with sealed NULL; -ENOENT: there is none. */
+typedef void (*store_secret_fn)(void *userdata, int error, const char *sealed);
+/* As store_batch_put_secret() has put it. */
+void store_find_secret(struct store *store, const char *account, store_secret_fn on_found,
+                       void *userdata);
+
 /* ---- nodes ---- */
 
 struct store_node {

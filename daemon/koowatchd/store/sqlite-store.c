@@ -179,6 +179,7 @@ static int write_op(struct sqlite_store *s, const struct store_op *op) {
         case STORE_PUT_SOURCE: /* it is not shared */
         case STORE_DROP_SOURCE:
         case STORE_FINISH_SOURCE:
+        case STORE_PUT_SECRET:
                 break;
         }
         return -EINVAL;

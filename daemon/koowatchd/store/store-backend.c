@@ -117,6 +117,11 @@ void store_each_changed_source(struct store *s, store_source_fn on_row, store_do
         s->backend->fleet->each_changed_source(s, on_row, on_end, userdata);
 }
 
+void store_find_secret(struct store *s, const char *account, store_secret_fn on_found,
+                       void *userdata) {
+        s->backend->fleet->find_secret(s, account, on_found, userdata);
+}
+
 void store_each_node(struct store *s, store_node_fn on_row, store_done_fn on_end, void *userdata) {
         s->backend->fleet->each_node(s, on_row, on_end, userdata);
 }

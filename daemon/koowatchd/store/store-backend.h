@@ -51,6 +51,8 @@ struct store_fleet_backend {
                             store_done_fn on_end, void *userdata);
         void (*each_changed_source)(struct store *store, store_source_fn on_row,
                                     store_done_fn on_end, void *userdata);
+        void (*find_secret)(struct store *store, const char *account, store_secret_fn on_found,
+                            void *userdata);
         void (*each_node)(struct store *store, store_node_fn on_row, store_done_fn on_end,
                           void *userdata);
 };

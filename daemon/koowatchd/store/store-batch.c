@@ -167,3 +167,11 @@ int store_batch_drop_source(struct store_batch *batch, const char *path) {
 int store_batch_finish_source(struct store_batch *batch, const struct store_source *source) {
         return add_op(batch, &(struct store_op){.kind = STORE_FINISH_SOURCE, .source = *source});
 }
+
+int store_batch_put_secret(struct store_batch *batch, const char *account, const char *sealed) {
+        return add_op(batch, &(struct store_op){
+                                     .kind = STORE_PUT_SECRET,
+                                     .key.account = account,
+                                     .body = sealed,
+                             });
+}

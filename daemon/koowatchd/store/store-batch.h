@@ -46,6 +46,9 @@ int store_batch_put_run(struct store_batch *batch, const char *event_id,
 int store_batch_put_source(struct store_batch *batch, const struct store_source *source);
 int store_batch_drop_source(struct store_batch *batch, const char *path);
 int store_batch_finish_source(struct store_batch *batch, const struct store_source *source);
+/* Likewise. In place of what was kept for the account, which this node must have: else nothing is
+ * written. */
+int store_batch_put_secret(struct store_batch *batch, const char *account, const char *sealed);
 /* Forgets what has been gone, or delivered and told, for longer than history. */
 int store_batch_prune(struct store_batch *batch, usec_t now, usec_t history);
 
@@ -64,15 +67,16 @@ enum store_write {
         STORE_PUT_SOURCE,
         STORE_DROP_SOURCE,
         STORE_FINISH_SOURCE,
+        STORE_PUT_SECRET,
 };
 
 /* One write, with what its kind needs. All strings are the batch's. */
 struct store_op {
         enum store_write kind;
-        struct store_key key; /* of the tasks' */
+        struct store_key key; /* of the tasks'; PUT_SECRET: its account */
         const char *name;     /* PUT_TASK */
         const char *event_id; /* of the events' */
-        const char *body;     /* PUT_EVENT, PUT_BODY; PUT_SAMPLES: these */
+        const char *body;     /* PUT_EVENT, PUT_BODY; PUT_SAMPLES: these; PUT_SECRET: sealed */
         const char *run_on;   /* PUT_EVENT, PUT_BODY; NULL: none */
         usec_t now;           /* DROP_TASK, MISS_TASK, PUT_EVENT, PRUNE */
         usec_t history;       /* PRUNE */

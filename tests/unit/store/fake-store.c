@@ -48,6 +48,12 @@ struct source_row {
         uint64_t changed;
 };
 
+/* What is kept for an account, sealed. */
+struct secret_row {
+        TAILQ_ENTRY(secret_row) link;
+        char *account, *sealed;
+};
+
 /* What a database has: that of one daemon, or of several. */
 struct fake_rows {
         unsigned references;
@@ -55,6 +61,7 @@ struct fake_rows {
         TAILQ_HEAD(event_rows, event_row) events; /* the oldest first */
         TAILQ_HEAD(source_rows, source_row) sources;
         TAILQ_HEAD(holdings, holding) holdings;
+        TAILQ_HEAD(secret_rows, secret_row) secrets;
         int64_t number;   /* of the event that was put last */
         uint64_t changes; /* of sources */
 };
@@ -78,6 +85,7 @@ struct fake_op {
         store_event_row_fn on_event_row;
         store_run_fn on_run;
         store_source_fn on_source;
+        store_secret_fn on_secret;
         int64_t before;
         unsigned most;
         void *userdata;
@@ -152,6 +160,22 @@ static struct holding *holding_find(const struct fake_rows *rows, const char *ac
         return NULL;
 }
 
+static struct secret_row *secret_find(const struct fake_rows *rows, const char *account) {
+        struct secret_row *row;
+
+        TAILQ_FOREACH(row, &rows->secrets, link)
+        if (streq(row->account, account))
+                return row;
+        return NULL;
+}
+
+static void secret_remove(struct fake_rows *rows, struct secret_row *row) {
+        TAILQ_REMOVE(&rows->secrets, row, link);
+        free(row->account);
+        free(row->sealed);
+        free(row);
+}
+
 static bool holds(const struct fake_store *f, const char *account) {
         const struct holding *h = account ? holding_find(f->rows, account) : NULL;
 
@@ -223,6 +247,8 @@ static void rows_unref(struct fake_store *f) {
                 source_remove(rows, TAILQ_FIRST(&rows->sources));
         while (!TAILQ_EMPTY(&rows->holdings))
                 holding_remove(rows, TAILQ_FIRST(&rows->holdings));
+        while (!TAILQ_EMPTY(&rows->secrets))
+                secret_remove(rows, TAILQ_FIRST(&rows->secrets));
         free(rows);
 }
 
@@ -410,6 +436,11 @@ static void finish_source(struct fake_store *f, const struct store_op *op) {
         row->changed = ++f->rows->changes;
 }
 
+static void put_secret(struct fake_store *f, const struct store_op *op) {
+        if (holds(f, op->key.account))
+                fake_store_put_secret(&f->store, op->key.account, op->body);
+}
+
 /* What a session that is over writes changes nothing. */
 static int fence(struct fake_store *f, int error) {
         if (!f->node || error < 0 || f->session == SESSION_BEGUN)
@@ -428,6 +459,7 @@ static void do_write(struct fake_store *f, const struct fake_op *op, int error) 
                 [STORE_PUT_BODY] = put_text,         [STORE_PUT_SAMPLES] = put_text,
                 [STORE_PUT_RUN] = put_run,           [STORE_PUT_SOURCE] = put_source,
                 [STORE_DROP_SOURCE] = drop_source,   [STORE_FINISH_SOURCE] = finish_source,
+                [STORE_PUT_SECRET] = put_secret,
         };
 
         error = fence(f, error);
@@ -640,6 +672,13 @@ static void do_each_changed_source(struct fake_store *f, const struct fake_op *o
                 give_source(f, row, op);
         f->in_rows = false;
         op->on_done(op->userdata, error);
+}
+
+static void do_find_secret(struct fake_store *f, const struct fake_op *op, int error) {
+        const struct secret_row *row = error == 0 ? secret_find(f->rows, op->account) : NULL;
+        CLEANUP(freep) char *sealed = row ? copy_text(row->sealed) : NULL;
+
+        op->on_secret(op->userdata, error == 0 && !row ? -ENOENT : error, sealed);
 }
 
 static void do_leave(struct fake_store *f, const struct fake_op *op, int error) {
@@ -981,6 +1020,16 @@ static void fake_each_changed_source(struct store *store, store_source_fn on_row
                         });
 }
 
+static void fake_find_secret(struct store *store, const char *account, store_secret_fn on_found,
+                             void *userdata) {
+        op_queue(store, &(struct fake_op){
+                                .carry_out = do_find_secret,
+                                .account = copy_text(account),
+                                .on_secret = on_found,
+                                .userdata = userdata,
+                        });
+}
+
 struct store *fake_store_new(void) {
         static const struct store_backend backend = {
                 .error = fake_error,
@@ -1005,6 +1054,7 @@ struct store *fake_store_new(void) {
         TAILQ_INIT(&f->rows->events);
         TAILQ_INIT(&f->rows->sources);
         TAILQ_INIT(&f->rows->holdings);
+        TAILQ_INIT(&f->rows->secrets);
         TAILQ_INIT(&f->queue);
         return &f->store;
 }
@@ -1019,6 +1069,7 @@ void fake_store_share(struct store *store, const char *node) {
                 .leave = fake_leave,
                 .each_source = fake_each_source,
                 .each_changed_source = fake_each_changed_source,
+                .find_secret = fake_find_secret,
         };
         struct fake_store *f = fake_of(store);
 
@@ -1154,4 +1205,21 @@ const struct store_source *fake_store_source(struct store *store, const char *no
 
 size_t fake_store_sources_put(const struct store *store) {
         return fake_of(store)->sources_put;
+}
+
+void fake_store_put_secret(struct store *store, const char *account, const char *sealed) {
+        struct fake_rows *rows = fake_of(store)->rows;
+        struct secret_row *old = secret_find(rows, account), *row = sure_calloc(sizeof(*row));
+
+        row->account = copy_text(account);
+        row->sealed = copy_text(sealed);
+        if (old)
+                secret_remove(rows, old);
+        TAILQ_INSERT_TAIL(&rows->secrets, row, link);
+}
+
+const char *fake_store_secret(const struct store *store, const char *account) {
+        const struct secret_row *row = secret_find(fake_of(store)->rows, account);
+
+        return row ? row->sealed : NULL;
 }

@@ -91,3 +91,7 @@ const struct store_source *fake_store_source(struct store *store, const char *no
                                              const char *path);
 /* That this node has written, one after the other. */
 size_t fake_store_sources_put(const struct store *store);
+/* As any node would that has the account. */
+void fake_store_put_secret(struct store *store, const char *account, const char *sealed);
+/* Borrowed until the next operation; NULL: there is none. */
+const char *fake_store_secret(const struct store *store, const char *account);

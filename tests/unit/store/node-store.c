@@ -1,5 +1,7 @@
 #include "unit/store/node-store.h"
 
+#include <errno.h>
+
 #include "unit/support.h"
 
 static const char *get_error(const struct store *store) {
@@ -41,6 +43,13 @@ static void each_changed_source(struct store *store, store_source_fn on_row, sto
         each_source(store, NULL, on_row, on_end, userdata);
 }
 
+static void find_secret(struct store *store, const char *account, store_secret_fn on_found,
+                        void *userdata) {
+        (void) store;
+        (void) account;
+        on_found(userdata, -ENOENT, NULL);
+}
+
 static void each_pending(struct store *store,
                          void (*on_row)(void *userdata, const char *event_id,
                                         const struct store_delivery *delivery),
@@ -56,6 +65,7 @@ void node_store_init(struct node_store *s) {
                 .serve = serve,
                 .each_source = each_source,
                 .each_changed_source = each_changed_source,
+                .find_secret = find_secret,
                 .each_node = each_node,
         };
         static const struct store_backend backend = {

@@ -91,6 +91,8 @@ static void test_writes(void **state) {
         b = batch_new();
         assert_written(b, store_batch_put_source(b, &source), "/p,a,x,-1,-2,t,node;");
         b = batch_new();
+        assert_written(b, store_batch_put_secret(b, "a", "sealed"), "a,sealed,41;");
+        b = batch_new();
         assert_written(b, store_batch_drop_source(b, "/p"), "/p,node;");
         b = batch_new();
         assert_written(b, store_batch_finish_source(b, &source), "other,/p,-1,-2;");

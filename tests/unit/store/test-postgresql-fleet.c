@@ -1028,6 +1028,64 @@ static void test_nodes(void **state) {
                                     "there:" KOOWATCH_VERSION "::tape disk:0 ");
 }
 
+/* ---- secrets ---- */
+
+struct secret {
+        unsigned calls;
+        int result;
+        char text[64];
+};
+
+static void on_secret(void *userdata, int error, const char *sealed) {
+        struct secret *secret = userdata;
+
+        secret->calls++;
+        secret->result = error;
+        (void) snprintf(secret->text, sizeof(secret->text), "%s", sealed ? sealed : "");
+}
+
+static void assert_secret(struct node *n, const char *account, int result, const char *expected) {
+        struct secret secret = {};
+
+        store_find_secret(n->f->sync.store, account, on_secret, &secret);
+        LOOP_UNTIL(n->f->loop, secret.calls > 0);
+        assert_int_equal(secret.result, result);
+        assert_string_equal(secret.text, expected);
+}
+
+static void put_secret(struct node *n, const char *account, const char *sealed) {
+        struct store_batch *batch = batch_new();
+
+        assert_int_equal(store_batch_put_secret(batch, account, sealed), 0);
+        assert_int_equal(sync_write(&n->f->sync, batch), 0);
+}
+
+/* Any node may read it, and none write it but the one that has the account. */
+static void test_a_secret_goes_with_its_account(void **state) {
+        struct node n, other;
+
+        join(state, &n);
+        join_other(&n, &other, "there", NULL);
+        put_secret(&n, "a", "not its own yet");
+        assert_secret(&n, "a", -ENOENT, "");
+        serve(&n, "a", NULL);
+        LOOP_UNTIL(n.f->loop, *n.accounts);
+        put_secret(&n, "a", "first");
+        put_secret(&other, "a", "of another node");
+        assert_secret(&other, "a", 0, "first");
+        put_secret(&n, "a", "second");
+        put_secret(&n, "b", "of no account");
+        assert_secret(&other, "a", 0, "second");
+        assert_secret(&other, "b", -ENOENT, "");
+        serve(&other, "a", NULL);
+        serve(&n, NULL, NULL);
+        LOOP_UNTIL(n.f->loop, *other.accounts);
+        put_secret(&n, "a", "late");
+        put_secret(&other, "a", "third");
+        assert_secret(&n, "a", 0, "third");
+        close_node(&other);
+}
+
 /* ---- from version 1 ---- */
 
 static void test_a_database_of_one_daemon_is_brought_up(void **state) {
@@ -1041,7 +1099,7 @@ static void test_a_database_of_one_daemon_is_brought_up(void **state) {
         pg_close_store(f);
         /* As version 1 was, of what version 2 alters. */
         execute(&n,
-                "DROP TABLE @node, @account, @source; DROP SEQUENCE @session; "
+                "DROP TABLE @node, @account, @source, @secret; DROP SEQUENCE @session; "
                 "DROP FUNCTION @begin_batch, @take, @new_session, @look, @claim, @may_run, @wake, "
                 "@why_over; "
                 "ALTER TABLE @event DROP owner, DROP fence, DROP run_on; "
@@ -1095,6 +1153,7 @@ int main(void) {
                 TEST(test_a_source_that_is_gone_is_forgotten_after_an_hour),
                 TEST(test_a_source_wakes_the_others),
                 TEST(test_nodes),
+                TEST(test_a_secret_goes_with_its_account),
                 TEST(test_a_database_of_one_daemon_is_brought_up),
         };
 

@@ -235,7 +235,7 @@ static void test_two_make_the_schema_at_once(void **state) {
         write_event(&other, "e2", &theirs);
         LOOP_UNTIL(f->loop, mine.ends > 0 && theirs.ends > 0);
         assert_true(mine.result == 0 || theirs.result == 0);
-        assert_query(f, "SELECT version FROM @schema_version", "2");
+        assert_query(f, "SELECT version FROM @schema_version", "3");
         pg_close_store(&other);
 }
 
@@ -252,7 +252,7 @@ static void test_a_later_schema_is_refused(void **state) {
         LOOP_UNTIL(f->loop, f->lost > 0);
         assert_int_equal(f->error, -EPROTO);
         assert_non_null(strstr(store_error(f->sync.store), "it has schema 1000"));
-        execute(f, "UPDATE @schema_version SET version = 2");
+        execute(f, "UPDATE @schema_version SET version = 3");
         LOOP_UNTIL(f->loop, f->reached > 0);
 }
 
