@@ -142,6 +142,8 @@ static void on_written(void *userdata, int error) {
         }
         registry_committed(c->registry, error == 0);
         deliveries_committed(c->deliveries, error == 0);
+        if (c->handler.committed)
+                c->handler.committed(c->handler.userdata, error == 0);
         callback_call(&c->handler.on_status);
 }
 
@@ -159,6 +161,12 @@ static struct store_batch *collect(struct commit *c) {
         r = deliveries_collect(c->deliveries, batch);
         if (r < 0) {
                 registry_committed(c->registry, false);
+                return NULL;
+        }
+        r = c->handler.collect ? c->handler.collect(c->handler.userdata, batch) : 0;
+        if (r < 0) {
+                registry_committed(c->registry, false);
+                deliveries_committed(c->deliveries, false);
                 return NULL;
         }
         return STEAL_PTR(batch);

@@ -17,6 +17,7 @@ struct commit;
 struct deliveries;
 struct registry;
 struct store;
+struct store_batch;
 struct timers;
 
 struct commit_handler {
@@ -26,6 +27,10 @@ struct commit_handler {
         void (*on_counted)(void *userdata, unsigned finished, unsigned parked);
         /* The wall clock, beyond doubt; -1: it is not known, and nothing is forgotten. */
         usec_t (*wall)(void *userdata);
+        /* What else there is to write, as registry_collect() and registry_committed(). NULL:
+         * nothing. */
+        int (*collect)(void *userdata, struct store_batch *batch);
+        void (*committed)(void *userdata, bool written);
         void *userdata;
 };
 

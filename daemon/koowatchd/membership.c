@@ -8,6 +8,7 @@
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/deliver/delivery.h"
+#include "koowatchd/shared-tokens.h"
 #include "koowatchd/store/fleet.h"
 #include "koowatchd/store/node-list.h"
 #include "koowatchd/task/registry.h"
@@ -154,7 +155,8 @@ static void on_sources_end(void *userdata, int error) {
                 list_clear(&m->found);
                 return; /* it is asked again at the next look */
         }
-        if (!use_all(m, &m->found) || h->is_ours)
+        if (!use_all(m, &m->found) || h->is_ours ||
+            !shared_tokens_are_known(m->with.tokens, h->name))
                 return;
         h->is_ours = true;
         if (registry_take_account(m->with.registry) < 0) {
@@ -166,10 +168,12 @@ static void on_sources_end(void *userdata, int error) {
         check_settled(m);
 }
 
-/* The answers come one after the other: so do the rows. */
+/* The answers come one after the other: so do the rows, and before them the tokens. */
 static void read_sources(struct membership *m, struct holding *h) {
         if (h->is_reading)
                 return;
+        if (!h->is_ours)
+                shared_tokens_read(m->with.tokens, h->name);
         h->is_reading = true;
         store_each_source(m->with.store, h->name, on_source_row, on_sources_end, h);
 }

@@ -17,6 +17,7 @@ struct deliveries;
 struct membership;
 struct node_list;
 struct registry;
+struct shared_tokens;
 struct store;
 
 struct membership_modules {
@@ -24,7 +25,8 @@ struct membership_modules {
         struct accounts *accounts;
         struct registry *registry;
         struct deliveries *deliveries;
-        struct node_list *nodes; /* is kept up to date; NULL: nobody wants to know */
+        struct shared_tokens *tokens; /* NULL: none are shared */
+        struct node_list *nodes;      /* is kept up to date; NULL: nobody wants to know */
         /* What can be polled here and nobody else polls is this node's from now on; comes once. */
         struct callback on_settled;
         struct callback on_status;

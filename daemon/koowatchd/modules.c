@@ -24,6 +24,7 @@
 #include "koowatchd/report/event.h"
 #include "koowatchd/report/metrics.h"
 #include "koowatchd/report/report.h"
+#include "koowatchd/shared-tokens.h"
 #include "koowatchd/status.h"
 #include "koowatchd/store/node-list.h"
 #include "koowatchd/store/store.h"
@@ -89,6 +90,13 @@ static void on_account_ready(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
         poller_kick(m->poller, account);
+}
+
+static void on_account_refreshed(void *userdata, struct account *account) {
+        struct modules *m = userdata;
+
+        if (m->tokens)
+                shared_tokens_refreshed(m->tokens, account);
 }
 
 static void on_account_settings_changed(void *userdata, struct account *account) {
@@ -252,6 +260,7 @@ static int open_accounts(struct modules *m) {
                 .on_removed = on_account_removed,
                 .on_changed = on_account_changed,
                 .on_ready = on_account_ready,
+                .on_refreshed = on_account_refreshed,
                 .on_settings_changed = on_account_settings_changed,
                 .on_transient_error = on_transient_error,
                 .userdata = m,
@@ -296,6 +305,19 @@ static int open_nodes(struct modules *m) {
         return store_is_shared(m->state.store) ? node_list_new(m->state.store, &m->nodes) : 0;
 }
 
+static void on_tokens_dirty(void *userdata) {
+        const struct modules *m = userdata;
+
+        commit_request(m->commit);
+}
+
+static int open_tokens(struct modules *m) {
+        if (!store_is_shared(m->state.store))
+                return 0;
+        return shared_tokens_new(m->state.store, m->accounts, m->config->store_fleet,
+                                 (struct callback){on_tokens_dirty, m}, &m->tokens);
+}
+
 static void on_membership(void *userdata) {
         const struct modules *m = userdata;
 
@@ -308,6 +330,7 @@ static int open_membership(struct modules *m) {
                 .accounts = m->accounts,
                 .registry = m->registry,
                 .deliveries = m->deliveries,
+                .tokens = m->tokens,
                 .nodes = m->nodes,
                 .on_settled = m->on_settled,
                 .on_status = {on_membership, m},
@@ -327,6 +350,18 @@ static bool is_store_away(void *commit) {
         enum commit_state state = commit_state(commit);
 
         return state == COMMIT_SILENT || state == COMMIT_UNREACHABLE;
+}
+
+static int collect_tokens(void *userdata, struct store_batch *batch) {
+        const struct modules *m = userdata;
+
+        return shared_tokens_collect(m->tokens, batch);
+}
+
+static void tokens_committed(void *userdata, bool written) {
+        const struct modules *m = userdata;
+
+        shared_tokens_committed(m->tokens, written);
 }
 
 static int open_control(struct modules *m) {
@@ -408,6 +443,8 @@ static void connect_modules(struct modules *m) {
                                               .on_status = on_status,
                                               .on_counted = on_counted,
                                               .wall = wall,
+                                              .collect = collect_tokens,
+                                              .committed = tokens_committed,
                                               .userdata = m,
                                       });
         outbox_set_on_sent(m->outbox, &(struct callback){deliveries_tell, m->deliveries});
@@ -415,10 +452,10 @@ static void connect_modules(struct modules *m) {
 
 int modules_open(struct modules *m) {
         static int (*const steps[])(struct modules *) = {
-                open_outbox,     open_timers,       open_store,  open_bus,        open_dirwatch,
-                open_http,       open_reports,      open_runner, open_poller,     open_accounts,
-                open_deliveries, open_registry,     open_nodes,  open_membership, open_commit,
-                open_control,    open_task_signals, open_status,
+                open_outbox,     open_timers,   open_store,        open_bus,    open_dirwatch,
+                open_http,       open_reports,  open_runner,       open_poller, open_accounts,
+                open_deliveries, open_registry, open_nodes,        open_tokens, open_membership,
+                open_commit,     open_control,  open_task_signals, open_status,
         };
         int r = 0;
 
@@ -436,6 +473,7 @@ void modules_close(struct modules *m) {
         control_free(m->control);
         commit_free(m->commit);
         membership_free(STEAL_PTR(m->membership));
+        shared_tokens_free(STEAL_PTR(m->tokens));
         node_list_free(STEAL_PTR(m->nodes));
         registry_free(m->registry);
         deliveries_free(m->deliveries);

@@ -32,7 +32,8 @@ struct modules {
         struct accounts *accounts;
         struct deliveries *deliveries;
         struct registry *registry;
-        struct node_list *nodes; /* NULL: the store is not shared */
+        struct node_list *nodes;      /* NULL: the store is not shared */
+        struct shared_tokens *tokens; /* likewise */
         struct membership *membership;
         struct commit *commit;
         struct control *control;

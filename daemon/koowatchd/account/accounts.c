@@ -116,14 +116,14 @@ static usec_t prepare_request(struct account_entry *e, usec_t now) {
 
         if (due > now)
                 return due == USEC_INFINITY ? 0 : due;
-        secrets_use(e->secrets, now);
+        (void) secrets_use(e->secrets, now);
         return 0;
 }
 
 static void check_secrets(struct account_entry *e, usec_t now) {
         if (check_files(e, now) > now)
                 return;
-        secrets_use(e->secrets, now);
+        (void) secrets_use(e->secrets, now);
         entry_ready(e);
 }
 
@@ -132,7 +132,7 @@ static void update_secrets(struct account_entry *e) {
         usec_t now = clock_boot();
 
         (void) check_files(e, now);
-        secrets_use(e->secrets, now);
+        (void) secrets_use(e->secrets, now);
         entry_ready(e);
 }
 
@@ -186,12 +186,15 @@ static void on_store(struct timer *timer, usec_t now) {
 static void on_refreshed(void *userdata, const struct koodrive_session *session) {
         struct account_entry *e = userdata;
         CLEANUP(refresh_freep) UNUSED struct refresh *over = STEAL_PTR(e->refresh);
+        const struct accounts_handler *handler = &e->owner->handler;
         unsigned taken = finish_refresh(e, clock_boot(), session);
 
         if (taken & ACCOUNT_TOOK_TOKEN)
                 log_debug("account %s: token refreshed", account_name(e->account));
         if (session->token)
                 store_again(e, secrets_refreshed(e->secrets, session, taken));
+        if (session->token && handler->on_refreshed)
+                handler->on_refreshed(handler->userdata, e->account);
         entry_ready(e);
 }
 
@@ -241,6 +244,29 @@ bool accounts_are_refreshing(const struct accounts *as) {
                         return true;
         }
         return false;
+}
+
+int accounts_export_tokens(const struct accounts *as, const struct account *account, char **ret) {
+        const struct account_entry *e = find_entry_of(as, account);
+
+        *ret = NULL;
+        return e ? secrets_export(e->secrets, ret) : 0;
+}
+
+int accounts_import_tokens(struct accounts *as, struct account *account, const char *text) {
+        struct account_entry *e = find_entry_of(as, account);
+        int r, used;
+
+        if (!e)
+                return 0;
+        r = secrets_import(e->secrets, text);
+        if (r < 0)
+                return r;
+        if (r & SECRETS_TOOK)
+                store_again(e, secrets_save(e->secrets));
+        used = secrets_use(e->secrets, clock_boot()); /* what was taken before, too */
+        entry_ready(e);
+        return used < 0 ? used : (r & SECRETS_NEWER) > 0;
 }
 
 /* ---- the table ---- */

@@ -31,6 +31,9 @@ struct accounts_handler {
         account_changed_fn on_changed;
         /* Settings, secrets or a refresh may have changed what account_next() and others return. */
         void (*on_ready)(void *userdata, struct account *account);
+        /* A refresh has brought something: see accounts_export_tokens(). NULL: nobody wants to
+         * know. */
+        void (*on_refreshed)(void *userdata, struct account *account);
         /* Other settings hold: a poll is to show soon whether they are good. */
         void (*on_settings_changed)(void *userdata, struct account *account);
         /* A secret could not be read for now: accounts_check_credentials() is to be called soon. */
@@ -75,6 +78,15 @@ usec_t accounts_prepare_attempt(struct accounts *accounts, struct account *accou
 usec_t accounts_refresh(struct accounts *accounts, struct account *account);
 /* Whether an answer to that is awaited. */
 bool accounts_are_refreshing(const struct accounts *accounts);
+
+/*
+ * What another node needs to go on with the account, after any refresh: as secrets_export(), and
+ * what it does with that. The latter returns 0, 1 when what is stored here is newer than text,
+ * -ENOMEM, or -EBADMSG.
+ */
+int accounts_export_tokens(const struct accounts *accounts, const struct account *account,
+                           char **ret);
+int accounts_import_tokens(struct accounts *accounts, struct account *account, const char *text);
 
 /* As secrets_describe(). */
 char *accounts_describe_secret(const struct accounts *accounts, const struct account *account);

@@ -164,7 +164,7 @@ static const char *newest_secret(const struct credential *c, const struct stored
         return stored->text;
 }
 
-static void use_refresh_secret(struct secrets *s, usec_t now) {
+static int use_refresh_secret(struct secrets *s, usec_t now) {
         const struct credential *c = s->refresh;
         const char *secret = c ? newest_secret(c, &s->stored.refresh) : NULL;
 
@@ -175,20 +175,23 @@ static void use_refresh_secret(struct secrets *s, usec_t now) {
                 log_warning("account %s: %s; its token is not refreshed", account_name(s->account),
                             s->reported_problem);
         }
-        (void) account_set_refresh_secret(s->account, secret, now);
+        return account_set_refresh_secret(s->account, secret, now);
 }
 
-void secrets_use(struct secrets *s, usec_t now) {
+int secrets_use(struct secrets *s, usec_t now) {
         static const struct stored_secret none = {};
         const struct stored_secret *stored = s->refresh ? &s->stored.token : &none;
+        int refresh = use_refresh_secret(s, now), r = 0;
 
-        use_refresh_secret(s, now);
         if (credential_is_pending(s->main))
                 account_forget_secret(s->account);
-        else if (account_set_secret(s->account, newest_secret(s->main, stored),
-                                    credential_problem(s->main), now) > 0)
+        else
+                r = account_set_secret(s->account, newest_secret(s->main, stored),
+                                       credential_problem(s->main), now);
+        if (r > 0)
                 log_warning("account %s: %s", account_name(s->account),
                             credential_problem(s->main));
+        return MIN(MIN(refresh, r), 0);
 }
 
 /* The service manager's are known by their names, not by where it has put them. */
@@ -233,6 +236,17 @@ static int stored_secret_set(struct stored_secret *stored, const char *text,
         return 0;
 }
 
+/* r: of what is to be on disk now. */
+static int save(struct secrets *s, int r) {
+        if (r == 0)
+                r = token_store_save(s->tokens, account_name(s->account), &s->stored);
+        if (r < 0)
+                log_warning("account %s: cannot store the new token in %s (%s); it is in use, but "
+                            "will be lost at a restart; retrying until it is stored",
+                            account_name(s->account), s->tokens, strerror(-r));
+        return r;
+}
+
 /*
  * A secret that is not used, because another one was set meanwhile, is kept as well: what it was
  * asked for with may be of no use any more, and be set again by the next reload.
@@ -247,13 +261,8 @@ int secrets_refreshed(struct secrets *s, const struct koodrive_session *session,
                 r = stored_secret_set(&stored->refresh, session->refresh_token,
                                       taken & ACCOUNT_TOOK_REFRESH_SECRET ? s->refresh : NULL,
                                       s->refresh_source);
-        if (r == 0)
-                r = token_store_save(s->tokens, account_name(s->account), stored);
-        if (r < 0)
-                log_warning("account %s: cannot store the new token in %s (%s); it is in use, but "
-                            "will be lost at a restart; retrying until it is stored",
-                            account_name(s->account), s->tokens, strerror(-r));
-        return r;
+        stored->serial++;
+        return save(s, r);
 }
 
 int secrets_store(struct secrets *s) {
@@ -262,4 +271,55 @@ int secrets_store(struct secrets *s) {
         if (r == 0)
                 log_notice("account %s: the new token is stored", account_name(s->account));
         return r;
+}
+
+/* ---- from node to node ---- */
+
+int secrets_export(const struct secrets *s, char **ret) {
+        *ret = NULL;
+        if (!s->stored.token.text && !s->stored.refresh.text)
+                return 0;
+        return stored_tokens_write(&s->stored, ret);
+}
+
+/* Whether it was obtained with what c holds; also when nothing says that it was not. */
+static bool is_of(const struct stored_secret *stored, const struct credential *c) {
+        char source[SIGNATURE_LENGTH + 1];
+
+        return !c || fingerprint(c, source) < 0 || !*source || streq(source, stored->source);
+}
+
+/* Of another login than the one that is given here it is not to take the place of one of this. */
+static bool take(struct stored_secret *own, struct stored_secret *other, const struct credential *c,
+                 bool is_newer) {
+        if (!other->text ||
+            (own->text && (is_of(own, c) == is_of(other, c) ? !is_newer : is_of(own, c))))
+                return false;
+        secret_free(own->text);
+        *own = *other;
+        *other = (struct stored_secret){};
+        return true;
+}
+
+int secrets_import(struct secrets *s, const char *text) {
+        CLEANUP(stored_tokens_clear) struct stored_tokens other = {};
+        struct stored_tokens *own = &s->stored;
+        unsigned serial;
+        bool took;
+        int r;
+
+        r = stored_tokens_read(text, strlen(text), &other);
+        if (r < 0)
+                return r;
+        serial = other.serial;
+        took = take(&own->token, &other.token, s->main, serial > own->serial);
+        took |= take(&own->refresh, &other.refresh, s->refresh, serial > own->serial);
+        if (!took && own->token.text && own->serial > serial && is_of(&own->token, s->main))
+                return SECRETS_NEWER;
+        own->serial = MAX(own->serial, serial);
+        return took ? SECRETS_TOOK : 0;
+}
+
+int secrets_save(struct secrets *s) {
+        return save(s, 0);
 }

@@ -40,8 +40,9 @@ usec_t secrets_look(struct secrets *secrets, usec_t now);
  * another look is needed, or a transient error, with the file (borrowed) in *ret_path.
  */
 int secrets_read(struct secrets *secrets, usec_t now, const char **ret_path);
-/* Lets the account use what was read, or the newer ones that were obtained with that. */
-void secrets_use(struct secrets *secrets, usec_t now);
+/* Lets the account use what was read, or the newer ones that were obtained with that. Returns 0 or
+ * -ENOMEM. */
+int secrets_use(struct secrets *secrets, usec_t now);
 
 /*
  * Where the token or AppSecret in use is from: the path of a file, "credential NAME" of one of the
@@ -59,3 +60,17 @@ int secrets_refreshed(struct secrets *secrets, const struct koodrive_session *se
                       unsigned taken);
 /* Stores what could not be stored. Returns 0, which is logged, or a negative errno. */
 int secrets_store(struct secrets *secrets);
+
+/* What other nodes of a fleet need to go on: the stored ones as text, for secret_free(). NULL:
+ * there are none. Returns 0 or -ENOMEM. */
+int secrets_export(const struct secrets *secrets, char **ret);
+
+#define SECRETS_TOOK 1U  /* what is stored is to be another one: secrets_save() */
+#define SECRETS_NEWER 2U /* what is stored here is newer than that */
+/*
+ * Takes what another node has stored, where that is newer than what is stored here, or was obtained
+ * with what the files hold here and that was not. Returns some of the above, -ENOMEM, or -EBADMSG.
+ */
+int secrets_import(struct secrets *secrets, const char *text);
+/* Stores them, as secrets_refreshed() does. */
+int secrets_save(struct secrets *secrets);

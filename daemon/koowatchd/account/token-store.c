@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 
 #include "common/json.h"
 #include "common/util.h"
@@ -16,6 +17,7 @@ static void stored_secret_clear(struct stored_secret *s) {
 void stored_tokens_clear(struct stored_tokens *t) {
         stored_secret_clear(&t->token);
         stored_secret_clear(&t->refresh);
+        t->serial = 0;
 }
 
 /* Returns 0, also where there is none, -EBADMSG or -ENOMEM. */
@@ -36,12 +38,30 @@ static int secret_read(json_object *root, const char *key, struct stored_secret 
         return secret_trim(ret->text, strlen(ret->text)) ? 0 : -EBADMSG;
 }
 
-int token_store_load(const char *directory, const char *account, struct stored_tokens *ret) {
+int stored_tokens_read(const char *text, size_t length, struct stored_tokens *ret) {
         static const struct json_rules rules = {.depth = 8, .containers = 16, .values = 64};
-        CLEANUP(freep) char *path = str_printf("%s/%s.json", directory, account);
         CLEANUP(json_object_putp) json_object *root = NULL;
-        CLEANUP(secret_freep) char *text = NULL;
         char fault[JSON_FAULT_MAX];
+        int r;
+
+        *ret = (struct stored_tokens){};
+        r = json_read(text, length, &rules, NULL, &root, fault);
+        if (r < 0)
+                return r;
+        if (!json_object_is_type(root, json_type_object))
+                return -EBADMSG;
+        ret->serial = (unsigned) MAX(json_get_int(root, "serial", 0), 0);
+        r = secret_read(root, "token", &ret->token);
+        if (r == 0)
+                r = secret_read(root, "refresh", &ret->refresh);
+        if (r < 0)
+                stored_tokens_clear(ret);
+        return r;
+}
+
+int token_store_load(const char *directory, const char *account, struct stored_tokens *ret) {
+        CLEANUP(freep) char *path = str_printf("%s/%s.json", directory, account);
+        CLEANUP(secret_freep) char *text = NULL;
         size_t length;
         int r;
 
@@ -49,19 +69,7 @@ int token_store_load(const char *directory, const char *account, struct stored_t
         if (!path)
                 return -ENOMEM;
         r = read_path(path, FILE_SIZE_MAX, &text, &length);
-        if (r < 0)
-                return r;
-        r = json_read(text, length, &rules, NULL, &root, fault);
-        if (r < 0)
-                return r;
-        if (!json_object_is_type(root, json_type_object))
-                return -EBADMSG;
-        r = secret_read(root, "token", &ret->token);
-        if (r == 0)
-                r = secret_read(root, "refresh", &ret->refresh);
-        if (r < 0)
-                stored_tokens_clear(ret);
-        return r;
+        return r < 0 ? r : stored_tokens_read(text, length, ret);
 }
 
 static bool member_add(json_object *object, const char *key, json_object *value) {
@@ -82,18 +90,26 @@ static bool secret_add(json_object *root, const char *key, const struct stored_s
                member_add(entry, "source", json_object_new_string(s->source));
 }
 
+int stored_tokens_write(const struct stored_tokens *tokens, char **ret) {
+        CLEANUP(json_object_putp) json_object *root = json_object_new_object();
+        const char *text = NULL;
+
+        if (root &&
+            member_add(root, "serial", json_object_new_int((int) MIN(tokens->serial, INT_MAX))) &&
+            secret_add(root, "token", &tokens->token) &&
+            secret_add(root, "refresh", &tokens->refresh))
+                text = json_text(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+        *ret = text ? strdup(text) : NULL;
+        return *ret ? 0 : -ENOMEM;
+}
+
 int token_store_save(const char *directory, const char *account,
                      const struct stored_tokens *tokens) {
         CLEANUP(freep) char *path = str_printf("%s/%s.json", directory, account);
-        CLEANUP(json_object_putp) json_object *root = json_object_new_object();
-        const char *text = NULL;
-        int r;
+        CLEANUP(secret_freep) char *text = NULL;
+        int r = path ? stored_tokens_write(tokens, &text) : -ENOMEM;
 
-        if (path && root && secret_add(root, "token", &tokens->token) &&
-            secret_add(root, "refresh", &tokens->refresh))
-                text = json_text(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
-        if (!text)
-                return -ENOMEM;
-        r = make_directories(directory, 0700);
+        if (r == 0)
+                r = make_directories(directory, 0700);
         return r < 0 ? r : replace_file_durably(path, text, strlen(text), 0600);
 }

@@ -16,9 +16,15 @@ struct stored_secret {
 
 struct stored_tokens {
         struct stored_secret token, refresh;
+        unsigned serial; /* larger with each refresh, on whichever node: tells the newer ones */
 };
 
 void stored_tokens_clear(struct stored_tokens *tokens);
+
+/* As JSON text. The caller ends *ret by secret_free(). Returns 0 or -ENOMEM. */
+int stored_tokens_write(const struct stored_tokens *tokens, char **ret);
+/* Returns 0, -ENOMEM or -EBADMSG; *ret is then empty. */
+int stored_tokens_read(const char *text, size_t length, struct stored_tokens *ret);
 
 /*
  * Reads DIRECTORY/ACCOUNT.json. Returns 0, -ENOENT, -EBADMSG when it is damaged, or another

@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "koowatchd/account/accounts.h"
+#include "koowatchd/account/token-store.h"
 #include "koowatchd/loop/dirwatch.h"
 #include "koowatchd/loop/http.h"
 #include "koowatchd/loop/timer.h"
@@ -364,6 +365,122 @@ static void test_two_files_are_read_together(void **state) {
         assert_string_equal(secret_of(f), "new");
 }
 
+/* ---- tokens of another node ---- */
+
+/* That were obtained with these; tokens: "NAME" and "NAME refresh". The caller frees it. */
+static char *tokens_text(const char *name, unsigned serial, const char *token_source,
+                         const char *refresh_source) {
+        char sources[2][SIGNATURE_LENGTH + 1];
+        char *text;
+
+        assert_int_equal(sha256_hex(token_source, strlen(token_source), sources[0]), 0);
+        assert_int_equal(sha256_hex(refresh_source, strlen(refresh_source), sources[1]), 0);
+        text = str_printf("{\"serial\": %u, \"token\": {\"secret\": \"%s\", \"source\": \"%s\"}, "
+                          "\"refresh\": {\"secret\": \"%s refresh\", \"source\": \"%s\"}}",
+                          serial, name, sources[0], name, sources[1]);
+        assert_non_null(text);
+        return text;
+}
+
+static int import(struct fixture *f, const char *name, unsigned serial, const char *token_source,
+                  const char *refresh_source) {
+        CLEANUP(freep) char *text = tokens_text(name, serial, token_source, refresh_source);
+
+        return accounts_import_tokens(f->accounts, accounts_find(f->accounts, "eu"), text);
+}
+
+static void configure_refresh(struct fixture *f) {
+        write_aged(f->refresh_file, "refresh", USEC_HOUR);
+        f->settings[0].refresh = REFRESH_CARRIER;
+        f->settings[0].refresh_token_file = f->refresh_file;
+        configure(f);
+        *f->trace = '\0';
+}
+
+static void assert_used(struct fixture *f, const char *token, const char *refresh) {
+        assert_string_equal(secret_of(f), token);
+        assert_string_equal(account_refresh_secret(accounts_find(f->accounts, "eu")), refresh);
+}
+
+static void assert_exports(struct fixture *f, const char *name, unsigned serial) {
+        CLEANUP(secret_freep) char *text = NULL;
+        CLEANUP(stored_tokens_clear) struct stored_tokens tokens = {};
+
+        assert_int_equal(
+                accounts_export_tokens(f->accounts, accounts_find(f->accounts, "eu"), &text), 0);
+        assert_non_null(text);
+        assert_int_equal(stored_tokens_read(text, strlen(text), &tokens), 0);
+        assert_string_equal(tokens.token.text, name);
+        assert_int_equal(tokens.serial, serial);
+}
+
+static void test_newer_tokens_are_taken(void **state) {
+        CLEANUP(secret_freep) char *none = NULL;
+        struct fixture *f = *state;
+
+        configure_refresh(f);
+        assert_int_equal(
+                accounts_export_tokens(f->accounts, accounts_find(f->accounts, "eu"), &none), 0);
+        assert_null(none);
+        assert_int_equal(import(f, "first", 3, "secret", "refresh"), 0);
+        assert_used(f, "first", "first refresh");
+        assert_trace(f, "ready:eu ");
+        assert_int_equal(import(f, "second", 4, "secret", "refresh"), 0);
+        assert_used(f, "second", "second refresh");
+        assert_trace(f, "ready:eu ");
+        assert_int_equal(import(f, "equal", 4, "secret", "refresh"), 0);
+        assert_int_equal(import(f, "old", 3, "secret", "refresh"), 1);
+        assert_used(f, "second", "second refresh");
+        assert_trace(f, "ready:eu ready:eu ");
+        assert_exports(f, "second", 4);
+}
+
+/* They are as if obtained here: also after a restart, and below what the administrator gives. */
+static void test_tokens_that_were_taken_are_stored(void **state) {
+        CLEANUP(stored_tokens_clear) struct stored_tokens stored = {};
+        struct fixture *f = *state;
+
+        configure_refresh(f);
+        assert_int_equal(import(f, "first", 3, "secret", "refresh"), 0);
+        assert_int_equal(token_store_load(f->directory, "eu", &stored), 0);
+        assert_string_equal(stored.token.text, "first");
+        assert_string_equal(stored.refresh.text, "first refresh");
+        assert_int_equal(stored.serial, 3);
+        write_token(f, "new login");
+        accounts_check_credentials(f->accounts);
+        time_pass(f->timers, SETTLED);
+        assert_used(f, "new login", "first refresh");
+}
+
+/* Those of another login are kept where there are none of this one, and never used. */
+static void test_tokens_of_another_login(void **state) {
+        struct fixture *f = *state;
+
+        configure_refresh(f);
+        assert_int_equal(import(f, "theirs", 3, "other", "other refresh"), 0);
+        assert_used(f, "secret", "refresh");
+        assert_int_equal(import(f, "ours", 2, "secret", "refresh"), 0);
+        assert_used(f, "ours", "ours refresh");
+        assert_exports(f, "ours", 3);
+        assert_int_equal(import(f, "theirs", 9, "other", "other refresh"), 0);
+        assert_used(f, "ours", "ours refresh");
+        assert_exports(f, "ours", 9); /* and what comes next is newer than all */
+}
+
+static void test_tokens_that_are_damaged(void **state) {
+        static const char *const texts[] = {"", "{", "[]", "{\"token\": {}}",
+                                            "{\"token\": {\"secret\": \"a\"}}"};
+        struct fixture *f = *state;
+
+        configure_refresh(f);
+        assert_int_equal(import(f, "first", 3, "secret", "refresh"), 0);
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+                assert_int_equal(accounts_import_tokens(f->accounts,
+                                                        accounts_find(f->accounts, "eu"), texts[i]),
+                                 -EBADMSG);
+        assert_used(f, "first", "first refresh");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_added_before_all_and_removed),
@@ -378,6 +495,10 @@ int main(void) {
                 TEST(test_endpoint_changes_while_a_secret_is_written),
                 TEST(test_attempt_looks_at_its_file_first),
                 TEST(test_two_files_are_read_together),
+                TEST(test_newer_tokens_are_taken),
+                TEST(test_tokens_that_were_taken_are_stored),
+                TEST(test_tokens_of_another_login),
+                TEST(test_tokens_that_are_damaged),
         };
 
         log_set_level(LEVEL_ERROR);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -140,6 +141,35 @@ static void test_round_trip(void **state) {
                              cases[i].refresh_source);
                 assert_int_equal(count_entries(f->directory), 1);
         }
+}
+
+/* Those of before there was a serial are older than all. */
+static void test_serials(void **state) {
+        static const struct {
+                const char *text;
+                unsigned serial;
+        } cases[] = {
+                {"{}", 0},
+                {"{\"serial\": 7}", 7},
+                {"{\"serial\": -1}", 0},
+                {"{\"serial\": \"7\"}", 0},
+                {"{\"serial\": 99999999999}", INT_MAX},
+        };
+        CLEANUP(stored_tokens_clear)
+        struct stored_tokens t = tokens_of("one", SOURCE, NULL, ""), loaded = {};
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                assert_int_equal(stored_tokens_read(cases[i].text, strlen(cases[i].text), &loaded),
+                                 0);
+                assert_int_equal(loaded.serial, cases[i].serial);
+        }
+        t.serial = 41;
+        assert_int_equal(token_store_save(f->directory, "eu-1", &t), 0);
+        assert_int_equal(token_store_load(f->directory, "eu-1", &loaded), 0);
+        assert_int_equal(loaded.serial, 41);
+        stored_tokens_clear(&loaded);
+        assert_int_equal(loaded.serial, 0);
 }
 
 static void test_long_secrets(void **state) {
@@ -391,6 +421,7 @@ int main(void) {
                 WITH_FIXTURE(test_cannot_be_saved),
                 WITH_FIXTURE(test_missing),
                 WITH_FIXTURE(test_nothing_stored),
+                WITH_FIXTURE(test_serials),
                 WITH_FIXTURE(test_damaged),
                 WITH_FIXTURE(test_half_damaged),
                 WITH_FIXTURE(test_cut_anywhere),

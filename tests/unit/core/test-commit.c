@@ -363,6 +363,49 @@ static void test_what_a_batch_leads_to(void **state) {
         assert_int_equal(fake_store_writes(c->store), writes + 3);
 }
 
+/* What others have to write, too. */
+static struct {
+        unsigned collected, written, failed;
+        int result;
+} other;
+
+static int collect_other(void *userdata, struct store_batch *batch) {
+        (void) userdata;
+        assert_non_null(batch);
+        other.collected++;
+        return other.result;
+}
+
+static void other_committed(void *userdata, bool written) {
+        (void) userdata;
+        other.written += written;
+        other.failed += !written;
+}
+
+static void test_what_others_write(void **state) {
+        struct core *c = *state;
+
+        other = (typeof(other)){.result = -ENOMEM};
+        commit_set_handler(c->commit, &(struct commit_handler){.on_status = {on_status, c},
+                                                               .on_counted = on_counted,
+                                                               .wall = wall,
+                                                               .collect = collect_other,
+                                                               .committed = other_committed,
+                                                               .userdata = c});
+        register_task(c, "one", "t1");
+        core_turn(c);
+        assert_int_equal(other.collected, 1);
+        assert_int_equal(fake_store_tasks(c->store), 0);
+        other.result = 0;
+        fake_store_fail_next(c->store, -EIO);
+        core_pass(c, 5100 * USEC_MSEC);
+        assert_int_equal(other.failed, 1);
+        core_pass(c, 5100 * USEC_MSEC);
+        assert_int_equal(other.written, 1);
+        assert_int_equal(other.collected, 3);
+        assert_int_equal(fake_store_tasks(c->store), 1);
+}
+
 static void test_no_timer(void **state) {
         struct core *c = *state;
         struct commit *commit;
@@ -388,6 +431,7 @@ int main(void) {
                 TEST(test_history_of_a_write_that_fails),
                 TEST(test_no_history),
                 TEST(test_what_a_batch_leads_to),
+                TEST(test_what_others_write),
                 TEST(test_no_timer),
         };
 
