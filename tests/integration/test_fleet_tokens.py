@@ -232,6 +232,29 @@ def test_keys_that_differ(fleet, sim, session):
     wait_token(fleet, sim, session, 2)
 
 
+def test_the_key_is_changed(fleet, sim, session):
+    """As koowatch-nodes(7) says: who polled the account starts first."""
+    a, b, _ = refreshed(fleet, sim, session)
+    b.stop()
+    a.stop()
+    for node in (a, b):
+        (node.path / "credentials" / "koowatch-plain_store.key").write_text(OTHER_KEY + "\n")
+    used = len(polls_with(sim, session.token))
+    start(a)
+    a.wait_entry("credential store.key differs")
+    start(b)
+    fleet.wait(lambda: len(polls_with(sim, session.token)) > used, "a goes on")
+    before = written(fleet)
+    session.expire()
+    wait_token(fleet, sim, session, 2)
+    fleet.wait(lambda: written(fleet) > before, "it is in the database")
+    a.stop()
+    fleet.wait(lambda: fleet.owner() == "b", "b has the account")
+    session.expire()
+    wait_token(fleet, sim, session, 3)
+    assert {r.verdict for r in refreshes(sim)} == {"ok"}
+
+
 def test_no_secret_is_shown(fleet, sim, session):
     a, b, task = refreshed(fleet, sim, session)
     for node in (a, b):

@@ -100,6 +100,36 @@ def test_the_network_with_a_password_and_tls(service, server, sim, certificate, 
     assert events(server, "remote") == "1"
 
 
+def test_a_refreshed_token_is_in_the_database(service, server, sim):
+    """With a key that is made by the command of koowatch-nodes(7)."""
+    manual = (SCRIPT.parents[1] / "man/koowatch-nodes.7.scd").read_text()
+    [command] = re.findall(r"^openssl rand .*store\.key$", manual, re.M)
+    run("sh", "-c", command)
+    session = sim.sessions.add_session(rotate=True)
+    service.set_credential("default", session.token)
+    write_file(CREDENTIALS / "default.refresh-token", session.refresh_token + "\n", mode=0o600)
+    service.settings["Account"]["Refresh"] = "carrier"
+    service.settings["Store"] = {
+        "Backend": "postgresql",
+        "Connection": f"host={SERVER} port={server['port']} dbname=koowatch",
+        "Fleet": "refreshed",
+    }
+    session.expire()
+    service.add_task("photos", sim.add_task(require=session))
+    service.start()
+    service.wait_entry("^photos: completed")
+    run("systemctl", "stop", DAEMON)
+    query = "SELECT account, left(sealed, 10) FROM refreshed.secret"
+    connection = f"host={SERVER} port={server['port']} user=root dbname=koowatch"
+    assert run("psql", "-XAtqc", query, connection) == "default|koowatch1:"
+    shutil.rmtree(STATE / "tokens")
+    session.expire()
+    service.add_task("later", sim.add_task(require=session))
+    service.start()
+    service.wait_entry("^later: completed")
+    assert session.refreshes == 2
+
+
 def test_what_was_kept_in_a_file_is_moved(service, server, sim):
     """By the command of koowatch.conf(5)."""
     manual = (SCRIPT.parents[1] / "man/koowatch.conf.5.scd").read_text()
