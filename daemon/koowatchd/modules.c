@@ -34,6 +34,7 @@
 
 #define CREDENTIALS_PERIOD USEC_MINUTE
 #define LEFT_TO_OTHERS_PAUSE (5 * USEC_SEC)
+#define STORE_AWAY_PAUSE (1 * USEC_SEC)
 
 /* ---- between modules ---- */
 
@@ -111,12 +112,21 @@ static usec_t on_attempt(void *userdata, struct account *account) {
         return accounts_prepare_attempt(m->accounts, account);
 }
 
+static bool is_store_away(void *commit) {
+        enum commit_state state = commit_state(commit);
+
+        return state == COMMIT_SILENT || state == COMMIT_UNREACHABLE;
+}
+
 static usec_t on_refresh_due(void *userdata, struct account *account) {
         struct modules *m = userdata;
 
         /* Two nodes that refresh would take the token from each other. */
         if (!membership_has(m->membership, account_name(account)))
                 return clock_boot() + LEFT_TO_OTHERS_PAUSE;
+        /* Whoever takes the account next could not know what has come of it. */
+        if (is_store_away(m->commit))
+                return clock_boot() + STORE_AWAY_PAUSE;
         return accounts_refresh(m->accounts, account);
 }
 
@@ -344,12 +354,6 @@ static int open_membership(struct modules *m) {
 static int open_commit(struct modules *m) {
         return commit_new(m->timers, m->state.store, m->state.store_name, m->registry,
                           m->deliveries, &m->commit);
-}
-
-static bool is_store_away(void *commit) {
-        enum commit_state state = commit_state(commit);
-
-        return state == COMMIT_SILENT || state == COMMIT_UNREACHABLE;
 }
 
 static int collect_tokens(void *userdata, struct store_batch *batch) {

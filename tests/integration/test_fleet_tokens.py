@@ -39,9 +39,9 @@ def log_in(node, session):
     write(node, "default.refresh-token", session.refresh_token)
 
 
-def add(fleet, name, session, key=KEY):
+def add(fleet, name, session, key=KEY, has_gate=False):
     """A node that has the login; a key of None: it has none."""
-    node = fleet.add(name)
+    node = fleet.add(name, has_gate)
     log_in(node, session)
     node.settings["Account"] |= {
         "TokenFile": node.path / "default.token",
@@ -167,6 +167,22 @@ def test_it_is_written_until_it_is_in_the_database(fleet, sim, session):
     wait_token(fleet, sim, session, 3)
     task.complete()
     b.wait_entry("^photos: completed")
+
+
+def test_no_refresh_while_the_database_is_away(fleet, sim, session):
+    """It would be spent, and whoever takes the account not know the next one."""
+    a = add(fleet, "a", session, has_gate=True)
+    start(a)
+    a.add_task("photos", task := sim.add_task(require=session, hold=True))
+    wait_polls(sim, task)
+    fleet.gates["a"].cut()
+    a.wait_entry("cannot be reached")
+    session.expire()
+    a.wait_entry("session in the database is over", timeout=PATIENCE)
+    assert any(r.verdict == "token expired" for r in sim.requests)
+    assert refreshes(sim) == []
+    fleet.gates["a"].mend()
+    wait_token(fleet, sim, session, 1)
 
 
 def test_a_newer_login_stands_above(fleet, sim, session):
