@@ -67,8 +67,8 @@ class Fleet:
     """nodes: by name; each asks the simulator with "Bearer NAME"."""
 
     def __init__(self, build, sim, server):
-        self._build, self._sim, self._server = build, sim, server
-        self._fleet = server.new_fleet()
+        self._build, self._sim, self.server = build, sim, server
+        self.name = server.new_fleet()
         self.nodes = {}
         self.gates = {}
 
@@ -76,8 +76,8 @@ class Fleet:
         """Not started yet."""
         node = Koowatch(self._build, self._sim.url)
         self.nodes[name] = node
-        node.use_postgresql(self._server)
-        node.settings["Store"] |= {"Fleet": self._fleet, "Node": name}
+        node.use_postgresql(self.server)
+        node.settings["Store"] |= {"Fleet": self.name, "Node": name}
         for section, keys in settings.items():
             node.settings.setdefault(section, {}).update(keys)
         if has_gate:
@@ -88,14 +88,14 @@ class Fleet:
         return node
 
     def _open_gate(self, node):
-        settings = dict(pair.split("=", 1) for pair in self._server.conninfo.split())
+        settings = dict(pair.split("=", 1) for pair in self.server.conninfo.split())
         gate = Gate("127.0.0.1", int(settings["port"]))
         settings |= {"host": "127.0.0.1", "port": gate.port, "sslmode": "disable"}
         node.settings["Store"]["Connection"] = " ".join(f"{key}={value}" for key, value in settings.items())
         return gate
 
     def query(self, sql):
-        return self._server.query(sql, self._fleet)
+        return self.server.query(sql, self.name)
 
     def polls_of(self, name):
         return self._sim.by_credential("poll").get(f"Bearer {name}", [])

@@ -78,7 +78,7 @@ DEFINE_CLEANUP(struct pg_job *, pg_job_free)
 
 /* Its rows are handed over when all of it has ended well. */
 static inline bool pg_job_keeps_rows(const struct pg_job *job) {
-        return pg_statement_before(job->statement) != PG_STATEMENTS;
+        return pg_statement_changes(job->statement);
 }
 
 /* A row has come: hands it over. The first failure is noted and ends the job in the end. */

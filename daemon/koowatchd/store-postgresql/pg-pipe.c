@@ -50,14 +50,6 @@ static int send_end(struct pg_pipe *p) {
         return 0;
 }
 
-/* The rows of what is answered next come one by one, whatever their number. */
-static void want_single_rows(struct pg_pipe *p) {
-        const struct pg_job *next = TAILQ_FIRST(&p->sent);
-
-        if (next && !pg_job_is_write(next) && !pg_job_keeps_rows(next))
-                (void) PQsetSingleRowMode(pg_connection_get(p->connection));
-}
-
 /* What comes before the statement of a job. */
 static int send_before(struct pg_pipe *p, enum pg_statement which) {
         struct pg_values values = {};
@@ -70,7 +62,6 @@ static int send_before(struct pg_pipe *p, enum pg_statement which) {
 
 static int send_read(struct pg_pipe *p, struct pg_job *job) {
         struct pg_values values = {};
-        bool is_alone = p->expected == 0;
         int r = send_before(p, pg_statement_before(job->statement));
 
         for (int i = 0; i < job->n_texts; i++)
@@ -81,8 +72,6 @@ static int send_read(struct pg_pipe *p, struct pg_job *job) {
         if (r == 0)
                 r = values.failed ? -ENOMEM : send_statement(p, job->statement, &values);
         pg_values_clear(&values);
-        if (r == 0 && is_alone)
-                want_single_rows(p);
         job->is_whole = true;
         return r < 0 ? r : send_end(p);
 }
@@ -206,7 +195,6 @@ static bool end_first(struct pg_pipe *p) {
                 pg_connection_drop(p->connection, NULL);
                 return false;
         }
-        want_single_rows(p);
         if (pg_job_is_write(job) && job->error == 0)
                 CRASH_POINT("committed");
         if (job->error == 0)
@@ -224,7 +212,9 @@ static bool note_failure(struct pg_pipe *p, struct pg_job *job, const PGresult *
                 pg_pipe_stop(p, error.text);
                 return false;
         }
-        if (error.ends_connection) {
+        /* Whoever is patient does not hear of a lock: it is asked again by the next connection. */
+        if (error.ends_connection ||
+            (error.number == -ETIMEDOUT && !pg_job_is_impatient(job) && !pg_job_keeps_rows(job))) {
                 pg_connection_drop(p->connection, &error);
                 return false;
         }
@@ -251,9 +241,11 @@ static bool take_result(struct pg_pipe *p, PGresult *taken) {
                 return end_first(p);
         case PGRES_SINGLE_TUPLE:
         case PGRES_TUPLES_OK:
+                if (job->n_over != 1) /* of what comes before or, of a write, behind it */
+                        return true;
                 if (!pg_job_keeps_rows(job))
                         add_rows(job, result);
-                else if (job->n_over == 1)
+                else
                         job->kept = STEAL_PTR(result);
                 return true;
         case PGRES_COMMAND_OK:
@@ -264,10 +256,16 @@ static bool take_result(struct pg_pipe *p, PGresult *taken) {
         }
 }
 
+/* The rows of a read come one by one, whatever their number. */
 static void end_statement(struct pg_pipe *p) {
+        struct pg_job *job = TAILQ_FIRST(&p->sent);
+
         p->expected--;
-        if (!TAILQ_EMPTY(&p->sent))
-                TAILQ_FIRST(&p->sent)->n_over++;
+        if (!job)
+                return;
+        job->n_over++;
+        if (job->n_over == 1 && !pg_job_is_write(job) && !pg_job_keeps_rows(job))
+                (void) PQsetSingleRowMode(pg_connection_get(p->connection));
 }
 
 /* Our own come back, too. */

@@ -109,18 +109,20 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "    ' has taken over, on ' || host FROM @node WHERE name = me),"                         \
         "    'another database, or an earlier state of it, has taken over') END $f$;"
 
-/* The first statement of each transaction that writes: whoever has no session any more fails, and
+/*
+ * The first statement of each transaction that writes: whoever has no session any more fails, and
+ * whoever wants to end it waits for this one's end. How long it waits itself comes first: the
+ * server goes on to do so for a connection that was given up.
  */
-/* whoever wants to end it waits for this one's end. */
 #define BEGIN_BATCH_2                                                                      \
         "CREATE FUNCTION @begin_batch(mine bigint, me text) RETURNS void LANGUAGE plpgsql" \
         "  AS $f$ BEGIN"                                                                   \
-        "  PERFORM 1 FROM @node WHERE session = mine AND name = me AND alive FOR SHARE;"   \
-        "  IF NOT FOUND THEN RAISE EXCEPTION '%', @why_over(mine, me)"                     \
-        "    USING ERRCODE = 'KW001'; END IF;"                                             \
         "  PERFORM set_config('statement_timeout', '7000', true),"                         \
         "    set_config('lock_timeout', '5000', true),"                                    \
         "    set_config('idle_in_transaction_session_timeout', '7000', true);"             \
+        "  PERFORM 1 FROM @node WHERE session = mine AND name = me AND alive FOR SHARE;"   \
+        "  IF NOT FOUND THEN RAISE EXCEPTION '%', @why_over(mine, me)"                     \
+        "    USING ERRCODE = 'KW001'; END IF;"                                             \
         "  IF current_setting('synchronous_commit') = 'off' THEN"                          \
         "    PERFORM set_config('synchronous_commit', 'on', true); END IF;"                \
         "END $f$;"
@@ -135,6 +137,7 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "CREATE FUNCTION @take(me text, mine text, may boolean, last bigint, of_host text,"   \
         "  of_version text, has_labels text) RETURNS bigint LANGUAGE plpgsql AS $f$"          \
         "  DECLARE fresh bigint := @new_session(); taken bigint; BEGIN"                       \
+        "  PERFORM set_config('lock_timeout', '5000', true);"                                 \
         "  WHILE fresh <= last LOOP fresh := @new_session(); END LOOP;"                       \
         "  INSERT INTO @node AS n VALUES (me, fresh, mine, of_host, of_version, has_labels,"  \
         "    true, clock_timestamp(), clock_timestamp(), " EXPIRES ")"                        \
@@ -226,8 +229,9 @@ const char pg_schema_timeline[] = "SELECT pg_walfile_name(pg_current_wal_lsn())"
 const char pg_schema_take[] = "SELECT @take($1, $2, $3::boolean, $4::bigint, $5, $6, $7)";
 
 const char pg_schema_keep[] =
-        "WITH kept AS (UPDATE @node SET beat = clock_timestamp(), expires = " EXPIRES " "
-        "WHERE session = $1 AND name = $2 AND alive RETURNING 1) "
+        "WITH limits AS MATERIALIZED (SELECT set_config('lock_timeout', '5000', true) AS is_set), "
+        "kept AS (UPDATE @node SET beat = clock_timestamp(), expires = " EXPIRES " FROM limits "
+        "WHERE session = $1 AND name = $2 AND alive AND is_set <> '' RETURNING 1) "
         "SELECT b, CASE WHEN NOT b THEN @why_over($1, $2) END "
         "FROM (SELECT EXISTS (SELECT 1 FROM kept)) AS k (b)";
 

@@ -31,6 +31,7 @@ static const char *const templates[PG_STATEMENTS] = {
         [PG_ROLLBACK] = "ROLLBACK",
         [PG_BEGIN_BATCH] = "SELECT @begin_batch($1, $2)",
         [PG_BEGIN_BEAT] = "SELECT set_config('statement_timeout', '3000', true)",
+        [PG_BEGIN_READ] = "SELECT set_config('lock_timeout', '5000', true)",
         [PG_BEAT] = pg_schema_keep,
         [PG_LOOK] = "SELECT @look($2, string_to_array($1, E'\\n'))",
         [PG_LEAVE] = "WITH gone AS (UPDATE @node SET alive = false WHERE session = $1 AND alive "
@@ -208,9 +209,15 @@ enum pg_statement pg_statement_before(enum pg_statement which) {
         case PG_LOOK:
         case PG_CLAIM:
                 return PG_BEGIN_BATCH;
-        default:
+        case PG_ROLLBACK:
                 return PG_STATEMENTS;
+        default:
+                return PG_BEGIN_READ;
         }
+}
+
+bool pg_statement_changes(enum pg_statement which) {
+        return which == PG_BEAT || which == PG_LOOK || which == PG_CLAIM;
 }
 
 size_t pg_statements_of(const struct store_op *op, enum pg_statement ret[PG_WRITE_STEPS]) {

@@ -13,6 +13,7 @@ enum pg_statement {
         PG_ROLLBACK,
         PG_BEGIN_BATCH,
         PG_BEGIN_BEAT,
+        PG_BEGIN_READ,
         PG_BEAT,
         PG_LOOK,
         PG_LEAVE,
@@ -64,10 +65,12 @@ enum pg_need {
 };
 unsigned pg_statement_needs(enum pg_statement which);
 /*
- * What comes before it, in the same transaction; PG_STATEMENTS: nothing. One that has something
- * before it changes rows: those that it returns hold when the transaction has ended.
+ * What comes before it, in the same transaction; PG_STATEMENTS: nothing. It limits how long the
+ * server waits for a lock: nobody ends what it does for a connection that has been given up.
  */
 enum pg_statement pg_statement_before(enum pg_statement which);
+/* It changes rows: those that it returns hold when the transaction has ended. */
+bool pg_statement_changes(enum pg_statement which);
 
 /* Of a write, the statements it needs, in order. Returns how many, at most PG_WRITE_STEPS. */
 #define PG_WRITE_STEPS 3

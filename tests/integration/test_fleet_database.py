@@ -1,0 +1,71 @@
+"""A fleet whose database is in trouble: what it costs, and what the nodes do to the database."""
+
+import contextlib
+import subprocess
+
+import pytest
+from fleet import Fleet
+from koowatch import wait_polls
+from postgresql import IS_STORE, PostgreSQL
+
+pytestmark = pytest.mark.skipif(IS_STORE, reason="has servers of its own, and runs with the others")
+
+FINISHED = "^{}: completed"
+
+
+@pytest.fixture
+def server():
+    server = PostgreSQL()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fleet(build, sim, server):
+    fleet = Fleet(build, sim, server)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def two(fleet):
+    """Node a, which polls, and node b, which could."""
+    a, b = fleet.add("a"), fleet.add("b")
+    a.start()
+    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
+    b.start()
+    return a, b
+
+
+@contextlib.contextmanager
+def administrator(fleet, sql):
+    """Somebody who has begun a transaction, and is away from the terminal."""
+    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", fleet.server.conninfo]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+        psql.stdin.write(f"SET search_path TO {fleet.name}; BEGIN; {sql}; SELECT 'done';\n")
+        psql.stdin.flush()
+        while (line := psql.stdout.readline()) != "done\n":
+            assert line, "psql has ended"
+        yield
+        psql.stdin.close()
+
+
+def test_a_lock_does_not_pile_up_connections(fleet, two, sim):
+    """A server goes on to wait for a lock when the client is gone, and has no connections left in the end."""
+    a, b = two
+    task = sim.add_task(hold=True)
+    a.add_task("photos", task)
+    wait_polls(sim, task)
+    seen = set()
+
+    def connections():
+        rows = fleet.server.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'koowatchd'")
+        seen.update(rows)
+        return rows
+
+    with administrator(fleet, "SELECT FROM node FOR UPDATE"):
+        fleet.wait(lambda: connections() and len(seen) >= 3 * len(two), "they have tried again")
+        assert len(connections()) <= 2 * len(two)
+    task.complete()
+    fleet.wait(lambda: a.find(FINISHED.format("photos")) or b.find(FINISHED.format("photos")), "it goes on")
+    assert fleet.query("SELECT count(*) FROM event") == [(1,)]
