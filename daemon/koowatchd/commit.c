@@ -6,6 +6,7 @@
 #include "koowatchd/deliver/delivery.h"
 #include "koowatchd/loop/timer.h"
 #include "koowatchd/state-directory.h"
+#include "koowatchd/store/fleet.h"
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
 #include "koowatchd/task/registry.h"
@@ -54,7 +55,8 @@ static void set_state(struct commit *c, enum commit_state state, int error) {
                 report_damage(c);
         else if (state == COMMIT_FAILING)
                 log_error("%s: cannot write (%s); outcomes wait until it is writable%s", c->path,
-                          store_error(c->store), store_advice(error));
+                          store_error(c->store),
+                          store_is_shared(c->store) ? "" : store_advice(error));
         else if (state == COMMIT_SILENT)
                 log_error("%s: no answer for %u s; polling goes on, outcomes wait until it answers",
                           c->path, (unsigned) (ANSWER_TIME / USEC_SEC));

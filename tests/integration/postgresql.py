@@ -78,7 +78,7 @@ class PostgreSQL:
         self._fleets += 1
         return f"t_{os.getpid()}_{self._fleets}"
 
-    def query(self, sql, fleet=None):
+    def query(self, sql, fleet=None, options=""):
         """The rows, as SQLite would give them: numbers and truths as numbers, NULL as None."""
         if fleet:
             sql = f"SET search_path TO {fleet}; {sql}"
@@ -88,6 +88,7 @@ class PostgreSQL:
             text=True,
             timeout=60,
             check=False,
+            env={**os.environ, "PGOPTIONS": options},
         )
         assert run.returncode == 0, run.stderr
         rows = run.stdout.removesuffix("\n")

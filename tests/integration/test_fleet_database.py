@@ -69,3 +69,32 @@ def test_a_lock_does_not_pile_up_connections(fleet, two, sim):
     task.complete()
     fleet.wait(lambda: a.find(FINISHED.format("photos")) or b.find(FINISHED.format("photos")), "it goes on")
     assert fleet.query("SELECT count(*) FROM event") == [(1,)]
+
+
+def test_a_table_that_is_gone(fleet, two, sim):
+    """The session ends, with the reason in the server's words."""
+    a, _ = two
+    fleet.server.query(f"ALTER TABLE {fleet.name}.node RENAME TO node_away")
+    over = a.wait_entry("this node's session in the database is over")
+    assert f'relation "{fleet.name}.node" does not exist' in over.message
+    fleet.server.query(f"ALTER TABLE {fleet.name}.node_away RENAME TO node")
+    a.add_task("photos", sim.add_task())
+    fleet.wait(lambda: fleet.records(name="photos"), "it goes on")
+
+
+def test_a_server_that_is_read_only(fleet, two, sim):
+    """It is said whose that is: of a file system here nobody can do anything about it."""
+    a, b = two
+    task = sim.add_task(hold=True)
+    a.add_task("photos", task)
+    wait_polls(sim, task)
+    fleet.server.query("ALTER SYSTEM SET default_transaction_read_only = on")
+    fleet.server.query("SELECT pg_reload_conf()")
+    for node in (a, b):
+        node.wait_entry("cannot be reached .*read-only")
+        assert not node.find("file system")
+    for sql in ("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"):
+        fleet.server.query(sql, options="-c default_transaction_read_only=off")
+    task.complete()
+    fleet.wait(lambda: fleet.records(name="photos"), "it goes on")
+    assert fleet.query("SELECT count(*) FROM event") == [(1,)]

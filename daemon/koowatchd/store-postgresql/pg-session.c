@@ -111,10 +111,22 @@ static void on_beat(void *userdata, bool is_good, const char *why) {
 static void on_beat_end(void *userdata, int error) {
         struct pg_session *s = userdata;
 
-        (void) error; /* the next one may do better */
         s->is_beating = false;
+        s->has_failed = error < 0 && error != -ENOTCONN; /* the next one may do better */
         if (!s->is_over)
                 advance_beat(s);
+}
+
+static void give_up(struct pg_session *s) {
+        char why[PG_ERROR_MAX];
+
+        if (s->has_failed)
+                (void) snprintf(why, sizeof(why), "no good answer from the database for 13 s: %s",
+                                pg_pipe_error(s->pipe));
+        else
+                (void) snprintf(why, sizeof(why), "no answer from the database for 13 s");
+        why[utf8_whole(why, strlen(why))] = '\0';
+        pg_pipe_stop(s->pipe, why);
 }
 
 static void advance_beat(struct pg_session *s) {
@@ -123,7 +135,7 @@ static void advance_beat(struct pg_session *s) {
         const usec_t now = clock_boot();
 
         if (pg_lease_is_over(&s->lease, now)) {
-                pg_pipe_stop(s->pipe, "no answer from the database for 13 s");
+                give_up(s);
                 return;
         }
         if (!s->is_beating && pg_lease_is_due(&s->lease, now)) {

@@ -23,6 +23,7 @@ struct pg_session {
         struct timer beat, look, tell;
         bool has_begun, is_over, is_leaving;
         bool is_beating, is_looking;
+        bool has_failed; /* the last beat: with an error, of which the pipe knows the words */
         bool look_again; /* what the look under way brings is not up to date */
         bool has_looked; /* is to be told, as what follows */
         bool told_begun, told_over;
