@@ -151,6 +151,22 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "  RETURN taken; END $f$;"
 
 /*
+ * A node that is heard of in time sees 7 s left of its own 20, or more, and no more than 20. If
+ * not, the database's clock was set, or is that of a standby that has taken over: nothing is known
+ * of the others either, and they begin their 20 s anew. Before it renews its own; returns whether
+ * it is to do that.
+ */
+#define MIND_CLOCK_2                                                                        \
+        "CREATE FUNCTION @mind_clock(mine bigint) RETURNS boolean LANGUAGE plpgsql"         \
+        "  AS $f$ BEGIN"                                                                    \
+        "  IF NOT EXISTS (SELECT 1 FROM @node WHERE session = mine AND expires NOT BETWEEN" \
+        "    clock_timestamp() + interval '7 s' AND " EXPIRES " + interval '1 s') THEN"     \
+        "    RETURN false; END IF;"                                                         \
+        "  UPDATE @node SET expires = " EXPIRES " WHERE name = ANY (ARRAY(SELECT name"      \
+        "    FROM @node WHERE alive AND session <> mine FOR UPDATE SKIP LOCKED));"          \
+        "  RETURN true; END $f$;"
+
+/*
  * Marks those that are silent, unless they are just writing; gives back what this node does not
  * serve, takes what it serves and nobody has. Two that look at once wait for each other at an
  * account, and who comes later sees by its next statement that it is taken.
@@ -158,6 +174,8 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
 #define LOOK_2                                                                                    \
         "CREATE FUNCTION @look(mine bigint, serves text[]) RETURNS SETOF text LANGUAGE plpgsql"   \
         "  AS $f$ DECLARE free text[]; BEGIN"                                                     \
+        "  IF @mind_clock(mine) THEN"                                                             \
+        "    UPDATE @node SET expires = " EXPIRES " WHERE session = mine; END IF;"                \
         "  UPDATE @node SET alive = false WHERE name = ANY (ARRAY(SELECT name FROM @node"         \
         "    WHERE alive AND expires < clock_timestamp() AND session <> mine"                     \
         "    ORDER BY name FOR UPDATE SKIP LOCKED));"                                             \
@@ -212,7 +230,8 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "    SELECT unnest(string_to_array(run_on, ' '))"                                       \
         "    EXCEPT SELECT unnest(array_append(has_labels, ''))) $f$;"
 
-#define MIGRATION_2 TABLES_2 WHY_OVER_2 BEGIN_BATCH_2 TAKE_2 WAKE_2 LOOK_2 MAY_RUN_2 CLAIM_2
+#define MIGRATION_2 \
+        TABLES_2 WHY_OVER_2 BEGIN_BATCH_2 TAKE_2 WAKE_2 MIND_CLOCK_2 LOOK_2 MAY_RUN_2 CLAIM_2
 
 /* Refreshed tokens, which the database cannot read. */
 #define MIGRATION_3                                                             \
@@ -229,9 +248,10 @@ const char pg_schema_timeline[] = "SELECT pg_walfile_name(pg_current_wal_lsn())"
 const char pg_schema_take[] = "SELECT @take($1, $2, $3::boolean, $4::bigint, $5, $6, $7)";
 
 const char pg_schema_keep[] =
-        "WITH limits AS MATERIALIZED (SELECT set_config('lock_timeout', '5000', true) AS is_set), "
+        "WITH limits AS MATERIALIZED (SELECT set_config('lock_timeout', '5000', true) AS is_set, "
+        "  @mind_clock($1) AS is_minded), "
         "kept AS (UPDATE @node SET beat = clock_timestamp(), expires = " EXPIRES " FROM limits "
-        "WHERE session = $1 AND name = $2 AND alive AND is_set <> '' RETURNING 1) "
+        "WHERE session = $1 AND name = $2 AND alive AND is_set <> '' AND is_minded IS NOT NULL RETURNING 1) "
         "SELECT b, CASE WHEN NOT b THEN @why_over($1, $2) END "
         "FROM (SELECT EXISTS (SELECT 1 FROM kept)) AS k (b)";
 

@@ -402,6 +402,33 @@ static void test_a_beat_puts_off_the_end(void **state) {
         assert_int_equal(n.over, 0);
 }
 
+/* Or a standby has taken over whose clock is another one. */
+static void test_the_clock_of_the_database_is_set(void **state) {
+        struct node n, other;
+
+        join(state, &n);
+        serve(&n, "a", NULL);
+        LOOP_UNTIL(n.f->loop, *n.accounts);
+        join_other(&n, &other, "there", NULL);
+        serve(&other, "a", NULL);
+        execute(&n, "UPDATE @node SET expires = expires - interval '1 hour'");
+        LOOP_UNTIL(n.f->loop,
+                   query_is(&n, "SELECT min(expires) > clock_timestamp() FROM @node", "t"));
+        n.looks = other.looks = 0;
+        LOOP_UNTIL(n.f->loop, n.looks > 1 && other.looks > 1);
+        execute(&n,
+                "INSERT INTO @node SELECT 'dead', 1, '', '', '', '', true, since, beat, expires "
+                "FROM @node LIMIT 1; "
+                "UPDATE @node SET expires = expires + interval '1 hour'");
+        LOOP_UNTIL(n.f->loop,
+                   query_is(&n,
+                            "SELECT max(expires) <= clock_timestamp() + interval '20 s' FROM @node",
+                            "t"));
+        assert_query(&n, "SELECT count(*) FROM @node WHERE alive", "3");
+        assert_int_equal(n.over + other.over, 0);
+        close_node(&other);
+}
+
 /* Nobody notices for it but its own clock, at which it stops before others begin. */
 static void test_trust_ends_without_an_answer(void **state) {
         struct rows written = {};
@@ -1102,7 +1129,7 @@ static void test_a_database_of_one_daemon_is_brought_up(void **state) {
         execute(&n,
                 "DROP TABLE @node, @account, @source, @secret; DROP SEQUENCE @session; "
                 "DROP FUNCTION @begin_batch, @take, @new_session, @look, @claim, @may_run, @wake, "
-                "@why_over; "
+                "@why_over, @mind_clock; "
                 "ALTER TABLE @event DROP owner, DROP fence, DROP run_on; "
                 "CREATE INDEX event_open ON @event (id) WHERE state = 0 OR NOT told; "
                 "CREATE TABLE @writer (session bigint); "
@@ -1131,6 +1158,7 @@ int main(void) {
                 TEST(test_a_session_is_that_of_its_name),
                 TEST(test_a_node_that_is_silent_is_taken_over),
                 TEST(test_a_beat_puts_off_the_end),
+                TEST(test_the_clock_of_the_database_is_set),
                 TEST(test_trust_ends_without_an_answer),
                 TEST(test_a_released_account_goes_to_another_node),
                 TEST(test_an_account_is_told_again),
