@@ -29,13 +29,17 @@ def value(text):
 
 
 class PostgreSQL:
-    """One that is there already (with a conninfo), or is started, in a directory that is there or its own."""
+    """One that is there already (with a conninfo), or is started, in a directory that is there or its own.
 
-    def __init__(self, conninfo=None, directory=None):
+    standby_of: another one, which it follows.
+    """
+
+    def __init__(self, conninfo=None, directory=None, standby_of=None):
         self.path = None
         self._fleets = 0
         self.conninfo = conninfo
         self.directory = None
+        self._of = [standby_of.path] if standby_of else []
         if directory:
             self._start(pathlib.Path(directory))
         elif not conninfo:
@@ -45,7 +49,7 @@ class PostgreSQL:
 
     def _start(self, directory):
         self.path = directory / "s"
-        self._script("start")
+        self._script("standby" if self._of else "start", *self._of)
         self.conninfo = (self.path / "conninfo").read_text().strip()
 
     def _script(self, what, *arguments):
@@ -61,6 +65,9 @@ class PostgreSQL:
     def again(self):
         self._script("again")
 
+    def promote(self):
+        self._script("promote")
+
     def signal(self, number):
         """To all of its processes."""
         postmaster = int((self.path / "data/postmaster.pid").read_text().split()[0])
@@ -69,7 +76,7 @@ class PostgreSQL:
             os.kill(pid, number)
 
     def close(self):
-        if self.path:
+        if self.path and (self.path / "data/postmaster.pid").exists():
             self.stop()
         if self.directory:
             self.directory.cleanup()

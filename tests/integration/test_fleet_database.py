@@ -98,3 +98,79 @@ def test_a_server_that_is_read_only(fleet, two, sim):
     task.complete()
     fleet.wait(lambda: fleet.records(name="photos"), "it goes on")
     assert fleet.query("SELECT count(*) FROM event") == [(1,)]
+
+
+@pytest.fixture
+def standby(server):
+    standby = PostgreSQL(standby_of=server)
+    yield standby
+    standby.close()
+
+
+@pytest.fixture
+def with_standby(fleet, server, standby):
+    """Node a, which polls, and node b; both know both servers."""
+    ports = ",".join(dict(pair.split("=") for pair in s.conninfo.split())["port"] for s in (server, standby))
+    nodes = fleet.add("a"), fleet.add("b")
+    for node in nodes:
+        node.settings["Store"]["Connection"] = f"host=127.0.0.1,127.0.0.1 port={ports} user=koowatch dbname=postgres"
+    nodes[0].start()
+    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
+    nodes[1].start()
+    return nodes
+
+
+def take_over(fleet, server, standby):
+    server.stop()
+    standby.promote()
+    fleet.server = standby
+
+
+def delivered(fleet):
+    return fleet.query("SELECT count(*), count(DISTINCT event_id) FROM event WHERE state = 1 AND told")
+
+
+def test_a_standby_that_knows_all_takes_over(fleet, with_standby, server, standby, sim):
+    """Each outcome has one event id, and the sessions go on."""
+    count = 40
+    tasks = [sim.add_task(hold=True) for _ in range(count)]
+    for number, task in enumerate(tasks):
+        with_standby[number % 2].add_task(f"task-{number}", task)
+    for task in tasks:
+        wait_polls(sim, task)
+    server.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    server.query("SELECT pg_reload_conf()")
+    for task in tasks[: count // 2]:
+        task.complete()
+    fleet.wait(lambda: len(fleet.records()) > 2, "some are delivered")
+    take_over(fleet, server, standby)
+    for task in tasks:
+        task.complete()
+    fleet.wait(lambda: delivered(fleet) == [(count, count)], "all are delivered")
+    assert len({record["event"]["eventId"] for record in fleet.records()}) == count
+    assert not any(node.find("beginning anew") for node in with_standby)
+
+
+def test_a_standby_that_has_forgotten_some_takes_over(fleet, with_standby, server, standby, sim):
+    """What it does not know is asked for again, at once, and the fence is larger."""
+    a, b = with_standby
+    kept, forgotten, held = sim.add_task(), sim.add_task(), sim.add_task(hold=True)
+    a.add_task("kept", kept)
+    a.add_task("held", held)
+    fleet.wait(lambda: delivered(fleet) == [(1, 1)], "it is delivered")
+    fleet.wait(
+        lambda: standby.query(f"SELECT count(*) FROM {fleet.name}.event WHERE state = 1 AND told") == [(1,)], "it is known there",
+    )
+    standby.query("ALTER SYSTEM SET primary_conninfo = ''")
+    standby.query("SELECT pg_reload_conf()")
+    fleet.wait(lambda: server.query("SELECT count(*) FROM pg_stat_replication") == [(0,)], "it is cut off")
+    b.add_task("forgotten", forgotten)
+    fleet.wait(lambda: delivered(fleet) == [(2, 2)], "it is delivered")
+    take_over(fleet, server, standby)
+    fleet.wait(lambda: delivered(fleet) == [(2, 2)], "once more")
+    held.complete()
+    fleet.wait(lambda: delivered(fleet) == [(3, 3)], "all are delivered")
+    first, second = fleet.records(name="forgotten")
+    assert first["event"]["eventId"] != second["event"]["eventId"]
+    assert first["event"]["fence"] < second["event"]["fence"]
+    assert len(fleet.records(name="kept")) == 1

@@ -67,6 +67,11 @@ static inline bool pg_job_is_write(const struct pg_job *job) {
         return job->statement == PG_BEGIN_BATCH;
 }
 
+/* Of those transactions the node counts how many there were. */
+static inline bool pg_job_begins_batch(const struct pg_job *job) {
+        return pg_job_is_write(job) || pg_statement_before(job->statement) == PG_BEGIN_BATCH;
+}
+
 /* Asked for by a person who waits, and not by the daemon itself: it had better fail than wait. */
 bool pg_job_is_impatient(const struct pg_job *job);
 

@@ -178,6 +178,8 @@ static int roll_back(struct pg_pipe *p) {
 static void hand_over(struct pg_pipe *p, struct pg_job *job) {
         for (int i = 0; job->kept && i < PQntuples(job->kept); i++)
                 pg_job_add_row(job, job->kept, i);
+        if (pg_job_begins_batch(job))
+                pg_connection_identity(p->connection)->writes++;
         if (job->statement == PG_EACH_CHANGED_SOURCE)
                 pg_connection_identity(p->connection)->seen = job->seen;
 }

@@ -81,7 +81,8 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "  name text PRIMARY KEY, session bigint NOT NULL UNIQUE, incarnation text NOT NULL,"     \
         "  host text NOT NULL, version text NOT NULL, labels text NOT NULL,"                      \
         "  alive boolean NOT NULL," /* false is the end of its session */                         \
-        "  since timestamptz NOT NULL, beat timestamptz NOT NULL, expires timestamptz NOT NULL);" \
+        "  since timestamptz NOT NULL, beat timestamptz NOT NULL, expires timestamptz NOT NULL,"  \
+        "  writes bigint NOT NULL DEFAULT 0);" /* transactions of the session */                  \
         "CREATE TABLE @account (" /* owner: a session, which may be over; likewise of an event */ \
         "  name text PRIMARY KEY, owner bigint, since timestamptz);"                              \
         "CREATE TABLE @source ("                                                                  \
@@ -101,12 +102,14 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "CREATE INDEX event_open ON @event (owner, id) WHERE state = 0 OR NOT told;"
 
 /* Why a session is none any more. */
-#define WHY_OVER_2                                                                                \
-        "CREATE FUNCTION @why_over(mine bigint, me text) RETURNS text LANGUAGE sql AS $f$"        \
-        "  SELECT CASE WHEN EXISTS (SELECT 1 FROM @node WHERE session = mine AND name = me) THEN" \
-        "    'this node was not heard of for 20 s, and others have taken over what it had'"       \
-        "  ELSE coalesce((SELECT 'another koowatchd with Node=' || name ||"                       \
-        "    ' has taken over, on ' || host FROM @node WHERE name = me),"                         \
+#define WHY_OVER_2                                                                              \
+        "CREATE FUNCTION @why_over(mine bigint, me text) RETURNS text LANGUAGE sql AS $f$"      \
+        "  SELECT CASE WHEN EXISTS (SELECT 1 FROM @node WHERE session = mine AND name = me AND" \
+        "    alive) THEN 'the database has gone back, and forgotten what this node wrote last'" \
+        "  WHEN EXISTS (SELECT 1 FROM @node WHERE session = mine AND name = me) THEN"           \
+        "    'this node was not heard of for 20 s, and others have taken over what it had'"     \
+        "  ELSE coalesce((SELECT 'another koowatchd with Node=' || name ||"                     \
+        "    ' has taken over, on ' || host FROM @node WHERE name = me),"                       \
         "    'another database, or an earlier state of it, has taken over') END $f$;"
 
 /*
@@ -114,17 +117,18 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
  * whoever wants to end it waits for this one's end. How long it waits itself comes first: the
  * server goes on to do so for a connection that was given up.
  */
-#define BEGIN_BATCH_2                                                                      \
-        "CREATE FUNCTION @begin_batch(mine bigint, me text) RETURNS void LANGUAGE plpgsql" \
-        "  AS $f$ BEGIN"                                                                   \
-        "  PERFORM set_config('statement_timeout', '7000', true),"                         \
-        "    set_config('lock_timeout', '5000', true),"                                    \
-        "    set_config('idle_in_transaction_session_timeout', '7000', true);"             \
-        "  PERFORM 1 FROM @node WHERE session = mine AND name = me AND alive FOR SHARE;"   \
-        "  IF NOT FOUND THEN RAISE EXCEPTION '%', @why_over(mine, me)"                     \
-        "    USING ERRCODE = 'KW001'; END IF;"                                             \
-        "  IF current_setting('synchronous_commit') = 'off' THEN"                          \
-        "    PERFORM set_config('synchronous_commit', 'on', true); END IF;"                \
+#define BEGIN_BATCH_2                                                          \
+        "CREATE FUNCTION @begin_batch(mine bigint, me text, known bigint)"     \
+        "  RETURNS void LANGUAGE plpgsql AS $f$ BEGIN"                         \
+        "  PERFORM set_config('statement_timeout', '7000', true),"             \
+        "    set_config('lock_timeout', '5000', true),"                        \
+        "    set_config('idle_in_transaction_session_timeout', '7000', true);" \
+        "  UPDATE @node SET writes = writes + 1 WHERE session = mine"          \
+        "    AND name = me AND alive AND writes >= known;"                     \
+        "  IF NOT FOUND THEN RAISE EXCEPTION '%', @why_over(mine, me)"         \
+        "    USING ERRCODE = 'KW001'; END IF;"                                 \
+        "  IF current_setting('synchronous_commit') = 'off' THEN"              \
+        "    PERFORM set_config('synchronous_commit', 'on', true); END IF;"    \
         "END $f$;"
 
 /*
@@ -144,7 +148,8 @@ const char pg_schema_version[] = "SELECT version FROM @schema_version";
         "  ON CONFLICT (name) DO UPDATE SET session = excluded.session,"                      \
         "    incarnation = excluded.incarnation, host = excluded.host,"                       \
         "    version = excluded.version, labels = excluded.labels, alive = true,"             \
-        "    since = clock_timestamp(), beat = clock_timestamp(), expires = " EXPIRES         \
+        "    since = clock_timestamp(), beat = clock_timestamp(), expires = " EXPIRES ","     \
+        "    writes = 0"                                                                      \
         "  WHERE may OR n.incarnation = mine OR NOT n.alive OR n.expires < clock_timestamp()" \
         "    OR n.session < last"                                                             \
         "  RETURNING session INTO taken;"                                                     \
@@ -251,8 +256,9 @@ const char pg_schema_keep[] =
         "WITH limits AS MATERIALIZED (SELECT set_config('lock_timeout', '5000', true) AS is_set, "
         "  @mind_clock($1) AS is_minded), "
         "kept AS (UPDATE @node SET beat = clock_timestamp(), expires = " EXPIRES " FROM limits "
-        "WHERE session = $1 AND name = $2 AND alive AND is_set <> '' AND is_minded IS NOT NULL RETURNING 1) "
-        "SELECT b, CASE WHEN NOT b THEN @why_over($1, $2) END "
+        "WHERE session = $1 AND name = $2 AND alive AND is_set <> '' AND is_minded IS NOT NULL "
+        "AND writes >= $3::bigint RETURNING writes) "
+        "SELECT b, CASE WHEN NOT b THEN @why_over($1, $2) END, (SELECT writes FROM kept) "
         "FROM (SELECT EXISTS (SELECT 1 FROM kept)) AS k (b)";
 
 const char pg_schema_holder[] = "SELECT host FROM @node WHERE name = $1";

@@ -38,8 +38,10 @@ extern const char pg_schema_timeline[];
  * One row: the number of the session, later than $4; NULL: another one has taken over.
  */
 extern const char pg_schema_take[];
-/* $1 the session, $2 the node's name: it has been heard of, on another connection. One row: whether
- * it goes on, and why not. Also the heartbeat, see PG_BEAT. */
+/* $1 the session, $2 the node's name, $3 how many of its transactions have ended well, as far as it
+ * knows: it has been heard of, on another connection. One row: whether it goes on, why not, how
+ * many they are. A standby that has taken over may have forgotten some, and the node does not know
+ * which: it does not go on. Also the heartbeat, see PG_BEAT. */
 extern const char pg_schema_keep[];
 /* $1 the node's name. One row: the host of whoever has it. */
 extern const char pg_schema_holder[];

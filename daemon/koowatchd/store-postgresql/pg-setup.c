@@ -59,6 +59,7 @@ static void add_parameters(const struct pg_setup *s, struct pg_values *values) {
         case PG_KEEP:
                 pg_values_add_number(values, s->identity.session);
                 pg_values_add_text(values, s->node);
+                pg_values_add_number(values, s->identity.writes);
                 break;
         case PG_HOLDER:
                 pg_values_add_text(values, s->node);
@@ -143,6 +144,7 @@ static void on_taken(struct pg_setup *s, const PGresult *row) {
         if (s->is_refused)
                 return;
         s->identity.session = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+        s->identity.writes = 0;
         s->incarnation->session = s->identity.session;
         s->incarnation->has_taken = true;
 }
@@ -171,7 +173,10 @@ static int on_row(struct pg_setup *s, const PGresult *row, struct pg_error *erro
                 return 0;
         case PG_KEEP:
                 s->is_refused = *PQgetvalue(row, 0, 0) != 't';
-                return s->is_refused ? refuse(error, -ESTALE, "%s", PQgetvalue(row, 0, 1)) : 0;
+                if (s->is_refused)
+                        return refuse(error, -ESTALE, "%s", PQgetvalue(row, 0, 1));
+                s->identity.writes = strtoll(PQgetvalue(row, 0, 2), NULL, 10);
+                return 0;
         case PG_HOLDER:
                 return refuse(error, -ESTALE,
                               "another koowatchd with Node=%.64s has taken over, on %.64s; stop "

@@ -29,7 +29,7 @@ static const char *const templates[PG_STATEMENTS] = {
         [PG_BEGIN] = "BEGIN",
         [PG_COMMIT] = "COMMIT",
         [PG_ROLLBACK] = "ROLLBACK",
-        [PG_BEGIN_BATCH] = "SELECT @begin_batch($1, $2)",
+        [PG_BEGIN_BATCH] = "SELECT @begin_batch($1, $2, $3)",
         [PG_BEGIN_BEAT] = "SELECT set_config('statement_timeout', '3000', true)",
         [PG_BEGIN_READ] = "SELECT set_config('lock_timeout', '5000', true)",
         [PG_BEAT] = pg_schema_keep,
@@ -178,8 +178,8 @@ void pg_statements_clear(char *statements[PG_STATEMENTS]) {
 
 unsigned pg_statement_needs(enum pg_statement which) {
         static const unsigned needs[PG_STATEMENTS] = {
-                [PG_BEGIN_BATCH] = PG_NEEDS_SESSION | PG_NEEDS_NODE,
-                [PG_BEAT] = PG_NEEDS_SESSION | PG_NEEDS_NODE,
+                [PG_BEGIN_BATCH] = PG_NEEDS_SESSION | PG_NEEDS_NODE | PG_NEEDS_WRITES,
+                [PG_BEAT] = PG_NEEDS_SESSION | PG_NEEDS_NODE | PG_NEEDS_WRITES,
                 [PG_LOOK] = PG_NEEDS_SESSION,
                 [PG_LEAVE] = PG_NEEDS_SESSION,
                 [PG_PUT_EVENT] = PG_NEEDS_SESSION | PG_NEEDS_BASE,

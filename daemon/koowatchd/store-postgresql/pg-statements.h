@@ -62,6 +62,7 @@ enum pg_need {
         PG_NEEDS_LABELS = 4,
         PG_NEEDS_BASE = 8,
         PG_NEEDS_SEEN = 16,
+        PG_NEEDS_WRITES = 32,
 };
 unsigned pg_statement_needs(enum pg_statement which);
 /*

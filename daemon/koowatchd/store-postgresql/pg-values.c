@@ -95,6 +95,8 @@ void pg_values_add_identity(struct pg_values *v, enum pg_statement which,
                 pg_values_add_number(v, identity->base);
         if (needs & PG_NEEDS_SEEN)
                 pg_values_add_number(v, identity->seen);
+        if (needs & PG_NEEDS_WRITES)
+                pg_values_add_number(v, identity->writes);
 }
 
 static void add_run(struct pg_values *v, const struct store_op *op) {

@@ -16,6 +16,7 @@ struct pg_identity {
         const char *node, *labels;
         int64_t session; /* 0: none yet */
         int64_t base;    /* fences are larger: they rise also after a standby went back */
+        int64_t writes;  /* of its transactions, those that are known to be written */
         int64_t seen;    /* what transactions before this one did to sources is known here */
 };
 

@@ -6,7 +6,7 @@ static const struct store_key key = {"a", "s", "t"};
 
 /* "STATEMENT-INDEX:VALUE,VALUE... " of each statement of the batch's only write. Takes it over. */
 static void assert_written(struct store_batch *batch, int added, const char *expected) {
-        const struct pg_identity identity = {"node", "label", 41, 42, 43};
+        const struct pg_identity identity = {"node", "label", 41, 42, 44, 43};
         const struct store_op *op = store_batch_next(batch, NULL);
         enum pg_statement steps[PG_WRITE_STEPS];
         char got[512] = "";

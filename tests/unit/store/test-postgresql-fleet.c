@@ -429,6 +429,20 @@ static void test_the_clock_of_the_database_is_set(void **state) {
         close_node(&other);
 }
 
+/* As a standby does that has taken over before it had all. */
+static void test_a_database_that_has_forgotten_a_write(void **state) {
+        struct node n;
+
+        join(state, &n);
+        assert_int_equal(put_event(&n, "e1", NULL), 0);
+        pg_settle(n.f->sync.store);
+        execute(&n, "UPDATE @node SET writes = writes - 1");
+        assert_int_equal(put_event(&n, "e2", NULL), -ESTALE);
+        assert_string_equal(n.why,
+                            "the database has gone back, and forgotten what this node wrote last");
+        assert_query(&n, "SELECT string_agg(event_id, ' ') FROM @event", "e1");
+}
+
 /* Nobody notices for it but its own clock, at which it stops before others begin. */
 static void test_trust_ends_without_an_answer(void **state) {
         struct rows written = {};
@@ -1159,6 +1173,7 @@ int main(void) {
                 TEST(test_a_node_that_is_silent_is_taken_over),
                 TEST(test_a_beat_puts_off_the_end),
                 TEST(test_the_clock_of_the_database_is_set),
+                TEST(test_a_database_that_has_forgotten_a_write),
                 TEST(test_trust_ends_without_an_answer),
                 TEST(test_a_released_account_goes_to_another_node),
                 TEST(test_an_account_is_told_again),
