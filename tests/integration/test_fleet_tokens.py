@@ -123,7 +123,7 @@ def test_what_was_taken_is_there_after_a_restart(fleet, sim, session):
     a, b, _ = refreshed(fleet, sim, session)
     a.kill()
     fleet.wait(lambda: fleet.owner() == "b", "b has the account")
-    b.wait_entry("polled by this node from now on")
+    b.wait_entry("this node polls account default")
     b.stop()
     stored = json.loads((b.state / "tokens" / "default.json").read_text())
     assert stored["token"]["secret"] == session.token
