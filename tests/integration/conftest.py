@@ -60,6 +60,17 @@ def koowatch(build, sim, request):
     koowatch.close()
 
 
+def pytest_collection_modifyitems(items):
+    """Spreads the tests of fleets, which wait for seconds, among all: a worker gets neighbours."""
+    slow = [item for item in items if item.path.name.startswith("test_fleet")]
+    rest = [item for item in items if item not in slow]
+    if slow and rest:
+        step = len(rest) / len(slow)
+        for number, item in reversed(list(enumerate(slow))):
+            rest.insert(int(number * step), item)
+        items[:] = rest
+
+
 def pytest_make_parametrize_id(val):
     """Bytes would go into a test's name, and differ from worker to worker where they hold a time."""
     return f"{len(val)}-bytes" if isinstance(val, bytes) else None
