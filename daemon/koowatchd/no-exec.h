@@ -8,5 +8,5 @@
  * resolves names in one.
  */
 
-/* Returns 0, or a negative errno with nothing changed. */
+/* Returns 0, also when that was done before, or a negative errno with nothing changed. */
 int no_exec(void);

@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "simulator"))
 
+from fleet import Fleet  # noqa: E402
 from koodrive_simulator import Simulator  # noqa: E402
 from koowatch import Koowatch  # noqa: E402
 from postgresql import IS_STORE, PostgreSQL  # noqa: E402
@@ -51,6 +52,14 @@ def postgresql():
 
 
 @pytest.fixture
+def server():
+    """One that is stopped and spoilt."""
+    server = PostgreSQL()
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def koowatch(build, sim, request):
     """Not started yet; its endpoint is the simulator's."""
     koowatch = Koowatch(build, sim.url)
@@ -58,6 +67,24 @@ def koowatch(build, sim, request):
         koowatch.use_postgresql(request.getfixturevalue("postgresql"))
     yield koowatch
     koowatch.close()
+
+
+@pytest.fixture
+def fleet(build, sim, postgresql):
+    """No nodes yet."""
+    fleet = Fleet(build, sim, postgresql)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def two(fleet):
+    """Node a, which polls, and node b, which could."""
+    a, b = fleet.add("a"), fleet.add("b")
+    a.start()
+    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
+    b.start()
+    return a, b
 
 
 def pytest_collection_modifyitems(items):

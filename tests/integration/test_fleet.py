@@ -1,33 +1,18 @@
 """Several nodes that share a PostgreSQL server: who polls, who delivers, and what a node's death costs."""
 
+import pathlib
 import re
 import signal
 
 import pytest
-from fleet import PATIENCE, TRUST, Fleet
-from koowatch import wait_polls
+from fleet import PATIENCE, TRUST
+from koowatch import descriptors, wait_polls
 from postgresql import IS_STORE
+from runner_socket import RunnerSocket
 
 pytestmark = pytest.mark.skipif(IS_STORE, reason="has a server in any case, and runs with the others")
 
 FINISHED = "^{}: completed"
-
-
-@pytest.fixture
-def fleet(build, sim, postgresql):
-    fleet = Fleet(build, sim, postgresql)
-    yield fleet
-    fleet.close()
-
-
-@pytest.fixture
-def two(fleet):
-    """Node a, which polls, and node b, which could."""
-    a, b = fleet.add("a"), fleet.add("b")
-    a.start()
-    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
-    b.start()
-    return a, b
 
 
 def event_ids(fleet, name):
@@ -212,6 +197,26 @@ def test_a_node_is_cut_from_the_database(fleet, sim):
     a.add_task("new", sim.add_task())
     b.wait_entry(FINISHED.format("new"), timeout=PATIENCE)
     assert fleet.query("SELECT count(*) FROM event") == [(2,)]
+
+
+def filters(node):
+    status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
+    return re.search(r"Seccomp_filters:\s+(\d+)", status)[1]
+
+
+def test_beginning_anew_leaves_nothing_behind(fleet):
+    """In the same process: what it has given up for good it gives up once."""
+    a = fleet.add("a", has_gate=True)
+    with RunnerSocket(a) as runner:
+        a.settings["Hooks"]["Runner"] = runner.path
+        a.start()
+        fleet.wait(lambda: fleet.owner() == "a", "a has the account")
+        before = filters(a), descriptors(a.process.pid)
+        fleet.gates["a"].cut()
+        a.wait_entry("session in the database is over")
+        fleet.gates["a"].mend()
+        a.wait_entry("this node polls account default", count=2, timeout=PATIENCE)
+        fleet.wait(lambda: (filters(a), descriptors(a.process.pid)) == before, "it is as it was")
 
 
 def test_a_short_cut_costs_nothing(fleet, sim):

@@ -4,7 +4,6 @@ import contextlib
 import subprocess
 
 import pytest
-from fleet import Fleet
 from koowatch import wait_polls
 from postgresql import IS_STORE, PostgreSQL
 
@@ -14,27 +13,9 @@ FINISHED = "^{}: completed"
 
 
 @pytest.fixture
-def server():
-    server = PostgreSQL()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def fleet(build, sim, server):
-    fleet = Fleet(build, sim, server)
-    yield fleet
-    fleet.close()
-
-
-@pytest.fixture
-def two(fleet):
-    """Node a, which polls, and node b, which could."""
-    a, b = fleet.add("a"), fleet.add("b")
-    a.start()
-    fleet.wait(lambda: fleet.owner() == "a", "a has the account")
-    b.start()
-    return a, b
+def postgresql(server):
+    """Each test spoils its own."""
+    return server
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from bus import Bus, Ctl
-from fleet import PATIENCE, Fleet
+from fleet import PATIENCE
 from koowatch import wait_polls
 from postgresql import IS_STORE
 
@@ -13,13 +13,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is missing"),
     pytest.mark.skipif(IS_STORE, reason="has a server in any case, and runs with the others"),
 ]
-
-
-@pytest.fixture
-def fleet(build, sim, postgresql):
-    fleet = Fleet(build, sim, postgresql)
-    yield fleet
-    fleet.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fleet import PATIENCE, Fleet
+from fleet import PATIENCE
 from koowatch import age, wait_polls
 from postgresql import IS_STORE
 
@@ -11,13 +11,6 @@ pytestmark = pytest.mark.skipif(IS_STORE, reason="has a server in any case, and 
 
 KEY, OTHER_KEY = "k3y" + 61 * "0", "0th3rk3y" + 56 * "0"
 STAYS = "refreshed tokens stay on this node"
-
-
-@pytest.fixture
-def fleet(build, sim, postgresql):
-    fleet = Fleet(build, sim, postgresql)
-    yield fleet
-    fleet.close()
 
 
 @pytest.fixture

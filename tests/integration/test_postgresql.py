@@ -17,14 +17,6 @@ FINISHED = "^{}: completed"
 
 
 @pytest.fixture
-def server():
-    """One that is stopped and spoilt."""
-    server = PostgreSQL()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def remote(koowatch, server):
     """A daemon whose store is there."""
     koowatch.use_postgresql(server)
