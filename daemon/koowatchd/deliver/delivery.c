@@ -17,7 +17,6 @@
 #include "koowatchd/store/store-batch.h"
 #include "koowatchd/store/store.h"
 
-#define WAIT_MAX USEC_HOUR /* whatever the wall clock says */
 #define DEFER_FIRST USEC_SEC
 #define DEFER_MAX USEC_MINUTE
 #define DEFERRALS_REPORTED 3
@@ -211,8 +210,10 @@ static int on_pending(void *userdata, const char *event_id, const struct store_d
         if (v->row.attempts.made > 0)
                 delivery_fails_since(v, clock_boot() - age(v->row.attempts.since));
         delivery_count_waiting(v, true);
+        /* The clock may have been set, or be that of another node. */
+        wait = MIN(wait, attempts_pause(&v->row.attempts));
         if (wait > 0)
-                timer_arm(d->with.timers, &v->timer, clock_boot() + MIN(wait, WAIT_MAX));
+                timer_arm(d->with.timers, &v->timer, clock_boot() + wait);
         else
                 delivery_make_ready(v);
         return 0;

@@ -138,6 +138,20 @@ static void test_attempts_survive_a_restart(void **state) {
         assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
 }
 
+/* Or the time is another node's. */
+static void test_a_clock_that_was_set_back_delays_no_attempt(void **state) {
+        struct core *c = *state;
+
+        finish_one(c, "one", "t1");
+        core_end_run(HOOK_FAILED);
+        core_turn(c);
+        time_step(-USEC_HOUR);
+        core_restart(c);
+        assert_null(core_run_line(0));
+        core_pass(c, 21 * SEC);
+        assert_non_null(strstr(core_run_line(0), "\"attempt\":2"));
+}
+
 /* Four at once; one that waits for its next attempt holds no slot. */
 static void test_slots(void **state) {
         static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
@@ -434,6 +448,7 @@ int main(void) {
                 TEST(test_labels),
                 TEST(test_settled_hooks),
                 TEST(test_attempts_survive_a_restart),
+                TEST(test_a_clock_that_was_set_back_delays_no_attempt),
                 TEST(test_slots),
                 TEST(test_counts_after_a_start),
                 TEST(test_a_load_that_fails),
