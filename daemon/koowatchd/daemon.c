@@ -151,7 +151,7 @@ static int reload(void *userdata, char **ret_fault) {
         int r;
 
         if (d->stopping) {
-                *ret_fault = strdup("koowatchd is stopping");
+                *ret_fault = strdup("koowatchd is stopping, or about to begin anew");
                 return -ESHUTDOWN;
         }
         notify_reloading();
@@ -207,7 +207,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *watcher, int revents) {
 
         (void) loop;
         (void) revents;
-        (void) reload(watcher->data, &fault);
+        if (reload(watcher->data, &fault) == -ESHUTDOWN)
+                log_warning("not reloaded: %s", fault ? fault : strerror(ESHUTDOWN));
 }
 
 static void start_signal(struct daemon *d, ev_signal *watcher,
