@@ -2,12 +2,11 @@
  * A fleet against its model, with random moves: files come and go on all nodes, nodes are killed,
  * sessions end before, while and after an outcome is written. Each run of a task has one outcome,
  * which is delivered, and none is forgotten.
- *
- * KOOWATCH_SEED=N begins with that seed, KOOWATCH_SEEDS=N plays so many of them.
  */
 #include <errno.h>
 
 #include "unit/core/fleet.h"
+#include "unit/seeds.h"
 
 #define NODES 2
 #define DIRS 2
@@ -333,7 +332,6 @@ static void fill(struct game *g, int n) {
 static void play(uint64_t seed) {
         static struct game g;
 
-        print_message("# seed %ju\n", (uintmax_t) seed);
         g = (struct game){.seed = seed, .owner = NONE};
         for (int n = 0; n < NODES; n++)
                 for (int d = 0; d < DIRS; d++)
@@ -348,12 +346,8 @@ static void play(uint64_t seed) {
 }
 
 static void test_against_the_model(void **state) {
-        const char *first = getenv("KOOWATCH_SEED"), *number = getenv("KOOWATCH_SEEDS");
-        uint64_t seed = first ? strtoull(first, NULL, 10) : 1;
-
         (void) state;
-        for (unsigned long i = 0; i < (number ? strtoul(number, NULL, 10) : 2); i++)
-                play(seed + i);
+        play_seeds(play);
 }
 
 int main(void) {
