@@ -5,6 +5,7 @@
 
 #include "common/index.h"
 #include "common/log.h"
+#include "common/texts.h"
 #include "koowatchd/account/account.h"
 #include "koowatchd/account/accounts.h"
 #include "koowatchd/deliver/delivery.h"
@@ -59,28 +60,15 @@ static void list_clear(struct found_list *list) {
 }
 
 static int keep(struct found_list *list, const struct store_source *source) {
-        const char *const texts[] = {source->node, source->path, source->account, source->text};
-        const char **copies[ARRAY_LEN(texts)];
-        size_t size = 0;
-        struct found *f;
-        char *at;
+        struct store_source copy = *source;
+        const char **const texts[] = {&copy.node, &copy.path, &copy.account, &copy.text};
+        const size_t size = texts_size(texts, ARRAY_LEN(texts));
+        struct found *f = malloc(sizeof(*f) + size);
 
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-                size += strlen(texts[i]) + 1;
-        f = malloc(sizeof(*f) + size);
         if (!f)
                 return -ENOMEM;
-        f->source = *source;
-        copies[0] = &f->source.node;
-        copies[1] = &f->source.path;
-        copies[2] = &f->source.account;
-        copies[3] = &f->source.text;
-        at = f->texts;
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-                size = strlen(texts[i]) + 1;
-                *copies[i] = memcpy(at, texts[i], size);
-                at += size;
-        }
+        texts_copy(f->texts, texts, ARRAY_LEN(texts));
+        f->source = copy;
         STAILQ_INSERT_TAIL(list, f, link);
         return 0;
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "common/texts.h"
+
 #define PERIOD (15 * USEC_SEC)
 
 struct row {
@@ -42,29 +44,15 @@ static void rows_move(struct rows *to, struct rows *from) {
 }
 
 static int rows_add(struct rows *rows, const struct store_node *node) {
-        const char *const texts[] = {node->name, node->version, node->accounts, node->labels};
-        const char **copies[ARRAY_LEN(texts)];
-        size_t size = 0;
-        struct row *row;
-        char *at;
+        struct store_node copy = *node;
+        const char **const texts[] = {&copy.name, &copy.version, &copy.accounts, &copy.labels};
+        const size_t size = texts_size(texts, ARRAY_LEN(texts));
+        struct row *row = malloc(sizeof(*row) + size);
 
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-                size += strlen(texts[i]) + 1;
-        row = malloc(sizeof(*row) + size);
         if (!row)
                 return -ENOMEM;
-        row->node = *node;
-        copies[0] = &row->node.name;
-        copies[1] = &row->node.version;
-        copies[2] = &row->node.accounts;
-        copies[3] = &row->node.labels;
-        at = row->texts;
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-                size_t length = strlen(texts[i]) + 1;
-
-                *copies[i] = memcpy(at, texts[i], length);
-                at += length;
-        }
+        texts_copy(row->texts, texts, ARRAY_LEN(texts));
+        row->node = copy;
         STAILQ_INSERT_TAIL(&rows->list, row, link);
         rows->count++;
         return 0;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/queue.h>
 
-#define TEXTS_MAX 15
+#include "common/texts.h"
 
 struct batch_op {
         struct store_op op; /* a backend's way back to the whole */
@@ -47,40 +47,21 @@ const struct store_op *store_batch_next(const struct store_batch *batch,
         return next ? &next->op : NULL;
 }
 
-/* Where the texts of an op are. */
-static size_t list_texts(struct store_op *op, const char **ret[TEXTS_MAX]) {
-        const char **const texts[] = {
-                &op->key.account, &op->key.share_id,   &op->key.task_id, &op->name,
-                &op->event_id,    &op->body,           &op->run_on,      &op->delivery.settled,
-                &op->run.hook,    &op->run.status,     &op->run.tail,    &op->source.node,
-                &op->source.path, &op->source.account, &op->source.text,
-        };
-
-        _Static_assert(ARRAY_LEN(texts) <= TEXTS_MAX, "there is room for all");
-        memcpy(ret, texts, sizeof(texts));
-        return ARRAY_LEN(texts);
-}
-
 /* Copies what op points to, and adds it. */
 static int add_op(struct store_batch *batch, const struct store_op *op) {
         struct store_op copy = *op;
-        const char **texts[TEXTS_MAX];
-        size_t sizes[TEXTS_MAX], size = 0, n = list_texts(&copy, texts);
-        struct batch_op *own;
-        char *at;
+        const char **const texts[] = {
+                &copy.key.account, &copy.key.share_id,   &copy.key.task_id, &copy.name,
+                &copy.event_id,    &copy.body,           &copy.run_on,      &copy.delivery.settled,
+                &copy.run.hook,    &copy.run.status,     &copy.run.tail,    &copy.source.node,
+                &copy.source.path, &copy.source.account, &copy.source.text,
+        };
+        const size_t size = texts_size(texts, ARRAY_LEN(texts));
+        struct batch_op *own = malloc(sizeof(*own) + size);
 
-        for (size_t i = 0; i < n; i++)
-                size += sizes[i] = *texts[i] ? strlen(*texts[i]) + 1 : 0;
-        own = malloc(sizeof(*own) + size);
         if (!own)
                 return -ENOMEM;
-        at = own->strings;
-        for (size_t i = 0; i < n; i++) {
-                if (!*texts[i])
-                        continue;
-                *texts[i] = memcpy(at, *texts[i], sizes[i]);
-                at += sizes[i];
-        }
+        texts_copy(own->strings, texts, ARRAY_LEN(texts));
         own->op = copy;
         STAILQ_INSERT_TAIL(&batch->ops, own, link);
         return 0;
