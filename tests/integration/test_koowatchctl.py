@@ -265,7 +265,7 @@ def test_nodes(manager, ctl):
     manager.content["nodes"] = [
         {"name": "a", "alive": True, "isSelf": True, "accounts": ["default", "office"], "since": at(-86400 * 3),
          "silentUsec": 2000000, "pendingDeliveries": 12, "version": "0.1.0"},
-        {"name": "b", "alive": True, "isSelf": False, "labels": ["big"], "since": at(-60), "silentUsec": 14000000,
+        {"name": "b", "alive": True, "isSelf": False, "labels": ["big"], "since": at(-5400), "silentUsec": 14000000,
          "pendingDeliveries": 0},
         {"name": "c", "alive": False, "isSelf": False, "silentUsec": 7200000000, "pendingDeliveries": 0},
     ]  # fmt: skip
@@ -274,7 +274,7 @@ def test_nodes(manager, ctl):
     assert [re.split("  +", line.strip()) for line in lines] == [
         ["NODE", "STATE", "ACCOUNTS", "LABELS", "SINCE", "LAST-BEAT", "DELIVERIES"],
         ["a *", "alive", "default,office", "-", "3d", "2s", "12"],
-        ["b", "silent", "-", "big", "60s", "14s", "0"],
+        ["b", "silent", "-", "big", "90min", "14s", "0"],
         ["c", "gone", "-", "-", "-", "2h", "0"],
     ]
     answered = json.loads(ctl.run("nodes", "--json").stdout)
